@@ -1,0 +1,109 @@
+"""The values that every other module speaks of: image, mask, rect, settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bgremove.errors import RectError, UsageError
+
+Image = NDArray[np.uint8]
+"""``(H, W, 3)`` uint8, BGR, C-contiguous."""
+
+Mask = NDArray[np.uint8]
+"""``(H, W)`` uint8 holding a `Label` for every pixel."""
+
+Foreground = NDArray[np.bool_]
+"""``(H, W)`` bool, true where the object is."""
+
+
+class Label(IntEnum):
+    """OpenCV's four GrabCut labels, by value."""
+
+    BACKGROUND = 0
+    FOREGROUND = 1
+    PROBABLY_BACKGROUND = 2
+    PROBABLY_FOREGROUND = 3
+
+
+class Rect(NamedTuple):
+    """A rectangle in pixels; everything outside it is certain background."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @classmethod
+    def from_margin(cls, margin: float, height: int, width: int) -> Rect:
+        """Rectangle that leaves the fraction `margin` of each side as certain background, one pixel at least.
+
+        Images with a side under three pixels have no inside; the rectangle then keeps the whole of that side.
+
+        >>> Rect.from_margin(0.05, height=100, width=200)
+        Rect(x=10, y=5, width=180, height=90)
+        """
+        if not 0 < margin < 0.5:
+            raise UsageError(f"margin is {margin}; it must lie between 0 and 0.5, both excluded")
+        x = max(1, round(width * margin)) if width > 2 else 0
+        y = max(1, round(height * margin)) if height > 2 else 0
+        x, y = min(x, max(0, (width - 1) // 2)), min(y, max(0, (height - 1) // 2))
+        return cls(x, y, width - 2 * x, height - 2 * y)
+
+    def clip(self, height: int, width: int) -> Rect:
+        """The part of this rectangle that lies inside an image of `height` by `width` pixels.
+
+        Raises `RectError` if no pixel is left.
+
+        >>> Rect(-5, 2, 10, 4).clip(height=8, width=8)
+        Rect(x=0, y=2, width=5, height=4)
+        """
+        left, top = max(0, self.x), max(0, self.y)
+        right, bottom = min(width, self.x + self.width), min(height, self.y + self.height)
+        if left >= right or top >= bottom:
+            raise RectError(f"rect {tuple(self)} holds no pixel of the image, which is {width} x {height} pixels")
+        return Rect(left, top, right - left, bottom - top)
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of this rectangle in an ``(H, W, ...)`` array; the rect must lie inside it."""
+        return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
+
+
+def as_rect(value: Any) -> Rect:
+    """`Rect` from any sequence of four whole numbers ``(x, y, width, height)``."""
+    try:
+        x, y, width, height = value
+        numbers = Rect(*(int(n) for n in (x, y, width, height)))
+        whole = all(int(n) == n for n in (x, y, width, height))
+    except (TypeError, ValueError):
+        whole = False
+    if not whole:
+        raise RectError(f"rect is {value!r}; it must be four whole numbers: x, y, width, height")
+    return numbers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrabCutSettings:
+    """What a mask depends on besides the image and its rect.
+
+    Parameters
+    ----------
+    iterations
+        How often colour models and cut are refined in turn, at least 1. Time grows about linearly with it.
+    seed
+        Seeds the generator that starts the colour models, immediately before every segmentation.
+    """
+
+    iterations: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1:
+            raise UsageError(f"iterations is {self.iterations}; it must be at least 1")
+        if not 0 <= self.seed < 2**31:
+            raise UsageError(f"seed is {self.seed}; it must lie between 0 and 2**31 - 1")
