@@ -26,7 +26,7 @@ class OpenCVEngine:
         # depend on what this thread had segmented before.
         cv2.setRNGSeed(settings.seed)
         try:
-            cv2.grabCut(image, mask, None, models[0], models[1], settings.iterations, cv2.GC_INIT_WITH_MASK)
+            cv2.grabCut(image, mask, (0, 0, 0, 0), models[0], models[1], settings.iterations, cv2.GC_INIT_WITH_MASK)
         except cv2.error as error:
             raise EngineError(f"cv2.grabCut failed: {error.err or error}") from error
         return mask
