@@ -1,0 +1,186 @@
+"""Pillow for files that nobody vouches for: few formats, no noise, no limits but ours, any mode to BGR."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache
+from importlib import import_module
+from typing import IO, Any, TypeVar
+
+import cv2
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from PIL import ExifTags
+
+from bgremove.errors import ImageError, ImageTooLargeError
+from bgremove.paths import printable
+from bgremove.types import Image
+
+FORMATS = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
+    "PNG": (".png", ".apng"),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp", ".dib"),
+    "GIF": (".gif",),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+    "AVIF": (".avif",),
+}
+"""Formats that are read, with their usual suffixes. Pillow knows many more (EPS starts Ghostscript): each is a risk."""
+
+_T = TypeVar("_T")
+
+_BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
+_PLUGINS = ("Jpeg", "Mpo", "Png", "WebP", "Tiff", "Bmp", "Gif", "Ppm", "Avif")
+
+_warnings_lock = threading.Lock()
+_limit_lock = threading.Lock()
+
+
+def open_header(file: IO[bytes], notes: list[str], max_pixels: int) -> PIL.Image.Image:
+    """What Pillow finds in the header of `file`; no pixel is decoded. What it warns of is added to `notes`."""
+    _register_formats()
+
+    def attempt() -> PIL.Image.Image:
+        file.seek(0)
+        image = PIL.Image.open(file, formats=tuple(FORMATS))
+        if image.format == "TIFF":  # loading reads these again, and would warn again
+            exif = image.getexif()
+            exif.get_ifd(ExifTags.IFD.Exif)
+            exif.get_ifd(ExifTags.IFD.GPSInfo)
+        return image
+
+    try:
+        return _warnings_noted(attempt, notes)
+    except PIL.Image.DecompressionBombError as error:
+        if PIL.Image.MAX_IMAGE_PIXELS is None or max_pixels <= 2 * PIL.Image.MAX_IMAGE_PIXELS:
+            raise ImageTooLargeError(_too_large("too many", max_pixels)) from error
+        with _pillow_limit_lifted():
+            return _warnings_noted(attempt, notes)
+
+
+def check_size(image: PIL.Image.Image, max_pixels: int) -> None:
+    """Raise `ImageTooLargeError` if the header of `image` promises more than `max_pixels`."""
+    width, height = image.size
+    if width * height > max_pixels:
+        raise ImageTooLargeError(_too_large(f"{width} x {height}", max_pixels))
+    if not width * height:
+        raise ImageError(f"it has {width} x {height} pixels; an image needs at least one")
+
+
+def load(image: PIL.Image.Image) -> None:
+    """Decode `image`, whose size the caller has checked."""
+    limit = PIL.Image.MAX_IMAGE_PIXELS
+    beyond = limit is not None and image.width * image.height > limit
+    with _pillow_limit_lifted() if beyond else nullcontext():
+        image.load()
+
+
+def orientation(image: PIL.Image.Image, notes: list[str]) -> int:
+    """EXIF orientation of a loaded image, 1 to 8; 1 (upright) if it has none or a wrong one."""
+    value = _warnings_noted(image.getexif, notes).get(ExifTags.Base.Orientation)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def has_more_frames(image: PIL.Image.Image) -> bool:
+    """Whether a loaded image is animated, or has more pages."""
+    return bool(getattr(image, "is_animated", False))
+
+
+def pixels(image: PIL.Image.Image) -> tuple[Image, NDArray[np.uint8] | None]:
+    """BGR, and alpha if it has any, of a loaded image of any mode."""
+    if image.mode.startswith(("I", "F")):
+        return _wide_pixels(image)
+    if image.has_transparency_data:
+        rgba = np.asarray(_in_mode(image, "RGBA"))
+        return recoloured(rgba, cv2.COLOR_RGBA2BGR), rgba[:, :, 3]
+    if image.mode in {"1", "L"}:
+        return recoloured(np.asarray(_in_mode(image, "L")), cv2.COLOR_GRAY2BGR), None
+    if image.mode == "LAB":
+        # Pillow cannot convert it. a and b come as signed bytes, OpenCV wants them from 0, which is one bit.
+        lab = np.bitwise_xor(np.asarray(image), np.array([0, 128, 128], np.uint8))
+        return recoloured(lab, cv2.COLOR_Lab2BGR), None
+    return recoloured(np.asarray(_in_mode(image, "RGB")), cv2.COLOR_RGB2BGR), None
+
+
+def recoloured(array: NDArray[np.uint8], code: int) -> NDArray[np.uint8]:
+    """`array` converted by one of OpenCV's ``COLOR_`` codes."""
+    return np.asarray(cv2.cvtColor(array, code), np.uint8)
+
+
+def high_byte(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """`array` of uint8 or uint16 in 8 bits: the full range of 16 bits becomes the full range of 8."""
+    return (array >> 8).astype(np.uint8) if array.dtype.itemsize == 2 else array.astype(np.uint8, copy=False)
+
+
+def _wide_pixels(image: PIL.Image.Image) -> tuple[Image, NDArray[np.uint8] | None]:
+    """`pixels` of an image whose samples are wider than 8 bits. All others Pillow has already reduced to 8."""
+    sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+    if not sixteen:
+        kind = "floating-point numbers" if image.mode == "F" else "32-bit numbers"
+        raise ImageError(f"its pixels are {kind}, for which no white is defined; save it with 8 or 16 bits")
+    array = np.asarray(image)
+    key = image.info.get("transparency")
+    alpha = None if key is None else np.where(array == key, 0, 255).astype(np.uint8)
+    gray = high_byte(array.astype(np.uint16) << _unused_bits(image))
+    return recoloured(gray, cv2.COLOR_GRAY2BGR), alpha
+
+
+def _unused_bits(image: PIL.Image.Image) -> int:
+    """How many of 16 bits a TIFF leaves unused above its samples (12-bit cameras and scanners)."""
+    tags = getattr(image, "tag_v2", {})
+    return 16 - int(tags.get(_BITS_PER_SAMPLE, (16,))[0])
+
+
+def _in_mode(image: PIL.Image.Image, mode: str) -> PIL.Image.Image:
+    if image.mode == mode:
+        return image  # convert would copy it
+    if image.mode == "La":  # premultiplied, which Pillow converts to nothing but LA
+        image = image.convert("LA")
+    return image.convert(mode)
+
+
+@cache
+def _register_formats() -> None:
+    """Let Pillow know the few formats we read. Its own way imports all of its forty."""
+    for plugin in _PLUGINS:
+        import_module(f"PIL.{plugin}ImagePlugin")
+
+
+def _warnings_noted(call: Callable[[], _T], notes: list[str]) -> _T:
+    """Result of `call`, which may be called twice. A warning of Pillow becomes a note, for one image one.
+
+    Warning filters belong to the whole process, so they are changed under a lock, for the time of reading a header
+    and not of decoding, and only for warnings from inside Pillow.
+    """
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.filterwarnings("error", module=r"PIL\.")
+        try:
+            return call()
+        except Warning as warning:
+            notes.append(f"Pillow: {printable(str(warning))}")
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        return call()
+
+
+@contextmanager
+def _pillow_limit_lifted() -> Iterator[None]:
+    """Take Pillow's own limit away, which is global, and put it back. For images beyond it, one at a time."""
+    with _limit_lock:
+        before = PIL.Image.MAX_IMAGE_PIXELS
+        PIL.Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            PIL.Image.MAX_IMAGE_PIXELS = before
+
+
+def _too_large(size: str, max_pixels: int) -> str:
+    return (
+        f"it has {size} pixels, the limit is {max_pixels} in all; if you trust it, "
+        "raise the limit: max_pixels in Python, --max-pixels on the command line"
+    )
