@@ -42,6 +42,8 @@ _CLASSES = {
 ENGINES = tuple(_CLASSES)
 """Names that `make_engine` knows."""
 
+DEFAULT_ENGINE = "opencv"
+
 
 def make_engine(name: str) -> Engine:
     """The engine called `name`; its module is imported only now."""

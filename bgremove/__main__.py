@@ -1,0 +1,5 @@
+"""``python -m bgremove`` is the command."""
+
+from bgremove.cli import main
+
+main()

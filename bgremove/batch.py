@@ -1,0 +1,148 @@
+"""A folder in, a folder out: run the jobs, longest first, and say of each what became of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bgremove.engines import DEFAULT_ENGINE, make_engine
+from bgremove.errors import BgremoveError, OutputError
+from bgremove.images import display_name, header_pixels
+from bgremove.journal import Journal
+from bgremove.machine import workers_for
+from bgremove.plan import Unusable, existing_outputs, find_sources, plan_jobs
+from bgremove.strategies import DEFAULT_STRATEGY, Strategy, Task, make_strategy
+from bgremove.types import GrabCutSettings, as_rect
+from bgremove.worker import Done, FileWorker, Job, Preparation, Recipe, Times
+
+_BYTES_PER_DECODED_PIXEL = 16
+"""Image, Pillow's copy, labels, mask and cutout, beyond what the engine needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """What became of one image: `status` is ``ok``, ``skipped`` or ``failed``, the last with its `error`."""
+
+    path: Path
+    outputs: tuple[Path, ...]
+    status: str
+    error: BgremoveError | None = None
+    times: Times | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def remove_backgrounds(
+    inputs: Iterable[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    *,
+    rect: Any = None,
+    margin: float = 0.05,
+    settings: GrabCutSettings = GrabCutSettings(),  # noqa: B008 (frozen)
+    engine: str = DEFAULT_ENGINE,
+    strategy: str = DEFAULT_STRATEGY,
+    workers: int | None = None,
+    timeout_s: float | None = None,
+    recursive: bool = False,
+    overwrite: bool = False,
+    resume: bool = False,
+) -> list[ImageRecord]:
+    """Cut out every image under `inputs` (files, folders, glob patterns) into PNG files under the folder `output`.
+
+    One broken image, or one worker that dies, costs that image and no other: look at each record's `status`.
+    `workers` defaults to what the CPUs and the free memory allow. For masks, other formats and rects by file,
+    build the jobs yourself: `find_sources`, `plan_jobs`, `run_jobs`.
+
+    Raises `UsageError`, `RectError` or `OutputError` before any work starts if the whole cannot be meant.
+    """
+    folder = Path(output)
+    recipe = Recipe(engine=engine, margin=margin, settings=settings)
+    sources, unusable = find_sources(inputs, recursive=recursive, exclude=folder)
+    jobs = plan_jobs(sources, folder, rect=None if rect is None else as_rect(rect), overwrite=overwrite)
+    jobs, done = prepare_jobs(jobs, folder, recipe, resume=resume)
+    records = [unusable_record(each) for each in unusable] + [skipped_record(job) for job in done]
+    with batch_strategy(strategy, jobs, recipe, workers=workers, timeout_s=timeout_s) as running:
+        records.extend(run_jobs(jobs, folder, recipe, running))
+    return records
+
+
+def prepare_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, *, resume: bool) -> tuple[list[Job], list[Job]]:
+    """The jobs to do, longest first so that no long image is left for last, and those that `resume` may skip.
+
+    Raises `OutputError` if an output exists that may not be overwritten.
+    """
+    todo, done = Journal(folder, recipe).resume(jobs) if resume else (list(jobs), [])
+    existing = existing_outputs(todo)
+    if existing:
+        shown = ", ".join(display_name(path) for path in existing[:3]) + (", ..." if len(existing) > 3 else "")
+        raise OutputError(f"{len(existing)} of the outputs exist already ({shown}): overwrite or resume, or go elsewhere")
+    return sorted(todo, key=_pixels, reverse=True), done
+
+
+def batch_strategy(
+    name: str,
+    jobs: Sequence[Job],
+    recipe: Recipe,
+    *,
+    workers: int | None = None,
+    timeout_s: float | None = None,
+    start_method: str | None = None,
+) -> Strategy:
+    """The strategy called `name` with workers prepared for `recipe`, as many as CPUs, memory and jobs allow."""
+    if workers is None:
+        bytes_per_pixel = make_engine(recipe.engine).bytes_per_pixel + _BYTES_PER_DECODED_PIXEL
+        largest = max((min(_pixels(job), recipe.max_pixels) for job in jobs[:1]), default=1)
+        workers = min(workers_for(bytes_per_pixel * largest), max(1, len(jobs)))
+    preparation = Preparation(recipe.engine)
+    return make_strategy(
+        name, workers=workers, timeout_s=timeout_s, start_method=start_method, worker_context=preparation
+    )
+
+
+def run_jobs(
+    jobs: Sequence[Job], folder: Path, recipe: Recipe, strategy: Strategy
+) -> Iterator[ImageRecord]:
+    """Run `jobs` under a strategy that has been entered; records come as images are completed, in any order.
+
+    The journal in `folder` is kept up to date, so that whatever happens the batch can be resumed.
+    """
+    with Journal(folder, recipe) as journal:
+
+        def tasks() -> Iterator[Task[Job]]:
+            for index, job in enumerate(jobs):
+                journal.started(job)
+                yield Task(index, job, display_name(job.source))
+
+        with closing(strategy.run(FileWorker(recipe), tasks())) as outcomes:
+            for outcome in outcomes:
+                job = jobs[outcome.index]
+                if outcome.error is None:
+                    journal.done(job)
+                yield _record(job, outcome.value, outcome.error)
+
+
+def _record(job: Job, done: Done | None, error: BgremoveError | None) -> ImageRecord:
+    outputs = tuple(job.outputs.values())
+    if done is None:
+        return ImageRecord(job.source, outputs, "failed", error=error)
+    return ImageRecord(job.source, outputs, "ok", times=done.times, warnings=done.warnings)
+
+
+def skipped_record(job: Job) -> ImageRecord:
+    """Record of a job that an earlier run has done."""
+    return ImageRecord(job.source, tuple(job.outputs.values()), "skipped")
+
+
+def unusable_record(unusable: Unusable) -> ImageRecord:
+    """Record of an input in which there is nothing to do."""
+    return ImageRecord(unusable.path, (), "failed", error=unusable.error)
+
+
+def _pixels(job: Job) -> int:
+    try:
+        return header_pixels(job.source)
+    except BgremoveError:
+        return 0  # it will fail in its turn, with its reason

@@ -1,0 +1,251 @@
+"""Does parallel pay? Interleaved rounds of the same work under several strategies, and what they show."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import fmean, median
+
+from bgremove.errors import BgremoveError, UsageError
+from bgremove.images import header_pixels
+from bgremove.machine import usable_cpus
+from bgremove.meter import Meter, Reading
+from bgremove.statistics import Interval, paired_ratio, pays_from
+from bgremove.strategies import Outcome, Strategy, Task, make_strategy
+from bgremove.worker import Job, Preparation, Recipe, Times, cut_file
+
+BASELINE = "sequential"
+OPENCV_THREADS = "opencv_threads"
+CONTENDERS = (BASELINE, OPENCV_THREADS, "threads", "pool", "processes")
+"""What `compare` compares: every strategy, and the loop in which OpenCV uses threads of its own."""
+
+MIN_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A name out of `CONTENDERS` with a number of workers."""
+
+    name: str
+    workers: int
+
+    def strategy(self, engine: str) -> Strategy:
+        """A new strategy, not yet started."""
+        if self.name == OPENCV_THREADS:
+            return make_strategy(BASELINE, worker_context=Preparation(engine, threads=None))
+        return make_strategy(self.name, workers=self.workers, worker_context=Preparation(engine))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a worker sends back of one image."""
+
+    times: Times
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One run of the whole workload under one strategy, its outcomes by image."""
+
+    startup_s: float
+    reading: Reading
+    outcomes: tuple[Outcome[Measured], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyResult:
+    """All rounds of one contender, and the figures that come of them. Units are in the names.
+
+    `cpu_utilisation` is CPU seconds / (wall seconds x usable CPUs). `speedup` is against `sequential`, pairwise by
+    round, without start-up; `total_speedup` includes start-up. `efficiency` is speed-up per worker.
+    """
+
+    name: str
+    workers: int
+    startup_s: float
+    wall_s: tuple[float, ...]
+    cpu_utilisation: float
+    peak_memory_bytes: int
+    memory_metric: str
+    images_per_s: float
+    speedup: Interval
+    total_speedup: Interval
+    efficiency: float
+    pays_from_images: int | None
+    images: tuple[Times, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The workload (`pixels` is the sum over its images), what differed, and a result for each contender, `sequential` first."""
+
+    images: tuple[Path, ...]
+    pixels: int
+    failed: tuple[tuple[Path, BgremoveError], ...]
+    rounds: int
+    engine: str
+    differing: tuple[Path, ...]
+    results: tuple[StrategyResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuringWorker:
+    """The function that is run over the jobs: all that a batch does, and a digest of the mask."""
+
+    recipe: Recipe
+
+    def __call__(self, job: Job) -> Measured:
+        """Do one file."""
+        cutout, times = cut_file(job, self.recipe)
+        return Measured(times, hashlib.blake2b(cutout.mask, digest_size=16).digest())
+
+
+def contenders(names: Sequence[str], workers: Sequence[int]) -> list[Contender]:
+    """The baseline first, then every other name, those that run in parallel once for each number of workers."""
+    unknown = [name for name in names if name not in CONTENDERS]
+    if unknown:
+        raise UsageError(f"there is no strategy {', '.join(unknown)}; choose from {', '.join(CONTENDERS)}")
+    if any(count < 1 for count in workers):
+        raise UsageError("the number of workers must be at least 1")
+    chosen = [Contender(BASELINE, 1)]
+    for name in dict.fromkeys(names):
+        if name == OPENCV_THREADS:
+            chosen.append(Contender(name, usable_cpus()))
+        elif name != BASELINE:
+            chosen.extend(Contender(name, count) for count in dict.fromkeys(workers))
+    return chosen
+
+
+def compare(
+    jobs: Sequence[Job],
+    recipe: Recipe,
+    chosen: Sequence[Contender],
+    *,
+    rounds: int = 5,
+    seed: int = 0,
+    on_image: Callable[[], None] = lambda: None,
+) -> Comparison:
+    """Run `jobs` `rounds` times under each contender, in random order within a round, and compare.
+
+    An untimed pass comes first: it fills the file cache, and drops images that fail, which are named in the result.
+    Every round starts its workers anew; start-up is timed apart. Outputs go to a temporary folder.
+    `on_image` is called for each image that is completed, the first pass included.
+
+    Raises `UsageError` with under three rounds or without any image that can be done.
+    """
+    if rounds < MIN_ROUNDS:
+        raise UsageError(f"{rounds} rounds show no spread; take at least {MIN_ROUNDS}")
+    worker = MeasuringWorker(recipe)
+    first = _run(jobs, worker, chosen[0], on_image)
+    failed = {outcome.index: outcome.error for outcome in first.outcomes if outcome.error is not None}
+    kept = [job for index, job in enumerate(jobs) if index not in failed]
+    if not kept:
+        reasons = "; ".join(str(error) for error in list(failed.values())[:3])
+        raise UsageError(f"there is no image to compare with. {reasons}".rstrip())
+    order = random.Random(seed)
+    history: dict[Contender, list[Round]] = {contender: [] for contender in chosen}
+    for _ in range(rounds):
+        for contender in order.sample(list(chosen), len(chosen)):
+            history[contender].append(_run(kept, worker, contender, on_image))
+    return Comparison(
+        images=tuple(job.source for job in kept),
+        pixels=sum(header_pixels(job.source) for job in kept),
+        failed=tuple((jobs[index].source, error) for index, error in failed.items()),
+        rounds=rounds,
+        engine=recipe.engine,
+        differing=tuple(kept[index].source for index in _differing(history)),
+        results=tuple(_result(contender, own, history[chosen[0]]) for contender, own in history.items()),
+    )
+
+
+def _run(
+    jobs: Sequence[Job], worker: MeasuringWorker, contender: Contender, on_image: Callable[[], None]
+) -> Round:
+    with tempfile.TemporaryDirectory(prefix="bgremove-compare-") as folder:
+        tasks = (Task(index, _moved(job, Path(folder, str(index))), str(job.source)) for index, job in enumerate(jobs))
+        start = time.perf_counter()
+        with contender.strategy(worker.recipe.engine) as strategy:
+            strategy.warm_up()
+            startup_s = time.perf_counter() - start
+            outcomes = []
+            with Meter() as meter, closing(strategy.run(worker, tasks)) as arriving:
+                for outcome in arriving:
+                    outcomes.append(outcome)
+                    on_image()
+        return Round(startup_s, meter.reading, tuple(sorted(outcomes, key=lambda outcome: outcome.index)))
+
+
+def _moved(job: Job, stem: Path) -> Job:
+    return replace(job, outputs={kind: stem.with_suffix(f".{kind}{path.suffix}") for kind, path in job.outputs.items()})
+
+
+def _values(round_: Round) -> list[Measured]:
+    values = []
+    for outcome in round_.outcomes:
+        if outcome.value is None:
+            raise outcome.error or BgremoveError("an outcome has neither value nor error")
+        values.append(outcome.value)
+    return values
+
+
+def _differing(history: dict[Contender, list[Round]]) -> list[int]:
+    """Indices of the images whose mask was not the same in every round of every contender."""
+    digests = [[value.digest for value in _values(each)] for own in history.values() for each in own]
+    return [index for index, of_image in enumerate(zip(*digests, strict=True)) if len(set(of_image)) > 1]
+
+
+def _result(contender: Contender, own: Sequence[Round], baseline: Sequence[Round]) -> StrategyResult:
+    count = len(own[0].outcomes)
+    walls, loop_walls = _walls(own), _walls(baseline)
+    startup_s = median([each.startup_s for each in own])
+    speedup = paired_ratio(loop_walls, walls)
+    parallel = contender.name not in (BASELINE, OPENCV_THREADS)
+    return StrategyResult(
+        name=contender.name,
+        workers=contender.workers,
+        startup_s=startup_s,
+        wall_s=tuple(walls),
+        cpu_utilisation=median([each.reading.cpu_utilisation for each in own]),
+        peak_memory_bytes=max(each.reading.peak_bytes for each in own),
+        memory_metric=own[0].reading.memory_metric,
+        images_per_s=count / median(walls),
+        speedup=speedup,
+        total_speedup=paired_ratio(_totals(baseline), _totals(own)),
+        efficiency=speedup.estimate / contender.workers,
+        pays_from_images=_pays_from(contender, own, median(loop_walls) / count, startup_s) if parallel else None,
+        images=tuple(_median_times([_values(each)[index].times for each in own]) for index in range(count)),
+    )
+
+
+def _pays_from(contender: Contender, own: Sequence[Round], loop_s: float, startup_s: float) -> int | None:
+    outcomes = [outcome for each in own for outcome in each.outcomes]
+    return pays_from(
+        loop_s=loop_s,
+        worker_s=fmean(outcome.ended_s - outcome.started_s for outcome in outcomes),
+        startup_s=startup_s,
+        dispatch_s=median([outcome.received_s - outcome.ended_s for outcome in outcomes]),
+        workers=contender.workers,
+    )
+
+
+def _walls(rounds: Sequence[Round]) -> list[float]:
+    return [each.reading.wall_s for each in rounds]
+
+
+def _totals(rounds: Sequence[Round]) -> list[float]:
+    return [each.startup_s + each.reading.wall_s for each in rounds]
+
+
+def _median_times(times: Sequence[Times]) -> Times:
+    return Times(
+        median([each.read_s for each in times]),
+        median([each.segment_s for each in times]),
+        median([each.write_s for each in times]),
+    )

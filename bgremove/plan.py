@@ -1,0 +1,177 @@
+"""From what the user names to a list of jobs: which files, which rects, which outputs. Nothing is written here."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bgremove.errors import BgremoveError, ImageError, OutputError, RectError, UsageError
+from bgremove.images import display_name
+from bgremove.types import Rect
+from bgremove.worker import EMITS, FORMATS, Job
+
+SUFFIXES = frozenset(
+    ".avif .bmp .gif .jfif .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()  # noqa: SIM905
+)
+"""Suffixes, in lower case, of the files that are taken from a folder. A file that is named is always taken."""
+
+NAMINGS = ("stem", "file")
+"""How an output is named after its input ``a.jpg``: ``a.png`` (stem) or ``a.jpg.png`` (file)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read, and its path relative to the input that it was found under."""
+
+    path: Path
+    relative: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """An input from which nothing can be read, and why; the batch goes on without it."""
+
+    path: Path
+    error: BgremoveError
+
+
+def find_sources(
+    inputs: Iterable[str | os.PathLike[str]], *, recursive: bool = False, exclude: Path | None = None
+) -> tuple[list[Source], list[Unusable]]:
+    """All image files under files, folders and glob patterns, each once, in the order in which they are found.
+
+    Folders give the files directly in them, sorted by name, or with `recursive` the whole tree (links to folders
+    are not followed). Hidden files, and the folder `exclude`, where the outputs go, are left out.
+    """
+    sources: dict[str, Source] = {}
+    unusable: list[Unusable] = []
+    skip = None if exclude is None else os.path.realpath(exclude)
+    for path in _expand(inputs):
+        if path.is_dir():
+            found = _in_folder(path, recursive, skip, unusable)
+        elif os.path.lexists(path):
+            found = iter([Source(path, Path(path.name))])
+        else:
+            unusable.append(Unusable(path, ImageError(f"{display_name(path)}: there is no such file, folder or match")))
+            continue
+        for source in found:
+            sources.setdefault(os.path.abspath(source.path), source)  # noqa: PTH100 (resolve() would follow links)
+    return list(sources.values()), unusable
+
+
+def _expand(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
+    for item in inputs:
+        text = os.fspath(item)
+        # A file may really be called `a[1].jpg`: what exists is meant literally.
+        matches = [] if os.path.lexists(text) else sorted(glob.glob(text, recursive=True))  # noqa: PTH207
+        yield from map(Path, matches or [text])
+
+
+def _in_folder(folder: Path, recursive: bool, skip: str | None, unusable: list[Unusable]) -> Iterator[Source]:
+    def report(error: OSError) -> None:
+        path = Path(error.filename)
+        reason = f"{display_name(path)}: the folder cannot be read: {error.strerror}"
+        unusable.append(Unusable(path, ImageError(reason)))
+
+    for parent, folders, files in os.walk(folder, onerror=report):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and recursive)
+        if skip is not None:
+            folders[:] = [f for f in folders if os.path.realpath(os.path.join(parent, f)) != skip]  # noqa: PTH118
+        for name in sorted(files):
+            path = Path(parent, name)
+            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+                yield Source(path, path.relative_to(folder))
+
+
+def read_rects(file: Path) -> dict[str, Rect]:
+    """Rects by absolute image path, out of a CSV with the columns ``path,x,y,width,height``.
+
+    Paths are relative to the CSV's folder. Raises `RectError` that names the line.
+    """
+    rects: dict[str, Rect] = {}
+    columns = ["path", "x", "y", "width", "height"]
+    try:
+        with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
+            rows = csv.DictReader(stream)
+            if not set(columns) <= set(rows.fieldnames or ()):
+                raise RectError(f"{display_name(file)}: its first line must name the columns {','.join(columns)}")
+            for row in rows:
+                try:
+                    rect = Rect(*(int(row[column]) for column in columns[1:]))
+                except (TypeError, ValueError) as error:
+                    where = f"{display_name(file)}, line {rows.line_num}"
+                    raise RectError(f"{where}: x, y, width and height must be whole numbers") from error
+                rects[os.path.abspath(file.parent / row["path"])] = rect  # noqa: PTH100
+    except (OSError, csv.Error) as error:
+        raise RectError(f"{display_name(file)}: the rects cannot be read: {error}") from error
+    return rects
+
+
+def plan_jobs(
+    sources: Sequence[Source],
+    output: Path,
+    *,
+    emit: Sequence[str] = ("cutout",),
+    format: str = "png",  # noqa: A002
+    naming: str = "stem",
+    rect: Rect | None = None,
+    rects: dict[str, Rect] | None = None,
+    overwrite: bool = False,
+) -> list[Job]:
+    """One job a source; the tree below each input is mirrored below `output`.
+
+    The cutout is called ``NAME.FORMAT`` and the mask ``NAME.mask.FORMAT``. Raises `OutputError` if two sources
+    would have the same output, or if an output would be an input, and `RectError` if `rects` lacks a source.
+    """
+    _check_choice("emit", emit, EMITS)
+    _check_choice("format", [format], FORMATS)
+    _check_choice("naming", [naming], NAMINGS)
+    jobs = []
+    owners: dict[str, Path] = {os.path.realpath(source.path): source.path for source in sources}
+    for source in sources:
+        name = source.relative if naming == "file" else source.relative.with_suffix("")
+        outputs = {kind: output / name.parent / f"{name.name}{_MARKS[kind]}.{format}" for kind in emit}
+        for path in outputs.values():
+            _claim(path, source.path, owners)
+        jobs.append(Job(source.path, outputs, _rect_of(source.path, rect, rects), overwrite))
+    return jobs
+
+
+_MARKS = {"cutout": "", "mask": ".mask"}
+
+
+def _check_choice(what: str, chosen: Sequence[str], allowed: Sequence[str]) -> None:
+    unknown = [value for value in chosen if value not in allowed]
+    if unknown or not chosen:
+        raise UsageError(f"{what} is {', '.join(unknown) or 'empty'}; choose from {', '.join(allowed)}")
+
+
+def _claim(path: Path, source: Path, owners: dict[str, Path]) -> None:
+    key = os.path.normcase(os.path.realpath(path))
+    if key in owners:
+        other = owners[key]
+        if os.path.realpath(other) == key:
+            reason = f"{display_name(path)} is an input and would be replaced: choose another output folder"
+        else:
+            both = f"{display_name(other)} and {display_name(source)}"
+            reason = f"{both} would both be written to {display_name(path)}: name outputs after whole files (naming 'file')"
+        raise OutputError(reason)
+    owners[key] = source
+
+
+def _rect_of(path: Path, rect: Rect | None, rects: dict[str, Rect] | None) -> Rect | None:
+    if rects is None:
+        return rect
+    try:
+        return rects[os.path.abspath(path)]  # noqa: PTH100
+    except KeyError:
+        raise RectError(f"{display_name(path)}: the rects hold no line for this file") from None
+
+
+def existing_outputs(jobs: Iterable[Job]) -> list[Path]:
+    """Outputs that exist already, of the jobs that may not overwrite."""
+    return [path for job in jobs if not job.overwrite for path in job.outputs.values() if os.path.lexists(path)]

@@ -1,0 +1,131 @@
+"""What was measured or done, as a table, a sentence, and JSON."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich.table import Table
+
+from bgremove.batch import ImageRecord
+from bgremove.compare import BASELINE, OPENCV_THREADS, Comparison, StrategyResult
+from bgremove.images import display_name
+from bgremove.statistics import Interval
+from bgremove.worker import Times
+
+FORMAT_VERSION = 1
+
+
+def comparison_json(comparison: Comparison, environment: dict[str, Any]) -> dict[str, Any]:
+    """All of a comparison, for `compare --json`; ``environment`` is where it ran."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "environment": environment,
+        "workload": {
+            "images": len(comparison.images),
+            "pixels": comparison.pixels,
+            "engine": comparison.engine,
+            "failed": [{"path": os.fspath(path), "error": str(error)} for path, error in comparison.failed],
+        },
+        "rounds": comparison.rounds,
+        "parity": {
+            "identical": not comparison.differing,
+            "differing": [os.fspath(path) for path in comparison.differing],
+        },
+        "answer": answer(comparison),
+        "strategies": [_strategy_json(result, comparison.images) for result in comparison.results],
+    }
+
+
+def _strategy_json(result: StrategyResult, paths: Sequence[Path]) -> dict[str, Any]:
+    images = [
+        {"path": os.fspath(path), **asdict(times)} for path, times in zip(paths, result.images, strict=True)
+    ]
+    return {**asdict(result), "images": images}
+
+
+def records_json(records: Sequence[ImageRecord]) -> dict[str, Any]:
+    """What became of each image, for `remove --json`."""
+    return {"format_version": FORMAT_VERSION, "images": [_record_json(record) for record in records]}
+
+
+def _record_json(record: ImageRecord) -> dict[str, Any]:
+    times = asdict(record.times) if record.times else dict.fromkeys(Times.__dataclass_fields__)
+    return {
+        "path": os.fspath(record.path),
+        "output": os.fspath(record.outputs[0]) if record.outputs else None,
+        "outputs": [os.fspath(path) for path in record.outputs],
+        "status": record.status,
+        "error": None if record.error is None else str(record.error),
+        "warnings": list(record.warnings),
+        **times,
+    }
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """A row for each contender."""
+    table = Table(title=f"{len(comparison.images)} images, engine {comparison.engine}, {comparison.rounds} rounds")
+    table.add_column("strategy")
+    table.add_column("workers", justify="right")
+    for heading in ("read", "segment", "write"):
+        table.add_column(f"{heading}\nms/image", justify="right")
+    for heading in ("start-up\ns", "total\ns", "CPU\nused", "peak\nMB", "speed-up\n(95% interval)"):
+        table.add_column(heading, justify="right")
+    for heading in ("effi-\nciency", "pays from\nimages"):
+        table.add_column(heading, justify="right")
+    for result in comparison.results:
+        table.add_row(*_cells(result))
+    return table
+
+
+def _cells(result: StrategyResult) -> list[str]:
+    stages = [fmean(getattr(times, stage) for times in result.images) for stage in Times.__dataclass_fields__]
+    wall_s = sorted(result.wall_s)[len(result.wall_s) // 2]
+    is_baseline = result.name == BASELINE
+    pays = "" if result.name in (BASELINE, OPENCV_THREADS) else str(result.pays_from_images or "never")
+    return [
+        result.name,
+        str(result.workers),
+        *(f"{1e3 * seconds:.1f}" for seconds in stages),
+        f"{result.startup_s:.2f}",
+        f"{result.startup_s + wall_s:.2f}",
+        f"{result.cpu_utilisation:.0%}",
+        f"{result.peak_memory_bytes / 1e6:.0f}",
+        "1" if is_baseline else _shown(result.speedup),
+        "" if is_baseline else f"{result.efficiency:.0%}",
+        pays,
+    ]
+
+
+def _shown(interval: Interval) -> str:
+    return f"{interval.estimate:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+
+
+def answer(comparison: Comparison) -> str:
+    """One sentence: does parallel pay, by how much, from how many images on, and on what evidence."""
+    parallel = [result for result in comparison.results if result.name not in (BASELINE, OPENCV_THREADS)]
+    evidence = f"{comparison.rounds} interleaved rounds of {len(comparison.images)} images"
+    masks = "all masks identical" if not comparison.differing else f"MASKS OF {len(comparison.differing)} IMAGES DIFFER"
+    if not parallel:
+        return f"No parallel strategy was compared ({evidence}; {masks})."
+    best = max(parallel, key=lambda result: result.speedup.estimate)
+    figures = f"{_shown(best.speedup)} times the speed of the loop"
+    how = f"`{best.name}` with {best.workers} workers"
+    if best.speedup.low > 1 and best.pays_from_images is not None:
+        pays = f"start-up included, it pays from {best.pays_from_images} images on"
+        return f"Yes, parallel pays: {how} ran at {figures}; {pays} ({evidence}; {masks})."
+    if best.speedup.high < 1:
+        return f"No, parallel does not pay here: the best, {how}, ran at {figures} ({evidence}; {masks})."
+    return f"Not shown: the best, {how}, ran at {figures}, which may be no gain at all ({evidence}; {masks})."
+
+
+def failures_text(records: Sequence[ImageRecord]) -> list[str]:
+    """A line for each failed image: its name and the reason."""
+    return [
+        text if text.startswith(name) else f"{name}: {text}"
+        for name, text in ((display_name(r.path), str(r.error)) for r in records if r.status == "failed")
+    ]

@@ -1,0 +1,124 @@
+"""What runs inside a worker: its preparation, and the whole way of one file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from bgremove.engines import DEFAULT_ENGINE, make_engine
+from bgremove.images import DEFAULT_MAX_PIXELS, flatten, read, write
+from bgremove.remove import Cutout, segment
+from bgremove.types import GrabCutSettings, Label, Rect
+
+EMITS = ("cutout", "mask")
+FORMATS = ("png", "webp", "tiff")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What is done to every image of a batch; two equal recipes give equal files.
+
+    `background`, BGR, fills the cutout where the object is not; None leaves it transparent.
+    """
+
+    engine: str = DEFAULT_ENGINE
+    margin: float = 0.05
+    settings: GrabCutSettings = GrabCutSettings()
+    emit: tuple[str, ...] = ("cutout",)
+    format: str = "png"
+    background: tuple[int, int, int] | None = None
+    max_pixels: int = DEFAULT_MAX_PIXELS
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to do: where it is, its rect if it has one, and the file that each emitted kind goes to."""
+
+    source: Path
+    outputs: dict[str, Path]
+    rect: Rect | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds that one image took, by stage."""
+
+    read_s: float
+    segment_s: float
+    write_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a worker sends back of one file: small, whatever the size of the image."""
+
+    times: Times
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """Enters a worker: OpenCV's threads set, the engine imported, compiled and run once. Left, all is put back.
+
+    `threads` is the number of threads that OpenCV may use in this process; None leaves its own choice.
+    """
+
+    engine: str
+    threads: int | None = 1
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """See the class."""
+        before = cv2.getNumThreads()
+        if self.threads is not None:
+            cv2.setNumThreads(self.threads)
+        try:
+            _segment_once(self.engine)
+            yield
+        finally:
+            cv2.setNumThreads(before)
+
+
+def _segment_once(engine: str) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    labels = np.full((16, 16), Label.BACKGROUND, np.uint8)
+    labels[4:12, 4:12] = Label.PROBABLY_FOREGROUND
+    make_engine(engine).segment(image, labels, GrabCutSettings(iterations=1))
+
+
+def cut_file(job: Job, recipe: Recipe) -> tuple[Cutout, Times]:
+    """Read, segment and write one file; every error that names a reason is a `BgremoveError`."""
+    start = time.perf_counter()
+    photo = read(job.source, max_pixels=recipe.max_pixels)
+    decoded = time.perf_counter()
+    cutout = segment(photo, job.rect, recipe.margin, None, recipe.settings, recipe.engine)
+    segmented = time.perf_counter()
+    for kind, path in job.outputs.items():
+        write(path, _pixels(cutout, kind, recipe), format=recipe.format, overwrite=job.overwrite)
+    written = time.perf_counter()
+    return cutout, Times(decoded - start, segmented - decoded, written - segmented)
+
+
+def _pixels(cutout: Cutout, kind: str, recipe: Recipe) -> np.ndarray:
+    if kind == "mask":
+        return cutout.foreground.view(np.uint8) * np.uint8(255)
+    return cutout.image if recipe.background is None else flatten(cutout.image, recipe.background)
+
+
+@dataclass(frozen=True, slots=True)
+class FileWorker:
+    """The function that a batch runs over its jobs."""
+
+    recipe: Recipe
+
+    def __call__(self, job: Job) -> Done:
+        """Do one file; see `cut_file`."""
+        cutout, times = cut_file(job, self.recipe)
+        return Done(times, cutout.warnings)

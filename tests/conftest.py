@@ -1,0 +1,51 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import hypothesis
+import pytest
+from PIL import Image
+
+from fixtures import scenes
+
+# A deadline would time the machine, not the code; derandomised, so that a red run is red again.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=100)
+hypothesis.settings.load_profile("suite")
+
+ROOT = Path(__file__).parents[1]
+
+
+def save_scene(path, seed, height=60, width=80):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(scenes.generate(seed=seed, height=height, width=width).image[..., ::-1]).save(path)
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """A folder of six small images, to be read only."""
+    folder = tmp_path_factory.mktemp("photos")
+    for seed in range(6):
+        save_scene(folder / f"{seed}.png", seed)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def environment():
+    """Environment in which a child process finds this checkout."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"}
+
+
+@pytest.fixture
+def command(environment):
+    """Runs the command in a process of its own."""
+
+    def run(*arguments, **options):
+        line = [sys.executable, "-m", "bgremove", *map(os.fspath, map(_text, arguments))]
+        return subprocess.run(line, capture_output=True, text=True, env=environment, check=False, timeout=100, **options)
+
+    return run
+
+
+def _text(argument):
+    return argument if isinstance(argument, (bytes, os.PathLike)) else str(argument)

@@ -1,0 +1,190 @@
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bgremove import remove_background
+from bgremove.batch import remove_backgrounds
+from conftest import save_scene
+
+
+def files_in(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+
+
+def alpha(path):
+    return np.asarray(Image.open(path))[..., 3]
+
+
+def test_a_folder_of_images_becomes_a_folder_of_cutouts(command, photos, tmp_path):
+    result = command("remove", photos, "--output", tmp_path / "out", "--json", tmp_path / "r.json")
+    assert result.returncode == 0, result.stderr
+    assert "6 ok, 0 skipped, 0 failed" in result.stderr
+    assert files_in(tmp_path / "out") == [f"{n}.png" for n in range(6)]
+    for n in range(6):
+        expected = remove_background(photos / f"{n}.png").foreground
+        assert ((alpha(tmp_path / "out" / f"{n}.png") == 255) == expected).all()
+    for record in json.loads((tmp_path / "r.json").read_text())["images"]:
+        assert record["status"] == "ok"
+        assert record["error"] is None
+        assert min(record["read_s"], record["segment_s"], record["write_s"]) > 0
+        assert os.path.exists(record["output"])  # noqa: PTH110
+
+
+def test_masks_formats_and_background(command, photos, tmp_path):
+    out = tmp_path / "out"
+    result = command(
+        "remove", photos / "0.png", "-o", out, "--emit", "cutout,mask", "--format", "tiff", "--background", "#ff0000"
+    )
+    assert result.returncode == 0, result.stderr
+    mask = np.asarray(Image.open(out / "0.mask.tiff"))
+    flat = np.asarray(Image.open(out / "0.tiff"))
+    assert set(np.unique(mask)) == {0, 255}
+    assert flat.shape == (60, 80, 3)
+    assert (flat[mask == 0] == (255, 0, 0)).all()
+    assert (flat[mask == 255] == np.asarray(Image.open(photos / "0.png"))[mask == 255]).all()
+
+
+def test_a_tree_is_mirrored(command, tmp_path):
+    save_scene(tmp_path / "in/a.png", 1)
+    save_scene(tmp_path / "in/x/b.png", 2)
+    assert command("remove", tmp_path / "in", "-r", "-o", tmp_path / "out").returncode == 0
+    assert files_in(tmp_path / "out") == ["a.png", "x/b.png"]
+
+
+def test_one_broken_file_costs_itself_only(command, photos, tmp_path):
+    (tmp_path / "broken.jpg").write_text("this is text")
+    result = command("remove", photos, tmp_path / "broken.jpg", tmp_path / "absent.jpg", "-o", tmp_path / "out")
+    assert result.returncode == 1
+    assert len(files_in(tmp_path / "out")) == 6
+    assert "6 ok, 0 skipped, 2 failed" in result.stderr
+    assert "broken.jpg: " in result.stderr
+    assert "absent.jpg: there is no such file" in result.stderr
+
+
+def test_nothing_is_overwritten_unless_told(command, photos, tmp_path):
+    (tmp_path / "0.png").write_text("mine")
+    result = command("remove", photos / "0.png", "-o", tmp_path)
+    assert result.returncode == 2
+    assert "exist already" in result.stderr
+    assert (tmp_path / "0.png").read_text() == "mine"
+    assert command("remove", photos / "0.png", "-o", tmp_path, "--overwrite").returncode == 0
+    assert alpha(tmp_path / "0.png").any()
+
+
+def test_resume_skips_what_is_done(command, photos, tmp_path):
+    assert command("remove", photos / "0.png", "-o", tmp_path).returncode == 0
+    before = (tmp_path / "0.png").stat().st_mtime_ns
+    result = command("remove", photos, "-o", tmp_path, "--resume")
+    assert result.returncode == 0
+    assert "5 ok, 1 skipped, 0 failed" in result.stderr
+    assert (tmp_path / "0.png").stat().st_mtime_ns == before
+
+
+def test_a_dry_run_writes_nothing(command, photos, tmp_path):
+    result = command("remove", photos, "-o", tmp_path / "out", "--dry-run")
+    assert result.returncode == 0
+    assert len(result.stdout.splitlines()) == 6
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["remove"], "Missing argument"),
+        (["remove", "PHOTOS"], "--output"),
+        (["remove", "PHOTOS", "-o", "OUT", "--margin", "0.7"], "margin is 0.7"),
+        (["remove", "PHOTOS", "-o", "OUT", "--rect", "1,2,3"], "four whole numbers"),
+        (["remove", "PHOTOS", "-o", "OUT", "--rect", "a,b,c,d"], "a,b,c,d"),
+        (["remove", "PHOTOS", "-o", "OUT", "--emit", "alpha"], "choose from cutout, mask"),
+        (["remove", "PHOTOS", "-o", "OUT", "--engine", "magic"], "magic"),
+        (["remove", "PHOTOS", "-o", "OUT", "--workers", "0"], "0"),
+        (["remove", "PHOTOS", "-o", "OUT", "--background", "no-colour"], "no-colour"),
+        (["remove", "PHOTOS", "-o", "OUT", "--strategy", "threads", "--timeout", "5"], "timeout"),
+        (["remove", "PHOTOS", "-o", "PHOTOS"], "is an input"),
+        (["remove", "EMPTY", "-o", "OUT"], "no image under"),
+        (["compare", "EMPTY"], "no image"),
+        (["compare", "PHOTOS", "--strategies", "magic"], "no strategy magic"),
+        (["compare", "PHOTOS", "--rounds", "1"], "1"),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_what_is_allowed(command, photos, tmp_path, arguments, message):
+    (tmp_path / "empty").mkdir()
+    places = {"PHOTOS": photos, "OUT": tmp_path / "out", "EMPTY": tmp_path / "empty"}
+    result = command(*(places.get(argument, argument) for argument in arguments))
+    assert result.returncode == 2, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems' file names cannot hold such bytes")
+@pytest.mark.parametrize("name", [b"with space", b"new\nline", "\U0001f600".encode(), b"\xff\xfe", b"-v", b"[red]", b"a[1]*"])
+def test_any_file_name_works(command, tmp_path, name):
+    folder = tmp_path / "in"
+    save_scene(folder / "plain.png", 1)
+    os.rename(os.fsencode(folder / "plain.png"), os.fsencode(folder) + b"/" + name + b".png")  # noqa: PTH104
+    (folder / "bad.png").write_bytes(b"")
+    os.rename(os.fsencode(folder / "bad.png"), os.fsencode(folder) + b"/" + name + b"bad.png")  # noqa: PTH104
+    result = command("remove", folder, "-o", tmp_path / "out", "-v", "--json", tmp_path / "r.json")
+    assert result.returncode == 1, result.stderr
+    assert name + b".png" in os.listdir(os.fsencode(tmp_path / "out"))
+    assert "1 ok, 0 skipped, 1 failed" in result.stderr
+    assert {record["status"] for record in json.loads((tmp_path / "r.json").read_text())["images"]} == {"ok", "failed"}
+
+
+def test_rects_come_out_of_a_csv(command, photos, tmp_path):
+    rows = "".join(f"{os.path.relpath(photos / f'{n}.png', tmp_path)},10,10,{40 + n},40\n" for n in range(6))
+    (tmp_path / "rects.csv").write_text("path,x,y,width,height\n" + rows)
+    assert command("remove", photos, "-o", tmp_path / "out", "--rects", tmp_path / "rects.csv").returncode == 0
+    for n in range(6):
+        expected = remove_background(photos / f"{n}.png", rect=(10, 10, 40 + n, 40)).foreground
+        assert ((alpha(tmp_path / "out" / f"{n}.png") == 255) == expected).all()
+
+
+def test_compare_answers_with_evidence(command, photos, tmp_path):
+    result = command("compare", photos, "--rounds", "3", "--json", tmp_path / "c.json")
+    assert result.returncode == 0, result.stderr
+    assert "processes" in result.stdout
+    content = json.loads((tmp_path / "c.json").read_text())
+    assert content["workload"]["images"] == 6
+    assert content["workload"]["pixels"] == 6 * 60 * 80
+    assert content["parity"] == {"identical": True, "differing": []}
+    assert [each["name"] for each in content["strategies"]] == [
+        "sequential", "opencv_threads", "threads", "pool", "processes",
+    ]  # fmt: skip
+    for each in content["strategies"]:
+        assert len(each["wall_s"]) == 3
+        assert each["speedup"]["low"] <= each["speedup"]["estimate"] <= each["speedup"]["high"]
+        assert 0 < each["cpu_utilisation"] <= 1.05
+        assert each["peak_memory_bytes"] > 2**20
+        assert each["memory_metric"] in ("pss", "rss")
+        assert each["images_per_s"] == pytest.approx(6 / sorted(each["wall_s"])[1])
+        assert {image["path"] for image in each["images"]} == {str(path) for path in photos.iterdir()}
+        assert all(image["segment_s"] > 0 for image in each["images"])
+    assert content["strategies"][0]["speedup"] == {"estimate": 1, "low": 1, "high": 1}
+    assert content["answer"] in " ".join(result.stdout.split())
+
+
+def test_compare_names_what_it_could_not_do_and_compares_the_rest(command, photos, tmp_path):
+    (tmp_path / "broken.jpg").write_text("this is text")
+    result = command("compare", photos, tmp_path / "broken.jpg", "--rounds", "3", "--strategies", "threads")
+    assert result.returncode == 1
+    assert "broken.jpg" in result.stderr
+    assert "6 images" in result.stdout
+
+
+def test_info_and_version(command):
+    result = command("info")
+    assert result.returncode == 0
+    assert "opencv" in result.stdout
+    assert command("--version").stdout.startswith("bgremove")
+
+
+def test_the_library_does_the_same(photos, tmp_path):
+    records = remove_backgrounds([photos, tmp_path / "absent.jpg"], tmp_path / "out", strategy="threads", workers=2)
+    assert sorted(record.status for record in records) == ["failed"] + ["ok"] * 6
+    assert len(files_in(tmp_path / "out")) == 6

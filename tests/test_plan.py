@@ -1,0 +1,137 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bgremove.errors import OutputError, RectError, UsageError
+from bgremove.plan import Source, existing_outputs, find_sources, plan_jobs, read_rects
+from bgremove.types import Rect
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in ("photos/b.JPG", "photos/a.png", "photos/notes.txt", "photos/.hidden.png", "photos/sub/c.tif", "d[1].jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def relatives(sources):
+    return [source.relative.as_posix() for source in sources]
+
+
+def test_a_folder_gives_its_images_and_with_recursive_its_tree(tree):
+    assert relatives(find_sources([tree / "photos"])[0]) == ["a.png", "b.JPG"]
+    assert relatives(find_sources([tree / "photos"], recursive=True)[0]) == ["a.png", "b.JPG", "sub/c.tif"]
+
+
+def test_a_named_file_is_taken_whatever_its_suffix_and_a_pattern_is_expanded(tree):
+    sources, unusable = find_sources([tree / "photos/notes.txt", tree / "photos/*.png", tree / "d[1].jpg"])
+    assert relatives(sources) == ["notes.txt", "a.png", "d[1].jpg"]
+    assert unusable == []
+
+
+def test_a_file_named_twice_is_one_source(tree):
+    assert relatives(find_sources([tree / "photos", tree / "photos/a.png"])[0]) == ["a.png", "b.JPG"]
+
+
+def test_what_is_not_there_is_told_and_the_rest_is_found(tree):
+    sources, (missing,) = find_sources([tree / "nothing.jpg", tree / "photos"])
+    assert len(sources) == 2
+    assert "nothing.jpg: there is no such file" in str(missing.error)
+
+
+def test_outputs_inside_the_input_are_not_taken_for_inputs(tree):
+    sources, _ = find_sources([tree / "photos"], recursive=True, exclude=tree / "photos/sub")
+    assert relatives(sources) == ["a.png", "b.JPG"]
+
+
+def test_links_to_folders_are_not_followed(tree):
+    (tree / "photos/loop").symlink_to(tree / "photos", target_is_directory=True)
+    assert len(find_sources([tree / "photos"], recursive=True)[0]) == 3
+
+
+def source(name):
+    return Source(Path("in", name), Path(name))
+
+
+def test_the_tree_is_mirrored_and_kinds_are_told_apart():
+    (job,) = plan_jobs([source("x/a.b.jpg")], Path("out"), emit=["cutout", "mask"], format="webp")
+    assert job.outputs == {"cutout": Path("out/x/a.b.webp"), "mask": Path("out/x/a.b.mask.webp")}
+
+
+def test_two_inputs_with_one_output_are_refused_unless_named_after_the_whole_file():
+    pair = [source("a.jpg"), source("a.png")]
+    with pytest.raises(OutputError, match=r"in/a.jpg and in/a.png would both be written to out/a.png"):
+        plan_jobs(pair, Path("out"))
+    names = [job.outputs["cutout"].name for job in plan_jobs(pair, Path("out"), naming="file")]
+    assert names == ["a.jpg.png", "a.png.png"]
+
+
+def test_an_output_that_is_an_input_is_refused_even_through_a_link(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.png").touch()
+    (tmp_path / "out").symlink_to(tmp_path / "in", target_is_directory=True)
+    with pytest.raises(OutputError, match="is an input"):
+        plan_jobs(find_sources([tmp_path / "in"])[0], tmp_path / "out", overwrite=True)
+
+
+@pytest.mark.parametrize("bad", [{"emit": ["alpha"]}, {"emit": []}, {"format": "jpg"}, {"naming": "x"}])
+def test_unknown_choices_are_refused(bad):
+    with pytest.raises(UsageError, match="choose from"):
+        plan_jobs([source("a.jpg")], Path("out"), **bad)
+
+
+names = st.text(st.sampled_from("ab.mask"), min_size=1, max_size=9).filter(lambda name: name.strip("."))
+suffixes = st.sampled_from(["", ".jpg", ".png", ".mask.png"])
+paths = st.builds(lambda folder, name, suffix: folder + name + suffix, st.sampled_from(["", "x/", "y/"]), names, suffixes)
+
+
+@given(st.lists(paths, unique=True, max_size=12), st.sampled_from(["stem", "file"]))
+def test_planning_never_maps_two_inputs_to_one_file(files, naming):
+    sources = [source(name) for name in files]
+    try:
+        jobs = plan_jobs(sources, Path("out"), emit=["cutout", "mask"], naming=naming)
+    except OutputError:
+        return
+    outputs = [os.path.realpath(path) for job in jobs for path in job.outputs.values()]
+    assert len(set(outputs)) == 2 * len(files)
+    assert all(path.startswith(os.path.realpath("out") + os.sep) for path in outputs)
+
+
+def test_rects_belong_to_the_files_beside_the_csv(tmp_path):
+    (tmp_path / "rects.csv").write_text('path,x,y,width,height\n"a, b.jpg",1,2,3,4\nsub/c.jpg,5,6,7,8\n', "utf-8")
+    rects = read_rects(tmp_path / "rects.csv")
+    assert rects == {str(tmp_path / "a, b.jpg"): Rect(1, 2, 3, 4), str(tmp_path / "sub/c.jpg"): Rect(5, 6, 7, 8)}
+    (job,) = plan_jobs([Source(tmp_path / "a, b.jpg", Path("a, b.jpg"))], tmp_path / "out", rects=rects)
+    assert job.rect == (1, 2, 3, 4)
+    with pytest.raises(RectError, match="no line for this file"):
+        plan_jobs([Source(tmp_path / "d.jpg", Path("d.jpg"))], tmp_path / "out", rects=rects)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,x,y,width\na,1,2,3\n", "first line must name the columns"),
+        ("path,x,y,width,height\na,1,2,3,4\nb,1,2,x,4\n", "line 3: x, y, width and height must be whole numbers"),
+        ("path,x,y,width,height\na,1,2\n", "line 2"),
+    ],
+)
+def test_a_broken_csv_is_told_by_line(tmp_path, text, message):
+    (tmp_path / "rects.csv").write_text(text)
+    with pytest.raises(RectError, match=message):
+        read_rects(tmp_path / "rects.csv")
+
+
+def test_a_missing_csv_is_told(tmp_path):
+    with pytest.raises(RectError, match="cannot be read"):
+        read_rects(tmp_path / "none.csv")
+
+
+def test_existing_outputs_are_found_unless_they_may_be_overwritten(tmp_path):
+    (tmp_path / "a.png").touch()
+    assert existing_outputs(plan_jobs([source("a.jpg")], tmp_path)) == [tmp_path / "a.png"]
+    assert existing_outputs(plan_jobs([source("a.jpg")], tmp_path, overwrite=True)) == []

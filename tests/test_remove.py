@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image as PILImage
+
+from bgremove import GrabCutSettings, Label, remove_background
+from bgremove.errors import BgremoveError, FlatImageError, ImageError, ImageTooLargeError, RectError, UsageError
+from bgremove.remove import EMPTY_FOREGROUND
+from fixtures import scenes
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return scenes.generate(seed=1, height=60, width=80)
+
+
+def iou(one, other):
+    return (one & other).sum() / (one | other).sum()
+
+
+def test_a_cutout_is_the_image_where_the_object_is_and_nothing_elsewhere(scene):
+    cutout = remove_background(scene.image, rect=scene.rect)
+    foreground = cutout.foreground
+    assert iou(foreground, scene.truth) > 0.9
+    assert cutout.image.shape == (60, 80, 4)
+    assert (cutout.image[foreground, :3] == scene.image[foreground]).all()
+    assert (cutout.image[foreground, 3] == 255).all()
+    assert not cutout.image[~foreground].any()
+    assert cutout.rect == scene.rect
+    assert cutout.warnings == ()
+
+
+def test_every_kind_of_input_gives_the_same_mask(scene, tmp_path):
+    pil = PILImage.fromarray(scene.image[..., ::-1])
+    pil.save(tmp_path / "scene.png")
+    deep = scene.image.astype(np.uint16) * 257
+    opaque = np.dstack([scene.image, np.full(scene.image.shape[:2], 255, np.uint8)])
+    path = tmp_path / "scene.png"
+    expected = remove_background(scene.image).mask
+    for given_image in (pil, path, str(path), path.read_bytes(), deep, opaque, np.asfortranarray(scene.image)):
+        assert (remove_background(given_image).mask == expected).all()
+
+
+def test_gray_is_three_equal_channels(scene):
+    gray = scene.image[..., 1]
+    assert (remove_background(gray).mask == remove_background(np.dstack([gray] * 3)).mask).all()
+
+
+def test_what_is_transparent_is_certain_background(scene):
+    alpha = np.full((60, 80), 255, np.uint8)
+    alpha[:, :40] = 0
+    mask = remove_background(np.dstack([scene.image, alpha])).mask
+    assert (mask[:, :40] == Label.BACKGROUND).all()
+
+
+def test_hints_decide_pixels(scene):
+    hints = np.full((60, 80), Label.PROBABLY_FOREGROUND, np.uint8)
+    hints[28:32, 10:12] = Label.FOREGROUND
+    hints[28:32, 38:42] = Label.BACKGROUND
+    before = hints.copy()
+    mask = remove_background(scene.image, hints=hints).mask
+    assert (mask[28:32, 10:12] == Label.FOREGROUND).all()
+    assert (mask[28:32, 38:42] == Label.BACKGROUND).all()
+    assert (hints == before).all()
+
+
+@pytest.mark.parametrize(
+    ("hints", "message"),
+    [
+        (np.zeros((60, 80), np.int32), "must be uint8"),
+        (np.zeros((6, 8), np.uint8), r"must be uint8 \(60, 80\)"),
+        (np.full((60, 80), 7, np.uint8), "holds? the value 7"),
+    ],
+)
+def test_wrong_hints_are_refused(scene, hints, message):
+    with pytest.raises(ImageError, match=message):
+        remove_background(scene.image, hints=hints)
+
+
+def test_a_rect_is_clipped(scene):
+    assert remove_background(scene.image, rect=(-10, 5, 50, 500)).rect == (0, 5, 40, 55)
+
+
+@pytest.mark.parametrize(
+    ("rect", "message"),
+    [
+        ((0, 0, 80, 60), "covers all of the image, which is 80 x 60"),
+        ((100, 100, 5, 5), "holds no pixel"),
+        ((5, 5, 0, 5), "holds no pixel"),
+        ((5, 5, 5), "four whole numbers"),
+        ((1.5, 5, 5, 5), "four whole numbers"),
+        ("abcd", "four whole numbers"),
+    ],
+)
+def test_a_rect_that_cannot_be_meant_is_refused(scene, rect, message):
+    with pytest.raises(RectError, match=message):
+        remove_background(scene.image, rect=rect)
+
+
+def test_all_transparent_leaves_no_foreground(scene):
+    with pytest.raises(RectError, match="leaves no foreground"):
+        remove_background(np.dstack([scene.image, np.zeros((60, 80), np.uint8)]))
+
+
+def test_a_constant_image_has_no_object():
+    with pytest.raises(FlatImageError, match="same colour"):
+        remove_background(np.full((50, 50, 3), 7, np.uint8))
+
+
+def test_an_empty_foreground_is_a_warning_on_the_result():
+    image = np.random.default_rng(0).integers(0, 2, (40, 40, 3), np.uint8) * np.uint8(8)
+    image[:, :20] += np.uint8(100)
+    hints = np.full((40, 40), Label.PROBABLY_BACKGROUND, np.uint8)
+    hints[20, 20] = Label.PROBABLY_FOREGROUND
+    cutout = remove_background(image, hints=hints)
+    assert not cutout.foreground.any()
+    assert cutout.warnings == (EMPTY_FOREGROUND,)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 2, 3), (2, 2, 3)])
+def test_images_without_an_inside_are_refused_by_name(shape):
+    image = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    with pytest.raises((RectError, FlatImageError)):
+        remove_background(image)
+
+
+def test_one_row_is_an_image(scene):
+    assert remove_background(scene.image[30:31]).mask.shape == (1, 80)
+
+
+def test_a_limit_on_pixels_holds_for_files(scene, tmp_path):
+    PILImage.fromarray(scene.image).save(tmp_path / "scene.png")
+    with pytest.raises(ImageTooLargeError):
+        remove_background(tmp_path / "scene.png", max_pixels=60 * 80 - 1)
+
+
+@pytest.mark.parametrize("bad", [{"margin": 0}, {"margin": 0.5}, {"engine": "none"}])
+def test_wrong_use_is_refused(scene, bad):
+    with pytest.raises(UsageError):
+        remove_background(scene.image, **bad)
+
+
+@pytest.mark.parametrize("bad", [{"iterations": 0}, {"seed": -1}])
+def test_wrong_settings_are_refused(bad):
+    with pytest.raises(UsageError):
+        GrabCutSettings(**bad)
+
+
+images = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12).map(lambda s: (*s, 3)))
+numbers = st.integers(-4, 14)
+rects = st.none() | st.tuples(numbers, numbers, numbers, numbers)
+
+
+@settings(max_examples=60)
+@given(images, rects)
+def test_any_rect_and_any_image_works_or_raises_our_error_and_nothing_outside_is_foreground(image, rect):
+    before = image.copy()
+    try:
+        cutout = remove_background(image, rect=rect)
+    except BgremoveError:
+        pass
+    else:
+        outside = np.ones(image.shape[:2], bool)
+        outside[cutout.rect.slices] = False
+        assert not cutout.foreground[outside].any()
+        assert (cutout.mask[outside] == Label.BACKGROUND).all()
+        assert cutout.mask.shape == image.shape[:2]
+    assert (image == before).all()
