@@ -11,9 +11,10 @@ from typing import Any
 
 from bgremove.engines import DEFAULT_ENGINE, make_engine
 from bgremove.errors import BgremoveError, OutputError
-from bgremove.images import display_name, header_pixels
+from bgremove.images import header_pixels
 from bgremove.journal import Journal
 from bgremove.machine import workers_for
+from bgremove.paths import display_name
 from bgremove.plan import Unusable, existing_outputs, find_sources, plan_jobs
 from bgremove.strategies import DEFAULT_STRATEGY, Strategy, Task, make_strategy
 from bgremove.types import GrabCutSettings, as_rect
@@ -41,7 +42,7 @@ def remove_backgrounds(
     *,
     rect: Any = None,
     margin: float = 0.05,
-    settings: GrabCutSettings = GrabCutSettings(),  # noqa: B008 (frozen)
+    settings: GrabCutSettings = GrabCutSettings(),
     engine: str = DEFAULT_ENGINE,
     strategy: str = DEFAULT_STRATEGY,
     workers: int | None = None,
@@ -78,7 +79,9 @@ def prepare_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, *, resume: b
     existing = existing_outputs(todo)
     if existing:
         shown = ", ".join(display_name(path) for path in existing[:3]) + (", ..." if len(existing) > 3 else "")
-        raise OutputError(f"{len(existing)} of the outputs exist already ({shown}): overwrite or resume, or go elsewhere")
+        raise OutputError(
+            f"{len(existing)} of the outputs exist already ({shown}): overwrite or resume, or go elsewhere"
+        )
     return sorted(todo, key=_pixels, reverse=True), done
 
 
@@ -102,9 +105,7 @@ def batch_strategy(
     )
 
 
-def run_jobs(
-    jobs: Sequence[Job], folder: Path, recipe: Recipe, strategy: Strategy
-) -> Iterator[ImageRecord]:
+def run_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, strategy: Strategy) -> Iterator[ImageRecord]:
     """Run `jobs` under a strategy that has been entered; records come as images are completed, in any order.
 
     The journal in `folder` is kept up to date, so that whatever happens the batch can be resumed.

@@ -20,13 +20,15 @@ from bgremove import compare as comparing
 from bgremove.batch import ImageRecord, batch_strategy, prepare_jobs, run_jobs, skipped_record, unusable_record
 from bgremove.engines import DEFAULT_ENGINE, ENGINES
 from bgremove.errors import BgremoveError, UsageError
-from bgremove.images import DEFAULT_MAX_PIXELS, display_name, parse_colour
+from bgremove.images import DEFAULT_MAX_PIXELS
 from bgremove.machine import describe, opencv_optimisations, usable_cpus
+from bgremove.outputs import OUTPUT_FORMATS, parse_colour
+from bgremove.paths import display_name
 from bgremove.plan import NAMINGS, find_sources, plan_jobs, read_rects
 from bgremove.report import answer, comparison_json, comparison_table, failures_text, records_json
 from bgremove.strategies import DEFAULT_STRATEGY, STRATEGIES
 from bgremove.types import GrabCutSettings, Rect, as_rect
-from bgremove.worker import EMITS, FORMATS, Job, Recipe
+from bgremove.worker import EMITS, Job, Recipe
 
 EXIT_FAILURES = 1
 EXIT_USAGE = 2
@@ -77,20 +79,26 @@ def cli() -> None:
 
 @cli.command()
 @_inputs
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the results.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the results."
+)
 @_recursive
 @_margin
 @click.option("--rect", type=_Listed("X,Y,W,H", int), help="Rectangle around the object, in pixels, for every image.")
-@click.option("--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height.")
+@click.option(
+    "--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height."
+)
 @_iterations
 @_engine
 @click.option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULT_STRATEGY, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Default: what CPUs and memory allow.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that one image may take.")
 @click.option("--emit", type=_Listed("KINDS"), default="cutout", show_default=True, help=f"Out of {','.join(EMITS)}.")
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="png", show_default=True)
+@click.option("--format", "format_", type=click.Choice(OUTPUT_FORMATS), default="png", show_default=True)
 @click.option("--background", metavar="COLOUR", help="Fill the background with a colour, such as white or #fafafa.")
-@click.option("--naming", type=click.Choice(NAMINGS), default="stem", show_default=True, help="a.jpg becomes a.png, or a.jpg.png.")
+@click.option(
+    "--naming", type=click.Choice(NAMINGS), default="stem", show_default=True, help="a.jpg becomes a.png, or a.jpg.png."
+)
 @_max_pixels
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--resume", is_flag=True, help="Do only what an interrupted run has left.")
@@ -116,7 +124,7 @@ def remove(
     if not sources and not unusable:
         raise UsageError("there is no image under " + ", ".join(display_name(path) for path in inputs))
     jobs = plan_jobs(
-        sources, output, emit=emit, format=format_, naming=naming, overwrite=overwrite,
+        sources, output, emit=emit, file_format=format_, naming=naming, overwrite=overwrite,
         rect=None if rect is None else as_rect(rect), rects=None if rects is None else read_rects(rects),
     )  # fmt: skip
     todo, done = prepare_jobs(jobs, output, recipe, resume=resume)
@@ -131,7 +139,9 @@ def remove(
 def _show_plan(jobs: Sequence[Job]) -> None:
     for job in jobs:
         for path in job.outputs.values():
-            _out.print(f"{display_name(job.source)} -> {display_name(path)}", markup=False, highlight=False, soft_wrap=True)
+            _out.print(
+                f"{display_name(job.source)} -> {display_name(path)}", markup=False, highlight=False, soft_wrap=True
+            )
 
 
 def _run(
@@ -180,7 +190,9 @@ def _conclude(records: Sequence[ImageRecord], json_file: Path | None, *, quiet: 
     "--strategies", type=_Listed("NAMES"), default=",".join(comparing.CONTENDERS), show_default=True,
     help="The loop, sequential, is always among them.",
 )  # fmt: skip
-@click.option("--workers", type=_Listed("COUNTS", int), default=lambda: (usable_cpus(),), help="Default: the usable CPUs.")
+@click.option(
+    "--workers", type=_Listed("COUNTS", int), default=lambda: (usable_cpus(),), help="Default: the usable CPUs."
+)
 @click.option("--rounds", type=click.IntRange(min=comparing.MIN_ROUNDS), default=5, show_default=True)
 @_engine
 @_margin
@@ -194,7 +206,9 @@ def compare(
     """Does parallel pay? Run INPUTS under each strategy in turn, and say so with evidence."""
     recipe = Recipe(engine=engine, margin=margin, settings=GrabCutSettings(iterations=iterations))
     sources, unusable = find_sources(inputs, recursive=recursive)
-    jobs, _ = prepare_jobs(plan_jobs(sources, Path("never-written"), naming="file"), Path("never-written"), recipe, resume=False)
+    jobs, _ = prepare_jobs(
+        plan_jobs(sources, Path("never-written"), naming="file"), Path("never-written"), recipe, resume=False
+    )
     chosen = comparing.contenders(strategies, workers)
     with _progress(quiet) as progress:
         bar = progress.add_task("images", total=len(jobs) * (1 + rounds * len(chosen)))
@@ -218,7 +232,13 @@ def info() -> None:
 
 
 def _progress(quiet: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     return Progress(*columns, console=_err, transient=True, disable=quiet or not _err.is_terminal)
 
 

@@ -84,7 +84,7 @@ class StrategyResult:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The workload (`pixels` is the sum over its images), what differed, and a result for each contender, `sequential` first."""
+    """The workload, what differed, and a result for each contender, `sequential` first. `pixels` is a sum."""
 
     images: tuple[Path, ...]
     pixels: int
@@ -165,9 +165,7 @@ def compare(
     )
 
 
-def _run(
-    jobs: Sequence[Job], worker: MeasuringWorker, contender: Contender, on_image: Callable[[], None]
-) -> Round:
+def _run(jobs: Sequence[Job], worker: MeasuringWorker, contender: Contender, on_image: Callable[[], None]) -> Round:
     with tempfile.TemporaryDirectory(prefix="bgremove-compare-") as folder:
         tasks = (Task(index, _moved(job, Path(folder, str(index))), str(job.source)) for index, job in enumerate(jobs))
         start = time.perf_counter()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,6 +85,14 @@ def read(path: StrOrBytesPath, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo
         if os.fstat(file.fileno()).st_size == 0:
             raise ImageError("the file is empty")
         return _decode(file, max_pixels, Path(os.fsdecode(path)).suffix.lower())
+
+
+def header_pixels(path: StrOrBytesPath) -> int:
+    """How many pixels the header of the file `path` promises; nothing is decoded. Errors as in `read`."""
+    with _named(display_name(path)), _opened(path) as file, _damage_reported():
+        # The limit is for decoding; whoever plans may count beyond it.
+        width, height = _pillow.open_header(file, [], max_pixels=sys.maxsize).size
+        return width * height
 
 
 def decode(data: bytes | bytearray | memoryview, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:

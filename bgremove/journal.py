@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from bgremove.errors import OutputError
-from bgremove.images import display_name
+from bgremove.paths import display_name
 from bgremove.worker import Job, Recipe
 
 NAME = ".bgremove-journal.jsonl"
@@ -40,7 +40,9 @@ class Journal:
             raise _unwritable(self._path, error) from error
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stream.close()
 
     def started(self, job: Job) -> None:
@@ -98,7 +100,7 @@ class Journal:
         except OSError:
             version = []  # it will fail in its turn, with its reason
         outputs = {kind: path.name for kind, path in job.outputs.items()}
-        source = os.path.abspath(job.source)  # noqa: PTH100
+        source = os.path.abspath(job.source)
         parts = json.dumps([source, version, job.rect, outputs, self._recipe], sort_keys=True)
         return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
 

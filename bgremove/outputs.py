@@ -116,20 +116,20 @@ def write_bytes(path: StrOrBytesPath, content: bytes, *, overwrite: bool = False
     Raises `OutputError` that names the file and the reason; the hidden file is gone then.
     """
     target = os.fsdecode(path)
-    temporary = os.path.join(os.path.dirname(target), f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.tmp")  # noqa: PTH118, PTH120
+    temporary = os.path.join(os.path.dirname(target), f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.tmp")
     try:
         try:
-            with open(temporary, "xb") as file:  # noqa: PTH123  the mode follows the umask
+            with open(temporary, "xb") as file:  # the mode follows the umask
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             if overwrite:
-                os.replace(temporary, target)  # noqa: PTH105
+                os.replace(temporary, target)
             else:
                 _name_without_replacing(temporary, target)
         finally:
             with suppress(FileNotFoundError):
-                os.unlink(temporary)  # noqa: PTH108
+                os.unlink(temporary)
     except FileExistsError as error:
         raise OutputError(f"{display_name(path)}: it exists already, and overwriting was not asked for") from error
     except (OSError, ValueError) as error:
@@ -144,9 +144,9 @@ def _name_without_replacing(temporary: str, target: str) -> None:
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        with open(target, "xb"):  # noqa: PTH123  the name is ours now, so replacing harms nobody
+        with open(target, "xb"):  # the name is ours now, so replacing harms nobody
             pass
-        os.replace(temporary, target)  # noqa: PTH105
+        os.replace(temporary, target)
 
 
 def _encode_png(pixels: NDArray[np.uint8]) -> bytes:

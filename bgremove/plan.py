@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bgremove.errors import BgremoveError, ImageError, OutputError, RectError, UsageError
-from bgremove.images import display_name
+from bgremove.images import SUFFIXES
+from bgremove.outputs import OUTPUT_FORMATS
+from bgremove.paths import display_name
 from bgremove.types import Rect
-from bgremove.worker import EMITS, FORMATS, Job
-
-SUFFIXES = frozenset(
-    ".avif .bmp .gif .jfif .jpe .jpeg .jpg .mpo .pbm .pgm .png .pnm .ppm .tif .tiff .webp".split()  # noqa: SIM905
-)
-"""Suffixes, in lower case, of the files that are taken from a folder. A file that is named is always taken."""
+from bgremove.worker import EMITS, Job
 
 NAMINGS = ("stem", "file")
 """How an output is named after its input ``a.jpg``: ``a.png`` (stem) or ``a.jpg.png`` (file)."""
@@ -44,8 +41,9 @@ def find_sources(
 ) -> tuple[list[Source], list[Unusable]]:
     """All image files under files, folders and glob patterns, each once, in the order in which they are found.
 
-    Folders give the files directly in them, sorted by name, or with `recursive` the whole tree (links to folders
-    are not followed). Hidden files, and the folder `exclude`, where the outputs go, are left out.
+    Folders give the images directly in them, told by their suffix and sorted by name, or with `recursive` those of
+    the whole tree (links to folders are not followed). Hidden files are left out, and so is the folder `exclude`,
+    where the outputs go.
     """
     sources: dict[str, Source] = {}
     unusable: list[Unusable] = []
@@ -59,7 +57,7 @@ def find_sources(
             unusable.append(Unusable(path, ImageError(f"{display_name(path)}: there is no such file, folder or match")))
             continue
         for source in found:
-            sources.setdefault(os.path.abspath(source.path), source)  # noqa: PTH100 (resolve() would follow links)
+            sources.setdefault(os.path.abspath(source.path), source)  # (resolve() would follow links)
     return list(sources.values()), unusable
 
 
@@ -67,7 +65,7 @@ def _expand(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     for item in inputs:
         text = os.fspath(item)
         # A file may really be called `a[1].jpg`: what exists is meant literally.
-        matches = [] if os.path.lexists(text) else sorted(glob.glob(text, recursive=True))  # noqa: PTH207
+        matches = [] if os.path.lexists(text) else sorted(glob.glob(text, recursive=True))
         yield from map(Path, matches or [text])
 
 
@@ -80,7 +78,7 @@ def _in_folder(folder: Path, recursive: bool, skip: str | None, unusable: list[U
     for parent, folders, files in os.walk(folder, onerror=report):
         folders[:] = sorted(f for f in folders if not f.startswith(".") and recursive)
         if skip is not None:
-            folders[:] = [f for f in folders if os.path.realpath(os.path.join(parent, f)) != skip]  # noqa: PTH118
+            folders[:] = [f for f in folders if os.path.realpath(os.path.join(parent, f)) != skip]
         for name in sorted(files):
             path = Path(parent, name)
             if path.suffix.lower() in SUFFIXES and not name.startswith("."):
@@ -105,7 +103,7 @@ def read_rects(file: Path) -> dict[str, Rect]:
                 except (TypeError, ValueError) as error:
                     where = f"{display_name(file)}, line {rows.line_num}"
                     raise RectError(f"{where}: x, y, width and height must be whole numbers") from error
-                rects[os.path.abspath(file.parent / row["path"])] = rect  # noqa: PTH100
+                rects[os.path.abspath(file.parent / row["path"])] = rect
     except (OSError, csv.Error) as error:
         raise RectError(f"{display_name(file)}: the rects cannot be read: {error}") from error
     return rects
@@ -116,7 +114,7 @@ def plan_jobs(
     output: Path,
     *,
     emit: Sequence[str] = ("cutout",),
-    format: str = "png",  # noqa: A002
+    file_format: str = "png",
     naming: str = "stem",
     rect: Rect | None = None,
     rects: dict[str, Rect] | None = None,
@@ -124,17 +122,18 @@ def plan_jobs(
 ) -> list[Job]:
     """One job a source; the tree below each input is mirrored below `output`.
 
-    The cutout is called ``NAME.FORMAT`` and the mask ``NAME.mask.FORMAT``. Raises `OutputError` if two sources
-    would have the same output, or if an output would be an input, and `RectError` if `rects` lacks a source.
+    The cutout is called ``NAME.png`` and the mask ``NAME.mask.png``, or as `file_format` says. Raises `OutputError`
+    if two sources would have the same output, or if an output would be an input, and `RectError` if `rects` lacks a
+    source.
     """
     _check_choice("emit", emit, EMITS)
-    _check_choice("format", [format], FORMATS)
+    _check_choice("format", [file_format], OUTPUT_FORMATS)
     _check_choice("naming", [naming], NAMINGS)
     jobs = []
     owners: dict[str, Path] = {os.path.realpath(source.path): source.path for source in sources}
     for source in sources:
         name = source.relative if naming == "file" else source.relative.with_suffix("")
-        outputs = {kind: output / name.parent / f"{name.name}{_MARKS[kind]}.{format}" for kind in emit}
+        outputs = {kind: output / name.parent / f"{name.name}{_MARKS[kind]}.{file_format}" for kind in emit}
         for path in outputs.values():
             _claim(path, source.path, owners)
         jobs.append(Job(source.path, outputs, _rect_of(source.path, rect, rects), overwrite))
@@ -158,7 +157,9 @@ def _claim(path: Path, source: Path, owners: dict[str, Path]) -> None:
             reason = f"{display_name(path)} is an input and would be replaced: choose another output folder"
         else:
             both = f"{display_name(other)} and {display_name(source)}"
-            reason = f"{both} would both be written to {display_name(path)}: name outputs after whole files (naming 'file')"
+            reason = (
+                f"{both} would both be written to {display_name(path)}: name outputs after whole files (naming 'file')"
+            )
         raise OutputError(reason)
     owners[key] = source
 
@@ -167,7 +168,7 @@ def _rect_of(path: Path, rect: Rect | None, rects: dict[str, Rect] | None) -> Re
     if rects is None:
         return rect
     try:
-        return rects[os.path.abspath(path)]  # noqa: PTH100
+        return rects[os.path.abspath(path)]
     except KeyError:
         raise RectError(f"{display_name(path)}: the rects hold no line for this file") from None
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from bgremove.engines import DEFAULT_ENGINE, make_engine
 from bgremove.errors import EngineError, FlatImageError, ImageError, RectError
-from bgremove.images import DEFAULT_MAX_PIXELS, Photo, as_photo, cut_out
+from bgremove.images import DEFAULT_MAX_PIXELS, Photo, as_photo
+from bgremove.outputs import cut_out
 from bgremove.types import Foreground, GrabCutSettings, Image, Label, Mask, Rect, as_rect
 
 EMPTY_FOREGROUND = "nothing was found inside the rect: the foreground is empty"
@@ -54,7 +55,7 @@ def remove_background(
     rect: Any = None,
     margin: float = 0.05,
     hints: Mask | None = None,
-    settings: GrabCutSettings = GrabCutSettings(),  # noqa: B008 (frozen)
+    settings: GrabCutSettings = GrabCutSettings(),
     engine: str = DEFAULT_ENGINE,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Cutout:

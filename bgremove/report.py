@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bgremove.batch import ImageRecord
 from bgremove.compare import BASELINE, OPENCV_THREADS, Comparison, StrategyResult
-from bgremove.images import display_name
+from bgremove.paths import display_name
 from bgremove.statistics import Interval
 from bgremove.worker import Times
 
@@ -42,9 +42,7 @@ def comparison_json(comparison: Comparison, environment: dict[str, Any]) -> dict
 
 
 def _strategy_json(result: StrategyResult, paths: Sequence[Path]) -> dict[str, Any]:
-    images = [
-        {"path": os.fspath(path), **asdict(times)} for path, times in zip(paths, result.images, strict=True)
-    ]
+    images = [{"path": os.fspath(path), **asdict(times)} for path, times in zip(paths, result.images, strict=True)]
     return {**asdict(result), "images": images}
 
 

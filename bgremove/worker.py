@@ -12,12 +12,14 @@ import cv2
 import numpy as np
 
 from bgremove.engines import DEFAULT_ENGINE, make_engine
-from bgremove.images import DEFAULT_MAX_PIXELS, flatten, read, write
+from bgremove.errors import OutputError
+from bgremove.images import DEFAULT_MAX_PIXELS, read
+from bgremove.outputs import flatten, write
+from bgremove.paths import display_name
 from bgremove.remove import Cutout, segment
 from bgremove.types import GrabCutSettings, Label, Rect
 
 EMITS = ("cutout", "mask")
-FORMATS = ("png", "webp", "tiff")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +103,17 @@ def cut_file(job: Job, recipe: Recipe) -> tuple[Cutout, Times]:
     cutout = segment(photo, job.rect, recipe.margin, None, recipe.settings, recipe.engine)
     segmented = time.perf_counter()
     for kind, path in job.outputs.items():
-        write(path, _pixels(cutout, kind, recipe), format=recipe.format, overwrite=job.overwrite)
+        _make_folder(path.parent)
+        write(path, _pixels(cutout, kind, recipe), file_format=recipe.format, overwrite=job.overwrite)
     written = time.perf_counter()
     return cutout, Times(decoded - start, segmented - decoded, written - segmented)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{display_name(folder)}: the folder cannot be made ({error.strerror})") from error
 
 
 def _pixels(cutout: Cutout, kind: str, recipe: Recipe) -> np.ndarray:

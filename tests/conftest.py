@@ -42,7 +42,9 @@ def command(environment):
 
     def run(*arguments, **options):
         line = [sys.executable, "-m", "bgremove", *map(os.fspath, map(_text, arguments))]
-        return subprocess.run(line, capture_output=True, text=True, env=environment, check=False, timeout=100, **options)
+        return subprocess.run(
+            line, capture_output=True, text=True, env=environment, check=False, timeout=100, **options
+        )
 
     return run
 

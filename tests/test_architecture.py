@@ -1,4 +1,4 @@
-"""The layers of the package: a module imports only what stands above it, at the top of the file or inside a function."""
+"""The layers of the package: a module imports only what stands above it, wherever in the file it does so."""
 
 import ast
 import subprocess

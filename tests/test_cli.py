@@ -4,11 +4,11 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import save_scene
 from PIL import Image
 
 from bgremove import remove_background
 from bgremove.batch import remove_backgrounds
-from conftest import save_scene
 
 
 def files_in(folder):
@@ -31,7 +31,7 @@ def test_a_folder_of_images_becomes_a_folder_of_cutouts(command, photos, tmp_pat
         assert record["status"] == "ok"
         assert record["error"] is None
         assert min(record["read_s"], record["segment_s"], record["write_s"]) > 0
-        assert os.path.exists(record["output"])  # noqa: PTH110
+        assert os.path.exists(record["output"])
 
 
 def test_masks_formats_and_background(command, photos, tmp_path):
@@ -122,13 +122,15 @@ def test_wrong_use_ends_with_2_and_says_what_is_allowed(command, photos, tmp_pat
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems' file names cannot hold such bytes")
-@pytest.mark.parametrize("name", [b"with space", b"new\nline", "\U0001f600".encode(), b"\xff\xfe", b"-v", b"[red]", b"a[1]*"])
+@pytest.mark.parametrize(
+    "name", [b"with space", b"new\nline", "\U0001f600".encode(), b"\xff\xfe", b"-v", b"[red]", b"a[1]*"]
+)
 def test_any_file_name_works(command, tmp_path, name):
     folder = tmp_path / "in"
     save_scene(folder / "plain.png", 1)
-    os.rename(os.fsencode(folder / "plain.png"), os.fsencode(folder) + b"/" + name + b".png")  # noqa: PTH104
+    os.rename(os.fsencode(folder / "plain.png"), os.fsencode(folder) + b"/" + name + b".png")
     (folder / "bad.png").write_bytes(b"")
-    os.rename(os.fsencode(folder / "bad.png"), os.fsencode(folder) + b"/" + name + b"bad.png")  # noqa: PTH104
+    os.rename(os.fsencode(folder / "bad.png"), os.fsencode(folder) + b"/" + name + b"bad.png")
     result = command("remove", folder, "-o", tmp_path / "out", "-v", "--json", tmp_path / "r.json")
     assert result.returncode == 1, result.stderr
     assert name + b".png" in os.listdir(os.fsencode(tmp_path / "out"))

@@ -10,9 +10,9 @@ import time
 
 import psutil
 import pytest
+from conftest import save_scene
 
 from bgremove.journal import NAME
-from conftest import save_scene
 
 LARGE = "large.png"
 
@@ -75,7 +75,9 @@ def written(folder):
 
 
 def report(folder):
-    return {os.path.basename(image["path"]): image for image in json.loads((folder / "report.json").read_text())["images"]}
+    return {
+        os.path.basename(image["path"]): image for image in json.loads((folder / "report.json").read_text())["images"]
+    }
 
 
 def busiest(process):
@@ -112,7 +114,7 @@ def test_a_hanging_worker_is_stopped_after_the_time_limit(start, folder):
 def test_ctrl_c_leaves_nothing_half_done_and_resume_does_the_rest(start, folder, strategy):
     process = start("--strategy", strategy)
     if strategy == "sequential":
-        wait_until(lambda: (folder / "out" / NAME).exists())
+        wait_until((folder / "out" / NAME).exists)
     else:
         wait_until(lambda: only_large_is_left(folder))
     # A terminal sends it to the whole group, workers included.
@@ -149,12 +151,16 @@ def test_a_full_disk_loses_only_what_did_not_fit(folder, environment):
 
     line = [sys.executable, "-m", "bgremove", "remove", folder / "in", "-o", folder / "out", "--iterations", "1"]
     save_scene(folder / "in" / LARGE, 9, 300, 400)
-    result = subprocess.run(line, env=environment, capture_output=True, text=True, preexec_fn=limit, check=False, timeout=60)
+    result = subprocess.run(
+        line, env=environment, capture_output=True, text=True, preexec_fn=limit, check=False, timeout=60
+    )
     assert result.returncode == 1, result.stderr
     assert written(folder) == SMALL
     assert LARGE in result.stderr
     assert "File too large" in result.stderr
-    again = subprocess.run([*line, "--resume"], env=environment, capture_output=True, text=True, check=False, timeout=60)
+    again = subprocess.run(
+        [*line, "--resume"], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
     assert again.returncode == 0, again.stderr
     assert "1 ok, 5 skipped, 0 failed" in again.stderr
     assert written(folder) == [*SMALL, LARGE]

@@ -12,7 +12,14 @@ from bgremove.types import Rect
 
 @pytest.fixture
 def tree(tmp_path):
-    for name in ("photos/b.JPG", "photos/a.png", "photos/notes.txt", "photos/.hidden.png", "photos/sub/c.tif", "d[1].jpg"):
+    for name in (
+        "photos/b.JPG",
+        "photos/a.png",
+        "photos/notes.txt",
+        "photos/.hidden.png",
+        "photos/sub/c.tif",
+        "d[1].jpg",
+    ):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -59,7 +66,7 @@ def source(name):
 
 
 def test_the_tree_is_mirrored_and_kinds_are_told_apart():
-    (job,) = plan_jobs([source("x/a.b.jpg")], Path("out"), emit=["cutout", "mask"], format="webp")
+    (job,) = plan_jobs([source("x/a.b.jpg")], Path("out"), emit=["cutout", "mask"], file_format="webp")
     assert job.outputs == {"cutout": Path("out/x/a.b.webp"), "mask": Path("out/x/a.b.mask.webp")}
 
 
@@ -79,7 +86,7 @@ def test_an_output_that_is_an_input_is_refused_even_through_a_link(tmp_path):
         plan_jobs(find_sources([tmp_path / "in"])[0], tmp_path / "out", overwrite=True)
 
 
-@pytest.mark.parametrize("bad", [{"emit": ["alpha"]}, {"emit": []}, {"format": "jpg"}, {"naming": "x"}])
+@pytest.mark.parametrize("bad", [{"emit": ["alpha"]}, {"emit": []}, {"file_format": "jpg"}, {"naming": "x"}])
 def test_unknown_choices_are_refused(bad):
     with pytest.raises(UsageError, match="choose from"):
         plan_jobs([source("a.jpg")], Path("out"), **bad)
@@ -87,7 +94,9 @@ def test_unknown_choices_are_refused(bad):
 
 names = st.text(st.sampled_from("ab.mask"), min_size=1, max_size=9).filter(lambda name: name.strip("."))
 suffixes = st.sampled_from(["", ".jpg", ".png", ".mask.png"])
-paths = st.builds(lambda folder, name, suffix: folder + name + suffix, st.sampled_from(["", "x/", "y/"]), names, suffixes)
+paths = st.builds(
+    lambda folder, name, suffix: folder + name + suffix, st.sampled_from(["", "x/", "y/"]), names, suffixes
+)
 
 
 @given(st.lists(paths, unique=True, max_size=12), st.sampled_from(["stem", "file"]))

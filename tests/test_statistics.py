@@ -45,9 +45,7 @@ def test_pairs_are_required():
         paired_ratio([1.0], [1.0])
 
 
-@given(
-    loop=st.floats(0.01, 10), worker=st.floats(0.01, 20), startup=st.floats(0, 30), workers=st.integers(1, 16)
-)
+@given(loop=st.floats(0.01, 10), worker=st.floats(0.01, 20), startup=st.floats(0, 30), workers=st.integers(1, 16))
 def test_from_the_number_on_parallel_always_wins_and_just_before_it_does_not(loop, worker, startup, workers):
     def wins(n):
         return startup + -(-n // workers) * worker < n * loop
