@@ -95,7 +95,7 @@ def batch_strategy(
     start_method: str | None = None,
 ) -> Strategy:
     """The strategy called `name` with workers prepared for `recipe`, as many as CPUs, memory and jobs allow."""
-    if workers is None:
+    if workers is None and name != "sequential":
         bytes_per_pixel = make_engine(recipe.engine).bytes_per_pixel + _BYTES_PER_DECODED_PIXEL
         largest = max((min(_pixels(job), recipe.max_pixels) for job in jobs[:1]), default=1)
         workers = min(workers_for(bytes_per_pixel * largest), max(1, len(jobs)))

@@ -21,7 +21,7 @@ from bgremove.batch import ImageRecord, batch_strategy, prepare_jobs, run_jobs, 
 from bgremove.engines import DEFAULT_ENGINE, ENGINES
 from bgremove.errors import BgremoveError, UsageError
 from bgremove.images import DEFAULT_MAX_PIXELS
-from bgremove.machine import describe, opencv_optimisations, usable_cpus
+from bgremove.machine import describe, describe_opencv, usable_cpus
 from bgremove.outputs import OUTPUT_FORMATS, parse_colour
 from bgremove.paths import display_name
 from bgremove.plan import NAMINGS, find_sources, plan_jobs, read_rects
@@ -226,7 +226,7 @@ def compare(
 def info() -> None:
     """What this machine offers: CPUs, memory, library versions, start methods."""
     table = Table(show_header=False)
-    for key, value in {**describe(), "opencv_optimisations": opencv_optimisations()}.items():
+    for key, value in {**describe(), "opencv": describe_opencv()}.items():
         table.add_row(key, escape(str(value)))
     _out.print(table)
 

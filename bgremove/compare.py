@@ -39,6 +39,8 @@ class Contender:
         """A new strategy, not yet started."""
         if self.name == OPENCV_THREADS:
             return make_strategy(BASELINE, worker_context=Preparation(engine, threads=None))
+        if self.name == BASELINE:
+            return make_strategy(BASELINE, worker_context=Preparation(engine))
         return make_strategy(self.name, workers=self.workers, worker_context=Preparation(engine))
 
 
