@@ -2,12 +2,12 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from conftest import save_scene
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -32,12 +32,9 @@ def test_python_examples_run(block, tmp_path, environment):
 
 @pytest.mark.parametrize("line", [line[2:] for block in blocks("console") for line in block.splitlines()])
 def test_commands_run(line, tmp_path, environment):
-    (tmp_path / "photos").mkdir()
-    for name in ("rocket.jpg", "dahlia.jpg"):
-        shutil.copy(ROOT / "fixtures/images" / name, tmp_path / "photos")
-    (tmp_path / "rects.csv").write_text(
-        "path,x,y,width,height\nphotos/rocket.jpg,9,9,80,80\nphotos/dahlia.jpg,9,9,80,80\n"
-    )
+    for seed, name in enumerate(("a.jpg", "b.jpg")):
+        save_scene(tmp_path / "photos" / name, seed)
+    (tmp_path / "rects.csv").write_text("path,x,y,width,height\nphotos/a.jpg,9,9,50,40\nphotos/b.jpg,9,9,50,40\n")
     python = f'"{sys.executable}" -m bgremove'
     subprocess.run(line.replace("bgremove", python, 1), shell=True, cwd=tmp_path, env=environment, check=True)  # noqa: S602
 
