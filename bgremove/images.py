@@ -216,7 +216,8 @@ def _damage_reported() -> Iterator[None]:
     except ImageError:
         raise
     except PIL.UnidentifiedImageError as error:
-        raise ImageError(f"it is not an image in a format that is read, which are {', '.join(FORMATS)}") from error
+        formats = ", ".join(FORMATS)
+        raise ImageError(f"it is no image, or its header is damaged; formats that are read: {formats}") from error
     except MemoryError as error:
         raise ImageError("there is not enough memory to decode it") from error
     except Exception as error:

@@ -51,12 +51,13 @@ def jpeg_header(width: int, height: int) -> bytes:
     )
 
 
-def tiff(width: int, height: int, bits: int, pixels: bytes) -> bytes:
-    """Gray, in one strip, written by hand: Pillow writes no 12 bits, and no header without its pixels."""
+def tiff(width: int, height: int, bits: int, pixels: bytes, *more: bytes) -> bytes:
+    """Gray, in one strip, written by hand: Pillow writes no 12 bits, no header without its pixels, nothing corrupt."""
     tags = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: len(pixels)}
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items()]
     pixels += bytes(len(pixels) % 2)
-    return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + struct.pack("<H", len(tags)) + entries + bytes(4)
+    directory = struct.pack("<H", len(entries) + len(more)) + b"".join([*entries, *more]) + bytes(4)
+    return b"II*\0" + struct.pack("<I", 8 + len(pixels)) + pixels + directory
 
 
 def left_half_clear(mode: str = "RGBA") -> PIL.Image.Image:
@@ -69,6 +70,16 @@ def corrupt_exif() -> bytes:
     entries = struct.pack("<HHII", 0x0112, 3, 1, 6) + struct.pack("<HHII", 0x010F, 2, 4000, 9000)
     exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 40) + entries
     return saved(quarters(), "JPEG", exif=exif)
+
+
+def tiff_of_two_orientations() -> bytes:
+    return tiff(4, 4, 8, bytes(16), struct.pack("<HHIHH", ORIENTATION, 3, 2, 1, 1))
+
+
+def tiff_of_corrupt_exif() -> bytes:
+    """Its EXIF directory lies in the pixels, and holds a text that would begin after the end of the file."""
+    directory = struct.pack("<HHHII", 1, 0x9003, 2, 4000, 9000) + bytes(2)
+    return tiff(4, 4, 8, directory, struct.pack("<HHII", 0x8769, 4, 1, 8))
 
 
 PROMISES = {

@@ -75,7 +75,7 @@ def test_empty_file(tmp_path: Path) -> None:
 )
 def test_text_called_jpg(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(content)
-    with pytest.raises(ImageError, match=r"a\.jpg: it is not an image in a format that is read, which are JPEG, PNG"):
+    with pytest.raises(ImageError, match=r"a\.jpg: it is no image, .* formats that are read: JPEG, PNG"):
         read(tmp_path / "a.jpg")
 
 
@@ -86,7 +86,7 @@ def test_truncated_file(file_format: str, keep: float, tmp_path: Path) -> None:
     data = saved(PIL.Image.fromarray(noise), file_format)
     path = tmp_path / "a.photo"
     path.write_bytes(data[: int(len(data) * keep)])
-    with pytest.raises(ImageError, match=r"a\.photo: it is (damaged or truncated|not an image)"):
+    with pytest.raises(ImageError, match=r"a\.photo: it is (damaged or truncated|no image, or its header is damaged)"):
         read(path)
 
 

@@ -33,6 +33,7 @@ from bgremove.outputs import (
 )
 from tests.permissions import public_folder, unprivileged
 
+SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 3, 4]))
 SIZES = st.tuples(st.integers(1, 20), st.integers(1, 20))
 PIXELS = np.zeros((3, 4, 4), np.uint8)
 
@@ -113,7 +114,7 @@ def test_what_was_cut_out_reads_back(file_format: str, drawn: tuple[np.ndarray, 
 
 @pytest.mark.parametrize("file_format", OUTPUT_FORMATS)
 def test_encoding_is_repeatable_and_compressed(file_format: str) -> None:
-    pixels = np.zeros((200, 200, 4), np.uint8)
+    pixels = np.add.outer(np.arange(200), np.arange(800)).astype(np.uint8).reshape(200, 200, 4)
     assert encode(pixels, file_format) == encode(pixels, file_format)
     assert len(encode(pixels, file_format)) < pixels.size / 10
 
