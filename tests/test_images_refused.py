@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgremove.errors import ImageError, ImageTooLargeError
-from bgremove.images import decode, from_pil, read
+from bgremove.images import decode, from_pil, header_pixels, read
 from tests.image_files import (
     PROMISES,
     WRITTEN,
@@ -32,6 +32,13 @@ def test_huge_promises_are_refused_by_the_header(name: str, tmp_path: Path) -> N
     with pytest.raises(ImageTooLargeError, match="max_pixels in Python, --max-pixels on the command line") as caught:
         read(path)
     assert str(caught.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_promises_of_any_size_can_be_counted(name: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{name}"
+    path.write_bytes(PROMISES[name])
+    assert header_pixels(path) == (16_383**2 if name == "webp" else 60_000**2)
 
 
 def test_the_limit_is_exact_and_can_be_raised() -> None:
@@ -64,8 +71,9 @@ def test_our_limit_rules_and_pillows_is_left_alone(
 
 def test_empty_file(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
-    with pytest.raises(ImageError, match=r"a\.jpg: the file is empty"):
-        read(tmp_path / "a.jpg")
+    for reader in (read, header_pixels):
+        with pytest.raises(ImageError, match=r"a\.jpg: the file is empty"):
+            reader(tmp_path / "a.jpg")
     with pytest.raises(ImageError, match="no bytes"):
         decode(b"")
 
@@ -133,7 +141,7 @@ def test_unreadable_file_and_folder() -> None:
 
 @pytest.mark.parametrize("name", [b"two words.png", b"new\nline.png", "🐈 猫 é.png".encode(), b"caf\xe9 \xff.png"])
 def test_any_name(name: bytes, tmp_path: Path) -> None:
-    path = os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118
+    path = os.path.join(os.fsencode(tmp_path), name)
     Path(os.fsdecode(path)).write_bytes(saved(quarters(), "PNG"))
     with os.scandir(os.fsencode(tmp_path)) as entries:
         entry = next(entries)

@@ -189,9 +189,9 @@ def test_of_many_writers_one_wins(links: bool, tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("name", [b"two words.png", b"new\nline.png", "🐈 猫 é.png".encode(), b"caf\xe9 \xff.png"])
 def test_any_name(name: bytes, tmp_path: Path) -> None:
-    path = os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118
+    path = os.path.join(os.fsencode(tmp_path), name)
     write(path, PIXELS)
-    assert os.listdir(os.fsencode(tmp_path)) == [name]  # noqa: PTH208
+    assert os.listdir(os.fsencode(tmp_path)) == [name]
     assert read(path).image.shape == (3, 4, 3)
     with pytest.raises(OutputError) as caught:
         write(os.fsdecode(path), PIXELS)
