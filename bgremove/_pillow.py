@@ -48,8 +48,9 @@ def open_header(file: IO[bytes], notes: list[str], max_pixels: int) -> PIL.Image
     def attempt() -> PIL.Image.Image:
         file.seek(0)
         image = PIL.Image.open(file, formats=tuple(FORMATS))
-        if image.format == "TIFF":  # loading reads these again, and would warn again
+        if image.format == "TIFF":  # loading asks for these, and must find them parsed, or it would warn
             exif = image.getexif()
+            exif.get(ExifTags.Base.Orientation)
             exif.get_ifd(ExifTags.IFD.Exif)
             exif.get_ifd(ExifTags.IFD.GPSInfo)
         return image
@@ -82,7 +83,7 @@ def load(image: PIL.Image.Image) -> None:
 
 def orientation(image: PIL.Image.Image, notes: list[str]) -> int:
     """EXIF orientation of a loaded image, 1 to 8; 1 (upright) if it has none or a wrong one."""
-    value = _warnings_noted(image.getexif, notes).get(ExifTags.Base.Orientation)
+    value = _warnings_noted(lambda: image.getexif().get(ExifTags.Base.Orientation), notes)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 

@@ -82,8 +82,6 @@ def read(path: StrOrBytesPath, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo
     file, not one of the formats in `FORMATS`, damaged or truncated; `ImageTooLargeError` over the limit.
     """
     with _named(display_name(path)), _opened(path) as file:
-        if os.fstat(file.fileno()).st_size == 0:
-            raise ImageError("the file is empty")
         return _decode(file, max_pixels, Path(os.fsdecode(path)).suffix.lower())
 
 
@@ -186,8 +184,11 @@ def _opened(path: StrOrBytesPath) -> Iterator[IO[bytes]]:
     except (OSError, ValueError) as error:
         raise ImageError(_why_unreadable(error)) from error
     with file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise ImageError("it is a pipe, a device or a socket; an image must be a regular file")
+        if not status.st_size:
+            raise ImageError("the file is empty")
         yield file
 
 
@@ -216,7 +217,8 @@ def _damage_reported() -> Iterator[None]:
     except ImageError:
         raise
     except PIL.UnidentifiedImageError as error:
-        raise ImageError(f"it is not an image in a format that is read, which are {', '.join(FORMATS)}") from error
+        formats = ", ".join(FORMATS)
+        raise ImageError(f"it is no image, or its header is damaged; formats that are read: {formats}") from error
     except MemoryError as error:
         raise ImageError("there is not enough memory to decode it") from error
     except Exception as error:
