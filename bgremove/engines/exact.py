@@ -44,7 +44,7 @@ class ExactEngine:
                     break
                 _grid.pull(grid, image, top, left, height, width, still, mixtures, given)
                 _maxflow.solve(grid)
-                foreground[window] = np.where(still[window], foreground[window], inside > 0)
+                foreground[window] = np.where(still[window], foreground[window], inside == _maxflow.FAR)
         except ValueError as error:
             raise EngineError(str(error)) from error
         return np.where(still, labels, foreground + np.uint8(2)).astype(np.uint8)
