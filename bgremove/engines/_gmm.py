@@ -7,33 +7,36 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bgremove.engines._kmeans import cluster, make_generator
+from bgremove.engines._palette import Palette
+
 COMPONENTS = 5
-PARAMETERS = 11
-"""Of a component: its weight, the logarithm of its peak density, its mean (3) and its precision matrix (6)."""
+PARAMETERS = 12
+"""Of a component: its weight, log of its peak density, mean (3), precision matrix (6), log of weight and peak."""
 MOMENTS = 10
 """Of the colours in a component: their number, sums (3) and sums of products (6), in whole numbers."""
 
 Mixtures = NDArray[np.float64]
 
 _SINGULAR, _NOISE = 1e-6, 0.01  # below this determinant, this much white noise is added
+_NEGLIGIBLE = 37.0  # a term smaller by this factor, as a logarithm, is lost in rounding
 _UNDERFLOW = -745.13  # the least exponent whose exponential is a double above 0
 
 
-def start(image: NDArray[np.uint8], foreground: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
-    """Moments ``(2, 5, MOMENTS)`` of the colours of each side, split into five by k-means++ (seeds OpenCV's generator)."""
+def start(palette: Palette, counts: NDArray[np.int32], foreground: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
+    """Moments ``(2, 5, MOMENTS)`` of the colours of each side, split into five as ``cv2.grabCut`` splits them."""
     moments = np.zeros((2, COMPONENTS, MOMENTS), np.int64)
-    criteria = (cv2.TERM_CRITERIA_MAX_ITER, 10, 0.0)
-    cv2.setRNGSeed(seed)
+    generator = make_generator(seed)
+    labels = np.zeros(len(palette.colours), np.uint8)
     for side, chosen in enumerate((~foreground, foreground)):
-        colours = image[chosen]
-        clusters = min(COMPONENTS, len(colours))
-        _, labels, _ = cv2.kmeans(colours.astype(np.float32), clusters, None, criteria, 1, cv2.KMEANS_PP_CENTERS)
-        _gather(colours, labels[:, 0], moments[side])
+        moved = cluster(
+            palette.colours, counts[side], palette.codes.reshape(-1), chosen.reshape(-1), generator, labels
+        )
+        _gather(palette.colours, counts[side], labels, moved, moments[side])
     return moments
 
 
@@ -49,24 +52,35 @@ def learn(moments: NDArray[np.int64]) -> Mixtures:
 
 
 @njit(nogil=True, cache=True)
-def _gather(colours: NDArray[np.uint8], labels: NDArray[np.int32], moments: NDArray[np.int64]) -> None:
-    for i in range(len(labels)):
-        _add(moments[labels[i]], colours[i])
+def _gather(
+    colours: NDArray[np.uint8],
+    counts: NDArray[np.int32],
+    labels: NDArray[np.uint8],
+    moved: NDArray[np.int32],
+    moments: NDArray[np.int64],
+) -> None:
+    for i in range(len(colours)):
+        if counts[i] > 0:
+            _add(moments[labels[i]], colours[i], counts[i])
+    for k in range(COMPONENTS):
+        if moved[k] >= 0:
+            _add(moments[labels[moved[k]]], colours[moved[k]], -1)
+            _add(moments[k], colours[moved[k]], 1)
 
 
 @njit(nogil=True, cache=True)
-def _add(moment: NDArray[np.int64], colour: NDArray[np.uint8]) -> None:
+def _add(moment: NDArray[np.int64], colour: NDArray[np.uint8], count: int) -> None:
     a, b, c = np.int64(colour[0]), np.int64(colour[1]), np.int64(colour[2])
-    moment[0] += 1
-    moment[1] += a
-    moment[2] += b
-    moment[3] += c
-    moment[4] += a * a
-    moment[5] += a * b
-    moment[6] += a * c
-    moment[7] += b * b
-    moment[8] += b * c
-    moment[9] += c * c
+    moment[0] += count
+    moment[1] += count * a
+    moment[2] += count * b
+    moment[3] += count * c
+    moment[4] += count * a * a
+    moment[5] += count * a * b
+    moment[6] += count * a * c
+    moment[7] += count * b * b
+    moment[8] += count * b * c
+    moment[9] += count * c * c
 
 
 @njit(nogil=True, cache=True)
@@ -89,6 +103,7 @@ def _learn(moments: NDArray[np.int64], mixtures: Mixtures) -> bool:
                 return False
             component[0] = moment[0] / total
             component[1] = -0.5 * math.log(determinant)
+            component[11] = component[1] + math.log(component[0])
             component[2], component[3], component[4] = a, b, c
             component[5] = (bb * cc - bc * bc) / determinant
             component[6] = (ac * bc - ab * cc) / determinant
@@ -107,6 +122,18 @@ def _exponent(component: NDArray[np.float64], colour: NDArray[np.uint8]) -> floa
 
 
 @njit(nogil=True, cache=True)
+def assign(
+    colours: NDArray[np.uint8], counts: NDArray[np.int32], mixtures: Mixtures, moments: NDArray[np.int64]
+) -> None:
+    """Put every colour into the component that makes it likeliest, in each side; write the `moments` that result."""
+    moments[:] = 0
+    for side in range(2):
+        for i in range(len(colours)):
+            if counts[side, i] > 0:
+                _add(moments[side, _likeliest(mixtures[side], colours[i])], colours[i], counts[side, i])
+
+
+@njit(nogil=True, cache=True)
 def _likeliest(mixture: NDArray[np.float64], colour: NDArray[np.uint8]) -> int:
     """The component of greatest density at `colour`, its weight left out; the first if all densities underflow."""
     best, chosen = -np.inf, 0
@@ -119,30 +146,30 @@ def _likeliest(mixture: NDArray[np.float64], colour: NDArray[np.uint8]) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _minus_log(mixture: NDArray[np.float64], colour: NDArray[np.uint8]) -> float:
-    density = 0.0
-    for k in range(COMPONENTS):
-        if mixture[k, 0] > 0:
-            density += mixture[k, 0] * math.exp(mixture[k, 1]) * math.exp(_exponent(mixture[k], colour))
-    return -math.log(density) if density > 0 else np.inf
-
-
-@njit(nogil=True, cache=True)
-def assign(
-    image: NDArray[np.uint8], foreground: NDArray[np.bool_], mixtures: Mixtures, moments: NDArray[np.int64]
-) -> None:
-    """Put every pixel into the likeliest component of its own side; write the `moments` of the components."""
-    moments[:] = 0
-    for y in range(image.shape[0]):
-        for x in range(image.shape[1]):
-            side = 1 if foreground[y, x] else 0
-            _add(moments[side, _likeliest(mixtures[side], image[y, x])], image[y, x])
-
-
-@njit(nogil=True, cache=True)
 def preference(mixtures: Mixtures, colour: NDArray[np.uint8]) -> float:
     """How much likelier `colour` is in the foreground than in the background, in natural logarithms.
 
-    Infinite where a density underflows to 0; not a number where both do.
+    Infinite where one density underflows to 0, also where both do: cv2 takes such a pixel for certain foreground.
     """
-    return _minus_log(mixtures[0], colour) - _minus_log(mixtures[1], colour)
+    ground = _log_density(mixtures[0], colour)
+    return np.inf if ground == -np.inf else _log_density(mixtures[1], colour) - ground
+
+
+@njit(nogil=True, cache=True)
+def _log_density(mixture: NDArray[np.float64], colour: NDArray[np.uint8]) -> float:
+    terms = np.empty(COMPONENTS)
+    most = -np.inf
+    for k in range(COMPONENTS):
+        terms[k] = -np.inf
+        if mixture[k, 0] > 0:
+            exponent = _exponent(mixture[k], colour)
+            if exponent > _UNDERFLOW:
+                terms[k] = mixture[k, 11] + exponent
+                most = max(most, terms[k])
+    if most == -np.inf:
+        return most
+    total = 0.0
+    for k in range(COMPONENTS):
+        if terms[k] > most - _NEGLIGIBLE:
+            total += math.exp(terms[k] - most)
+    return most + math.log(total)

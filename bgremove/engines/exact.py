@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bgremove.engines import _gmm, _grid, _maxflow
+from bgremove.engines._palette import make_palette, tally
 from bgremove.errors import EngineError
 from bgremove.types import GrabCutSettings, Image, Label, Mask
 
@@ -19,32 +20,36 @@ class ExactEngine:
     bytes_per_pixel = 64
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
-        """See `bgremove.engines.Engine.segment`. Reseeds OpenCV's generator of the calling thread."""
-        image = np.ascontiguousarray(image)
-        foreground = (labels & 1).astype(bool)
+        """See `bgremove.engines.Engine.segment`."""
+        foreground = (labels & 1).astype(np.bool_)
         still = labels < Label.PROBABLY_BACKGROUND
-        rows, columns = (np.flatnonzero((~still).any(axis)) for axis in (1, 0))
-        if not rows.size:
+        if still.all():
             return labels.copy()
-        top, left = int(rows[0]), int(columns[0])
-        height, width = int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left
-        window = slice(top, top + height), slice(left, left + width)
-        moments = _gmm.start(image, foreground, settings.seed)
-        grid = _maxflow.make_grid(height, width)
-        _grid.link(grid, image, top, left, height, width, still, foreground, _grid.contrast(image))
-        given = np.zeros((height, width), np.int32)
-        inside = grid.distance.reshape(height + 2, width + 2)[1:-1, 1:-1]
         try:
-            mixtures = _gmm.learn(moments)
-            for _ in range(settings.iterations):
-                before = mixtures
-                _gmm.assign(image, foreground, mixtures, moments)
-                mixtures = _gmm.learn(moments)
-                if _ and np.array_equal(mixtures, before):
-                    break
-                _grid.pull(grid, image, top, left, height, width, still, mixtures, given)
-                _maxflow.solve(grid)
-                foreground[window] = np.where(still[window], foreground[window], inside == _maxflow.FAR)
+            self._iterate(np.ascontiguousarray(image), still, foreground, settings)
         except ValueError as error:
             raise EngineError(str(error)) from error
-        return np.where(still, labels, foreground + np.uint8(2)).astype(np.uint8)
+        return np.where(still, labels, foreground + np.uint8(Label.PROBABLY_BACKGROUND))
+
+    @staticmethod
+    def _iterate(image: Image, still: np.ndarray, foreground: np.ndarray, settings: GrabCutSettings) -> None:
+        palette = make_palette(image)
+        colours, codes = palette
+        counts = tally(palette, foreground)
+        moments = _gmm.start(palette, counts, foreground, settings.seed)
+        mixtures = _gmm.learn(moments)
+        window = _grid.window_of(still)
+        grid = _maxflow.make_grid(window.height, window.width)
+        _grid.link(grid, image, window, still, foreground)
+        open_ = np.zeros(len(colours), np.bool_)
+        open_[codes[~still]] = True
+        units, change = np.zeros((2, len(colours)), np.int32)
+        for _ in range(settings.iterations):
+            _gmm.assign(colours, counts, mixtures, moments)
+            before, mixtures = mixtures, _gmm.learn(moments)
+            if np.array_equal(mixtures, before) and _ > 0:
+                break
+            _grid.wishes(colours, open_, mixtures, units, change)
+            _grid.pull(grid, window, codes, still, change)
+            _maxflow.solve(grid)
+            _grid.settle(grid, window, codes, still, foreground, counts)
