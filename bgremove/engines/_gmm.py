@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0913, PLR0917  (kernels take arrays, not objects)
 """Mixtures of five Gaussians in colour space, as GrabCut learns and evaluates them.
 
 A pair of mixtures, background (0) and foreground (1), is a float64 array ``(2, 5, PARAMETERS)``; see `learn`.
@@ -8,9 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from bgremove.engines._compile import kernel
 from bgremove.engines._kmeans import cluster, make_generator
 from bgremove.engines._palette import Palette
 
@@ -33,9 +34,7 @@ def start(palette: Palette, counts: NDArray[np.int32], foreground: NDArray[np.bo
     generator = make_generator(seed)
     labels = np.zeros(len(palette.colours), np.uint8)
     for side, chosen in enumerate((~foreground, foreground)):
-        moved = cluster(
-            palette.colours, counts[side], palette.codes.reshape(-1), chosen.reshape(-1), generator, labels
-        )
+        moved = cluster(palette.colours, counts[side], palette.codes.reshape(-1), chosen.reshape(-1), generator, labels)
         _gather(palette.colours, counts[side], labels, moved, moments[side])
     return moments
 
@@ -51,7 +50,7 @@ def learn(moments: NDArray[np.int64]) -> Mixtures:
     return mixtures
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _gather(
     colours: NDArray[np.uint8],
     counts: NDArray[np.int32],
@@ -68,7 +67,7 @@ def _gather(
             _add(moments[k], colours[moved[k]], 1)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _add(moment: NDArray[np.int64], colour: NDArray[np.uint8], count: int) -> None:
     a, b, c = np.int64(colour[0]), np.int64(colour[1]), np.int64(colour[2])
     moment[0] += count
@@ -83,7 +82,7 @@ def _add(moment: NDArray[np.int64], colour: NDArray[np.uint8], count: int) -> No
     moment[9] += count * c * c
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _learn(moments: NDArray[np.int64], mixtures: Mixtures) -> bool:
     for side in range(2):
         total = moments[side, :, 0].sum()
@@ -114,14 +113,14 @@ def _learn(moments: NDArray[np.int64], mixtures: Mixtures) -> bool:
     return True
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _exponent(component: NDArray[np.float64], colour: NDArray[np.uint8]) -> float:
     a, b, c = colour[0] - component[2], colour[1] - component[3], colour[2] - component[4]
     p = component
-    return -0.5 * (a * (p[5] * a + 2 * (p[6] * b + p[7] * c)) + b * (p[8] * b + 2 * p[9] * c) + p[10] * c * c)
+    return float(-0.5 * (a * (p[5] * a + 2 * (p[6] * b + p[7] * c)) + b * (p[8] * b + 2 * p[9] * c) + p[10] * c * c))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def assign(
     colours: NDArray[np.uint8], counts: NDArray[np.int32], mixtures: Mixtures, moments: NDArray[np.int64]
 ) -> None:
@@ -133,7 +132,7 @@ def assign(
                 _add(moments[side, _likeliest(mixtures[side], colours[i])], colours[i], counts[side, i])
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _likeliest(mixture: NDArray[np.float64], colour: NDArray[np.uint8]) -> int:
     """The component of greatest density at `colour`, its weight left out; the first if all densities underflow."""
     best, chosen = -np.inf, 0
@@ -145,8 +144,29 @@ def _likeliest(mixture: NDArray[np.float64], colour: NDArray[np.uint8]) -> int:
     return chosen
 
 
-@njit(nogil=True, cache=True)
-def preference(mixtures: Mixtures, colour: NDArray[np.uint8]) -> float:
+@kernel
+def prefer(
+    colours: NDArray[np.uint8],
+    wanted: NDArray[np.bool_],
+    mixtures: Mixtures,
+    bound: float,
+    scale: float,
+    units: NDArray[np.int32],
+    change: NDArray[np.int32],
+) -> None:
+    """How much likelier each `wanted` colour is in the foreground than in the background, as a logarithm.
+
+    It is kept within `bound`, counted in whole `units` of one over `scale`, and its `change` since the last call noted.
+    """
+    for i in range(len(colours)):
+        if wanted[i]:
+            wish = round(min(max(_preference(mixtures, colours[i]), -bound), bound) * scale)
+            change[i] = wish - units[i]
+            units[i] = wish
+
+
+@kernel
+def _preference(mixtures: Mixtures, colour: NDArray[np.uint8]) -> float:
     """How much likelier `colour` is in the foreground than in the background, in natural logarithms.
 
     Infinite where one density underflows to 0, also where both do: cv2 takes such a pixel for certain foreground.
@@ -155,7 +175,7 @@ def preference(mixtures: Mixtures, colour: NDArray[np.uint8]) -> float:
     return np.inf if ground == -np.inf else _log_density(mixtures[1], colour) - ground
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _log_density(mixture: NDArray[np.float64], colour: NDArray[np.uint8]) -> float:
     terms = np.empty(COMPONENTS)
     most = -np.inf

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0913, PLR0917  (kernels take arrays, not objects)
 """The GrabCut energy of an image written into a `Grid` of the max-flow solver, in whole numbers.
 
 Energies are counted in units of ``1 / SCALE``, so that sums are exact.
@@ -9,10 +10,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from bgremove.engines._gmm import Mixtures, preference
+from bgremove.engines._compile import kernel
 from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid
 
 SCALE = 2**21
@@ -21,14 +21,15 @@ SCALE = 2**21
 GAMMA = 50.0
 """Energy of a link between equal colours side by side; 1/sqrt(2) of it diagonally."""
 
-_SURE = 342.0  # more than all eight links of a pixel: it goes where its colour says
+SURE = 342.0
+"""More energy than all eight links of a pixel have: enough to decide it."""
 _STEPS = np.array(DIRECTIONS)
 
 
-@njit(nogil=True, cache=True)
-def contrast(image: NDArray[np.uint8]) -> float:
+@kernel
+def _contrast(image: NDArray[np.uint8]) -> float:
     """``beta``: one over twice the mean squared colour difference of neighbours; 0 if all are equal."""
-    height, width = image.shape[:2]
+    height, width = len(image), len(image[0])
     total = 0
     for y in range(height):
         for x in range(width):
@@ -42,15 +43,16 @@ def contrast(image: NDArray[np.uint8]) -> float:
                     total += _difference(image, y, x, y - 1, x + 1)
     if total == 0:
         return 0.0
-    return 1.0 / (2 * float(total) / (4 * width * height - 3 * width - 3 * height + 2))
+    links = 4 * width * height - 3 * width - 3 * height + 2
+    return 1.0 / (2 * total / links)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _difference(image: NDArray[np.uint8], y: int, x: int, v: int, u: int) -> int:
     a = np.int64(image[y, x, 0]) - image[v, u, 0]
     b = np.int64(image[y, x, 1]) - image[v, u, 1]
     c = np.int64(image[y, x, 2]) - image[v, u, 2]
-    return a * a + b * b + c * c
+    return int(a * a + b * b + c * c)
 
 
 class Window(NamedTuple):
@@ -69,7 +71,7 @@ def window_of(still: NDArray[np.bool_]) -> Window:
     return Window(top, left, int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def link(
     grid: Grid, image: NDArray[np.uint8], window: Window, still: NDArray[np.bool_], foreground: NDArray[np.bool_]
 ) -> None:
@@ -77,32 +79,33 @@ def link(
 
     A link to a certain (`still`) pixel becomes excess, since that end stays where `foreground` says.
     """
-    beta = contrast(image)
+    beta = _contrast(image)
     straight = _strengths(beta, GAMMA)
     diagonal = _strengths(beta, GAMMA / math.sqrt(2.0))
-    top, left, height, width = window
-    rows, columns = image.shape[:2]
-    for y in range(top, top + height):
-        for x in range(left, left + width):
-            if still[y, x]:
-                continue
-            node = (y - top + 1) * (width + 2) + x - left + 1
-            for direction in range(8):
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            for direction in range(1, 8, 2):  # each link once, from the pixel that comes first
                 v, u = y + _STEPS[direction, 0], x + _STEPS[direction, 1]
-                if not (0 <= v < rows and 0 <= u < columns):
-                    continue
-                table = straight if direction < 4 else diagonal
-                difference = _difference(image, y, x, v, u)
-                strength = table[difference] if difference < len(table) else 0
-                if not still[v, u]:
-                    grid.residual[node, direction] = strength
-                elif foreground[v, u]:
-                    grid.excess[node] += strength
-                else:
-                    grid.excess[node] -= strength
+                if v < image.shape[0] and 0 <= u < image.shape[1] and not (still[y, x] and still[v, u]):
+                    table = straight if direction < 4 else diagonal
+                    difference = _difference(image, y, x, v, u)
+                    strength = table[difference] if difference < len(table) else 0
+                    node, other = _node(window, y, x), _node(window, v, u)
+                    if still[y, x]:
+                        grid.excess[other] += strength if foreground[y, x] else -strength
+                    elif still[v, u]:
+                        grid.excess[node] += strength if foreground[v, u] else -strength
+                    else:
+                        grid.residual[node, direction] = strength
+                        grid.residual[other, direction ^ 1] = strength
 
 
-@njit(nogil=True, cache=True)
+@kernel
+def _node(window: Window, y: int, x: int) -> int:
+    return (y - window.top + 1) * (window.width + 2) + x - window.left + 1
+
+
+@kernel
 def _strengths(beta: float, peak: float) -> NDArray[np.int32]:
     """Capacity of a link by the squared difference of its two colours, as far as it is above 0."""
     greatest = 3 * 255 * 255
@@ -114,45 +117,33 @@ def _strengths(beta: float, peak: float) -> NDArray[np.int32]:
     return strengths
 
 
-@njit(nogil=True, cache=True)
-def wishes(
-    colours: NDArray[np.uint8], open_: NDArray[np.bool_], mixtures: Mixtures, units: NDArray[np.int32],
-    change: NDArray[np.int32],
-) -> None:
-    """Excess that each colour asks for where it is on open pixels, in `units`, and its `change` since the last call."""
-    for i in range(len(colours)):
-        if open_[i]:
-            wish = round(min(max(preference(mixtures, colours[i]), -_SURE), _SURE) * SCALE)
-            change[i] = wish - units[i]
-            units[i] = wish
-
-
-@njit(nogil=True, cache=True)
+@kernel
 def pull(
     grid: Grid, window: Window, codes: NDArray[np.int32], still: NDArray[np.bool_], change: NDArray[np.int32]
 ) -> None:
     """Add to the excess of each open pixel the `change` that its colour asks for."""
     top, left, height, width = window
-    for y in range(height):
-        for x in range(width):
-            if not still[top + y, left + x]:
-                grid.excess[(y + 1) * (width + 2) + x + 1] += change[codes[top + y, left + x]]
+    for y in range(top, top + height):
+        for x in range(left, left + width):
+            if not still[y, x]:
+                grid.excess[_node(window, y, x)] += change[codes[y, x]]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def settle(
-    grid: Grid, window: Window, codes: NDArray[np.int32], still: NDArray[np.bool_], foreground: NDArray[np.bool_],
+    grid: Grid,
+    window: Window,
+    codes: NDArray[np.int32],
+    still: NDArray[np.bool_],
+    foreground: NDArray[np.bool_],
     counts: NDArray[np.int32],
 ) -> None:
     """Move the open pixels to the side of the cut where they are, in `foreground` and in the `counts` of colours."""
     top, left, height, width = window
-    for y in range(height):
-        for x in range(width):
-            v, u = top + y, left + x
-            if still[v, u]:
-                continue
-            side = grid.distance[(y + 1) * (width + 2) + x + 1] == FAR
-            if side != foreground[v, u]:
-                foreground[v, u] = side
-                counts[1 if side else 0, codes[v, u]] += 1
-                counts[0 if side else 1, codes[v, u]] -= 1
+    for y in range(top, top + height):
+        for x in range(left, left + width):
+            side = grid.distance[_node(window, y, x)] == FAR
+            if not still[y, x] and side != foreground[y, x]:
+                foreground[y, x] = side
+                counts[1 if side else 0, codes[y, x]] += 1
+                counts[0 if side else 1, codes[y, x]] -= 1

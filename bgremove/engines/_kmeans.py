@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0913, PLR0917  (kernels take arrays, not objects)
 """The clusters that ``cv2.kmeans`` finds when ``cv2.grabCut`` calls it, to the last bit, several times faster.
 
 k-means++ (Arthur, Vassilvitskii 2007, https://dl.acm.org/doi/10.5555/1283383.1283494) with three trials a centre and
@@ -8,8 +9,9 @@ rounded to float32 in the order of the pixels wherever that makes a difference.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from bgremove.engines._compile import kernel
 
 CLUSTERS = 5
 _TRIALS, _ROUNDS = 3, 10
@@ -22,21 +24,21 @@ def make_generator(seed: int) -> NDArray[np.uint64]:
     return np.array([seed or 0xFFFFFFFF], np.uint64)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _draw(generator: NDArray[np.uint64]) -> np.uint64:
     """A whole number below 2**32: multiply with carry."""
     low = generator[0] & np.uint64(0xFFFFFFFF)
     generator[0] = low * np.uint64(4164903690) + (generator[0] >> np.uint64(32))
-    return generator[0] & np.uint64(0xFFFFFFFF)
+    return np.uint64(generator[0] & np.uint64(0xFFFFFFFF))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _draw_fraction(generator: NDArray[np.uint64]) -> float:
     high = _draw(generator) << np.uint64(32)
     return float(high | _draw(generator)) * 5.4210108624275221700372640043497e-20
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def cluster(
     colours: NDArray[np.uint8],
     counts: NDArray[np.int32],
@@ -88,7 +90,7 @@ def cluster(
     return moved
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _seed(
     colours: NDArray[np.uint8],
     counts: NDArray[np.int32],
@@ -107,7 +109,7 @@ def _seed(
     near, best = best, near
     centres[0] = colours[first].astype(np.float32)
     for k in range(1, clusters):
-        least = np.int64(-1)
+        least = -1
         winner = 0
         for _ in range(_TRIALS):
             code = _pick(codes, chosen, near, _draw_fraction(generator) * float(left), total)
@@ -121,37 +123,37 @@ def _seed(
     return centres
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _pick(
     codes: NDArray[np.int32], chosen: NDArray[np.bool_], share: NDArray[np.int32], mark: float, total: int
 ) -> int:
     """Code of the first chosen pixel at which the sum of the shares reaches `mark`, else of the last."""
-    passed = np.int64(0)
+    passed = 0
     seen = 0
     for i in range(len(codes)):
         if chosen[i]:
             seen += 1
             passed += share[codes[i]]
             if passed >= mark or seen == total:
-                return codes[i]
+                return int(codes[i])
     return -1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _nearer(
     colours: NDArray[np.uint8], counts: NDArray[np.int32], code: int, near: NDArray[np.int32], out: NDArray[np.int32]
 ) -> int:
     """Squared distances with the colour `code` as a further centre; their sum over all pixels."""
     a, b, c = np.int32(colours[code, 0]), np.int32(colours[code, 1]), np.int32(colours[code, 2])
-    potential = np.int64(0)
+    potential = 0
     for i in range(len(colours)):
         x, y, z = colours[i, 0] - a, colours[i, 1] - b, colours[i, 2] - c
         out[i] = min(near[i], x * x + y * y + z * z)
-        potential += np.int64(out[i]) * counts[i]
+        potential += int(out[i]) * int(counts[i])
     return potential
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
     for i in range(len(colours)):
         a, b, c = np.float32(colours[i, 0]), np.float32(colours[i, 1]), np.float32(colours[i, 2])
@@ -164,7 +166,7 @@ def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], labels: ND
                 labels[i] = k
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _sum(
     colours: NDArray[np.uint8],
     counts: NDArray[np.int32],
@@ -195,7 +197,7 @@ def _sum(
     return sums[:, 3].copy()
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _fill(
     empty: int,
     colours: NDArray[np.uint8],

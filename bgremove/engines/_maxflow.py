@@ -17,8 +17,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from bgremove.engines._compile import kernel
 
 DIRECTIONS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (1, 1), (-1, 1), (1, -1))
 """Steps ``(dy, dx)`` to the eight neighbours; ``d ^ 1`` is the way back from ``d``."""
@@ -30,7 +31,7 @@ _NONE = -1  # ends a list of nodes
 
 
 class Grid(NamedTuple):
-    """A grid and its residuals, which `solve` updates in place. 48 bytes a node."""
+    """A grid and its residuals, which `solve` updates in place. 44 bytes a node."""
 
     residual: NDArray[np.int32]
     """(nodes, 8): what may still flow to the neighbour in each direction, at least 0; 0 into and out of the frame."""
@@ -38,10 +39,8 @@ class Grid(NamedTuple):
     """(nodes,): what is left to send from the source (above 0), or what may still go to the sink (below 0)."""
     distance: NDArray[np.int32]
     """(nodes,): steps to the sink, or `FAR`."""
-    order: NDArray[np.int32]
-    """(nodes,): nodes in the order in which the search met them."""
     follower: NDArray[np.int32]
-    """(nodes,): the next in the list of nodes that have excess and the same distance."""
+    """(nodes,): first the queue of the search, then the next in the list of nodes with excess at the same distance."""
     step: NDArray[np.int64]
     """(8,): what to add to a node to get its neighbours."""
 
@@ -51,7 +50,7 @@ class _Shell(NamedTuple):
 
     first: NDArray[np.int32]
     """(depth + 2,): the first in the list of nodes that have excess and this distance, or `_NONE`."""
-    count: NDArray[np.int32]
+    population: NDArray[np.int32]
     """(depth + 2,): how many nodes have this distance."""
 
 
@@ -63,12 +62,12 @@ def make_grid(height: int, width: int) -> Grid:
         residual=np.zeros((nodes, 8), np.int32),
         excess=np.zeros(nodes, np.int32),
         distance=np.zeros(nodes, np.int32),
-        order=np.empty(nodes, np.int32),
         follower=np.empty(nodes, np.int32),
         step=np.array([dy * stride + dx for dy, dx in DIRECTIONS], np.int64),
     )
 
 
+@kernel
 def solve(grid: Grid) -> None:
     """Send as much as possible from the nodes with positive excess to those with negative excess.
 
@@ -79,11 +78,6 @@ def solve(grid: Grid) -> None:
 
     Time depends on how far flow has to go: 0.1 to 0.5 microseconds a node for photographs. Lets other threads run.
     """
-    _solve(grid)
-
-
-@njit(nogil=True, cache=True)
-def _solve(grid: Grid) -> None:
     nodes = grid.excess.size
     depth = 2
     shell = _make_shell(depth)
@@ -96,61 +90,64 @@ def _solve(grid: Grid) -> None:
             shell = _make_shell(depth)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _make_shell(depth: int) -> _Shell:
     return _Shell(np.empty(depth + 2, np.int32), np.empty(depth + 2, np.int32))
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _measure(grid: Grid, shell: _Shell) -> tuple[int, bool]:
     """Find the distances up to the depth of the `shell`, and list the excess.
 
     Returns the greatest distance that has excess, 0 if none has, and whether the search stopped short of some nodes.
     """
-    residual, excess, distance, order, step = grid.residual, grid.excess, grid.distance, grid.order, grid.step
-    follower = grid.follower
-    first, count = shell
+    residual, excess, distance, queue, step = grid.residual, grid.excess, grid.distance, grid.follower, grid.step
+    first, population = shell
     first[:] = _NONE
-    count[:] = 0
+    population[:] = 0
     depth = first.size - 2
-    top = found = 0
+    found = done = 0
+    short = False
     for node in range(excess.size):
         if excess[node] < 0:
             distance[node] = 1
-            order[found] = node
+            queue[found] = node
             found += 1
         else:
             distance[node] = FAR
-    count[1] = found
-    done = 0
     while done < found:
-        node = order[done]
+        node = queue[done]
         done += 1
         away = distance[node] + 1
+        population[away - 1] += 1
         if away > depth:
-            return top, True
+            short = True
+            continue
         for direction in range(8):
             other = node + step[direction]
             if distance[other] == FAR and residual[other, direction ^ 1] > 0:
                 distance[other] = away
-                order[found] = other
+                queue[found] = other
                 found += 1
-                count[away] += 1
-                if excess[other] > 0:
-                    follower[other] = first[away]
-                    first[away] = other
-                    top = away
-    return top, False
+    follower = queue
+    top = 0
+    for node in range(excess.size):
+        if excess[node] > 0 and distance[node] != FAR:
+            away = distance[node]
+            follower[node] = first[away]
+            first[away] = node
+            top = max(top, int(away))
+    return top, short
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _drain(grid: Grid, shell: _Shell, top: int, patience: int) -> bool:
     """Push excess towards the sink until none is left in the shell (true), or after `patience` liftings (false).
 
     One long function with plain local names: calls and records inside the loop double its time.
     """
     residual, excess, distance, follower, step = grid.residual, grid.excess, grid.distance, grid.follower, grid.step
-    first, count = shell
+    first, population = shell
     ceiling = first.size - 1  # the least distance that is out of reach
     while top > 0:
         node = first[top]
@@ -158,7 +155,7 @@ def _drain(grid: Grid, shell: _Shell, top: int, patience: int) -> bool:
             top -= 1
             continue
         first[top] = follower[node]
-        height, left = np.int64(top), excess[node]
+        height, left = top, excess[node]
         while left > 0:
             lowest = ceiling
             for direction in range(8):
@@ -168,7 +165,7 @@ def _drain(grid: Grid, shell: _Shell, top: int, patience: int) -> bool:
                 other = node + step[direction]
                 level = distance[other]
                 if level != height - 1:
-                    lowest = min(lowest, level)
+                    lowest = min(lowest, int(level))
                     continue
                 amount = min(left, room)
                 residual[node, direction] = room - amount
@@ -178,7 +175,7 @@ def _drain(grid: Grid, shell: _Shell, top: int, patience: int) -> bool:
                 if before <= 0 and before + amount > 0:
                     follower[other] = first[level]
                     first[level] = other
-                    top = max(top, level)
+                    top = max(top, int(level))
                 left -= amount
                 if left == 0:
                     break
@@ -186,15 +183,15 @@ def _drain(grid: Grid, shell: _Shell, top: int, patience: int) -> bool:
                 break
             # All neighbours one step down are full: lift the node just above the lowest other one that has room.
             patience -= 1
-            count[height] -= 1
-            if count[height] == 0:  # a gap: nothing at this distance or beyond reaches the sink
+            population[height] -= 1
+            if population[height] == 0:  # a gap: nothing at this distance or beyond reaches the sink
                 ceiling = min(ceiling, height)
             height = lowest + 1
             if height >= ceiling:
                 distance[node] = FAR
                 break
             distance[node] = height
-            count[height] += 1
+            population[height] += 1
         excess[node] = left
         if patience < 0:
             return False

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from bgremove.engines._compile import kernel
 
 
 class Palette(NamedTuple):
@@ -37,7 +38,7 @@ def tally(palette: Palette, foreground: NDArray[np.bool_]) -> NDArray[np.int32]:
     return counts
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _encode(pixels: NDArray[np.uint8], codes: NDArray[np.int32]) -> int:
     """Number the colours in `codes`, and return how many there are.
 
@@ -69,17 +70,17 @@ def _encode(pixels: NDArray[np.uint8], codes: NDArray[np.int32]) -> int:
     return found
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _upper(pixels: NDArray[np.uint8], i: int) -> int:
-    return (np.int64(pixels[i, 0]) >> 4 << 8) | (np.int64(pixels[i, 1]) >> 4 << 4) | (np.int64(pixels[i, 2]) >> 4)
+    return (int(pixels[i, 0]) >> 4 << 8) | (int(pixels[i, 1]) >> 4 << 4) | (int(pixels[i, 2]) >> 4)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _lower(pixels: NDArray[np.uint8], i: int) -> int:
-    return (np.int64(pixels[i, 0]) & 15) << 8 | (np.int64(pixels[i, 1]) & 15) << 4 | (np.int64(pixels[i, 2]) & 15)
+    return (int(pixels[i, 0]) & 15) << 8 | (int(pixels[i, 1]) & 15) << 4 | (int(pixels[i, 2]) & 15)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _collect(pixels: NDArray[np.uint8], codes: NDArray[np.int32], colours: NDArray[np.uint8]) -> None:
     for i in range(len(pixels)):
         colours[codes[i], 0] = pixels[i, 0]
@@ -87,7 +88,7 @@ def _collect(pixels: NDArray[np.uint8], codes: NDArray[np.int32], colours: NDArr
         colours[codes[i], 2] = pixels[i, 2]
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _tally(codes: NDArray[np.int32], foreground: NDArray[np.bool_], counts: NDArray[np.int32]) -> None:
     for y in range(codes.shape[0]):
         for x in range(codes.shape[1]):

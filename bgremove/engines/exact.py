@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from bgremove.engines import _gmm, _grid, _maxflow
+from bgremove.engines._compile import announce
 from bgremove.engines._palette import make_palette, tally
 from bgremove.errors import EngineError
-from bgremove.types import GrabCutSettings, Image, Label, Mask
+from bgremove.types import Foreground, GrabCutSettings, Image, Label, Mask
 
 
 class ExactEngine:
@@ -25,6 +26,7 @@ class ExactEngine:
         still = labels < Label.PROBABLY_BACKGROUND
         if still.all():
             return labels.copy()
+        announce(_maxflow.solve)
         try:
             self._iterate(np.ascontiguousarray(image), still, foreground, settings)
         except ValueError as error:
@@ -32,7 +34,7 @@ class ExactEngine:
         return np.where(still, labels, foreground + np.uint8(Label.PROBABLY_BACKGROUND))
 
     @staticmethod
-    def _iterate(image: Image, still: np.ndarray, foreground: np.ndarray, settings: GrabCutSettings) -> None:
+    def _iterate(image: Image, still: Foreground, foreground: Foreground, settings: GrabCutSettings) -> None:
         palette = make_palette(image)
         colours, codes = palette
         counts = tally(palette, foreground)
@@ -44,12 +46,12 @@ class ExactEngine:
         open_ = np.zeros(len(colours), np.bool_)
         open_[codes[~still]] = True
         units, change = np.zeros((2, len(colours)), np.int32)
-        for _ in range(settings.iterations):
+        for iteration in range(settings.iterations):
             _gmm.assign(colours, counts, mixtures, moments)
             before, mixtures = mixtures, _gmm.learn(moments)
-            if np.array_equal(mixtures, before) and _ > 0:
-                break
-            _grid.wishes(colours, open_, mixtures, units, change)
+            if iteration > 0 and np.array_equal(mixtures, before):
+                break  # a fixed point: the same mixtures give the same cut
+            _gmm.prefer(colours, open_, mixtures, _grid.SURE, _grid.SCALE, units, change)
             _grid.pull(grid, window, codes, still, change)
             _maxflow.solve(grid)
             _grid.settle(grid, window, codes, still, foreground, counts)
