@@ -24,6 +24,8 @@ MOMENTS = 10
 Mixtures = NDArray[np.float64]
 
 _SINGULAR, _NOISE = 1e-6, 0.01  # below this determinant, this much white noise is added
+_PEAK, _WEIGHTED_PEAK = 1, 11  # places among the parameters
+_BLOCK = 256  # colours whose densities are in the cache together
 _NEGLIGIBLE = 37.0  # a term smaller by this factor, as a logarithm, is lost in rounding
 _UNDERFLOW = -745.13  # the least exponent whose exponential is a double above 0
 
@@ -32,7 +34,7 @@ def start(palette: Palette, counts: NDArray[np.int32], foreground: NDArray[np.bo
     """Moments ``(2, 5, MOMENTS)`` of the colours of each side, split into five as ``cv2.grabCut`` splits them."""
     moments = np.zeros((2, COMPONENTS, MOMENTS), np.int64)
     generator = make_generator(seed)
-    labels = np.zeros(len(palette.colours), np.uint8)
+    labels = np.zeros(counts.shape[1], np.uint8)
     for side, chosen in enumerate((~foreground, foreground)):
         moved = cluster(palette.colours, counts[side], palette.codes.reshape(-1), chosen.reshape(-1), generator, labels)
         _gather(palette.colours, counts[side], labels, moved, moments[side])
@@ -58,18 +60,18 @@ def _gather(
     moved: NDArray[np.int32],
     moments: NDArray[np.int64],
 ) -> None:
-    for i in range(len(colours)):
+    for i in range(len(counts)):
         if counts[i] > 0:
-            _add(moments[labels[i]], colours[i], counts[i])
+            _add(moments[labels[i]], colours, i, counts[i])
     for k in range(COMPONENTS):
         if moved[k] >= 0:
-            _add(moments[labels[moved[k]]], colours[moved[k]], -1)
-            _add(moments[k], colours[moved[k]], 1)
+            _add(moments[labels[moved[k]]], colours, moved[k], -1)
+            _add(moments[k], colours, moved[k], 1)
 
 
 @kernel
-def _add(moment: NDArray[np.int64], colour: NDArray[np.uint8], count: int) -> None:
-    a, b, c = np.int64(colour[0]), np.int64(colour[1]), np.int64(colour[2])
+def _add(moment: NDArray[np.int64], colours: NDArray[np.uint8], i: int, count: int) -> None:
+    a, b, c = np.int64(colours[0, i]), np.int64(colours[1, i]), np.int64(colours[2, i])
     moment[0] += count
     moment[1] += count * a
     moment[2] += count * b
@@ -85,7 +87,9 @@ def _add(moment: NDArray[np.int64], colour: NDArray[np.uint8], count: int) -> No
 @kernel
 def _learn(moments: NDArray[np.int64], mixtures: Mixtures) -> bool:
     for side in range(2):
-        total = moments[side, :, 0].sum()
+        total = 0
+        for k in range(COMPONENTS):
+            total += moments[side, k, 0]
         for k in range(COMPONENTS):
             moment, component = moments[side, k], mixtures[side, k]
             if moment[0] == 0:
@@ -114,34 +118,44 @@ def _learn(moments: NDArray[np.int64], mixtures: Mixtures) -> bool:
 
 
 @kernel
-def _exponent(component: NDArray[np.float64], colour: NDArray[np.uint8]) -> float:
-    a, b, c = colour[0] - component[2], colour[1] - component[3], colour[2] - component[4]
-    p = component
-    return float(-0.5 * (a * (p[5] * a + 2 * (p[6] * b + p[7] * c)) + b * (p[8] * b + 2 * p[9] * c) + p[10] * c * c))
+def _rate(
+    colours: NDArray[np.uint8], begin: int, mixture: NDArray[np.float64], offset: int, out: NDArray[np.float64]
+) -> None:
+    """Logarithms of the densities of the components at the colours from `begin` on, to ``out`` (5, colours).
+
+    The parameter numbered `offset` is added to the exponents. An exponent whose density underflows gives -infinity.
+    """
+    for k in range(COMPONENTS):
+        p = mixture[k]
+        peak = p[offset] if p[0] > 0 else -np.inf
+        mean_a, mean_b, mean_c, aa, ab, ac, bb, bc, cc = p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10]
+        for i in range(out.shape[1]):
+            a, b, c = colours[0, begin + i] - mean_a, colours[1, begin + i] - mean_b, colours[2, begin + i] - mean_c
+            exponent = -0.5 * (a * (aa * a + 2 * (ab * b + ac * c)) + b * (bb * b + 2 * bc * c) + cc * c * c)
+            out[k, i] = peak + exponent if exponent > _UNDERFLOW else -np.inf
 
 
 @kernel
 def assign(
     colours: NDArray[np.uint8], counts: NDArray[np.int32], mixtures: Mixtures, moments: NDArray[np.int64]
 ) -> None:
-    """Put every colour into the component that makes it likeliest, in each side; write the `moments` that result."""
+    """Put every colour into the component that makes it likeliest, in each side; write the `moments` that result.
+
+    The weights of the components are left out; where all densities underflow, it is the first component.
+    """
     moments[:] = 0
+    block = np.empty((COMPONENTS, _BLOCK))
     for side in range(2):
-        for i in range(len(colours)):
-            if counts[side, i] > 0:
-                _add(moments[side, _likeliest(mixtures[side], colours[i])], colours[i], counts[side, i])
-
-
-@kernel
-def _likeliest(mixture: NDArray[np.float64], colour: NDArray[np.uint8]) -> int:
-    """The component of greatest density at `colour`, its weight left out; the first if all densities underflow."""
-    best, chosen = -np.inf, 0
-    for k in range(COMPONENTS):
-        if mixture[k, 0] > 0:
-            exponent = _exponent(mixture[k], colour)
-            if exponent > _UNDERFLOW and mixture[k, 1] + exponent > best:
-                best, chosen = mixture[k, 1] + exponent, k
-    return chosen
+        for begin in range(0, counts.shape[1], _BLOCK):
+            size = min(_BLOCK, counts.shape[1] - begin)
+            _rate(colours, begin, mixtures[side], _PEAK, block[:, :size])
+            for i in range(size):
+                if counts[side, begin + i] > 0:
+                    best = 0
+                    for k in range(1, COMPONENTS):
+                        if block[k, i] > block[best, i]:
+                            best = k
+                    _add(moments[side, best], colours, begin + i, counts[side, begin + i])
 
 
 @kernel
@@ -157,39 +171,34 @@ def prefer(
     """How much likelier each `wanted` colour is in the foreground than in the background, as a logarithm.
 
     It is kept within `bound`, counted in whole `units` of one over `scale`, and its `change` since the last call noted.
+    Where neither side knows the colour, both densities being 0, cv2 takes it for certain foreground, and so do we.
     """
-    for i in range(len(colours)):
-        if wanted[i]:
-            wish = round(min(max(_preference(mixtures, colours[i]), -bound), bound) * scale)
-            change[i] = wish - units[i]
-            units[i] = wish
+    ground, figure = np.empty((COMPONENTS, _BLOCK)), np.empty((COMPONENTS, _BLOCK))
+    for begin in range(0, len(wanted), _BLOCK):
+        size = min(_BLOCK, len(wanted) - begin)
+        _rate(colours, begin, mixtures[0], _WEIGHTED_PEAK, ground[:, :size])
+        _rate(colours, begin, mixtures[1], _WEIGHTED_PEAK, figure[:, :size])
+        for i in range(size):
+            if wanted[begin + i]:
+                known = _log_density(ground, i)
+                wish = bound if known == -np.inf else min(max(_log_density(figure, i) - known, -bound), bound)
+                wished = round(wish * scale)
+                change[begin + i] = wished - units[begin + i]
+                units[begin + i] = wished
 
 
 @kernel
-def _preference(mixtures: Mixtures, colour: NDArray[np.uint8]) -> float:
-    """How much likelier `colour` is in the foreground than in the background, in natural logarithms.
-
-    Infinite where one density underflows to 0, also where both do: cv2 takes such a pixel for certain foreground.
-    """
-    ground = _log_density(mixtures[0], colour)
-    return np.inf if ground == -np.inf else _log_density(mixtures[1], colour) - ground
-
-
-@kernel
-def _log_density(mixture: NDArray[np.float64], colour: NDArray[np.uint8]) -> float:
-    terms = np.empty(COMPONENTS)
-    most = -np.inf
-    for k in range(COMPONENTS):
-        terms[k] = -np.inf
-        if mixture[k, 0] > 0:
-            exponent = _exponent(mixture[k], colour)
-            if exponent > _UNDERFLOW:
-                terms[k] = mixture[k, 11] + exponent
-                most = max(most, terms[k])
+def _log_density(terms: NDArray[np.float64], i: int) -> float:
+    """Logarithm of the sum of the exponentials of ``terms[:, i]``."""
+    most = terms[0, i]
+    for k in range(1, COMPONENTS):
+        most = max(most, terms[k, i])
     if most == -np.inf:
-        return most
+        return -np.inf
     total = 0.0
     for k in range(COMPONENTS):
-        if terms[k] > most - _NEGLIGIBLE:
-            total += math.exp(terms[k] - most)
-    return most + math.log(total)
+        if terms[k, i] == most:
+            total += 1.0
+        elif terms[k, i] > most - _NEGLIGIBLE:
+            total += math.exp(terms[k, i] - most)
+    return float(most + math.log(total))

@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0913, PLR0917  (kernels take arrays, not objects)
 """The GrabCut energy of an image written into a `Grid` of the max-flow solver, in whole numbers.
 
 Energies are counted in units of ``1 / SCALE``, so that sums are exact.
@@ -63,6 +62,11 @@ class Window(NamedTuple):
     height: int
     width: int
 
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the window in an array of the image's shape."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
 
 def window_of(still: NDArray[np.bool_]) -> Window:
     """The bounding box of the pixels that are not `still`; at least one is not."""
@@ -118,31 +122,37 @@ def _strengths(beta: float, peak: float) -> NDArray[np.int32]:
 
 
 @kernel
-def pull(
-    grid: Grid, window: Window, codes: NDArray[np.int32], still: NDArray[np.bool_], change: NDArray[np.int32]
-) -> None:
-    """Add to the excess of each open pixel the `change` that its colour asks for."""
-    top, left, height, width = window
-    for y in range(top, top + height):
-        for x in range(left, left + width):
+def mark(codes: NDArray[np.int32], still: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> None:
+    """Set `wanted` for the colours of the open pixels of a window."""
+    for y in range(codes.shape[0]):
+        for x in range(codes.shape[1]):
             if not still[y, x]:
-                grid.excess[_node(window, y, x)] += change[codes[y, x]]
+                wanted[codes[y, x]] = True
+
+
+@kernel
+def pull(grid: Grid, codes: NDArray[np.int32], still: NDArray[np.bool_], change: NDArray[np.int32]) -> None:
+    """Add to the excess of each open pixel of a window the `change` that its colour asks for."""
+    for y in range(codes.shape[0]):
+        node = (y + 1) * (codes.shape[1] + 2) + 1
+        for x in range(codes.shape[1]):
+            if not still[y, x]:
+                grid.excess[node + x] += change[codes[y, x]]
 
 
 @kernel
 def settle(
     grid: Grid,
-    window: Window,
     codes: NDArray[np.int32],
     still: NDArray[np.bool_],
     foreground: NDArray[np.bool_],
     counts: NDArray[np.int32],
 ) -> None:
     """Move the open pixels to the side of the cut where they are, in `foreground` and in the `counts` of colours."""
-    top, left, height, width = window
-    for y in range(top, top + height):
-        for x in range(left, left + width):
-            side = grid.distance[_node(window, y, x)] == FAR
+    for y in range(codes.shape[0]):
+        node = (y + 1) * (codes.shape[1] + 2) + 1
+        for x in range(codes.shape[1]):
+            side = grid.distance[node + x] == FAR
             if not still[y, x] and side != foreground[y, x]:
                 foreground[y, x] = side
                 counts[1 if side else 0, codes[y, x]] += 1

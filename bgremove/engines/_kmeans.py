@@ -51,7 +51,7 @@ def cluster(
 
     Parameters
     ----------
-    colours, counts : (C, 3) uint8, (C,) int32
+    colours, counts : (3, C) uint8, (C,) int32
         Distinct colours, and on how many of the chosen pixels each is.
     codes, chosen : (N,)
         Of all pixels in order: index of the colour, and whether the pixel takes part. At least one does.
@@ -63,13 +63,16 @@ def cluster(
     (5,) int32: for each cluster the code of a colour of which one pixel was moved there from the cluster that the
     colour has, because the cluster would have been empty; -1 if none was.
     """
-    total = counts.sum()
+    total = _total(counts)
     clusters = min(CLUSTERS, total)
     centres = _seed(colours, counts, codes, chosen, generator, clusters)
+    before, least = np.empty_like(centres), np.empty(len(counts), np.float32)
     moved = np.full(CLUSTERS, -1, np.int32)
     for rounds in range(1, _ROUNDS):
-        _assign(colours, centres, labels)
-        before = centres.copy()
+        _assign(colours, centres, least, labels)
+        for k in range(clusters):
+            for j in range(3):
+                before[k, j] = centres[k, j]
         sizes = _sum(colours, counts, codes, chosen, labels, centres)
         moved[:] = -1
         for k in range(clusters):
@@ -91,6 +94,14 @@ def cluster(
 
 
 @kernel
+def _total(counts: NDArray[np.int32]) -> int:
+    total = 0
+    for count in counts:
+        total += count
+    return total
+
+
+@kernel
 def _seed(
     colours: NDArray[np.uint8],
     counts: NDArray[np.int32],
@@ -101,13 +112,14 @@ def _seed(
 ) -> NDArray[np.float32]:
     """First centres: each a pixel drawn in proportion to its squared distance to the centres so far, best of three."""
     centres = np.empty((clusters, 3), np.float32)
-    near = np.full(len(colours), _EXACT, np.int32)
-    trial, best = np.empty_like(near), np.empty_like(near)
-    total = counts.sum()
-    first = _pick(codes, chosen, np.ones(len(colours), np.int32), float(_draw(generator) % np.uint64(total)) + 1, total)
+    near, trial, best = np.ones_like(counts), np.empty_like(counts), np.empty_like(counts)
+    total = _total(counts)
+    first = _pick(codes, chosen, near, float(_draw(generator) % np.uint64(total)) + 1, total)
+    near[:] = _EXACT
     left = _nearer(colours, counts, first, near, best)
     near, best = best, near
-    centres[0] = colours[first].astype(np.float32)
+    for j in range(3):
+        centres[0, j] = colours[j, first]
     for k in range(1, clusters):
         least = -1
         winner = 0
@@ -119,7 +131,8 @@ def _seed(
                 trial, best = best, trial
         left = least
         near, best = best, near
-        centres[k] = colours[winner].astype(np.float32)
+        for j in range(3):
+            centres[k, j] = colours[j, winner]
     return centres
 
 
@@ -144,26 +157,29 @@ def _nearer(
     colours: NDArray[np.uint8], counts: NDArray[np.int32], code: int, near: NDArray[np.int32], out: NDArray[np.int32]
 ) -> int:
     """Squared distances with the colour `code` as a further centre; their sum over all pixels."""
-    a, b, c = np.int32(colours[code, 0]), np.int32(colours[code, 1]), np.int32(colours[code, 2])
+    a, b, c = np.int32(colours[0, code]), np.int32(colours[1, code]), np.int32(colours[2, code])
     potential = 0
-    for i in range(len(colours)):
-        x, y, z = colours[i, 0] - a, colours[i, 1] - b, colours[i, 2] - c
-        out[i] = min(near[i], x * x + y * y + z * z)
+    for i in range(len(counts)):
+        x, y, z = np.int32(colours[0, i]) - a, np.int32(colours[1, i]) - b, np.int32(colours[2, i]) - c
+        out[i] = min(near[i], np.int32(x * x + y * y + z * z))
         potential += int(out[i]) * int(counts[i])
     return potential
 
 
 @kernel
-def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
-    for i in range(len(colours)):
-        a, b, c = np.float32(colours[i, 0]), np.float32(colours[i, 1]), np.float32(colours[i, 2])
-        least = np.float32(np.inf)
-        for k in range(len(centres)):
-            x, y, z = a - centres[k, 0], b - centres[k, 1], c - centres[k, 2]
+def _assign(
+    colours: NDArray[np.uint8], centres: NDArray[np.float32], least: NDArray[np.float32], labels: NDArray[np.uint8]
+) -> None:
+    for i in range(len(labels)):
+        least[i] = np.inf
+    for k in range(len(centres)):
+        a, b, c = centres[k, 0], centres[k, 1], centres[k, 2]
+        for i in range(len(labels)):
+            x, y, z = np.float32(colours[0, i]) - a, np.float32(colours[1, i]) - b, np.float32(colours[2, i]) - c
             distance = x * x + y * y + z * z
-            if distance < least:
-                least = distance
-                labels[i] = k
+            nearer = distance < least[i]
+            least[i] = distance if nearer else least[i]
+            labels[i] = k if nearer else labels[i]
 
 
 @kernel
@@ -177,24 +193,29 @@ def _sum(
 ) -> NDArray[np.int64]:
     """Write the sums of the clusters to `centres`; return their numbers of pixels."""
     sums = np.zeros((CLUSTERS, 4), np.int64)
-    for i in range(len(colours)):
+    for i in range(len(counts)):
         total, count = sums[labels[i]], np.int64(counts[i])
-        total[0] += count * colours[i, 0]
-        total[1] += count * colours[i, 1]
-        total[2] += count * colours[i, 2]
+        total[0] += count * colours[0, i]
+        total[1] += count * colours[1, i]
+        total[2] += count * colours[2, i]
         total[3] += count
-    if sums[:, :3].max() <= _EXACT:
-        centres[:] = sums[: len(centres), :3].astype(np.float32)
-    else:
+    sizes = np.empty(CLUSTERS, np.int64)
+    exact = True
+    for k in range(len(centres)):
+        sizes[k] = sums[k, 3]
+        for j in range(3):
+            centres[k, j] = sums[k, j]
+            exact = exact and sums[k, j] <= _EXACT
+    if not exact:
         centres[:] = 0
         for i in range(len(codes)):
             if chosen[i]:
                 code = codes[i]
                 centre = centres[labels[code]]
-                centre[0] += np.float32(colours[code, 0])
-                centre[1] += np.float32(colours[code, 1])
-                centre[2] += np.float32(colours[code, 2])
-    return sums[:, 3].copy()
+                centre[0] += np.float32(colours[0, code])
+                centre[1] += np.float32(colours[1, code])
+                centre[2] += np.float32(colours[2, code])
+    return sizes
 
 
 @kernel
@@ -213,7 +234,10 @@ def _fill(
     for k in range(1, len(centres)):
         if sizes[k] > sizes[largest]:
             largest = k
-    middle = centres[largest] * (np.float32(1.0) / np.float32(sizes[largest]))
+    scale = np.float32(1.0) / np.float32(sizes[largest])
+    middle = np.empty(3, np.float32)
+    for j in range(3):
+        middle[j] = centres[largest, j] * scale
     gone = np.zeros(CLUSTERS, np.bool_)  # which of the earlier moves have been met, from the last pixel backwards
     most, farthest = np.float32(-1), -1
     for i in range(len(codes) - 1, -1, -1):
@@ -227,13 +251,13 @@ def _fill(
                 break
         if away:
             continue
-        x, y, z = colours[code, 0] - middle[0], colours[code, 1] - middle[1], colours[code, 2] - middle[2]
+        x, y, z = colours[0, code] - middle[0], colours[1, code] - middle[1], colours[2, code] - middle[2]
         distance = x * x + y * y + z * z
         if distance > most:
             most, farthest = distance, code
     for j in range(3):
-        centres[largest, j] -= np.float32(colours[farthest, j])
-        centres[empty, j] += np.float32(colours[farthest, j])
+        centres[largest, j] -= np.float32(colours[j, farthest])
+        centres[empty, j] += np.float32(colours[j, farthest])
     sizes[largest] -= 1
     sizes[empty] += 1
     moved[empty] = farthest

@@ -17,7 +17,7 @@ class Palette(NamedTuple):
     """Distinct colours and where they are."""
 
     colours: NDArray[np.uint8]
-    """(colours, 3): every colour of the image once."""
+    """(3, colours): every colour of the image once, channel by channel."""
     codes: NDArray[np.int32]
     """(H, W): index into `colours` of every pixel."""
 
@@ -26,14 +26,14 @@ def make_palette(image: NDArray[np.uint8]) -> Palette:
     """Palette of an ``(H, W, 3)`` uint8 image, in time linear in its pixels."""
     codes = np.empty(image.shape[:2], np.int32)
     pixels = image.reshape(-1, 3)
-    colours = np.empty((_encode(pixels, codes.reshape(-1)), 3), np.uint8)
+    colours = np.empty((3, _encode(pixels, codes.reshape(-1))), np.uint8)
     _collect(pixels, codes.reshape(-1), colours)
     return Palette(colours, codes)
 
 
 def tally(palette: Palette, foreground: NDArray[np.bool_]) -> NDArray[np.int32]:
     """``(2, colours)``: on how many background (0) and foreground (1) pixels each colour is."""
-    counts = np.zeros((2, len(palette.colours)), np.int32)
+    counts = np.zeros((2, palette.colours.shape[1]), np.int32)
     _tally(palette.codes, foreground, counts)
     return counts
 
@@ -83,9 +83,9 @@ def _lower(pixels: NDArray[np.uint8], i: int) -> int:
 @kernel
 def _collect(pixels: NDArray[np.uint8], codes: NDArray[np.int32], colours: NDArray[np.uint8]) -> None:
     for i in range(len(pixels)):
-        colours[codes[i], 0] = pixels[i, 0]
-        colours[codes[i], 1] = pixels[i, 1]
-        colours[codes[i], 2] = pixels[i, 2]
+        colours[0, codes[i]] = pixels[i, 0]
+        colours[1, codes[i]] = pixels[i, 1]
+        colours[2, codes[i]] = pixels[i, 2]
 
 
 @kernel

@@ -18,7 +18,7 @@ class ExactEngine:
     the same. One thread. Releases the GIL.
     """
 
-    bytes_per_pixel = 64
+    bytes_per_pixel = 71
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
@@ -35,23 +35,29 @@ class ExactEngine:
 
     @staticmethod
     def _iterate(image: Image, still: Foreground, foreground: Foreground, settings: GrabCutSettings) -> None:
+        """Move the pixels that are not `still` to their final side, in `foreground`."""
         palette = make_palette(image)
-        colours, codes = palette
         counts = tally(palette, foreground)
         moments = _gmm.start(palette, counts, foreground, settings.seed)
         mixtures = _gmm.learn(moments)
+
         window = _grid.window_of(still)
+        # From here on only the window counts: what lies around it is in `counts` for good.
+        inside = window.slices
+        colours, codes = palette.colours, palette.codes[inside].copy()
+        del palette
         grid = _maxflow.make_grid(window.height, window.width)
         _grid.link(grid, image, window, still, foreground)
-        open_ = np.zeros(len(colours), np.bool_)
-        open_[codes[~still]] = True
-        units, change = np.zeros((2, len(colours)), np.int32)
+        still, foreground = still[inside], foreground[inside]
+        wanted, units, change = np.zeros(counts.shape[1], np.bool_), np.zeros_like(counts[0]), np.zeros_like(counts[0])
+        _grid.mark(codes, still, wanted)
+
         for iteration in range(settings.iterations):
             _gmm.assign(colours, counts, mixtures, moments)
             before, mixtures = mixtures, _gmm.learn(moments)
             if iteration > 0 and np.array_equal(mixtures, before):
                 break  # a fixed point: the same mixtures give the same cut
-            _gmm.prefer(colours, open_, mixtures, _grid.SURE, _grid.SCALE, units, change)
-            _grid.pull(grid, window, codes, still, change)
+            _gmm.prefer(colours, wanted, mixtures, _grid.SURE, _grid.SCALE, units, change)
+            _grid.pull(grid, codes, still, change)
             _maxflow.solve(grid)
-            _grid.settle(grid, window, codes, still, foreground, counts)
+            _grid.settle(grid, codes, still, foreground, counts)
