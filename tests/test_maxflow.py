@@ -28,7 +28,7 @@ def random_grid(height: int, width: int, most_link: int, most_excess: int, seed:
 def links_of(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start, end and residual of every link that has room."""
     start, direction = np.nonzero(grid.residual)
-    return start, start + grid.step[direction], grid.residual[start, direction]
+    return start, start + grid.step.astype(np.int64)[direction], grid.residual[start, direction]
 
 
 def greatest_flow(grid: Grid) -> int:
@@ -59,10 +59,10 @@ def check_solved(before: Grid, after: Grid, flow: int) -> None:
     moved = before.residual.astype(np.int64) - after.residual
     assert np.array_equal(net, -moved.sum(axis=1))
     nodes = np.arange(net.size)
-    for d in range(8):
+    for d, step in enumerate(after.step.astype(np.int64)):
         linked = nodes[before.residual[:, d] + before.residual[:, d ^ 1] > 0]
-        linked = linked[(linked + after.step[d] >= 0) & (linked + after.step[d] < net.size)]
-        assert np.array_equal(moved[linked, d], -moved[linked + after.step[d], d ^ 1])
+        linked = linked[(linked + step >= 0) & (linked + step < net.size)]
+        assert np.array_equal(moved[linked, d], -moved[linked + step, d ^ 1])
     assert (after.residual >= 0).all()
     assert (after.excess[before.excess >= 0] >= 0).all()
 

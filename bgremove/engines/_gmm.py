@@ -118,21 +118,19 @@ def _learn(moments: NDArray[np.int64], mixtures: Mixtures) -> bool:
 
 
 @kernel
-def _rate(
-    colours: NDArray[np.uint8], begin: int, mixture: NDArray[np.float64], offset: int, out: NDArray[np.float64]
-) -> None:
-    """Logarithms of the densities of the components at the colours from `begin` on, to ``out`` (5, colours).
+def _rate(colours: NDArray[np.uint8], component: NDArray[np.float64], offset: int, out: NDArray[np.float64]) -> None:
+    """Logarithm of the density of one component at ``colours`` (3, n), or -infinity where it underflows, to `out`.
 
-    The parameter numbered `offset` is added to the exponents. An exponent whose density underflows gives -infinity.
+    The parameter numbered `offset` is added to the exponents.
     """
-    for k in range(COMPONENTS):
-        p = mixture[k]
-        peak = p[offset] if p[0] > 0 else -np.inf
-        mean_a, mean_b, mean_c, aa, ab, ac, bb, bc, cc = p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10]
-        for i in range(out.shape[1]):
-            a, b, c = colours[0, begin + i] - mean_a, colours[1, begin + i] - mean_b, colours[2, begin + i] - mean_c
-            exponent = -0.5 * (a * (aa * a + 2 * (ab * b + ac * c)) + b * (bb * b + 2 * bc * c) + cc * c * c)
-            out[k, i] = peak + exponent if exponent > _UNDERFLOW else -np.inf
+    p = component
+    peak = p[offset] if p[0] > 0 else -np.inf
+    mean_a, mean_b, mean_c, aa, ab, ac, bb, bc, cc = p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10]
+    first, second, third = colours[0], colours[1], colours[2]
+    for i in range(len(first)):
+        a, b, c = first[i] - mean_a, second[i] - mean_b, third[i] - mean_c
+        exponent = -0.5 * (a * (aa * a + 2 * (ab * b + ac * c)) + b * (bb * b + 2 * bc * c) + cc * c * c)
+        out[i] = peak + exponent if exponent > _UNDERFLOW else -np.inf
 
 
 @kernel
@@ -144,18 +142,21 @@ def assign(
     The weights of the components are left out; where all densities underflow, it is the first component.
     """
     moments[:] = 0
-    block = np.empty((COMPONENTS, _BLOCK))
+    rates, most, best = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK, np.int64)
     for side in range(2):
         for begin in range(0, counts.shape[1], _BLOCK):
-            size = min(_BLOCK, counts.shape[1] - begin)
-            _rate(colours, begin, mixtures[side], _PEAK, block[:, :size])
-            for i in range(size):
-                if counts[side, begin + i] > 0:
-                    best = 0
-                    for k in range(1, COMPONENTS):
-                        if block[k, i] > block[best, i]:
-                            best = k
-                    _add(moments[side, best], colours, begin + i, counts[side, begin + i])
+            block, number = colours[:, begin : begin + _BLOCK], counts[side, begin : begin + _BLOCK]
+            best[:] = 0
+            _rate(block, mixtures[side, 0], _PEAK, most)
+            for k in range(1, COMPONENTS):
+                _rate(block, mixtures[side, k], _PEAK, rates)
+                for i in range(len(number)):
+                    better = rates[i] > most[i]
+                    most[i] = rates[i] if better else most[i]
+                    best[i] = k if better else best[i]
+            for i in range(len(number)):
+                if number[i] > 0:
+                    _add(moments[side, best[i]], block, i, number[i])
 
 
 @kernel
@@ -175,10 +176,11 @@ def prefer(
     """
     ground, figure = np.empty((COMPONENTS, _BLOCK)), np.empty((COMPONENTS, _BLOCK))
     for begin in range(0, len(wanted), _BLOCK):
-        size = min(_BLOCK, len(wanted) - begin)
-        _rate(colours, begin, mixtures[0], _WEIGHTED_PEAK, ground[:, :size])
-        _rate(colours, begin, mixtures[1], _WEIGHTED_PEAK, figure[:, :size])
-        for i in range(size):
+        block = colours[:, begin : begin + _BLOCK]
+        for k in range(COMPONENTS):
+            _rate(block, mixtures[0, k], _WEIGHTED_PEAK, ground[k])
+            _rate(block, mixtures[1, k], _WEIGHTED_PEAK, figure[k])
+        for i in range(block.shape[1]):
             if wanted[begin + i]:
                 known = _log_density(ground, i)
                 wish = bound if known == -np.inf else min(max(_log_density(figure, i) - known, -bound), bound)

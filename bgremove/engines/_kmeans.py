@@ -16,6 +16,7 @@ from bgremove.engines._compile import kernel
 CLUSTERS = 5
 _TRIALS, _ROUNDS = 3, 10
 _STILL = float(np.finfo(np.float32).eps) ** 2  # squared shift of the centres below which they rest
+_BLOCK = 512  # colours whose distances are in the cache together
 _EXACT = 2**24  # whole numbers up to here are exact in float32, sums of them in any order too
 
 
@@ -66,10 +67,10 @@ def cluster(
     total = _total(counts)
     clusters = min(CLUSTERS, total)
     centres = _seed(colours, counts, codes, chosen, generator, clusters)
-    before, least = np.empty_like(centres), np.empty(len(counts), np.float32)
+    before = np.empty_like(centres)
     moved = np.full(CLUSTERS, -1, np.int32)
     for rounds in range(1, _ROUNDS):
-        _assign(colours, centres, least, labels)
+        _assign(colours, centres, labels)
         for k in range(clusters):
             for j in range(3):
                 before[k, j] = centres[k, j]
@@ -167,19 +168,25 @@ def _nearer(
 
 
 @kernel
-def _assign(
-    colours: NDArray[np.uint8], centres: NDArray[np.float32], least: NDArray[np.float32], labels: NDArray[np.uint8]
-) -> None:
-    for i in range(len(labels)):
-        least[i] = np.inf
-    for k in range(len(centres)):
-        a, b, c = centres[k, 0], centres[k, 1], centres[k, 2]
-        for i in range(len(labels)):
-            x, y, z = np.float32(colours[0, i]) - a, np.float32(colours[1, i]) - b, np.float32(colours[2, i]) - c
-            distance = x * x + y * y + z * z
-            nearer = distance < least[i]
-            least[i] = distance if nearer else least[i]
-            labels[i] = k if nearer else labels[i]
+def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
+    """Label every colour with its nearest centre; in blocks, and in loops of one width of number, to be vectorised."""
+    distance, least = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
+    nearest = np.empty(_BLOCK, np.int32)
+    for begin in range(0, len(labels), _BLOCK):
+        block, out = colours[:, begin : begin + _BLOCK], labels[begin : begin + _BLOCK]
+        first, second, third = block[0], block[1], block[2]
+        least[:] = np.inf
+        for k in range(len(centres)):
+            a, b, c = centres[k, 0], centres[k, 1], centres[k, 2]
+            label = np.int32(k)
+            for i in range(len(out)):
+                x, y, z = np.float32(first[i]) - a, np.float32(second[i]) - b, np.float32(third[i]) - c
+                distance[i] = x * x + y * y + z * z
+            for i in range(len(out)):
+                nearest[i] = label if distance[i] < least[i] else nearest[i]
+                least[i] = min(distance[i], least[i])
+        for i in range(len(out)):
+            out[i] = nearest[i]
 
 
 @kernel

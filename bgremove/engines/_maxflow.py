@@ -41,8 +41,8 @@ class Grid(NamedTuple):
     """(nodes,): steps to the sink, or `FAR`."""
     follower: NDArray[np.int32]
     """(nodes,): first the queue of the search, then the next in the list of nodes with excess at the same distance."""
-    step: NDArray[np.int64]
-    """(8,): what to add to a node to get its neighbours."""
+    step: NDArray[np.uint64]
+    """(8,): what to add to a node, modulo 2**64, to get its neighbours; unsigned, for Numba tests signed indices."""
 
 
 class _Shell(NamedTuple):
@@ -63,7 +63,7 @@ def make_grid(height: int, width: int) -> Grid:
         excess=np.zeros(nodes, np.int32),
         distance=np.zeros(nodes, np.int32),
         follower=np.empty(nodes, np.int32),
-        step=np.array([dy * stride + dx for dy, dx in DIRECTIONS], np.int64),
+        step=np.array([dy * stride + dx for dy, dx in DIRECTIONS], np.int64).astype(np.uint64),
     )
 
 
@@ -108,15 +108,15 @@ def _measure(grid: Grid, shell: _Shell) -> tuple[int, bool]:
     depth = first.size - 2
     found = done = 0
     short = False
-    for node in range(excess.size):
-        if excess[node] < 0:
-            distance[node] = 1
-            queue[found] = node
+    for start in range(excess.size):
+        if excess[start] < 0:
+            distance[start] = 1
+            queue[found] = start
             found += 1
         else:
-            distance[node] = FAR
+            distance[start] = FAR
     while done < found:
-        node = queue[done]
+        node = np.uint64(queue[done])
         done += 1
         away = distance[node] + 1
         population[away - 1] += 1
@@ -131,11 +131,11 @@ def _measure(grid: Grid, shell: _Shell) -> tuple[int, bool]:
                 found += 1
     follower = queue
     top = 0
-    for node in range(excess.size):
-        if excess[node] > 0 and distance[node] != FAR:
-            away = distance[node]
-            follower[node] = first[away]
-            first[away] = node
+    for start in range(excess.size):
+        if excess[start] > 0 and distance[start] != FAR:
+            away = distance[start]
+            follower[start] = first[away]
+            first[away] = start
             top = max(top, int(away))
     return top, short
 
@@ -150,10 +150,11 @@ def _drain(grid: Grid, shell: _Shell, top: int, patience: int) -> bool:
     first, population = shell
     ceiling = first.size - 1  # the least distance that is out of reach
     while top > 0:
-        node = first[top]
-        if node == _NONE:
+        head = first[top]
+        if head == _NONE:
             top -= 1
             continue
+        node = np.uint64(head)
         first[top] = follower[node]
         height, left = top, excess[node]
         while left > 0:
