@@ -37,6 +37,7 @@ class Engine(Protocol):
 
 _CLASSES = {
     "opencv": "bgremove.engines.opencv:OpenCVEngine",
+    "exact": "bgremove.engines.exact:ExactEngine",
 }
 
 ENGINES = tuple(_CLASSES)

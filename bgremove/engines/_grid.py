@@ -1,0 +1,159 @@
+"""The GrabCut energy of an image written into a `Grid` of the max-flow solver, in whole numbers.
+
+Energies are counted in units of ``1 / SCALE``, so that sums are exact.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bgremove.engines._compile import kernel
+from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid
+
+SCALE = 2**21
+"""Units in an energy of 1. An excess is at most 683 of energy, which is below 2**31 units."""
+
+GAMMA = 50.0
+"""Energy of a link between equal colours side by side; 1/sqrt(2) of it diagonally."""
+
+SURE = 342.0
+"""More energy than all eight links of a pixel have: enough to decide it."""
+_STEPS = np.array(DIRECTIONS)
+
+
+@kernel
+def _contrast(image: NDArray[np.uint8]) -> float:
+    """``beta``: one over twice the mean squared colour difference of neighbours; 0 if all are equal."""
+    height, width = len(image), len(image[0])
+    total = 0
+    for y in range(height):
+        for x in range(width):
+            if x > 0:
+                total += _difference(image, y, x, y, x - 1)
+                if y > 0:
+                    total += _difference(image, y, x, y - 1, x - 1)
+            if y > 0:
+                total += _difference(image, y, x, y - 1, x)
+                if x + 1 < width:
+                    total += _difference(image, y, x, y - 1, x + 1)
+    if total == 0:
+        return 0.0
+    links = 4 * width * height - 3 * width - 3 * height + 2
+    return 1.0 / (2 * total / links)
+
+
+@kernel
+def _difference(image: NDArray[np.uint8], y: int, x: int, v: int, u: int) -> int:
+    a = np.int64(image[y, x, 0]) - image[v, u, 0]
+    b = np.int64(image[y, x, 1]) - image[v, u, 1]
+    c = np.int64(image[y, x, 2]) - image[v, u, 2]
+    return int(a * a + b * b + c * c)
+
+
+class Window(NamedTuple):
+    """The part of an image that the grid covers: the bounding box of the open pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the window in an array of the image's shape."""
+        return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
+
+
+def window_of(still: NDArray[np.bool_]) -> Window:
+    """The bounding box of the pixels that are not `still`; at least one is not."""
+    rows, columns = (np.flatnonzero(~still.all(axis)) for axis in (1, 0))
+    top, left = int(rows[0]), int(columns[0])
+    return Window(top, left, int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left)
+
+
+@kernel
+def link(
+    grid: Grid, image: NDArray[np.uint8], window: Window, still: NDArray[np.bool_], foreground: NDArray[np.bool_]
+) -> None:
+    """Link the open pixels in the `window` to each other.
+
+    A link to a certain (`still`) pixel becomes excess, since that end stays where `foreground` says.
+    """
+    beta = _contrast(image)
+    straight = _strengths(beta, GAMMA)
+    diagonal = _strengths(beta, GAMMA / math.sqrt(2.0))
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            for direction in range(1, 8, 2):  # each link once, from the pixel that comes first
+                v, u = y + _STEPS[direction, 0], x + _STEPS[direction, 1]
+                if v < image.shape[0] and 0 <= u < image.shape[1] and not (still[y, x] and still[v, u]):
+                    table = straight if direction < 4 else diagonal
+                    difference = _difference(image, y, x, v, u)
+                    strength = table[difference] if difference < len(table) else 0
+                    node, other = _node(window, y, x), _node(window, v, u)
+                    if still[y, x]:
+                        grid.excess[other] += strength if foreground[y, x] else -strength
+                    elif still[v, u]:
+                        grid.excess[node] += strength if foreground[v, u] else -strength
+                    else:
+                        grid.residual[node, direction] = strength
+                        grid.residual[other, direction ^ 1] = strength
+
+
+@kernel
+def _node(window: Window, y: int, x: int) -> int:
+    return (y - window.top + 1) * (window.width + 2) + x - window.left + 1
+
+
+@kernel
+def _strengths(beta: float, peak: float) -> NDArray[np.int32]:
+    """Capacity of a link by the squared difference of its two colours, as far as it is above 0."""
+    greatest = 3 * 255 * 255
+    if beta > 0:
+        greatest = min(greatest, int(math.log(2 * peak * SCALE) / beta))
+    strengths = np.empty(greatest + 1, np.int32)
+    for difference in range(greatest + 1):
+        strengths[difference] = round(peak * math.exp(-beta * difference) * SCALE)
+    return strengths
+
+
+@kernel
+def mark(codes: NDArray[np.int32], still: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> None:
+    """Set `wanted` for the colours of the open pixels of a window."""
+    for y in range(codes.shape[0]):
+        for x in range(codes.shape[1]):
+            if not still[y, x]:
+                wanted[codes[y, x]] = True
+
+
+@kernel
+def pull(grid: Grid, codes: NDArray[np.int32], still: NDArray[np.bool_], change: NDArray[np.int32]) -> None:
+    """Add to the excess of each open pixel of a window the `change` that its colour asks for."""
+    for y in range(codes.shape[0]):
+        node = (y + 1) * (codes.shape[1] + 2) + 1
+        for x in range(codes.shape[1]):
+            if not still[y, x]:
+                grid.excess[node + x] += change[codes[y, x]]
+
+
+@kernel
+def settle(
+    grid: Grid,
+    codes: NDArray[np.int32],
+    still: NDArray[np.bool_],
+    foreground: NDArray[np.bool_],
+    counts: NDArray[np.int32],
+) -> None:
+    """Move the open pixels to the side of the cut where they are, in `foreground` and in the `counts` of colours."""
+    for y in range(codes.shape[0]):
+        node = (y + 1) * (codes.shape[1] + 2) + 1
+        for x in range(codes.shape[1]):
+            side = grid.distance[node + x] == FAR
+            if not still[y, x] and side != foreground[y, x]:
+                foreground[y, x] = side
+                counts[1 if side else 0, codes[y, x]] += 1
+                counts[0 if side else 1, codes[y, x]] -= 1

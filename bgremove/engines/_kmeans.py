@@ -1,0 +1,270 @@
+# ruff: noqa: PLR0913, PLR0917  (kernels take arrays, not objects)
+"""The clusters that ``cv2.kmeans`` finds when ``cv2.grabCut`` calls it, to the last bit, several times faster.
+
+k-means++ (Arthur, Vassilvitskii 2007, https://dl.acm.org/doi/10.5555/1283383.1283494) with three trials a centre and
+ten rounds, on the distinct colours of an image instead of its pixels. The same draws from the same generator, and sums
+rounded to float32 in the order of the pixels wherever that makes a difference.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bgremove.engines._compile import kernel
+
+CLUSTERS = 5
+_TRIALS, _ROUNDS = 3, 10
+_STILL = float(np.finfo(np.float32).eps) ** 2  # squared shift of the centres below which they rest
+_BLOCK = 512  # colours whose distances are in the cache together
+_EXACT = 2**24  # whole numbers up to here are exact in float32, sums of them in any order too
+
+
+def make_generator(seed: int) -> NDArray[np.uint64]:
+    """State of OpenCV's random numbers after ``cv2.setRNGSeed(seed)``, to be updated by draws."""
+    return np.array([seed or 0xFFFFFFFF], np.uint64)
+
+
+@kernel
+def _draw(generator: NDArray[np.uint64]) -> np.uint64:
+    """A whole number below 2**32: multiply with carry."""
+    low = generator[0] & np.uint64(0xFFFFFFFF)
+    generator[0] = low * np.uint64(4164903690) + (generator[0] >> np.uint64(32))
+    return np.uint64(generator[0] & np.uint64(0xFFFFFFFF))
+
+
+@kernel
+def _draw_fraction(generator: NDArray[np.uint64]) -> float:
+    high = _draw(generator) << np.uint64(32)
+    return float(high | _draw(generator)) * 5.4210108624275221700372640043497e-20
+
+
+@kernel
+def cluster(
+    colours: NDArray[np.uint8],
+    counts: NDArray[np.int32],
+    codes: NDArray[np.int32],
+    chosen: NDArray[np.bool_],
+    generator: NDArray[np.uint64],
+    labels: NDArray[np.uint8],
+) -> NDArray[np.int32]:
+    """Split the colours of the `chosen` pixels into `CLUSTERS`, or as many as there are pixels.
+
+    Parameters
+    ----------
+    colours, counts : (3, C) uint8, (C,) int32
+        Distinct colours, and on how many of the chosen pixels each is.
+    codes, chosen : (N,)
+        Of all pixels in order: index of the colour, and whether the pixel takes part. At least one does.
+    labels : (C,) uint8
+        Filled with the cluster of each colour.
+
+    Returns
+    -------
+    (5,) int32: for each cluster the code of a colour of which one pixel was moved there from the cluster that the
+    colour has, because the cluster would have been empty; -1 if none was.
+    """
+    total = _total(counts)
+    clusters = min(CLUSTERS, total)
+    centres = _seed(colours, counts, codes, chosen, generator, clusters)
+    before = np.empty_like(centres)
+    moved = np.full(CLUSTERS, -1, np.int32)
+    for rounds in range(1, _ROUNDS):
+        _assign(colours, centres, labels)
+        for k in range(clusters):
+            for j in range(3):
+                before[k, j] = centres[k, j]
+        sizes = _sum(colours, counts, codes, chosen, labels, centres)
+        moved[:] = -1
+        for k in range(clusters):
+            if sizes[k] == 0:
+                _fill(k, colours, codes, chosen, labels, centres, sizes, moved)
+        shift = 0.0
+        for k in range(clusters):
+            scale = np.float32(1.0) / np.float32(sizes[k])
+            distance = 0.0
+            for j in range(3):
+                centres[k, j] *= scale
+                step = float(centres[k, j] - before[k, j])
+                distance += step * step
+            shift = max(shift, distance)
+        # A single cluster is settled in two rounds.
+        if shift <= _STILL or (clusters == 1 and rounds == 1):
+            break
+    return moved
+
+
+@kernel
+def _total(counts: NDArray[np.int32]) -> int:
+    total = 0
+    for count in counts:
+        total += count
+    return total
+
+
+@kernel
+def _seed(
+    colours: NDArray[np.uint8],
+    counts: NDArray[np.int32],
+    codes: NDArray[np.int32],
+    chosen: NDArray[np.bool_],
+    generator: NDArray[np.uint64],
+    clusters: int,
+) -> NDArray[np.float32]:
+    """First centres: each a pixel drawn in proportion to its squared distance to the centres so far, best of three."""
+    centres = np.empty((clusters, 3), np.float32)
+    near, trial, best = np.ones_like(counts), np.empty_like(counts), np.empty_like(counts)
+    total = _total(counts)
+    first = _pick(codes, chosen, near, float(_draw(generator) % np.uint64(total)) + 1, total)
+    near[:] = _EXACT
+    left = _nearer(colours, counts, first, near, best)
+    near, best = best, near
+    for j in range(3):
+        centres[0, j] = colours[j, first]
+    for k in range(1, clusters):
+        least = -1
+        winner = 0
+        for _ in range(_TRIALS):
+            code = _pick(codes, chosen, near, _draw_fraction(generator) * float(left), total)
+            potential = _nearer(colours, counts, code, near, trial)
+            if least < 0 or potential < least:
+                least, winner = potential, code
+                trial, best = best, trial
+        left = least
+        near, best = best, near
+        for j in range(3):
+            centres[k, j] = colours[j, winner]
+    return centres
+
+
+@kernel
+def _pick(
+    codes: NDArray[np.int32], chosen: NDArray[np.bool_], share: NDArray[np.int32], mark: float, total: int
+) -> int:
+    """Code of the first chosen pixel at which the sum of the shares reaches `mark`, else of the last."""
+    passed = 0
+    seen = 0
+    for i in range(len(codes)):
+        if chosen[i]:
+            seen += 1
+            passed += share[codes[i]]
+            if passed >= mark or seen == total:
+                return int(codes[i])
+    return -1
+
+
+@kernel
+def _nearer(
+    colours: NDArray[np.uint8], counts: NDArray[np.int32], code: int, near: NDArray[np.int32], out: NDArray[np.int32]
+) -> int:
+    """Squared distances with the colour `code` as a further centre; their sum over all pixels."""
+    a, b, c = np.int32(colours[0, code]), np.int32(colours[1, code]), np.int32(colours[2, code])
+    potential = 0
+    for i in range(len(counts)):
+        x, y, z = np.int32(colours[0, i]) - a, np.int32(colours[1, i]) - b, np.int32(colours[2, i]) - c
+        out[i] = min(near[i], np.int32(x * x + y * y + z * z))
+        potential += int(out[i]) * int(counts[i])
+    return potential
+
+
+@kernel
+def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
+    """Label every colour with its nearest centre; in blocks, and in loops of one width of number, to be vectorised."""
+    distance, least = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
+    nearest = np.empty(_BLOCK, np.int32)
+    for begin in range(0, len(labels), _BLOCK):
+        block, out = colours[:, begin : begin + _BLOCK], labels[begin : begin + _BLOCK]
+        first, second, third = block[0], block[1], block[2]
+        least[:] = np.inf
+        for k in range(len(centres)):
+            a, b, c = centres[k, 0], centres[k, 1], centres[k, 2]
+            label = np.int32(k)
+            for i in range(len(out)):
+                x, y, z = np.float32(first[i]) - a, np.float32(second[i]) - b, np.float32(third[i]) - c
+                distance[i] = x * x + y * y + z * z
+            for i in range(len(out)):
+                nearest[i] = label if distance[i] < least[i] else nearest[i]
+                least[i] = min(distance[i], least[i])
+        for i in range(len(out)):
+            out[i] = nearest[i]
+
+
+@kernel
+def _sum(
+    colours: NDArray[np.uint8],
+    counts: NDArray[np.int32],
+    codes: NDArray[np.int32],
+    chosen: NDArray[np.bool_],
+    labels: NDArray[np.uint8],
+    centres: NDArray[np.float32],
+) -> NDArray[np.int64]:
+    """Write the sums of the clusters to `centres`; return their numbers of pixels."""
+    sums = np.zeros((CLUSTERS, 4), np.int64)
+    for i in range(len(counts)):
+        total, count = sums[labels[i]], np.int64(counts[i])
+        total[0] += count * colours[0, i]
+        total[1] += count * colours[1, i]
+        total[2] += count * colours[2, i]
+        total[3] += count
+    sizes = np.empty(CLUSTERS, np.int64)
+    exact = True
+    for k in range(len(centres)):
+        sizes[k] = sums[k, 3]
+        for j in range(3):
+            centres[k, j] = sums[k, j]
+            exact = exact and sums[k, j] <= _EXACT
+    if not exact:
+        centres[:] = 0
+        for i in range(len(codes)):
+            if chosen[i]:
+                code = codes[i]
+                centre = centres[labels[code]]
+                centre[0] += np.float32(colours[0, code])
+                centre[1] += np.float32(colours[1, code])
+                centre[2] += np.float32(colours[2, code])
+    return sizes
+
+
+@kernel
+def _fill(
+    empty: int,
+    colours: NDArray[np.uint8],
+    codes: NDArray[np.int32],
+    chosen: NDArray[np.bool_],
+    labels: NDArray[np.uint8],
+    centres: NDArray[np.float32],
+    sizes: NDArray[np.int64],
+    moved: NDArray[np.int32],
+) -> None:
+    """Move the pixel of the largest cluster that lies farthest from its centre to the `empty` one."""
+    largest = 0
+    for k in range(1, len(centres)):
+        if sizes[k] > sizes[largest]:
+            largest = k
+    scale = np.float32(1.0) / np.float32(sizes[largest])
+    middle = np.empty(3, np.float32)
+    for j in range(3):
+        middle[j] = centres[largest, j] * scale
+    gone = np.zeros(CLUSTERS, np.bool_)  # which of the earlier moves have been met, from the last pixel backwards
+    most, farthest = np.float32(-1), -1
+    for i in range(len(codes) - 1, -1, -1):
+        code = codes[i]
+        if not chosen[i] or labels[code] != largest:
+            continue
+        away = False
+        for k in range(CLUSTERS):
+            if moved[k] == code and not gone[k]:
+                gone[k] = away = True
+                break
+        if away:
+            continue
+        x, y, z = colours[0, code] - middle[0], colours[1, code] - middle[1], colours[2, code] - middle[2]
+        distance = x * x + y * y + z * z
+        if distance > most:
+            most, farthest = distance, code
+    for j in range(3):
+        centres[largest, j] -= np.float32(colours[j, farthest])
+        centres[empty, j] += np.float32(colours[j, farthest])
+    sizes[largest] -= 1
+    sizes[empty] += 1
+    moved[empty] = farthest

@@ -1,0 +1,200 @@
+"""Maximum flow on a rectangular grid whose nodes each have eight neighbours, a source link and a sink link.
+
+Push-relabel (Goldberg, Tarjan 1988, https://doi.org/10.1145/48014.61051), highest label first, with labels measured
+afresh by breadth-first search and with the gap rule (Cherkassky, Goldberg 1997, https://doi.org/10.1007/PL00009180).
+It runs **in shells**: at first only excess next to the sink moves, then only excess up to a depth that grows by a
+third at a time. What is near fills the narrow places, so that what lies behind them is mostly found cut off without
+having moved at all. On graphs of photographs this takes a fourth to a sixth of the time of the same method without
+shells.
+
+Capacities are whole numbers: conservation and saturation are exact, and any flow is a fair start.
+
+A grid of ``(height, width)`` nodes has a frame of one unlinked node around it, so that no neighbour needs a test. Node
+``(y, x)`` is ``(y + 1) * stride + x + 1`` where ``stride = width + 2``.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bgremove.engines._compile import kernel
+
+DIRECTIONS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (1, 1), (-1, 1), (1, -1))
+"""Steps ``(dy, dx)`` to the eight neighbours; ``d ^ 1`` is the way back from ``d``."""
+
+FAR = 2**31 - 1
+"""The distance of a node from which the sink cannot be reached."""
+
+_NONE = -1  # ends a list of nodes
+
+
+class Grid(NamedTuple):
+    """A grid and its residuals, which `solve` updates in place. 44 bytes a node."""
+
+    residual: NDArray[np.int32]
+    """(nodes, 8): what may still flow to the neighbour in each direction, at least 0; 0 into and out of the frame."""
+    excess: NDArray[np.int32]
+    """(nodes,): what is left to send from the source (above 0), or what may still go to the sink (below 0)."""
+    distance: NDArray[np.int32]
+    """(nodes,): steps to the sink, or `FAR`."""
+    follower: NDArray[np.int32]
+    """(nodes,): first the queue of the search, then the next in the list of nodes with excess at the same distance."""
+    step: NDArray[np.uint64]
+    """(8,): what to add to a node, modulo 2**64, to get its neighbours; unsigned, for Numba tests signed indices."""
+
+
+class _Shell(NamedTuple):
+    """The distances up to some depth."""
+
+    first: NDArray[np.int32]
+    """(depth + 2,): the first in the list of nodes that have excess and this distance, or `_NONE`."""
+    population: NDArray[np.int32]
+    """(depth + 2,): how many nodes have this distance."""
+
+
+def make_grid(height: int, width: int) -> Grid:
+    """A grid of `height` by `width` nodes without links or excess, to be filled in before `solve`."""
+    stride = width + 2
+    nodes = (height + 2) * stride
+    return Grid(
+        residual=np.zeros((nodes, 8), np.int32),
+        excess=np.zeros(nodes, np.int32),
+        distance=np.zeros(nodes, np.int32),
+        follower=np.empty(nodes, np.int32),
+        step=np.array([dy * stride + dx for dy, dx in DIRECTIONS], np.int64).astype(np.uint64),
+    )
+
+
+@kernel
+def solve(grid: Grid) -> None:
+    """Send as much as possible from the nodes with positive excess to those with negative excess.
+
+    Any residuals and excesses are a fair start, in particular those of an earlier flow to which some excess was added.
+    What cannot be sent stays where it is or where it was stopped: the flow is the change in the sum of the negative
+    excesses. Afterwards ``grid.distance == FAR`` exactly at the nodes from which the sink cannot be reached: the
+    largest source side of all minimum cuts. No excess or residual may pass 2**31 - 1 in size, whatever flows.
+
+    Time depends on how far flow has to go: 0.1 to 0.5 microseconds a node for photographs. Lets other threads run.
+    """
+    nodes = grid.excess.size
+    depth = 2
+    shell = _make_shell(depth)
+    while True:
+        top, short = _measure(grid, shell)
+        if top == 0 and not short:
+            return
+        if _drain(grid, shell, top, nodes):
+            depth += depth // 3 + 1
+            shell = _make_shell(depth)
+
+
+@kernel
+def _make_shell(depth: int) -> _Shell:
+    return _Shell(np.empty(depth + 2, np.int32), np.empty(depth + 2, np.int32))
+
+
+@kernel
+def _measure(grid: Grid, shell: _Shell) -> tuple[int, bool]:
+    """Find the distances up to the depth of the `shell`, and list the excess.
+
+    Returns the greatest distance that has excess, 0 if none has, and whether the search stopped short of some nodes.
+    """
+    residual, excess, distance, queue, step = grid.residual, grid.excess, grid.distance, grid.follower, grid.step
+    first, population = shell
+    first[:] = _NONE
+    population[:] = 0
+    depth = first.size - 2
+    found = done = 0
+    short = False
+    for start in range(excess.size):
+        if excess[start] < 0:
+            distance[start] = 1
+            queue[found] = start
+            found += 1
+        else:
+            distance[start] = FAR
+    while done < found:
+        node = np.uint64(queue[done])
+        done += 1
+        away = distance[node] + 1
+        population[away - 1] += 1
+        if away > depth:
+            short = True
+            continue
+        for direction in range(8):
+            other = node + step[direction]
+            if distance[other] == FAR and residual[other, direction ^ 1] > 0:
+                distance[other] = away
+                queue[found] = other
+                found += 1
+    follower = queue
+    top = 0
+    for start in range(excess.size):
+        if excess[start] > 0 and distance[start] != FAR:
+            away = distance[start]
+            follower[start] = first[away]
+            first[away] = start
+            top = max(top, int(away))
+    return top, short
+
+
+@kernel
+def _drain(grid: Grid, shell: _Shell, top: int, patience: int) -> bool:
+    """Push excess towards the sink until none is left in the shell (true), or after `patience` liftings (false).
+
+    One long function with plain local names: calls and records inside the loop double its time.
+    """
+    residual, excess, distance, follower, step = grid.residual, grid.excess, grid.distance, grid.follower, grid.step
+    first, population = shell
+    ceiling = first.size - 1  # the least distance that is out of reach
+    while top > 0:
+        head = first[top]
+        if head == _NONE:
+            top -= 1
+            continue
+        node = np.uint64(head)
+        first[top] = follower[node]
+        height, left = top, excess[node]
+        while left > 0:
+            lowest = ceiling
+            for direction in range(8):
+                room = residual[node, direction]
+                if room == 0:
+                    continue
+                other = node + step[direction]
+                level = distance[other]
+                if level != height - 1:
+                    lowest = min(lowest, int(level))
+                    continue
+                amount = min(left, room)
+                residual[node, direction] = room - amount
+                residual[other, direction ^ 1] += amount
+                before = excess[other]
+                excess[other] = before + amount
+                if before <= 0 and before + amount > 0:
+                    follower[other] = first[level]
+                    first[level] = other
+                    top = max(top, int(level))
+                left -= amount
+                if left == 0:
+                    break
+            if left == 0:
+                break
+            # All neighbours one step down are full: lift the node just above the lowest other one that has room.
+            patience -= 1
+            population[height] -= 1
+            if population[height] == 0:  # a gap: nothing at this distance or beyond reaches the sink
+                ceiling = min(ceiling, height)
+            height = lowest + 1
+            if height >= ceiling:
+                distance[node] = FAR
+                break
+            distance[node] = height
+            population[height] += 1
+        excess[node] = left
+        if patience < 0:
+            return False
+    return True

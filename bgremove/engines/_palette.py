@@ -1,0 +1,95 @@
+"""The distinct colours of an image, so that what depends on colour alone is computed once per colour.
+
+A photograph of a megapixel has some 200,000 distinct colours, each on about five pixels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bgremove.engines._compile import kernel
+
+
+class Palette(NamedTuple):
+    """Distinct colours and where they are."""
+
+    colours: NDArray[np.uint8]
+    """(3, colours): every colour of the image once, channel by channel."""
+    codes: NDArray[np.int32]
+    """(H, W): index into `colours` of every pixel."""
+
+
+def make_palette(image: NDArray[np.uint8]) -> Palette:
+    """Palette of an ``(H, W, 3)`` uint8 image, in time linear in its pixels."""
+    codes = np.empty(image.shape[:2], np.int32)
+    pixels = image.reshape(-1, 3)
+    colours = np.empty((3, _encode(pixels, codes.reshape(-1))), np.uint8)
+    _collect(pixels, codes.reshape(-1), colours)
+    return Palette(colours, codes)
+
+
+def tally(palette: Palette, foreground: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """``(2, colours)``: on how many background (0) and foreground (1) pixels each colour is."""
+    counts = np.zeros((2, palette.colours.shape[1]), np.int32)
+    _tally(palette.codes, foreground, counts)
+    return counts
+
+
+@kernel
+def _encode(pixels: NDArray[np.uint8], codes: NDArray[np.int32]) -> int:
+    """Number the colours in `codes`, and return how many there are.
+
+    Pixels are sorted by the upper halves of their channels; within such a bucket a table tells the lower halves apart.
+    """
+    ends = np.zeros(4097, np.int64)
+    for i in range(len(pixels)):
+        ends[_upper(pixels, i) + 1] += 1
+    for bucket in range(4096):
+        ends[bucket + 1] += ends[bucket]
+    starts = ends[:-1].copy()
+    order = np.empty(len(pixels), np.int32)
+    for i in range(len(pixels)):
+        bucket = _upper(pixels, i)
+        order[starts[bucket]] = i
+        starts[bucket] += 1
+    found = 0
+    seen = np.full(4096, -1, np.int32)
+    number = np.empty(4096, np.int32)
+    for bucket in range(4096):
+        for at in range(ends[bucket], ends[bucket + 1]):
+            i = order[at]
+            low = _lower(pixels, i)
+            if seen[low] != bucket:
+                seen[low] = bucket
+                number[low] = found
+                found += 1
+            codes[i] = number[low]
+    return found
+
+
+@kernel
+def _upper(pixels: NDArray[np.uint8], i: int) -> int:
+    return (int(pixels[i, 0]) >> 4 << 8) | (int(pixels[i, 1]) >> 4 << 4) | (int(pixels[i, 2]) >> 4)
+
+
+@kernel
+def _lower(pixels: NDArray[np.uint8], i: int) -> int:
+    return (int(pixels[i, 0]) & 15) << 8 | (int(pixels[i, 1]) & 15) << 4 | (int(pixels[i, 2]) & 15)
+
+
+@kernel
+def _collect(pixels: NDArray[np.uint8], codes: NDArray[np.int32], colours: NDArray[np.uint8]) -> None:
+    for i in range(len(pixels)):
+        colours[0, codes[i]] = pixels[i, 0]
+        colours[1, codes[i]] = pixels[i, 1]
+        colours[2, codes[i]] = pixels[i, 2]
+
+
+@kernel
+def _tally(codes: NDArray[np.int32], foreground: NDArray[np.bool_], counts: NDArray[np.int32]) -> None:
+    for y in range(codes.shape[0]):
+        for x in range(codes.shape[1]):
+            counts[1 if foreground[y, x] else 0, codes[y, x]] += 1

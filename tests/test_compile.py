@@ -1,0 +1,87 @@
+"""Kernels are kept on disk where that is possible, and work where it is not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import bgremove
+from bgremove.engines import _compile
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {folder!r})
+import numpy as np
+from bgremove.engines._compile import announce
+from bgremove.engines._maxflow import make_grid, solve
+grid = make_grid(3, 4)
+grid.excess[7], grid.excess[8] = 5, -9
+grid.residual[7, 1] = 3
+announce(solve)
+solve(grid)
+print(grid.excess[8], sum(solve.stats.cache_hits.values()), sum(solve.stats.cache_misses.values()))
+"""
+
+
+def run(folder: Path, home: Path) -> tuple[str, str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "XDG_"))}
+    environment |= {"HOME": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(folder=str(folder))],
+        env=environment, capture_output=True, text=True, check=True, timeout=100,
+    )  # fmt: skip
+    return done.stdout.strip(), done.stderr
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Path:
+    folder = tmp_path / "site"
+    shutil.copytree(Path(bgremove.__file__).parent, folder / "bgremove", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def test_second_process_loads_what_the_first_compiled(installation: Path, tmp_path: Path) -> None:
+    output, message = run(installation, tmp_path / "home")
+    assert output == "-6 0 1"
+    assert "compiling" in message
+    output, message = run(installation, tmp_path / "home")
+    assert output == "-6 1 0"
+    assert message == ""
+
+
+def test_installation_that_cannot_be_written_to(installation: Path, tmp_path: Path) -> None:
+    # A file where Numba wants its folder denies it even to root, whom permissions do not stop.
+    (installation / "bgremove" / "engines" / "__pycache__").write_text("")
+    home = tmp_path / "home"
+    home.mkdir()
+    assert run(installation, home)[0] == "-6 0 1"
+    assert run(installation, home)[0] == "-6 1 0"
+
+
+def test_no_folder_can_be_written_to(installation: Path, tmp_path: Path) -> None:
+    (installation / "bgremove" / "engines" / "__pycache__").write_text("")
+    home = tmp_path / "home"
+    home.write_text("")
+    for _ in range(2):
+        output, message = run(installation, home)
+        assert output == "-6 0 1"
+        assert "compiling" in message
+
+
+def test_announces_nothing_once_compiled(capsys: pytest.CaptureFixture[str]) -> None:
+    @_compile.kernel
+    def double(values: np.ndarray) -> None:
+        for i in range(len(values)):
+            values[i] *= 2
+
+    values = np.arange(3)
+    double(values)
+    _compile.announce(double)
+    assert capsys.readouterr().err == ""
+    assert values.tolist() == [0, 2, 4]
