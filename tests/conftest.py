@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 
 def save_scene(path, seed, height=60, width=80):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(scenes.generate(seed=seed, height=height, width=width).image[..., ::-1]).save(path)
+    Image.fromarray(scenes.make_scene(height, width, seed).image[..., ::-1]).save(path)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,9 @@ PACKAGE = Path(__file__).parents[1] / "bgremove"
 LAYERS = [
     ["errors"],
     ["types"],
-    ["images", "outputs", "machine", "strategies", "statistics"],
-    ["engines", "transports", "meter"],
+    ["paths", "machine", "statistics"],
+    ["_pillow", "strategies", "meter", "engines"],
+    ["images", "outputs"],
     ["remove"],
     ["worker"],
     ["plan", "journal"],
@@ -25,8 +26,8 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 ONLY_IN = {
-    "cv2": {"images", "outputs", "engines", "worker", "machine"},
-    "PIL": {"images", "outputs"},
+    "cv2": {"_pillow", "images", "outputs", "engines", "worker", "machine"},
+    "PIL": {"_pillow", "images", "outputs"},
     "numba": {"engines"},
     "pebble": {"strategies"},
     "click": {"cli"},

@@ -13,7 +13,7 @@ from fixtures import scenes
 
 @pytest.fixture(scope="module")
 def scene():
-    return scenes.generate(seed=1, height=60, width=80)
+    return scenes.make_scene(60, 80, seed=1)
 
 
 def iou(one, other):

@@ -43,7 +43,7 @@ _CLASSES = {
 ENGINES = tuple(_CLASSES)
 """Names that `make_engine` knows."""
 
-DEFAULT_ENGINE = "opencv"
+DEFAULT_ENGINE = "exact"
 
 
 def make_engine(name: str) -> Engine:

@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0913, PLR0917  (kernels take arrays, not objects)
 """Mixtures of five Gaussians in colour space, as GrabCut learns and evaluates them.
 
 A pair of mixtures, background (0) and foreground (1), is a float64 array ``(2, 5, PARAMETERS)``; see `learn`.

@@ -1,4 +1,3 @@
-# ruff: noqa: PLR0913, PLR0917  (kernels take arrays, not objects)
 """The clusters that ``cv2.kmeans`` finds when ``cv2.grabCut`` calls it, to the last bit, several times faster.
 
 k-means++ (Arthur, Vassilvitskii 2007, https://dl.acm.org/doi/10.5555/1283383.1283494) with three trials a centre and
