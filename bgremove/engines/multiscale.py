@@ -1,94 +1,120 @@
-"""Coarse to fine."""
+"""Coarse to fine: the whole rect is solved on a small image only, larger ones just near the boundary."""
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from bgremove.engines import _band
+from bgremove.engines import _band, _sample
+from bgremove.engines._gmm import Mixtures
+from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines.exact import ExactEngine
+from bgremove.errors import EngineError
 from bgremove.types import Foreground, GrabCutSettings, Image, Label, Mask
 
-COARSE = 60_000
-CONTEXT = 0.5
-REACH = 3
-PASSES = 1
-NEAR = 0
+_COARSE = 40_000  # pixels of the open box in the image that is solved whole
+_ALONE = 60_000  # an open box of no more pixels than this is not reduced
+_SMALL = 1_000_000  # an image of no more pixels than this, with such a box, is left to the exact engine
+_CONTEXT = 0.25  # surroundings of the open box that are looked at, as a share of its sides
+_REACH = 3  # half the width of the band, in pixels: at least what one pixel of the level above covers
+_SETTLED = 0.005  # iterations end early when no greater share of the open pixels changes sides
+_GONE, _GROWN = 0.005, 0.99  # shares of the open pixels beyond which the foreground has collapsed
+_PATIENCE = 2  # after so many collapses, the third result is taken as it is
 
 
-class Level(NamedTuple):
-    image: Image
-    labels: Mask
+class _Result(NamedTuple):
+    """What is known at one level."""
+
+    foreground: Foreground
+    mixtures: Mixtures
 
 
 class MultiscaleEngine:
+    """GrabCut on a reduced image, then in a narrow band around the boundary of larger and larger ones.
+
+    Banded graph cuts (Lombaert, Sun, Grady, Xu 2005, https://doi.org/10.1109/ICCV.2005.81) with the energy of GrabCut
+    (Rother, Kolmogorov, Blake 2004, https://doi.org/10.1145/1015706.1015720), whose colour models and contrast are
+    those of each level. When the foreground of the reduced image is gone or fills all that is open, the next larger
+    image is solved whole instead, at most twice. A small box in a small image is left to `ExactEngine`.
+
+    What is thinner than a pixel of the reduced image, where the box of open pixels has 40,000, may be lost. Hints are
+    not: certain pixels stay as they are, and weigh in the reduced image too. One thread. Releases the GIL.
+    """
+
     bytes_per_pixel = 40
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
-        x, y, w, h = cv2.boundingRect(labels & 2)
-        if not w:
+        """See `bgremove.engines.Engine.segment`. Reseeds OpenCV's generator of the calling thread."""
+        x, y, width, height = cv2.boundingRect(labels & np.uint8(Label.PROBABLY_BACKGROUND))
+        if width * height <= _ALONE and labels.size <= _SMALL:
+            return ExactEngine().segment(image, labels, settings)
+        if width == 0:
             return labels.copy()
-        mx, my = int(w * CONTEXT) + 2, int(h * CONTEXT) + 2
-        window = slice(max(0, y - my), y + h + my), slice(max(0, x - mx), x + w + mx)
-        levels = pyramid(image[window], labels[window], w * h)
-        foreground = coarse(levels, settings)
-        for level in levels[::-1]:
-            foreground = refine(level, foreground, settings)
-        out = labels.copy()
-        out[window] = np.where(labels[window] < 2, labels[window], foreground + np.uint8(2))
-        return out
+        aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
+        window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
+        shrink = math.sqrt(width * height / _COARSE) if width * height > _ALONE else 1
+        try:
+            foreground = _descend(build(image[window], labels[window], shrink), settings)
+        except ValueError as error:
+            raise EngineError(str(error)) from error
+        mask = labels.copy()
+        decided = labels[window] >= Label.PROBABLY_BACKGROUND
+        np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
+        return mask
 
 
-def coarse(levels, settings):
-    while levels:
+def _descend(levels: list[Level], settings: GrabCutSettings) -> Foreground:
+    """Solve the smallest level whole, larger ones instead while that fails, and carry the result to the largest."""
+    collapses = 0
+    while True:
         level = levels.pop()
-        fg = _band.cut_all(level.image, level.labels, settings)
-        share = fg[level.labels > 1].mean()
-        if LOW < share < HIGH or not levels: return fg
-        LOG.append((len(levels), share))
-    return fg
-LOG = []
-LOW, HIGH = 0.0, 1.0
+        result = _solve(level, settings)
+        if not levels or collapses == _PATIENCE or not _collapsed(result.foreground, level.labels):
+            break
+        collapses += 1
+    for level in reversed(levels):
+        result = _refine(level, result)
+    return result.foreground
 
 
-def pyramid(image, labels, area):
-    levels = [Level(image, labels)]
-    while area > 4 * COARSE:
-        levels.append(reduced(levels[-1], (levels[-1].labels.shape[0] + 1) // 2, (levels[-1].labels.shape[1] + 1) // 2))
-        area /= 4
-    if area > 1.5 * COARSE:
-        f = (COARSE / area) ** 0.5
-        levels.append(reduced(levels[-1], round(levels[-1].labels.shape[0] * f), round(levels[-1].labels.shape[1] * f)))
-    return levels
+def _solve(level: Level, settings: GrabCutSettings) -> _Result:
+    """GrabCut over all open pixels of a level."""
+    image, labels = np.ascontiguousarray(level.image), level.labels
+    foreground = (labels & 1).astype(np.bool_)
+    open_pixels = labels >= Label.PROBABLY_BACKGROUND
+    strengths = _band.measure_strengths(image)
+    mixtures = _sample.start(_sample.draw(image, foreground), settings.seed)
+    for _ in range(settings.iterations):
+        if _one_sided(foreground):
+            break
+        before = foreground.copy()
+        mixtures = _sample.improve(_sample.draw(image, foreground), mixtures)
+        _band.cut(image, foreground, open_pixels, _band.Energy(_band.make_densities(mixtures), strengths))
+        if np.count_nonzero(foreground != before) <= _SETTLED * np.count_nonzero(open_pixels):
+            break
+    return _Result(foreground, mixtures)
 
 
-def reduced(level, height, width):
-    image = cv2.resize(level.image, (width, height), interpolation=cv2.INTER_AREA)
-    def share(chosen):
-        return cv2.resize(chosen.view(np.uint8) * np.uint8(255), (width, height), interpolation=cv2.INTER_AREA)
-    fg, bg = share(level.labels == 1), share(level.labels == 0)
-    start = share(level.labels == 3)
-    major = (bg > 127).astype(np.uint8)
-    thin = (bg > 0) & (cv2.dilate(major, np.ones((3, 3), np.uint8)) == 0)
-    labels = np.where((fg > 0) & (fg >= bg), 1, np.where((bg > 127) | thin, 0, np.where(start > 127, 3, 2))).astype(np.uint8)
-    return Level(image, labels)
+def _refine(level: Level, coarser: _Result) -> _Result:
+    """Carry a result to a larger level, and decide anew what lies near its boundary."""
+    foreground = enlarge(coarser.foreground, level.labels)
+    if _one_sided(foreground):
+        return _Result(foreground, coarser.mixtures)
+    mixtures = _sample.improve(_sample.draw(level.image, foreground), coarser.mixtures)
+    band = _band.around(foreground, level.labels, _REACH)
+    energy = _band.Energy(_band.make_densities(mixtures), _band.measure_strengths(level.image))
+    _band.cut_band(level.image, foreground, band, energy)
+    return _Result(foreground, mixtures)
 
 
-def refine(level, foreground, settings):
-    h, w = level.labels.shape
-    foreground = cv2.resize(foreground.view(np.uint8) * np.uint8(255), (w, h), interpolation=cv2.INTER_LINEAR) > 127
-    for _ in range(PASSES):
-        foreground[level.labels == 0] = False
-        foreground[level.labels == 1] = True
-        band = _band.band_around(foreground, level.labels, REACH)
-        if not band.any() or foreground.all() or not foreground.any():
-            return foreground
-        if NEAR:
-            near = _band.band_around(foreground, np.full_like(level.labels, 3), NEAR)
-            mixtures = _band.sample_mixtures(level.image, foreground, settings.seed, near)
-        else:
-            mixtures = _band.sample_mixtures(level.image, foreground, settings.seed)
-        _band.cut_band(level.image, foreground, band, mixtures, _band.sample_contrast(level.image))
-    return foreground
+def _collapsed(foreground: Foreground, labels: Mask) -> bool:
+    """Whether hardly any or hardly all of the open pixels are foreground."""
+    inside = foreground[labels >= Label.PROBABLY_BACKGROUND]
+    return not (inside.size and _GONE < np.count_nonzero(inside) / inside.size < _GROWN)
+
+
+def _one_sided(foreground: Foreground) -> bool:
+    return not foreground.any() or bool(foreground.all())
