@@ -49,8 +49,8 @@ def reduce(labels: Mask, height: int, width: int) -> Mask:
     >>> labels[:, :3] = Label.BACKGROUND
     >>> labels[1, 6] = Label.FOREGROUND
     >>> reduce(labels, 2, 4)
-    array([[0, 3, 3, 1],
-           [0, 3, 3, 3]], dtype=uint8)
+    array([[0, 0, 3, 1],
+           [0, 0, 3, 3]], dtype=uint8)
     """
     marks, smaller = np.empty((2, height, width), np.uint8)
     _mark(np.ascontiguousarray(labels), marks)
