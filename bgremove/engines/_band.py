@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from bgremove.engines._compile import kernel
 from bgremove.engines._gmm import Mixtures
-from bgremove.engines._grid import GAMMA, SCALE, contrast
+from bgremove.engines._grid import GAMMA, SCALE, SURE
 from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, make_grid, solve
 from bgremove.types import Foreground, Image, Mask
 
@@ -33,21 +33,14 @@ class Energy(NamedTuple):
 
 
 _CORE, _OVERLAP = 48, 8  # sides of the squares the image is cut into, and how far a window reaches beyond its square
-_STRIPS, _STRIP = 12, 16  # the contrast of a large image is measured in so many strips of so many rows
-_SURE = 342.0  # more than all eight links of a pixel: it goes where its colour says
+_ROWS = 200  # that the contrast is measured in, and the row below each
 _STEPS = np.array(DIRECTIONS)
 
 
 def measure_strengths(image: Image) -> NDArray[np.int32]:
-    """`Energy.strengths` of an image, as ``cv2.grabCut`` has them, from the contrast in a part of its rows."""
-    height = len(image)
-    if height <= _STRIPS * _STRIP:
-        beta = contrast(image)
-    else:
-        tops = np.linspace(0, height - _STRIP, _STRIPS).astype(int)
-        parts = [contrast(image[top : top + _STRIP]) for top in tops]
-        spread = np.mean([1 / part if part > 0 else 0.0 for part in parts])
-        beta = float(1 / spread) if spread > 0 else 0.0
+    """`Energy.strengths` of an image, as ``cv2.grabCut`` has them, but for a contrast measured in some rows only."""
+    squares = _mean_difference(image, max(1, len(image) // _ROWS))
+    beta = 1 / (2 * squares) if squares > 0 else 0.0
     peak = GAMMA * SCALE
     reach = min(3 * 255**2, math.ceil(math.log(4 * peak) / beta)) if beta > 0 else 0
     fall = np.exp(-beta * np.arange(reach + 1))
@@ -125,28 +118,51 @@ def _without_rim(band: NDArray[np.bool_], window: tuple[slice, slice]) -> NDArra
     return inner
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _wish(densities: NDArray[np.float64], blue: int, green: int, red: int) -> float:
-    """How much likelier a colour is in the foreground than in the background, in natural logarithms, within `_SURE`."""
+    """How much likelier a colour is in the foreground than in the background, in natural logarithms, within `SURE`."""
     background = foreground = 0.0
     for k in range(densities.shape[1]):
         background += _density(densities[0, k], blue, green, red)
         foreground += _density(densities[1, k], blue, green, red)
     if background == 0:  # also if neither side knows the colour: cv2 takes such a pixel for foreground
-        return _SURE
+        return SURE
     if foreground == 0:
-        return -_SURE
-    return min(max(math.log(foreground / background), -_SURE), _SURE)
+        return -SURE
+    return min(max(math.log(foreground / background), -SURE), SURE)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _density(d: NDArray[np.float64], blue: int, green: int, red: int) -> float:
     a, b, c = blue - d[1], green - d[2], red - d[3]
     density: float = d[0] * math.exp(a * (a * d[4] + b * d[5] + c * d[6]) + b * (b * d[7] + c * d[8]) + c * c * d[9])
     return density
 
 
-@njit(nogil=True, cache=True)
+@kernel
+def _mean_difference(image: Image, step: int) -> float:
+    """Mean squared difference between neighbours: those in every `step`-th row, and between it and the next."""
+    height, width = image.shape[:2]
+    total = links = 0
+    for y in range(0, height, step):
+        for x in range(width):
+            for direction in range(1, 8, 2):
+                v, u = y + _STEPS[direction, 0], x + _STEPS[direction, 1]
+                if 0 <= v < height and 0 <= u < width:
+                    total += _difference(image, y, x, v, u)
+                    links += 1
+    return total / max(links, 1)
+
+
+@kernel
+def _difference(image: Image, y: int, x: int, v: int, u: int) -> int:
+    a = np.int64(image[y, x, 0]) - image[v, u, 0]
+    b = np.int64(image[y, x, 1]) - image[v, u, 1]
+    c = np.int64(image[y, x, 2]) - image[v, u, 2]
+    return int(a * a + b * b + c * c)
+
+
+@kernel
 def _fill(
     grid: Grid,
     image: NDArray[np.uint8],
@@ -168,11 +184,7 @@ def _fill(
                 v, u = y + _STEPS[direction, 0], x + _STEPS[direction, 1]
                 if not (0 <= v < height and 0 <= u < width):
                     continue
-                difference = np.int64(0)
-                for channel in range(3):
-                    step = np.int64(image[y, x, channel]) - np.int64(image[v, u, channel])
-                    difference += step * step
-                strength = strengths[direction // 4, min(difference, last)]
+                strength = strengths[direction // 4, min(_difference(image, y, x, v, u), last)]
                 if open_pixels[v, u]:
                     grid.residual[node, direction] = strength
                 else:

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from bgremove.engines._compile import kernel
 from bgremove.types import Foreground, Image, Label, Mask
 
 
@@ -67,7 +67,7 @@ def enlarge(foreground: Foreground, labels: Mask) -> Foreground:
     return larger
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _mark(labels: Mask, marks: NDArray[np.uint8]) -> None:
     """Give each cell the label that its pixels ask for, plus `_STROKE` where some are certain background."""
     height, width = marks.shape
@@ -97,7 +97,7 @@ def _mark(labels: Mask, marks: NDArray[np.uint8]) -> None:
                 marks[i, j] = (3 if counts[3] >= counts[2] else 2) + (_STROKE if counts[0] > 0 else 0)
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def _decide(marks: NDArray[np.uint8], labels: Mask) -> None:
     """Tell strokes of certain background from the fringe of larger areas, which lies beside a filled cell."""
     height, width = marks.shape
