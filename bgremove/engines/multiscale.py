@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from bgremove.engines import _band, _sample
-from bgremove.engines._gmm import Mixtures
+from bgremove.engines._gmm import COMPONENTS, PARAMETERS, Mixtures
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines.exact import ExactEngine
 from bgremove.errors import EngineError
@@ -44,7 +44,7 @@ class MultiscaleEngine:
     not: certain pixels stay as they are, and weigh in the reduced image too. One thread. Releases the GIL.
     """
 
-    bytes_per_pixel = 40
+    bytes_per_pixel = 40  # when the foreground collapses in the reduced image; otherwise about 6
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
         """See `bgremove.engines.Engine.segment`. Reseeds OpenCV's generator of the calling thread."""
@@ -85,6 +85,8 @@ def _solve(level: Level, settings: GrabCutSettings) -> _Result:
     image, labels = np.ascontiguousarray(level.image), level.labels
     foreground = (labels & 1).astype(np.bool_)
     open_pixels = labels >= Label.PROBABLY_BACKGROUND
+    if _one_sided(foreground):  # nothing in sight tells the open pixels from the rest
+        return _Result(foreground, np.zeros((2, COMPONENTS, PARAMETERS)))
     strengths = _band.measure_strengths(image)
     mixtures = _sample.start(_sample.draw(image, foreground), settings.seed)
     for _ in range(settings.iterations):
