@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 import cv2
@@ -54,7 +57,8 @@ def soften(image: Image, foreground: Foreground) -> Soft:
     (guided filter: He, Sun, Tang 2013, https://doi.org/10.1109/TPAMI.2012.213). Object colours come from averages
     nearby, corrected by what each pixel shows (after Forte, "Approximate fast foreground colour estimation", 2021).
 
-    About one second a megapixel up to one megapixel, and a tenth of a second for each beyond. Some 400 MB.
+    About one second a megapixel up to one megapixel, and a tenth of a second for each beyond. Some 400 MB. The first call on a
+    machine takes a minute more, because PyMatting compiles itself; the first of a process a quarter of a second.
 
     Parameters
     ----------
@@ -104,8 +108,9 @@ def _solve(image: Image, alpha: NDArray[np.uint8], scale: float) -> _Matte | Non
 
 
 def _closed_form(shown: Plane, trimap: Plane) -> Plane:
+    _announce()
     try:
-        from pymatting.alpha.estimate_alpha_cf import estimate_alpha_cf  # noqa: PLC0415  (an extra; compiles for a second)
+        from pymatting.alpha.estimate_alpha_cf import estimate_alpha_cf  # noqa: PLC0415  (an extra, slow to import)
     except ImportError as error:
         raise UsageError("soft edges need PyMatting; install it with: pip install 'bgremove[soft]'") from error
     try:
@@ -113,6 +118,15 @@ def _closed_form(shown: Plane, trimap: Plane) -> Plane:
     except ValueError as error:
         raise EngineError(f"no soft edge was found: {error}") from error
     return np.asarray(alpha, np.float32)
+
+
+def _announce() -> None:
+    """Say on stderr that PyMatting is about to compile itself: it does so when first imported on a machine."""
+    found = find_spec("pymatting")
+    if found is None or not found.origin or "pymatting" in sys.modules:
+        return
+    if not any(Path(found.origin).parent.rglob("*.nbi")):
+        sys.stderr.write("bgremove: PyMatting may compile its kernels, which takes about a minute once\n")
 
 
 def _fit(shown: Plane, alpha: Plane) -> Plane:

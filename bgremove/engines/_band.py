@@ -52,7 +52,7 @@ def measure_strengths(image: Image) -> NDArray[np.int32]:
 
 def make_densities(mixtures: Mixtures) -> NDArray[np.float64]:
     """`Energy.densities` of colour models, see `_gmm.learn`."""
-    densities = mixtures[:, :, 1:].copy()
+    densities = mixtures[:, :, 1:11].copy()
     densities[:, :, 0] = mixtures[:, :, 0] * np.exp(mixtures[:, :, 1])
     densities[:, :, 4:] *= -0.5
     densities[:, :, [5, 6, 8]] *= 2  # what stands off the diagonal counts twice
@@ -84,10 +84,11 @@ def cut(image: Image, foreground: Foreground, open_pixels: NDArray[np.bool_], en
         The side of every pixel; only those of `open_pixels` are changed.
     open_pixels : (H, W) bool
     energy
+        Of `image`, or of a larger one that it is a part of.
     """
     height, width = open_pixels.shape
     grid = make_grid(height, width)
-    _fill(grid, image, foreground, open_pixels, energy)
+    fill(grid, image, foreground, open_pixels, energy)
     solve(grid)
     inside = grid.distance.reshape(height + 2, width + 2)[1:-1, 1:-1] == FAR
     np.copyto(foreground, inside, where=open_pixels)
@@ -163,7 +164,7 @@ def _difference(image: Image, y: int, x: int, v: int, u: int) -> int:
 
 
 @kernel
-def _fill(
+def fill(
     grid: Grid,
     image: NDArray[np.uint8],
     foreground: NDArray[np.bool_],

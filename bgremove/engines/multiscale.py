@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from bgremove.engines import _band, _sample
+from bgremove.engines._compile import announce
 from bgremove.engines._gmm import COMPONENTS, PARAMETERS, Mixtures
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines.exact import ExactEngine
@@ -41,18 +42,22 @@ class MultiscaleEngine:
     image is solved whole instead, at most twice. A small box in a small image is left to `ExactEngine`.
 
     What is thinner than a pixel of the reduced image, where the box of open pixels has 40,000, may be lost. Hints are
-    not: certain pixels stay as they are, and weigh in the reduced image too. One thread. Releases the GIL.
+    not: certain pixels stay as they are, and weigh in the reduced image too. What is open is judged by its surroundings
+    only: the window looked at is the box of open pixels and a quarter of its sides around it.
+
+    About 60 milliseconds and 20 to 50 more a megapixel, one thread. Lets other threads run.
     """
 
     bytes_per_pixel = 40  # when the foreground collapses in the reduced image; otherwise about 6
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
-        """See `bgremove.engines.Engine.segment`. Reseeds OpenCV's generator of the calling thread."""
+        """See `bgremove.engines.Engine.segment`."""
         x, y, width, height = cv2.boundingRect(labels & np.uint8(Label.PROBABLY_BACKGROUND))
         if width * height <= _ALONE and labels.size <= _SMALL:
             return ExactEngine().segment(image, labels, settings)
         if width == 0:
             return labels.copy()
+        announce(_band.fill)
         aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
         window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
         shrink = math.sqrt(width * height / _COARSE) if width * height > _ALONE else 1
