@@ -57,8 +57,8 @@ def soften(image: Image, foreground: Foreground) -> Soft:
     (guided filter: He, Sun, Tang 2013, https://doi.org/10.1109/TPAMI.2012.213). Object colours come from averages
     nearby, corrected by what each pixel shows (after Forte, "Approximate fast foreground colour estimation", 2021).
 
-    About one second a megapixel up to one megapixel, and a tenth of a second for each beyond. Some 400 MB. The first call on a
-    machine takes a minute more, because PyMatting compiles itself; the first of a process a quarter of a second.
+    About one second a megapixel up to one megapixel, and a tenth of a second for each beyond. Some 400 MB. The first
+    call on a machine takes a minute more, because PyMatting compiles itself; the first of a process a quarter second.
 
     Parameters
     ----------
