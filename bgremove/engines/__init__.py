@@ -38,6 +38,7 @@ class Engine(Protocol):
 _CLASSES = {
     "opencv": "bgremove.engines.opencv:OpenCVEngine",
     "exact": "bgremove.engines.exact:ExactEngine",
+    "multiscale": "bgremove.engines.multiscale:MultiscaleEngine",
 }
 
 ENGINES = tuple(_CLASSES)

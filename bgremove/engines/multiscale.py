@@ -1,0 +1,127 @@
+"""Coarse to fine: the whole rect is solved on a small image only, larger ones just near the boundary."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from bgremove.engines import _band, _sample
+from bgremove.engines._compile import announce
+from bgremove.engines._gmm import COMPONENTS, PARAMETERS, Mixtures
+from bgremove.engines._pyramid import Level, build, enlarge
+from bgremove.engines.exact import ExactEngine
+from bgremove.errors import EngineError
+from bgremove.types import Foreground, GrabCutSettings, Image, Label, Mask
+
+_COARSE = 40_000  # pixels of the open box in the image that is solved whole
+_ALONE = 60_000  # an open box of no more pixels than this is not reduced
+_SMALL = 1_000_000  # an image of no more pixels than this, with such a box, is left to the exact engine
+_CONTEXT = 0.25  # surroundings of the open box that are looked at, as a share of its sides
+_REACH = 3  # half the width of the band, in pixels: at least what one pixel of the level above covers
+_SETTLED = 0.005  # iterations end early when no greater share of the open pixels changes sides
+_GONE, _GROWN = 0.005, 0.99  # shares of the open pixels beyond which the foreground has collapsed
+_PATIENCE = 2  # after so many collapses, the third result is taken as it is
+
+
+class _Result(NamedTuple):
+    """What is known at one level."""
+
+    foreground: Foreground
+    mixtures: Mixtures
+
+
+class MultiscaleEngine:
+    """GrabCut on a reduced image, then in a narrow band around the boundary of larger and larger ones.
+
+    Banded graph cuts (Lombaert, Sun, Grady, Xu 2005, https://doi.org/10.1109/ICCV.2005.81) with the energy of GrabCut
+    (Rother, Kolmogorov, Blake 2004, https://doi.org/10.1145/1015706.1015720), whose colour models and contrast are
+    those of each level. When the foreground of the reduced image is gone or fills all that is open, the next larger
+    image is solved whole instead, at most twice. A small box in a small image is left to `ExactEngine`.
+
+    What is thinner than a pixel of the reduced image, where the box of open pixels has 40,000, may be lost. Hints are
+    not: certain pixels stay as they are, and weigh in the reduced image too. What is open is judged by its surroundings
+    only: the window looked at is the box of open pixels and a quarter of its sides around it.
+
+    About 60 milliseconds and 20 to 50 more a megapixel, one thread. Lets other threads run.
+    """
+
+    bytes_per_pixel = 40  # when the foreground collapses in the reduced image; otherwise about 6
+
+    def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
+        """See `bgremove.engines.Engine.segment`."""
+        x, y, width, height = cv2.boundingRect(labels & np.uint8(Label.PROBABLY_BACKGROUND))
+        if width * height <= _ALONE and labels.size <= _SMALL:
+            return ExactEngine().segment(image, labels, settings)
+        if width == 0:
+            return labels.copy()
+        announce(_band.fill)
+        aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
+        window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
+        shrink = math.sqrt(width * height / _COARSE) if width * height > _ALONE else 1
+        try:
+            foreground = _descend(build(image[window], labels[window], shrink), settings)
+        except ValueError as error:
+            raise EngineError(str(error)) from error
+        mask = labels.copy()
+        decided = labels[window] >= Label.PROBABLY_BACKGROUND
+        np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
+        return mask
+
+
+def _descend(levels: list[Level], settings: GrabCutSettings) -> Foreground:
+    """Solve the smallest level whole, larger ones instead while that fails, and carry the result to the largest."""
+    collapses = 0
+    while True:
+        level = levels.pop()
+        result = _solve(level, settings)
+        if not levels or collapses == _PATIENCE or not _collapsed(result.foreground, level.labels):
+            break
+        collapses += 1
+    for level in reversed(levels):
+        result = _refine(level, result)
+    return result.foreground
+
+
+def _solve(level: Level, settings: GrabCutSettings) -> _Result:
+    """GrabCut over all open pixels of a level."""
+    image, labels = np.ascontiguousarray(level.image), level.labels
+    foreground = (labels & 1).astype(np.bool_)
+    open_pixels = labels >= Label.PROBABLY_BACKGROUND
+    if _one_sided(foreground):  # nothing in sight tells the open pixels from the rest
+        return _Result(foreground, np.zeros((2, COMPONENTS, PARAMETERS)))
+    strengths = _band.measure_strengths(image)
+    mixtures = _sample.start(_sample.draw(image, foreground), settings.seed)
+    for _ in range(settings.iterations):
+        if _one_sided(foreground):
+            break
+        before = foreground.copy()
+        mixtures = _sample.improve(_sample.draw(image, foreground), mixtures)
+        _band.cut(image, foreground, open_pixels, _band.Energy(_band.make_densities(mixtures), strengths))
+        if np.count_nonzero(foreground != before) <= _SETTLED * np.count_nonzero(open_pixels):
+            break
+    return _Result(foreground, mixtures)
+
+
+def _refine(level: Level, coarser: _Result) -> _Result:
+    """Carry a result to a larger level, and decide anew what lies near its boundary."""
+    foreground = enlarge(coarser.foreground, level.labels)
+    if _one_sided(foreground):
+        return _Result(foreground, coarser.mixtures)
+    mixtures = _sample.improve(_sample.draw(level.image, foreground), coarser.mixtures)
+    band = _band.around(foreground, level.labels, _REACH)
+    energy = _band.Energy(_band.make_densities(mixtures), _band.measure_strengths(level.image))
+    _band.cut_band(level.image, foreground, band, energy)
+    return _Result(foreground, mixtures)
+
+
+def _collapsed(foreground: Foreground, labels: Mask) -> bool:
+    """Whether hardly any or hardly all of the open pixels are foreground."""
+    inside = foreground[labels >= Label.PROBABLY_BACKGROUND]
+    return not (inside.size and _GONE < np.count_nonzero(inside) / inside.size < _GROWN)
+
+
+def _one_sided(foreground: Foreground) -> bool:
+    return not foreground.any() or bool(foreground.all())

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import tracemalloc
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bgremove import GrabCutSettings, Label, Rect
+from bgremove.engines import _band, _pyramid, _sample, make_engine, multiscale
+from bgremove.types import Foreground, Image, Mask
+from fixtures import load
+from fixtures.scenes import Scene, make_scene
+
+SETTINGS = GrabCutSettings()
+ENGINE = multiscale.MultiscaleEngine()
+
+
+def labels_around(height: int, width: int, rect: Rect) -> Mask:
+    labels = np.full((height, width), Label.BACKGROUND, np.uint8)
+    labels[rect.slices] = Label.PROBABLY_FOREGROUND
+    return labels
+
+
+def labels_of(scene: Scene) -> Mask:
+    return labels_around(*scene.truth.shape, scene.rect)
+
+
+def error(mask: Mask, truth: Foreground, rect: Rect) -> float:
+    return float(np.mean((mask[rect.slices] & 1) != truth[rect.slices]))
+
+
+@pytest.fixture(scope="module")
+def scene() -> Scene:
+    return make_scene(866, 1154, seed=0)
+
+
+def test_a_small_box_in_a_small_image_gets_the_mask_of_the_exact_engine() -> None:
+    scene = make_scene(200, 260, seed=3)
+    expected = make_engine("exact").segment(scene.image, labels_of(scene), SETTINGS)
+    np.testing.assert_array_equal(make_engine("multiscale").segment(scene.image, labels_of(scene), SETTINGS), expected)
+
+
+@pytest.mark.parametrize("hole", [False, True])
+@pytest.mark.parametrize("size", [(866, 1154), (1500, 2000), (700, 300)])
+def test_scenes_come_out_right(size: tuple[int, int], hole: bool) -> None:
+    scene = make_scene(*size, seed=5, hole=hole)
+    assert error(ENGINE.segment(scene.image, labels_of(scene), SETTINGS), scene.truth, scene.rect) < 0.01
+
+
+def test_mean_error_on_the_fixtures_is_below_that_of_grabcut_and_none_is_much_worse() -> None:
+    errors = {"exact": [], "multiscale": []}
+    for fixture in load():
+        image, truth = fixture.read(), fixture.truth()
+        for name, found in errors.items():
+            mask = make_engine(name).segment(image, labels_around(*truth.shape, fixture.rect), SETTINGS)
+            found.append(error(mask, truth, fixture.rect))
+    assert np.mean(errors["multiscale"]) <= np.mean(errors["exact"])
+    assert np.max(np.subtract(errors["multiscale"], errors["exact"])) <= 0.05
+
+
+def boxes() -> tuple[Image, Foreground]:
+    """Two boxes of sharp edges on a plain background, with some noise, and where they are."""
+    image = np.full((900, 1200, 3), 60, np.uint8)
+    image[200:700, 150:500] = (40, 60, 200)
+    image[300:600, 800:1000] = (200, 180, 40)
+    truth = (image != 60).any(axis=-1)
+    noise = np.random.default_rng(1).normal(0, 4, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8), truth
+
+
+def test_the_band_brings_back_what_the_reduced_image_blurs(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, truth = boxes()
+    rect = Rect(61, 63, 1080, 780)
+    fine = error(ENGINE.segment(image, labels_around(900, 1200, rect), SETTINGS), truth, rect)
+    assert fine < 1e-4
+    monkeypatch.setattr(_band, "cut_band", lambda *_: None)
+    assert error(ENGINE.segment(image, labels_around(900, 1200, rect), SETTINGS), truth, rect) > 10 * fine
+
+
+def test_thin_hints_stay_and_open_pixels_become_probable(scene: Scene) -> None:
+    labels = labels_of(scene)
+    x, y, width, height = scene.rect
+    labels[y + height // 2, x : x + width] = Label.FOREGROUND
+    labels[y : y + height, x + width // 2] = Label.BACKGROUND
+    before = labels.copy()
+    mask = ENGINE.segment(scene.image, labels, SETTINGS)
+    np.testing.assert_array_equal(labels, before)
+    certain = labels < Label.PROBABLY_BACKGROUND
+    np.testing.assert_array_equal(mask[certain], labels[certain])
+    assert set(np.unique(mask[~certain])) == {Label.PROBABLY_BACKGROUND, Label.PROBABLY_FOREGROUND}
+
+
+@pytest.mark.parametrize("hint", [Label.FOREGROUND, Label.BACKGROUND])
+def test_a_thin_stroke_has_the_effect_that_it_has_in_the_exact_engine(hint: Label) -> None:
+    image, truth = boxes()
+    labels = labels_around(900, 1200, Rect(60, 60, 1080, 780))
+    labels[:, 700:702] = Label.BACKGROUND
+    across = slice(650, 790) if hint == Label.FOREGROUND else slice(820, 980)
+    labels[450:453, across] = hint
+    mask = ENGINE.segment(image, labels, SETTINGS)
+    exact = make_engine("exact").segment(image, labels, SETTINGS)
+    assert np.count_nonzero((exact & 1) != truth) > 200
+    assert np.count_nonzero(mask != exact) < 0.2 * np.count_nonzero((exact & 1) != truth)
+
+
+def test_the_same_seed_gives_the_same_mask(scene: Scene) -> None:
+    masks = [ENGINE.segment(scene.image, labels_of(scene), GrabCutSettings(seed=7)) for _ in range(2)]
+    np.testing.assert_array_equal(*masks)
+
+
+def test_arrays_that_are_read_only_or_parts_of_others_will_do(scene: Scene) -> None:
+    expected = ENGINE.segment(scene.image, labels_of(scene), SETTINGS)
+    wide = np.repeat(scene.image, 2, axis=1)[:, ::2]
+    labels = labels_of(scene)
+    for array in (wide, labels):
+        array.setflags(write=False)
+    np.testing.assert_array_equal(ENGINE.segment(wide, labels, SETTINGS), expected)
+
+
+def test_nothing_open_or_one_open_pixel_in_a_large_image() -> None:
+    scene = make_scene(1000, 1200, seed=2)
+    labels = np.where(scene.truth, Label.FOREGROUND, Label.BACKGROUND).astype(np.uint8)
+    np.testing.assert_array_equal(ENGINE.segment(scene.image, labels, SETTINGS), labels)
+    labels[500, 600] = Label.PROBABLY_FOREGROUND
+    mask = ENGINE.segment(scene.image, labels, SETTINGS)
+    assert mask[500, 600] >= Label.PROBABLY_BACKGROUND
+    labels[500, 600] = mask[500, 600]
+    np.testing.assert_array_equal(mask, labels)
+
+
+def test_a_flat_image_gets_a_mask() -> None:
+    mask = ENGINE.segment(
+        np.full((500, 500, 3), 90, np.uint8), labels_around(500, 500, Rect(20, 20, 460, 460)), SETTINGS
+    )
+    assert (mask[:20] == Label.BACKGROUND).all()
+    assert (mask[20:480, 20:480] >= Label.PROBABLY_BACKGROUND).all()
+
+
+@pytest.mark.parametrize("value", [False, True])
+def test_a_collapse_is_caught_at_the_next_larger_size(
+    scene: Scene, value: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solve, sizes = multiscale._solve, []
+
+    def collapse_once(level: _pyramid.Level, how: GrabCutSettings) -> multiscale._Result:
+        result = solve(level, how)
+        sizes.append(level.labels.size)
+        if len(sizes) == 1:
+            result.foreground[level.labels > Label.FOREGROUND] = value
+        return result
+
+    monkeypatch.setattr(multiscale, "_solve", collapse_once)
+    mask = ENGINE.segment(scene.image, labels_of(scene), SETTINGS)
+    assert len(sizes) == 2
+    assert sizes[1] > 2 * sizes[0]
+    assert error(mask, scene.truth, scene.rect) < 0.01
+
+
+def test_lasting_collapse_ends_after_three_sizes(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    large = make_scene(2400, 3200, seed=0)
+    sizes = []
+
+    def collapse(level: _pyramid.Level, _: GrabCutSettings) -> multiscale._Result:
+        sizes.append(level.labels.size)
+        return multiscale._Result(np.zeros(level.labels.shape, np.bool_), np.zeros((2, 5, 12)))
+
+    monkeypatch.setattr(multiscale, "_solve", collapse)
+    assert not (ENGINE.segment(large.image, labels_of(large), SETTINGS) & 1).any()
+    assert len(sizes) == 3
+
+
+def test_work_grows_with_the_boundary_and_memory_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut, work = _band.cut, {}
+
+    def count(image, foreground, open_pixels, energy):  # type: ignore[no-untyped-def]
+        work[size] += np.count_nonzero(open_pixels)
+        cut(image, foreground, open_pixels, energy)
+
+    monkeypatch.setattr(_band, "cut", count)
+    for size in ((750, 1000), (1500, 2000), (3000, 4000)):
+        scene, work[size] = make_scene(*size, seed=4), 0
+        labels = labels_of(scene)
+        tracemalloc.start()
+        ENGINE.segment(scene.image, labels, SETTINGS)
+        assert tracemalloc.get_traced_memory()[1] < 12 * labels.size
+        tracemalloc.stop()
+    assert work[3000, 4000] < 3 * work[750, 1000] < 0.2 * 3000 * 4000
+
+
+def test_windows_together_cut_as_one(scene: Scene) -> None:
+    coarse = cv2.blur(scene.truth * np.uint8(255), (9, 9)) > 140
+    band = _band.around(coarse, labels_of(scene), 5)
+    mixtures = _sample.start(_sample.draw(scene.image, coarse), seed=0)
+    energy = _band.Energy(_band.make_densities(mixtures), _band.measure_strengths(scene.image))
+    whole, pieces = coarse.copy(), coarse.copy()
+    _band.cut(scene.image, whole, band, energy)
+    _band.cut_band(scene.image, pieces, band, energy)
+    assert np.count_nonzero(whole != coarse) > 500
+    np.testing.assert_array_equal(pieces[~band], coarse[~band])
+    assert np.count_nonzero(whole != pieces) <= 0.001 * np.count_nonzero(band)
+
+
+def test_the_band_is_open_and_near_the_boundary() -> None:
+    foreground = np.zeros((20, 30), np.bool_)
+    foreground[:, 15:] = True
+    labels = np.full((20, 30), Label.PROBABLY_FOREGROUND, np.uint8)
+    labels[5] = Label.FOREGROUND
+    band = _band.around(foreground, labels, 3)
+    expected = np.zeros((20, 30), np.bool_)
+    expected[:, 12:18] = True
+    expected[5] = False
+    np.testing.assert_array_equal(band, expected)
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40), st.integers(2, 40), st.floats(1.01, 2.5))
+def test_reduced_labels_keep_every_lone_hint(seed: int, height: int, width: int, ratio: float) -> None:
+    rng = np.random.default_rng(seed)
+    labels = np.full((height, width), Label.PROBABLY_FOREGROUND, np.uint8)
+    y, x = rng.integers(height), rng.integers(width)
+    labels[y, x] = rng.integers(2)
+    smaller = _pyramid.reduce(labels, max(1, round(height / ratio)), max(1, round(width / ratio)))
+    down, across = smaller.shape[0] / height, smaller.shape[1] / width
+    assert smaller[int((y + 0.5) * down), int((x + 0.5) * across)] == labels[y, x]
+
+
+def test_reduced_labels_do_not_grow_a_large_area_of_background() -> None:
+    labels = labels_around(90, 90, Rect(10, 10, 71, 71))
+    smaller = _pyramid.reduce(labels, 30, 30)
+    assert (smaller == Label.BACKGROUND).sum() == 30 * 30 - (24 * 24 - 1)  # a corner cell holds more
+
+
+def test_enlarged_foreground_gives_way_to_certain_labels() -> None:
+    foreground = np.zeros((4, 4), np.bool_)
+    foreground[:, :2] = True
+    labels = np.full((8, 8), Label.PROBABLY_FOREGROUND, np.uint8)
+    labels[0], labels[7] = Label.FOREGROUND, Label.BACKGROUND
+    expected = np.zeros((8, 8), np.bool_)
+    expected[:, :4] = True
+    expected[0], expected[7] = True, False
+    np.testing.assert_array_equal(_pyramid.enlarge(foreground, labels), expected)
