@@ -38,7 +38,7 @@ _out = Console()
 _err = Console(stderr=True)
 
 
-class _Listed(click.ParamType):
+class _Listed(click.ParamType[tuple[Any, ...]]):
     """Comma-separated values, each converted by `convert_one`."""
 
     def __init__(self, name: str, convert_one: Callable[[str], Any] = str) -> None:

@@ -14,7 +14,7 @@ LAYERS = [
     ["types"],
     ["paths", "machine", "statistics"],
     ["_pillow", "strategies", "meter", "engines"],
-    ["images", "outputs"],
+    ["images", "outputs", "edges"],
     ["remove"],
     ["worker"],
     ["plan", "journal"],
@@ -26,9 +26,10 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 ONLY_IN = {
-    "cv2": {"_pillow", "images", "outputs", "engines", "worker", "machine"},
+    "cv2": {"_pillow", "images", "outputs", "engines", "edges", "worker", "machine"},
     "PIL": {"_pillow", "images", "outputs"},
-    "numba": {"engines"},
+    "numba": {"engines", "edges"},
+    "pymatting": {"edges"},
     "pebble": {"strategies"},
     "click": {"cli"},
     "rich": {"cli", "report"},

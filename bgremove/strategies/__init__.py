@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
@@ -79,7 +79,7 @@ class Strategy(Protocol):
         """
         ...
 
-    def run(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Iterator[Outcome[R]]:
+    def run(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
         """Outcomes of ``function(task.value)`` as they come, in any order, exactly one for every task.
 
         `tasks` may be any iterable, also a very long lazy one: it is drawn from as workers become free, never more

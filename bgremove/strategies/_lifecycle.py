@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -41,7 +41,7 @@ class Lifecycle(ABC):
                 if self._active is not None:
                     self._active.close()
 
-    def run(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Iterator[Outcome[R]]:
+    def run(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
         """See `Strategy.run`."""
         self._check_entered()
         return self._one_at_a_time(function, tasks)
