@@ -5,20 +5,14 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from PIL import Image
 
-from fixtures import scenes
+from tests.samples import save_scene
 
 # A deadline would time the machine, not the code; derandomised, so that a red run is red again.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=100)
 hypothesis.settings.load_profile("suite")
 
 ROOT = Path(__file__).parents[1]
-
-
-def save_scene(path, seed, height=60, width=80):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(scenes.make_scene(height, width, seed).image[..., ::-1]).save(path)
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,11 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import save_scene
 from PIL import Image
 
 from bgremove import remove_background
 from bgremove.batch import remove_backgrounds
+from tests.samples import save_scene
 
 
 def files_in(folder):

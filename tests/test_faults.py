@@ -10,9 +10,9 @@ import time
 
 import psutil
 import pytest
-from conftest import save_scene
 
 from bgremove.journal import NAME
+from tests.samples import save_scene
 
 LARGE = "large.png"
 

@@ -1,5 +1,7 @@
 import multiprocessing
-import os
+import resource
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -7,51 +9,34 @@ import pytest
 
 from bgremove.meter import Meter
 
-
-def burn(cpu_s):
-    before = time.process_time()
-    while time.process_time() - before < cpu_s:
-        pass
+BURN = "import time\nwhile time.process_time() < 1.5: pass\n"
+NEST = f"import subprocess, sys\nsubprocess.run([sys.executable, '-S', '-c', {BURN!r}])\n"
+TELL = "import os, sys\nprint(sum(os.times()[:4]), flush=True)\nsys.stdin.read()\n"
 
 
-def burn_and_tell(cpu_s, connection):
-    burn(cpu_s)
-    connection.send(time.process_time())
-    connection.recv()
+def cpu_of_ended_children():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
-def nest(cpu_s, connection):
-    child = multiprocessing.get_context("spawn").Process(target=burn, args=(cpu_s,))
-    child.start()
-    child.join()
-    connection.send(sum(os.times()[:4]))
-    connection.recv()
-
-
-@pytest.mark.parametrize("target", [burn_and_tell, nest])
+@pytest.mark.parametrize("script", [BURN, NEST], ids=["child", "grandchild"])
 @pytest.mark.parametrize("ended", [True, False])
-def test_cpu_seconds_of_children_are_read_within_two_percent(target, ended):
-    context = multiprocessing.get_context("spawn")
+def test_cpu_seconds_of_children_are_read_within_two_percent(script, ended):
+    line = [sys.executable, "-S", "-c", script + ("" if ended else TELL)]
     with Meter() as meter:
-        own = time.process_time()
-        pipes, children = [], []
-        for _ in range(2):
-            mine, theirs = context.Pipe()
-            child = context.Process(target=target, args=(1.5, theirs))
-            child.start()
-            pipes.append(mine)
-            children.append(child)
-        used = sum(pipe.recv() for pipe in pipes)
+        own, before = time.process_time(), cpu_of_ended_children()
+        children = [subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
         if ended:
-            for pipe, child in zip(pipes, children, strict=True):
-                pipe.send(None)
-                child.join()
-        own = time.process_time() - own
-    if not ended:
-        for pipe, child in zip(pipes, children, strict=True):
-            pipe.send(None)
-            child.join()
-    assert meter.reading.cpu_s == pytest.approx(used + own, rel=0.02)
+            for child in children:
+                child.wait()
+            used = cpu_of_ended_children() - before
+        else:
+            used = sum(float(child.stdout.readline()) for child in children)
+        used += time.process_time() - own
+    for child in children:
+        child.communicate()
+    assert used > 3
+    assert meter.reading.cpu_s == pytest.approx(used, rel=0.02)
     assert meter.reading.memory_metric in ("pss", "rss")
 
 

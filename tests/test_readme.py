@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import save_scene
+
+from tests.samples import save_scene
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
