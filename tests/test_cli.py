@@ -10,6 +10,8 @@ from bgremove import remove_background
 from bgremove.batch import remove_backgrounds
 from tests.samples import save_scene
 
+pytestmark = pytest.mark.whole_run
+
 
 def files_in(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")

@@ -16,6 +16,8 @@ from tests.samples import save_scene
 
 LARGE = "large.png"
 
+pytestmark = pytest.mark.whole_run
+
 
 @pytest.fixture
 def folder(tmp_path):

@@ -25,12 +25,14 @@ def test_ci_runs_the_test_line():
     assert TEST_LINE in (ROOT / ".ci/run").read_text()
 
 
+@pytest.mark.whole_run
 @pytest.mark.parametrize("block", blocks("python"))
 def test_python_examples_run(block, tmp_path, environment):
     (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
     subprocess.run([sys.executable, "-c", block], cwd=tmp_path, env=environment, check=True)
 
 
+@pytest.mark.whole_run
 @pytest.mark.parametrize("line", [line[2:] for block in blocks("console") for line in block.splitlines()])
 def test_commands_run(line, tmp_path, environment):
     for seed, name in enumerate(("a.jpg", "b.jpg")):

@@ -1,0 +1,15 @@
+import pytest
+
+from bgremove.engines import ENGINES, make_engine
+from bgremove.errors import UsageError
+from tests.contracts import check_engine
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_engine_keeps_its_contract(name):
+    check_engine(make_engine(name))
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(UsageError, match="opencv"):
+        make_engine("magic")
