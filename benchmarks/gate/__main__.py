@@ -1,0 +1,81 @@
+"""``python -m benchmarks.gate``: says whether head is slower than base."""
+
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from . import outputs
+from .errors import GateError
+from .findings import exit_status
+from .gate import Outcome, compare
+from .options import Options, parse
+from .pairs import Bench
+from .profiling import Explanation, explain
+from .records import Pair
+from .report import annotations, show
+from .worktrees import top
+
+#: Regressed cases that are profiled, the gravest first.
+MOST_EXPLAINED = 3
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Compares, explains what regressed, reports, and returns the exit status."""
+    options = parse(arguments)
+    console = Console()
+    explanations: list[Explanation] = []
+    try:
+        directory = _output_directory(options)
+        outcome = compare(
+            top(Path.cwd()),
+            options,
+            directory,
+            on_pair=lambda pair: _tell(pair, console),
+            after=lambda bench, outcome: explanations.extend(_explain(bench, outcome)),
+        )
+    except GateError as error:
+        console.print(f"error: {error}", style="bold red", markup=False)
+        return error.exit_status
+    outputs.write(directory, outcome, explanations, options)
+    show(outcome, explanations, console)
+    console.print(f"raw pairs, report, JUnit and flame graphs: {directory}", markup=False)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.writelines(f"{line}\n" for line in annotations(outcome))
+    return exit_status(outcome.findings)
+
+
+def _output_directory(options: Options) -> Path:
+    directory = (options.output or Path(tempfile.mkdtemp(prefix="gate-output-"))).resolve()
+    (directory / "logs").mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def _explain(bench: Bench, outcome: Outcome) -> list[Explanation]:
+    regressed = [finding for finding in outcome.findings if finding.verdict == "regressed"]
+    regressed.sort(key=lambda finding: -max(metric.ratio for metric in finding.metrics))
+    return [explain(bench, finding.case) for finding in regressed[:MOST_EXPLAINED]]
+
+
+def _tell(pair: Pair, console: Console) -> None:
+    console.print(f"{pair.stage} pair {pair.number}: {len(pair.blocks)} cases in {pair.seconds:.0f} s", style="dim")
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _leave)  # worktrees and processes are ended also when CI cancels the job
+    try:
+        status = run()
+    except Exception:  # noqa: BLE001 (Python would end with 1, which means "regressed")
+        traceback.print_exc()
+        status = GateError.exit_status
+    sys.exit(status)

@@ -1,0 +1,105 @@
+"""The verdicts of a run, case by case and metric by metric, and the exit status that follows."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from .evidence import Evidence
+from .metrics import Metric
+from .records import Gap, Stage, Trouble
+from .schedule import SCREEN_PAIRS, Hypothesis, Run
+from .verdict import SHOWN_COVERAGE, Estimate, Rule, Verdict, decide, holm
+
+CaseVerdict = Verdict | Gap
+
+#: Gravest first: a case's verdict is the gravest of its metrics'.
+GRAVITY: tuple[CaseVerdict, ...] = (
+    "regressed", "incomparable", "missing", "new", "inconclusive", "improved", "unchanged",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MetricFinding:
+    """One metric of one case: ratios head/base, so 1.03 is a loss of 3%."""
+
+    metric: Metric
+    verdict: Verdict
+    stage: Stage
+    pairs: int
+    ratio: float
+    lower: float
+    upper: float
+    visible: float
+    wealth: float
+
+    @classmethod
+    def of(cls, metric: Metric, verdict: Verdict, stage: Stage, estimate: Estimate, wealth: float) -> "MetricFinding":
+        """From an estimate in log ratios; `visible` is the smallest loss, as a share, it could have seen."""
+        miss = (1 - SHOWN_COVERAGE) / 2
+        bounds = (estimate.mean, estimate.lower(miss), estimate.upper(miss))
+        ratio, lower, upper = (_exp(value) for value in bounds)
+        return cls(
+            metric, verdict, stage, estimate.pairs, ratio, lower, upper, _exp(estimate.visible()) - 1, wealth
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CaseFinding:
+    """One case: its verdict, why if that needs words, its metrics, and how many blocks were repeated as disturbed."""
+
+    case: str
+    verdict: CaseVerdict
+    why: str
+    metrics: tuple[MetricFinding, ...] = ()
+    disturbed: int = 0
+
+
+def find(run: Run, missing: list[Trouble]) -> list[CaseFinding]:
+    """The verdict on every case of a finished run, and on those that only base has."""
+    proved = holm({hypothesis: run.wealth_of(hypothesis) for hypothesis in run.hypotheses}, run.rule.alpha)
+    measured = [_find_case(run, case, proved) for case in run.cases]
+    return measured + [CaseFinding(trouble.case, trouble.verdict, trouble.why) for trouble in missing]
+
+
+def exit_status(findings: list[CaseFinding]) -> Literal[0, 1, 3]:
+    """0: nothing regressed; 1: something did; 3: something was not decided, or there is nothing at all."""
+    verdicts = {finding.verdict for finding in findings}
+    if "regressed" in verdicts:
+        return 1
+    return 0 if verdicts and verdicts <= {"unchanged", "improved"} else 3
+
+
+def _find_case(run: Run, case: str, proved: set[Hypothesis]) -> CaseFinding:
+    evidence = run.evidence
+    disturbed = len(evidence.disturbed(case))
+    if trouble := evidence.troubles.get(case):
+        return CaseFinding(case, trouble.verdict, trouble.why, disturbed=disturbed)
+    if (clean := evidence.clean(case, "screen")) < SCREEN_PAIRS:
+        return CaseFinding(case, "inconclusive", _too_few(evidence, case, clean), disturbed=disturbed)
+    metrics = tuple(_find_metric(run, case, metric, proved) for metric in evidence.metrics(case))
+    verdict = min((finding.verdict for finding in metrics), key=GRAVITY.index)
+    why = "too noisy for the tolerance in the time there was" if verdict == "inconclusive" else ""
+    return CaseFinding(case, verdict, why, metrics, disturbed)
+
+
+def _find_metric(run: Run, case: str, metric: Metric, proved: set[Hypothesis]) -> MetricFinding:
+    suspect = next((h for h in run.hypotheses if (h.case, h.metric) == (case, metric)), None)
+    stage: Stage = "confirm" if suspect else "screen"
+    values = run.evidence.values(case, metric, stage)
+    direction = suspect.direction if suspect and suspect in proved else 0
+    won = run.wealth_of(suspect) if suspect else 1.0
+    return MetricFinding.of(metric, _decide(values, direction, run.rule), stage, Estimate.of(values), won)
+
+
+def _decide(values: list[float], direction: int, rule: Rule) -> Verdict:
+    return decide(values, direction, rule) if values else "inconclusive"
+
+
+def _too_few(evidence: Evidence, case: str, clean: int) -> str:
+    reasons = evidence.disturbed(case)
+    because = f"; {len(reasons)} more were disturbed, the last because {reasons[-1]}" if reasons else ""
+    return f"only {clean} of {SCREEN_PAIRS} pairs in the time there was{because}: raise --budget-s"
+
+
+def _exp(value: float) -> float:
+    return math.exp(min(value, 700.0))

@@ -1,0 +1,95 @@
+"""Stacks of sampled calls: parsing them, own time by function, and a flame graph of head coloured by its growth."""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html import escape
+
+#: A call stack, outermost function first.
+Stack = tuple[str, ...]
+#: Seconds per call of the case that were spent with each stack.
+Profile = Mapping[Stack, float]
+
+_RECORD = re.compile(r"(.*?) (\d+)(?:\n|\Z)", re.DOTALL)
+_PROCESS = re.compile(r'process \d+:".*";', re.DOTALL)
+_WIDTH, _ROW = 1200, 18
+
+
+def parse(raw: str, inside: str, arm_pid: int) -> Counter[Stack]:
+    """Samples by stack from py-spy's raw format, where command lines may contain newlines and semicolons.
+
+    Of the process `arm_pid` only what was called by the function `inside` counts, without the stack around it; of
+    the processes below it, everything that ran.
+    """
+    samples: Counter[Stack] = Counter()
+    for text, count in _RECORD.findall(raw):
+        label = _PROCESS.match(text)
+        frames = tuple(text[label.end() if label else 0 :].split(";"))
+        if not label or label.group().startswith(f"process {arm_pid}:"):
+            starts = [index for index, frame in enumerate(frames) if frame.startswith(inside)]
+            frames = frames[starts[-1] + 1 :] if starts else ()
+        if frames:
+            samples[frames] += int(count)
+    return samples
+
+
+def own_time(profile: Profile) -> dict[str, float]:
+    """Seconds per call spent in each function itself, callees apart."""
+    seconds: dict[str, float] = defaultdict(float)
+    for stack, spent in profile.items():
+        seconds[stack[-1]] += spent
+    return dict(seconds)
+
+
+@dataclass
+class _Frame:
+    name: str
+    base_s: float = 0.0
+    head_s: float = 0.0
+    callees: "dict[str, _Frame]" = field(default_factory=dict)
+
+    def add(self, stack: Stack, base_s: float, head_s: float) -> None:
+        self.base_s += base_s
+        self.head_s += head_s
+        if stack:
+            callee = self.callees.setdefault(stack[0], _Frame(stack[0]))
+            callee.add(stack[1:], base_s, head_s)
+
+    def depth(self) -> int:
+        return 1 + max((callee.depth() for callee in self.callees.values()), default=0)
+
+
+def svg(title: str, base: Profile, head: Profile) -> str:
+    """A flame graph: width is time in head, red grew and blue shrank against base; each frame's title has numbers."""
+    root = _Frame(title)
+    for stack in {*base, *head}:
+        root.add(stack, base.get(stack, 0.0), head.get(stack, 0.0))
+    height = (root.depth() + 1) * _ROW
+    scale = _WIDTH / root.head_s if root.head_s else 0.0
+    boxes = "\n".join(_boxes(root, 0.0, 0, scale, root.base_s or root.head_s or 1.0))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
+        f'font-family="sans-serif" font-size="11">\n{boxes}\n</svg>\n'
+    )
+
+
+def _boxes(frame: _Frame, x: float, row: int, scale: float, whole_s: float) -> Iterator[str]:
+    width = frame.head_s * scale
+    if width < 0.5:
+        return
+    growth = (frame.head_s - frame.base_s) / whole_s
+    words = escape(f"{frame.name}: {frame.head_s * 1e3:.3g} ms a call, {growth:+.1%} of base's call")
+    shown = escape(frame.name[: int(width / 6.5)])
+    yield (
+        f'<g><title>{words}</title><rect x="{x:.1f}" y="{row * _ROW}" width="{width:.1f}" height="{_ROW - 1}" '
+        f'fill="{_colour(growth)}"/><text x="{x + 3:.1f}" y="{row * _ROW + 13}">{shown}</text></g>'
+    )
+    for callee in sorted(frame.callees.values(), key=lambda callee: callee.name):
+        yield from _boxes(callee, x, row + 1, scale, whole_s)
+        x += callee.head_s * scale
+
+
+def _colour(growth: float) -> str:
+    faded = round(235 - min(abs(growth) * 10, 1.0) * 155)
+    return f"rgb(255,{faded},{faded})" if growth > 0 else f"rgb({faded},{faded},255)"

@@ -1,0 +1,62 @@
+"""Files for machines: raw pairs as JSON, JUnit, and beside them the Markdown report and flame graphs."""
+
+import json
+import re
+from dataclasses import asdict
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from .gate import Outcome
+from .options import Options
+from .profiling import Explanation
+from .records import FORMAT_VERSION
+from .report import markdown, reason
+
+
+def write(directory: Path, outcome: Outcome, explanations: list[Explanation], options: Options) -> None:
+    """Writes gate.json, gate.xml, gate.md and a flame graph for each explained case into `directory`."""
+    (directory / "gate.json").write_text(json.dumps(as_json(outcome, explanations, options), indent=1))
+    ET.ElementTree(as_junit(outcome)).write(directory / "gate.xml", encoding="unicode", xml_declaration=True)
+    (directory / "gate.md").write_text(markdown(outcome, explanations, options))
+    for explanation in explanations:
+        if explanation.flame:
+            flame_file(directory, explanation.case).write_text(explanation.flame)
+
+
+def flame_file(directory: Path, case: str) -> Path:
+    """Where a case's flame graph is kept."""
+    return directory / f"flame-{re.sub(r'[^A-Za-z0-9]+', '-', case).strip('-')}.svg"
+
+
+def as_json(outcome: Outcome, explanations: list[Explanation], options: Options) -> dict[str, object]:
+    """Everything a later look needs: rule, verdicts and every sample of every pair; `format_version` is its form."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "base": asdict(outcome.base),
+        "head": asdict(outcome.head),
+        "tolerance": options.rule.tolerance,
+        "alpha": options.rule.alpha,
+        "budget_s": options.budget_s,
+        "notes": outcome.notes,
+        "findings": [asdict(finding) for finding in outcome.findings],
+        "explanations": [
+            {"case": e.case, "note": e.note, "growths": [asdict(g) for g in e.growths]} for e in explanations
+        ],
+        "pairs": [pair.as_json() for pair in outcome.pairs],
+    }
+
+
+def as_junit(outcome: Outcome) -> ET.Element:
+    """A test case for each benchmark: a failure when it regressed, an error when it was not decided."""
+    verdicts = [finding.verdict for finding in outcome.findings]
+    good = verdicts.count("unchanged") + verdicts.count("improved")
+    failures = verdicts.count("regressed")
+    counts = {"tests": len(verdicts), "failures": failures, "errors": len(verdicts) - failures - good}
+    suite = ET.Element("testsuite", {"name": "gate", **{name: str(count) for name, count in counts.items()}})
+    for finding in outcome.findings:
+        file, _, name = finding.case.partition("::")
+        element = ET.SubElement(suite, "testcase", {"classname": file, "name": name or file})
+        if finding.verdict not in {"unchanged", "improved"}:
+            kind = "failure" if finding.verdict == "regressed" else "error"
+            ET.SubElement(element, kind, {"type": finding.verdict, "message": reason(finding)})
+    return suite

@@ -1,0 +1,167 @@
+"""The driver of one pair: a fresh process of each revision, both alive, taking turns call by call."""
+
+import itertools
+import math
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from .channel import Message
+from .control import CONTROL_ROUNDS, Clock, load_average
+from .errors import ArmError, GateError
+from .process import Arm, CaseEndedError, Site
+from .records import Block, Pair, Stage, Trouble, Turn
+
+#: A timed call lasts at least this long, if the target may be looped, in seconds.
+SHORTEST_CALL_S = 0.005
+#: Bounds on the turns of one block. Even: each two turns are one coin and its mirror image.
+FEWEST_TURNS, MOST_TURNS = 2, 60
+#: The largest random addition to the environment of a pair. Its size moves the stack, which alone can change a
+#: program's speed by some percent (Mytkowicz et al. 2009, Producing wrong data without doing anything obviously
+#: wrong!, doi:10.1145/1508244.1508275).
+LARGEST_PADDING_BYTES = 4096
+
+
+@dataclass
+class Bench:
+    """Measures pairs of two worktrees. `base_cases` are the ids that base's own definitions have."""
+
+    base: Site
+    head: Site
+    base_cases: frozenset[str]
+    rng: random.Random = field(default_factory=random.Random)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def measure(self, cases: Sequence[str], stage: Stage, block_s: float) -> Pair:
+        """One pair: each case measured for about `block_s` seconds (at least a few calls).
+
+        A case at which an arm dies, hangs or leaves the protocol has a trouble in the pair; the cases after it have
+        nothing and are up to the next pair. Raises GateError when the pair cannot say anything about any case.
+        """
+        number, seed = next(self._numbers), self.rng.randrange(2**32)
+        padding = self.rng.randrange(LARGEST_PADDING_BYTES)
+        environment = {"PYTHONHASHSEED": str(seed), "GATE_PADDING": "x" * padding}
+        begun = time.monotonic()
+        found: list[Block | Trouble] = []
+        with ExitStack() as stack:
+            starts = [self.base, self.head]
+            self.rng.shuffle(starts)
+            arms = {site.name: stack.enter_context(site.started(f"{number:03}", environment)) for site in starts}
+            found += self._measure_all(arms["base"], arms["head"], cases, block_s)
+        return Pair(
+            number=number,
+            stage=stage,
+            hash_seed=seed,
+            padding_bytes=padding,
+            seconds=time.monotonic() - begun,
+            blocks=tuple(item for item in found if isinstance(item, Block)),
+            troubles=tuple(item for item in found if isinstance(item, Trouble)),
+        )
+
+    def _measure_all(self, base: Arm, head: Arm, cases: Sequence[str], block_s: float) -> Iterator[Block | Trouble]:
+        offered = [set(arm.collected()["cases"]) for arm in (base, head)]
+        for case in cases:
+            if not all(case in of_arm for of_arm in offered):
+                yield self._trouble(case, *("ready" if case in of_arm else "not collected" for of_arm in offered))
+        both = [case for case in cases if all(case in of_arm for of_arm in offered)]
+        for arm in (base, head):
+            arm.run(both)
+        for case in both:
+            try:
+                yield self._measure_case(base, head, case, block_s)
+            except ArmError as error:
+                yield Trouble(case, "incomparable", str(error))
+                return
+        _check_origin(base)
+        _check_origin(head)
+
+    def _measure_case(self, base: Arm, head: Arm, case: str, block_s: float) -> Block | Trouble:
+        met = [base.meet(case), head.meet(case)]
+        waiting = [message["say"] == "ready" for message in met]
+        block = None
+        if all(waiting):
+            loopable = all(message["loopable"] for message in met)
+            try:
+                block = self._take_turns(base, head, case, block_s, loopable)
+            except CaseEndedError as ended:
+                index = [base.name, head.name].index(ended.arm)
+                met[index], waiting[index] = ended.outcome, False
+        command = "finish" if block else "abandon"
+        ends = [
+            arm.end_case(case, command) if waits else message
+            for arm, waits, message in zip((base, head), waiting, met, strict=True)
+        ]
+        if block is not None and all(end["outcome"] == "passed" for end in ends):
+            return block
+        said = [_said(end, waits, command) for end, waits in zip(ends, waiting, strict=True)]
+        return self._trouble(case, *said)
+
+    def _trouble(self, case: str, base_said: str, head_said: str) -> Trouble:
+        fresh = case not in self.base_cases and head_said == "ready"
+        return Trouble(case, "new" if fresh else "incomparable", f"base: {base_said}; head: {head_said}")
+
+    def _take_turns(self, base: Arm, head: Arm, case: str, block_s: float, loopable: bool) -> Block:
+        arms = [base, head]
+        self.rng.shuffle(arms)
+        warmth = {arm.name: _warm_up(arm, case, block_s) for arm in arms}
+        call_s = min(max(seconds, 1e-9) for seconds, _ in warmth.values())
+        loops = math.ceil(SHORTEST_CALL_S / call_s) if loopable and call_s < SHORTEST_CALL_S else 1
+        if loops > 1:  # watched calls are slow; a timed one says better how many loops are needed
+            call_s = min(arm.call(case, loops, CONTROL_ROUNDS).wall_s for arm in arms) / loops
+            loops = max(math.ceil(SHORTEST_CALL_S / call_s), 1)
+        began, clock = time.monotonic(), Clock.now()
+        turns: list[Turn] = []
+        for base_first in self._orders():
+            turns.append(_turn(base, head, case, loops, base_first))
+            spent = time.monotonic() - began
+            enough = len(turns) >= MOST_TURNS or spent * (len(turns) + 2) / len(turns) > block_s
+            if len(turns) % 2 == 0 and len(turns) >= FEWEST_TURNS and enough:
+                break
+        return Block(
+            case=case,
+            loops=loops,
+            turns=tuple(turns),
+            base_peak_bytes=warmth["base"][1],
+            head_peak_bytes=warmth["head"][1],
+            stolen_share=Clock.now().stolen_share_since(clock),
+            load=load_average(),
+        )
+
+    def _orders(self) -> Iterator[bool]:
+        while True:
+            base_first = self.rng.random() < 0.5
+            yield base_first
+            yield not base_first
+
+
+def _warm_up(arm: Arm, case: str, block_s: float) -> tuple[float, int]:
+    """Runs the case until it is warm; its wall seconds and peak bytes, the second time unless a call is very long."""
+    first = arm.call_for_memory(case)
+    return first if first[0] > block_s / 4 else arm.call_for_memory(case)
+
+
+def _turn(base: Arm, head: Arm, case: str, loops: int, base_first: bool) -> Turn:
+    samples = {
+        arm.name: arm.call(case, loops, CONTROL_ROUNDS) for arm in ((base, head) if base_first else (head, base))
+    }
+    return Turn(base_first, samples["base"], samples["head"])
+
+
+def _said(end: Message, called: bool, command: str) -> str:
+    if called and command == "abandon":
+        return "ready"
+    if end["outcome"] == "passed":
+        return "passed" if called else "passed without calling the benchmark fixture"
+    return f"{end['outcome']} ({end['why']})"
+
+
+def _check_origin(arm: Arm) -> None:
+    strangers = arm.finished()
+    if strangers:
+        found = ", ".join(f"{name} from {file}" for name, file in strangers.items())
+        raise GateError(
+            f"the {arm.name} arm did not measure its own worktree but imported {found}: "
+            "make the project importable from the root of its repository or from src"
+        )

@@ -1,0 +1,101 @@
+"""The findings for people: a table in the terminal, Markdown for a pull request, annotations for GitHub."""
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from .findings import CaseFinding, MetricFinding
+from .gate import Outcome
+from .options import Options
+from .profiling import Explanation
+
+_COLOURS = {"regressed": "bold red", "improved": "green", "unchanged": "dim"}
+_HEADER = ("case", "verdict", "metric", "head/base", "95% interval", "could see", "pairs")
+
+
+def summary(outcome: Outcome) -> str:
+    """One line: how many cases got which verdict."""
+    verdicts = [finding.verdict for finding in outcome.findings]
+    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts))
+    return f"{outcome.head} against {outcome.base}: {counts}"
+
+
+def show(outcome: Outcome, explanations: Sequence[Explanation], console: Console) -> None:
+    """Prints the table, what needs words, and the summary."""
+    table = Table(*_HEADER)
+    for finding in outcome.findings:
+        for row in _rows(finding):
+            table.add_row(*row, style=_COLOURS.get(finding.verdict, "yellow"))
+    console.print(table)
+    for line in _words(outcome, explanations):
+        console.print(line, markup=False, highlight=False)
+
+
+def markdown(outcome: Outcome, explanations: Sequence[Explanation], options: Options) -> str:
+    """The same as a comment for a pull request."""
+    lines = [f"### Regression gate: {summary(outcome)}", ""]
+    lines += ["| " + " | ".join(_HEADER) + " |", "| --- | --- | --- | ---: | ---: | ---: | ---: |"]
+    lines += ["| " + " | ".join(_cells(row)) + " |" for finding in outcome.findings for row in _rows(finding)]
+    lines += ["", *(f"- {line}" for line in _words(outcome, explanations)[:-1])]
+    lines += [
+        f"- At most {options.rule.alpha:.0%} of runs raise any false alarm; "
+        f"a case in which a loss of {options.rule.tolerance:.0%} could be hidden is inconclusive."
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def annotations(outcome: Outcome) -> Iterator[str]:
+    """GitHub workflow commands: an error for each regressed case, a warning for each that was not decided."""
+    for finding in outcome.findings:
+        if finding.verdict not in {"unchanged", "improved"}:
+            level = "error" if finding.verdict == "regressed" else "warning"
+            file = finding.case.split("::", maxsplit=1)[0]
+            yield f"::{level} file={file},title={finding.verdict}::{_escaped(f'{finding.case}: {reason(finding)}')}"
+
+
+def reason(finding: CaseFinding) -> str:
+    """The verdict in words, with the numbers of the metrics that led to it."""
+    figures = [_figures(metric) for metric in finding.metrics if metric.verdict == finding.verdict]
+    return "; ".join([*filter(None, [finding.why]), *figures]) or finding.verdict
+
+
+def _words(outcome: Outcome, explanations: Sequence[Explanation]) -> list[str]:
+    told = [f"{f.verdict}: {f.case}: {reason(f)}" for f in outcome.findings if f.why or f.verdict == "regressed"]
+    repeated = sum(finding.disturbed for finding in outcome.findings)
+    disturbed = [f"{repeated} blocks were disturbed from outside and repeated"] if repeated else []
+    grown = [line for explanation in explanations for line in _explained(explanation)]
+    return [*told, *grown, *disturbed, *outcome.notes, summary(outcome)]
+
+
+def _explained(explanation: Explanation) -> list[str]:
+    functions = [f"grew in {explanation.case}: {growth}" for growth in explanation.growths]
+    return [*functions, f"profile of {explanation.case}: {explanation.note}"]
+
+
+def _rows(finding: CaseFinding) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [
+        (
+            metric.verdict,
+            metric.metric,
+            f"{metric.ratio:.3f}",
+            f"{metric.lower:.3f} to {metric.upper:.3f}" if metric.pairs > 1 else "",
+            f"{metric.visible:+.1%}" if metric.pairs > 1 else "",
+            str(metric.pairs),
+        )
+        for metric in finding.metrics
+    ] or [(finding.verdict, "", "", "", "", "")]
+    return [(finding.case if index == 0 else "", *row) for index, row in enumerate(rows)]
+
+
+def _figures(metric: MetricFinding) -> str:
+    interval = f" ({metric.lower - 1:+.1%} to {metric.upper - 1:+.1%})" if metric.pairs > 1 else ""
+    return f"{metric.metric} {metric.ratio - 1:+.1%}{interval}"
+
+
+def _cells(row: tuple[str, ...]) -> list[str]:
+    return [cell.replace("|", r"\|") for cell in row]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,0 +1,120 @@
+"""What is measured when: every case is screened, what the screen cannot clear is confirmed, within a budget."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
+
+from .evidence import Evidence
+from .metrics import Metric
+from .records import Pair, Stage
+from .verdict import Estimate, Rule, is_clear, is_suspicious, scale_of, wealth
+
+#: Clean pairs of each case in the screen.
+SCREEN_PAIRS = 6
+#: Clean pairs of a confirmed case: never called unchanged with fewer than the first, never measured beyond the second.
+LEAST_CONFIRM_PAIRS, MOST_CONFIRM_PAIRS = 8, 30
+#: Bounds on the time for the turns of one case in one pair, in seconds.
+SHORTEST_BLOCK_S, LONGEST_BLOCK_S = 0.05, 2.5
+#: The share of the budget that the turns of the screen are planned to take (start-up and warm-up come on top).
+SCREEN_SHARE = 0.35
+
+
+class Measuring(Protocol):
+    """What the schedule needs of a bench; tests give one that only pretends."""
+
+    def measure(self, cases: Sequence[str], stage: Stage, block_s: float) -> Pair:
+        """One pair of the cases, each for about `block_s` seconds."""
+        ...
+
+
+class Hypothesis(NamedTuple):
+    """That one metric of one case does not change in one direction (1: grow, -1: shrink)."""
+
+    case: str
+    metric: Metric
+    direction: Literal[1, -1]
+
+
+@dataclass
+class Run:
+    """One run of the gate over `cases`: call `screen`, then `confirm`; `evidence` and `hypotheses` are the result."""
+
+    bench: Measuring
+    cases: Sequence[str]
+    rule: Rule
+    budget_s: float
+    clock: Callable[[], float] = time.monotonic
+    on_pair: Callable[[Pair], None] = lambda _: None
+    evidence: Evidence = field(init=False)
+    hypotheses: tuple[Hypothesis, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.evidence = Evidence(self.rule.limit)
+        self._end = self.clock() + self.budget_s
+        planned = SCREEN_SHARE * self.budget_s / (SCREEN_PAIRS * max(len(self.cases), 1))
+        self._block_s = min(max(planned, SHORTEST_BLOCK_S), LONGEST_BLOCK_S)
+        self._tries: dict[tuple[str, Stage], int] = {}
+
+    def screen(self) -> None:
+        """Measures every case in SCREEN_PAIRS clean pairs and notes what has to be confirmed."""
+        self._measure_while("screen", lambda case: self.evidence.clean(case, "screen") < SCREEN_PAIRS, SCREEN_PAIRS)
+        self.hypotheses = tuple(
+            hypothesis
+            for case in self.cases
+            if case not in self.evidence.troubles and self.evidence.clean(case, "screen") >= SCREEN_PAIRS
+            for hypothesis in self._unsettled_by_screen(case)
+        )
+
+    def confirm(self) -> None:
+        """Measures the suspects in new pairs, after each of which those that are decided drop out."""
+        self._measure_while("confirm", self._is_undecided, MOST_CONFIRM_PAIRS)
+
+    def wealth_of(self, hypothesis: Hypothesis) -> float:
+        """The evidence against a hypothesis: wealth won on confirming pairs with stakes scaled by the screen."""
+        case, metric, direction = hypothesis
+        scale = scale_of(self.evidence.values(case, metric, "screen"), self.rule)
+        return wealth([direction * value for value in self.evidence.values(case, metric, "confirm")], scale)
+
+    def _unsettled_by_screen(self, case: str) -> list[Hypothesis]:
+        found: list[Hypothesis] = []
+        for metric in self.evidence.metrics(case):
+            values = self.evidence.values(case, metric, "screen")
+            if is_suspicious(values, self.rule) or not is_clear(values, self.rule):
+                gain = is_suspicious(values, self.rule) and Estimate.of(values).mean < 0
+                found.append(Hypothesis(case, metric, -1 if gain else 1))
+        return found
+
+    def _is_undecided(self, case: str) -> bool:
+        return any(self._needs_more(hypothesis) for hypothesis in self.hypotheses if hypothesis.case == case)
+
+    def _needs_more(self, hypothesis: Hypothesis) -> bool:
+        values = self.evidence.values(hypothesis.case, hypothesis.metric, "confirm")
+        if len(values) < LEAST_CONFIRM_PAIRS:
+            return True
+        change = hypothesis.direction * Estimate.of(values).mean
+        if change < self.rule.alarming:
+            return not is_clear(values, self.rule)
+        return self.wealth_of(hypothesis) * self.rule.alpha < len(self.hypotheses)
+
+    def _measure_while(self, stage: Stage, wanted: Callable[[str], bool], most: int) -> None:
+        """Pairs of the wanted cases until none is left or time is; a case is tried at most 1.5 times `most`."""
+        longest_s = 0.0
+        while open_cases := [case for case in self.cases if wanted(case) and self._may_try(case, stage, most)]:
+            begun = self.clock()
+            if begun + longest_s > self._end:
+                return
+            pair = self.bench.measure(open_cases, stage, self._block_s)
+            self._note_tries(open_cases, pair)
+            self.evidence.add(pair)
+            self.on_pair(pair)
+            longest_s = self.clock() - begun
+
+    def _may_try(self, case: str, stage: Stage, most: int) -> bool:
+        if case in self.evidence.troubles:
+            return False
+        return self.evidence.clean(case, stage) < most and self._tries.get((case, stage), 0) < most * 3 // 2
+
+    def _note_tries(self, cases: Sequence[str], pair: Pair) -> None:
+        for case in cases:
+            self._tries[case, pair.stage] = self._tries.get((case, pair.stage), 0) + 1

@@ -1,0 +1,160 @@
+"""Pure statistics: from log ratios of pairs to a verdict on one metric of one case.
+
+A pair gives one number x = log(head/base). If head costs what base costs, x is as likely positive as negative at each
+size, because the arms differ in nothing and the order of turns was drawn by coin. A player who stakes a share
+tanh(x/s) of the present wealth on x > 0 then has wealth W = prod(1 + tanh(x_i/s)) with expectation 1, whatever the
+distribution of x is: W is a test martingale, and the chance that it *ever* reaches 1/a is at most a (Ville 1939,
+Étude critique de la notion de collectif; Ramdas et al. 2023, doi:10.1214/23-STS894). So one may look after each pair
+and stop at will. If head is faster the expectation is only smaller. No normal distribution is needed, which matters
+where few pairs meet a tiny error rate; a t-test would need it.
+
+Over the hypotheses that are confirmed, 1/max(W) is a p-value, and Holm's step-down procedure keeps the chance of any
+false alarm in the suite below alpha, however the cases depend on each other (Holm 1979, Scand. J. Statist. 6, 65-70).
+Which hypotheses are confirmed was chosen with other data (Cox 1975, doi:10.1093/biomet/62.2.441).
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal, TypeVar
+
+from scipy.stats import t as student
+
+Verdict = Literal["regressed", "improved", "unchanged", "inconclusive"]
+Key = TypeVar("Key")
+
+#: A change is suspicious in the screen from this share of the tolerance on, and no alarm below the second share.
+SUSPICIOUS_SHARE, ALARM_SHARE = 1 / 4, 1 / 3
+#: One-sided error of the bound that must lie below the tolerance before a case is called unchanged.
+CLEARING_ERROR = 0.01
+#: The interval shown holds the true ratio with this probability if pair values are normal (Student's t).
+SHOWN_COVERAGE = 0.95
+#: Stakes, as multiples of 1/scale; wealth is the mean over them, so none has to be chosen by looking at the result.
+_STAKES = (0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How large a loss must not go unnoticed (`tolerance`, a share) and how often a suite may raise a false alarm."""
+
+    tolerance: float = 0.03
+    alpha: float = 0.01
+
+    @property
+    def limit(self) -> float:
+        """The tolerance as a log ratio."""
+        return math.log1p(self.tolerance)
+
+    @property
+    def suspicious(self) -> float:
+        """Screening estimates from here on, as log ratios in either direction, are measured again."""
+        return self.limit * SUSPICIOUS_SHARE
+
+    @property
+    def alarming(self) -> float:
+        """Confirmed estimates below this are no alarm, however certain: so small a change may be the layout's."""
+        return self.limit * ALARM_SHARE
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean log ratio over pairs, with what is known about its error."""
+
+    pairs: int
+    mean: float
+    error: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Estimate":
+        """From one number a pair; the error is infinite with fewer than two."""
+        if len(values) < 2:
+            return cls(len(values), values[0] if values else 0.0, math.inf)
+        return cls(len(values), statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values)))
+
+    def upper(self, miss: float) -> float:
+        """What the true value exceeds with probability `miss` only (Student's t)."""
+        return self.mean + self._reach(miss)
+
+    def lower(self, miss: float) -> float:
+        """What the true value falls below with probability `miss` only (Student's t)."""
+        return self.mean - self._reach(miss)
+
+    def visible(self) -> float:
+        """The smallest true log ratio that 95 of 100 such measurements would not have called unchanged at zero."""
+        return self._reach(CLEARING_ERROR) + self._reach(0.05)
+
+    def _reach(self, miss: float) -> float:
+        return _quantile(self.pairs - 1, miss) * self.error if self.pairs > 1 else math.inf
+
+
+@lru_cache(maxsize=1024)
+def _quantile(freedom: int, miss: float) -> float:
+    return float(student.isf(miss, freedom))
+
+
+def interquartile_mean(values: Sequence[float]) -> float:
+    """The mean of the middle half: hardly moved by a burst of load in some turns, less wasteful than the median."""
+    ordered = sorted(values)
+    cut = len(ordered) // 4
+    return statistics.fmean(ordered[cut : len(ordered) - cut])
+
+
+def scale_of(screened: Sequence[float], rule: Rule) -> float:
+    """The spread of screening values, for stakes: their median distance from the median, made a standard deviation."""
+    middle = statistics.median(screened)
+    spread = 1.4826 * statistics.median(abs(value - middle) for value in screened)
+    return max(spread, rule.limit / 10)
+
+
+def wealth(values: Sequence[float], scale: float) -> float:
+    """The largest wealth on the way of a player who bets that values are positive, starting from 1.
+
+    >>> wealth([0.03] * 10, 0.01) > 500
+    True
+    >>> wealth([0.03, -0.03] * 5, 0.01) < 2
+    True
+    """
+    purses = [1.0] * len(_STAKES)
+    largest = 1.0
+    for value in values:
+        purses = [purse * (1 + math.tanh(s * value / scale)) for purse, s in zip(purses, _STAKES, strict=True)]
+        largest = max(largest, statistics.fmean(purses))
+    return largest
+
+
+def holm(wealths: Mapping[Key, float], alpha: float) -> set[Key]:
+    """Which of all hypotheses are rejected, with at most `alpha` chance of any wrong one.
+
+    >>> sorted(holm({"a": 1000.0, "b": 150.0, "c": 20.0}, 0.01))
+    ['a']
+    >>> sorted(holm({"a": 1000.0, "b": 250.0, "c": 20.0}, 0.01))
+    ['a', 'b']
+    """
+    rejected: set[Key] = set()
+    for key in sorted(wealths, key=lambda key: -wealths[key]):
+        if wealths[key] * alpha < len(wealths) - len(rejected):
+            break
+        rejected.add(key)
+    return rejected
+
+
+def is_clear(values: Sequence[float], rule: Rule) -> bool:
+    """Whether these pairs show that there is no loss as large as the tolerance."""
+    return Estimate.of(values).upper(CLEARING_ERROR) < rule.limit
+
+
+def is_suspicious(values: Sequence[float], rule: Rule) -> bool:
+    """Whether a screened metric deserves to be measured again, in either direction."""
+    return abs(statistics.fmean(values)) >= rule.suspicious
+
+
+def decide(values: Sequence[float], proved: int, rule: Rule) -> Verdict:
+    """The verdict on one metric; `proved` is 1 for a proven loss, -1 for a proven gain, else 0."""
+    mean = Estimate.of(values).mean
+    if proved > 0 and mean >= rule.alarming:
+        return "regressed"
+    if proved < 0 and mean <= -rule.alarming:
+        return "improved"
+    return "unchanged" if is_clear(values, rule) else "inconclusive"
