@@ -157,7 +157,7 @@ class ArmPlugin:
 def _replace_rounds(channel: ArmEnd) -> None:
     one_round: Callable[..., Any] = BenchmarkFixture.pedantic
 
-    def pedantic(  # noqa: PLR0917 (pytest-benchmark's signature)
+    def pedantic(
         fixture: BenchmarkFixture,
         target: Callable[..., Any],
         args: Sequence[Any] = (),
