@@ -14,7 +14,7 @@ LAYERS = [
     ["types"],
     ["paths", "machine", "statistics"],
     ["_pillow", "strategies", "meter", "engines"],
-    ["images", "outputs", "edges"],
+    ["images", "outputs", "edges", "transports"],
     ["remove"],
     ["worker"],
     ["plan", "journal"],

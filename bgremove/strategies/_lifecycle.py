@@ -74,5 +74,7 @@ class Lifecycle(ABC):
         self._active = self._outcomes(function, tasks)
         try:
             yield from self._active
+            if self._stack is None:
+                raise UsageError(f"strategy {self.name!r} was left before this run was finished")
         finally:
             self._active = None

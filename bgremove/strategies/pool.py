@@ -7,7 +7,6 @@ finished has an error, and the pool is given up. `processes` loses only the one 
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -54,7 +53,7 @@ class Pool(Lifecycle):
         self._started()
 
     def _start(self, function: Callable[..., object] | None) -> None:
-        needed = pickle.dumps(function)
+        needed = pack(function, None)
         pool = self._started()
         landed: SimpleQueue[Any] = SimpleQueue()
         for line in range(self.workers):

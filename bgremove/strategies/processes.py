@@ -8,7 +8,6 @@ has no outcome yet is done again.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
@@ -61,7 +60,7 @@ class Processes(Lifecycle):
         self._started()
 
     def _start(self, function: Callable[..., object] | None) -> None:
-        needed = pickle.dumps(function)
+        needed = pack(function, None)
         pool = self._started()
         try:
             futures = []
