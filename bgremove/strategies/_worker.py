@@ -81,7 +81,7 @@ def arrive(line: int, workers: int, function: bytes) -> BgremoveError | None:
     return None
 
 
-def pack(function: Callable[..., object], value: object) -> bytes:
+def pack(function: Callable[..., object] | None, value: object) -> bytes:
     """The payload of one task. Raises `TaskError` if it cannot be pickled."""
     try:
         return pickle.dumps((function, value), pickle.HIGHEST_PROTOCOL)
