@@ -24,12 +24,14 @@ from .worktrees import top
 
 #: Regressed cases that are profiled, the gravest first.
 MOST_EXPLAINED = 3
+#: Columns of the table where nobody sees a terminal; wide enough for the ids of cases.
+LOG_WIDTH = 140
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Compares, explains what regressed, reports, and returns the exit status."""
     options = parse(arguments)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=LOG_WIDTH)
     explanations: list[Explanation] = []
     try:
         directory = _output_directory(options)
@@ -67,15 +69,19 @@ def _tell(pair: Pair, console: Console) -> None:
     console.print(f"{pair.stage} pair {pair.number}: {len(pair.blocks)} cases in {pair.seconds:.0f} s", style="dim")
 
 
+def main() -> int:
+    """`run` on the command line; a crash of the gate is undecided, for Python's own 1 would mean "regressed"."""
+    try:
+        return run()
+    except Exception:  # noqa: BLE001 (whatever it is: it must not look like a verdict)
+        traceback.print_exc()
+        return GateError.exit_status
+
+
 def _leave(_signal: int, _frame: FrameType | None) -> None:
     raise SystemExit(128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _leave)  # worktrees and processes are ended also when CI cancels the job
-    try:
-        status = run()
-    except Exception:  # noqa: BLE001 (Python would end with 1, which means "regressed")
-        traceback.print_exc()
-        status = GateError.exit_status
-    sys.exit(status)
+    sys.exit(main())

@@ -18,16 +18,17 @@ MOST_STOLEN_SHARE = 0.10
 def log_ratios(block: Block) -> dict[Metric, float]:
     """log(head/base) of each metric that the block can say something about.
 
-    Wall time is the interquartile mean over turns of each turn's own log ratio. CPU time, which load from outside
-    moves little, is the ratio of sums: a cost that falls on few of the calls counts in full.
+    Wall and CPU time are the interquartile mean over turns of each turn's own log ratio: on a busy machine it spread
+    less than ratios of sums, of minima or of the fastest quarter. A cost that falls on less than a quarter of the
+    calls is not seen.
     """
     ratios: dict[Metric, float] = {
         "wall": interquartile_mean([_log(t.head.wall_s, t.base.wall_s) for t in block.turns])
     }
-    base_cpu_s, head_cpu_s = (sum(getattr(turn, arm).cpu_s for turn in block.turns) for arm in ("base", "head"))
-    wall_s = sum(turn.base.wall_s + turn.head.wall_s for turn in block.turns) / 2
-    if max(base_cpu_s, head_cpu_s) >= LEAST_CPU_SHARE * wall_s and min(base_cpu_s, head_cpu_s) > 0:
-        ratios["cpu"] = _log(head_cpu_s, base_cpu_s)
+    samples = [sample for turn in block.turns for sample in (turn.base, turn.head)]
+    cpu_share = sum(sample.cpu_s for sample in samples) / sum(sample.wall_s for sample in samples)
+    if cpu_share >= LEAST_CPU_SHARE and all(sample.cpu_s > 0 for sample in samples):
+        ratios["cpu"] = interquartile_mean([_log(turn.head.cpu_s, turn.base.cpu_s) for turn in block.turns])
     if block.base_peak_bytes and block.head_peak_bytes:
         ratios["memory"] = _log(block.head_peak_bytes, block.base_peak_bytes)
     return ratios

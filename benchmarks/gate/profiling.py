@@ -119,7 +119,7 @@ def _waiting(site: Site, case: str, occasion: str) -> Iterator[Arm]:
         arm.run([case])
         message = arm.meet(case)
         if message["say"] != "ready":
-            raise CaseEndedError(arm.name, message)
+            raise CaseEndedError(arm, message)
         yield arm
         arm.end_case(case, "finish")
         arm.finished()
@@ -130,7 +130,7 @@ def _take_turns(base: Arm, head: Arm, case: str) -> int:
     calls, end = 0, time.monotonic() + PROFILE_S
     while calls == 0 or time.monotonic() < end:
         for arm in (base, head) if calls % 2 else (head, base):
-            arm.call(case, 1, 0)
+            arm.call(case, 1, None)
         calls += 1
     return calls
 

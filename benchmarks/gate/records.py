@@ -21,9 +21,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Turn:
-    """One sample of each arm, taken directly one after the other."""
+    """One sample of each arm, taken directly one after the other, both starting on the same processor."""
 
     base_first: bool
+    processor: int | None
     base: Sample
     head: Sample
 
