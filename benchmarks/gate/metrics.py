@@ -4,7 +4,7 @@ import math
 from typing import Literal, get_args
 
 from .records import Block
-from .verdict import interquartile_mean
+from .verdict import Estimate, interquartile_mean
 
 Metric = Literal["wall", "cpu", "memory"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -34,20 +34,23 @@ def log_ratios(block: Block) -> dict[Metric, float]:
     return ratios
 
 
-def control_log_ratio(block: Block) -> float:
-    """log(head/base) of the control workload, which is the same code in both arms."""
-    return interquartile_mean([_log(turn.head.control_s, turn.base.control_s) for turn in block.turns])
+def control(block: Block) -> Estimate:
+    """log(head/base) of the control workload over the turns of a block; the code is the same in both arms."""
+    return Estimate.of([_log(turn.head.control_s, turn.base.control_s) for turn in block.turns])
 
 
 def disturbance(block: Block, limit: float) -> str:
     """Why the block does not count, or an empty text: the control differs by more than `limit`, or time was stolen.
 
+    The control differs when its mean does by more than two of its standard errors beyond the limit. A control that
+    merely scatters, as under steady load, is no reason: so do the pairs, and the verdict takes that into account.
+
     What is looked at treats both arms alike and knows nothing of the case's own times, so leaving blocks out cannot
     make a false alarm likelier.
     """
-    control = control_log_ratio(block)
-    if abs(control) > limit:
-        return f"the control workload differed by {math.expm1(control):+.1%} between the arms"
+    difference = control(block)
+    if abs(difference.mean) - 2 * difference.error > limit:
+        return f"the control workload differed by {math.expm1(difference.mean):+.1%} between the arms"
     if block.stolen_share > MOST_STOLEN_SHARE:
         return f"other guests took {block.stolen_share:.0%} of the machine"
     return ""
