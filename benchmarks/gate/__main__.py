@@ -62,7 +62,8 @@ def _output_directory(options: Options) -> Path:
 def _explain(bench: Bench, outcome: Outcome) -> list[Explanation]:
     regressed = [finding for finding in outcome.findings if finding.verdict == "regressed"]
     regressed.sort(key=lambda finding: -max(metric.ratio for metric in finding.metrics))
-    return [explain(bench, finding.case) for finding in regressed[:MOST_EXPLAINED]]
+    loops = {block.case: block.loops for pair in outcome.pairs for block in pair.blocks}
+    return [explain(bench, finding.case, loops[finding.case]) for finding in regressed[:MOST_EXPLAINED]]
 
 
 def _tell(pair: Pair, console: Console) -> None:
