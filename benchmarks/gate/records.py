@@ -66,3 +66,14 @@ class Pair:
     def as_json(self) -> dict[str, Any]:
         """The pair as plain dictionaries and lists."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Pair":
+        """The pair that `as_json` made the dictionaries of."""
+        blocks = [{**block, "turns": tuple(map(_turn, block["turns"]))} for block in stored["blocks"]]
+        troubles = tuple(Trouble(**trouble) for trouble in stored["troubles"])
+        return cls(**{**stored, "blocks": tuple(Block(**block) for block in blocks), "troubles": troubles})
+
+
+def _turn(stored: dict[str, Any]) -> Turn:
+    return Turn(**{**stored, "base": Sample(**stored["base"]), "head": Sample(**stored["head"])})
