@@ -210,6 +210,14 @@ def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path) -> None:
     assert ET.parse(tmp_path / "gate.xml").getroot().get("failures") == "1"  # noqa: S314 (our own file)
 
 
+def test_each_pair_is_kept_at_once(tmp_path: Path) -> None:
+    pair = _outcome().pairs[0]
+    outputs.keep(tmp_path, pair)
+    outputs.keep(tmp_path, pair)
+    lines = outputs.pairs_file(tmp_path).read_text().splitlines()
+    assert [Pair.from_json(json.loads(line)) for line in lines] == [pair, pair]
+
+
 def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:
     lines = list(annotations(_outcome("regressed", "missing", "unchanged")))
     assert [line.split(",")[0] for line in lines] == ["::error file=b.py", "::warning file=b.py"]

@@ -39,7 +39,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             top(Path.cwd()),
             options,
             directory,
-            on_pair=lambda pair: _tell(pair, console),
+            on_pair=lambda pair: _tell(pair, directory, console),
             after=lambda bench, outcome: explanations.extend(_explain(bench, outcome)),
         )
     except GateError as error:
@@ -56,6 +56,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _output_directory(options: Options) -> Path:
     directory = (options.output or Path(tempfile.mkdtemp(prefix="gate-output-"))).resolve()
     (directory / "logs").mkdir(parents=True, exist_ok=True)
+    outputs.pairs_file(directory).unlink(missing_ok=True)
     return directory
 
 
@@ -66,7 +67,8 @@ def _explain(bench: Bench, outcome: Outcome) -> list[Explanation]:
     return [explain(bench, finding.case, loops[finding.case]) for finding in regressed[:MOST_EXPLAINED]]
 
 
-def _tell(pair: Pair, console: Console) -> None:
+def _tell(pair: Pair, directory: Path, console: Console) -> None:
+    outputs.keep(directory, pair)
     console.print(f"{pair.stage} pair {pair.number}: {len(pair.blocks)} cases in {pair.seconds:.0f} s", style="dim")
 
 
