@@ -163,7 +163,7 @@ def extra(total):
 def test_a_profile_names_the_function_that_grew(
     attached: bool, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 1.0)
+    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 0.6)
     if not attached:
         monkeypatch.setattr("benchmarks.gate.profiling.RATE_HZ", "no rate")  # py-spy then ends at once
     toy.commit({"toy.py": SOURCE.replace("return total", "return extra(total)") + EXTRA})

@@ -45,7 +45,7 @@ NOISE: dict[str, Draw] = {
 @pytest.mark.parametrize("noise", NOISE)
 def test_false_alarms_of_whole_suites_stay_below_alpha(noise: str) -> None:
     # a large alpha, so that a few hundred suites can show an excess
-    alpha, suites = 0.2, 400
+    alpha, suites = 0.2, 200
     draws = {f"case{index}": NOISE[noise] for index in range(4)}
     alarms = sum("regressed" in verdicts(draws, seed, Rule(alpha=alpha)).values() for seed in range(suites))
     assert clopper_pearson(alarms, suites, 0.001)[0] <= alpha
@@ -53,7 +53,7 @@ def test_false_alarms_of_whole_suites_stay_below_alpha(noise: str) -> None:
 
 def test_false_alarms_are_rare_at_the_default() -> None:
     draws = {f"case{index}": noise for index, noise in enumerate([*NOISE.values()] * 3)}
-    suites = 400
+    suites = 200
     alarms = sum("regressed" in verdicts(draws, seed).values() for seed in range(suites))
     assert clopper_pearson(alarms, suites, 0.01)[0] <= 0.01
 

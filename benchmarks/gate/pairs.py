@@ -16,8 +16,9 @@ from .records import Block, Pair, Stage, Trouble, Turn
 
 #: A timed call lasts at least this long, if the target may be looped, in seconds.
 SHORTEST_CALL_S = 0.005
-#: Bounds on the turns of one block. Even: each two turns are one coin and its mirror image.
-FEWEST_TURNS, MOST_TURNS = 2, 60
+#: Bounds on the turns of one block. Even: each two turns are one coin and its mirror image. Four is the
+#: fewest of which an interquartile mean leaves the extremes out.
+FEWEST_TURNS, MOST_TURNS = 4, 60
 #: The largest random addition to the environment of a pair. Its size moves the stack, which alone can change a
 #: program's speed by some percent (Mytkowicz et al. 2009, Producing wrong data without doing anything obviously
 #: wrong!, doi:10.1145/1508244.1508275).
