@@ -24,12 +24,14 @@ from .worktrees import top
 
 #: Regressed cases that are profiled, the gravest first.
 MOST_EXPLAINED = 3
+#: Columns of the table where nobody sees a terminal; wide enough for the ids of cases.
+LOG_WIDTH = 140
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Compares, explains what regressed, reports, and returns the exit status."""
     options = parse(arguments)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=LOG_WIDTH)
     explanations: list[Explanation] = []
     try:
         directory = _output_directory(options)
@@ -37,7 +39,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             top(Path.cwd()),
             options,
             directory,
-            on_pair=lambda pair: _tell(pair, console),
+            on_pair=lambda pair: _tell(pair, directory, console),
             after=lambda bench, outcome: explanations.extend(_explain(bench, outcome)),
         )
     except GateError as error:
@@ -54,17 +56,29 @@ def run(arguments: Sequence[str] | None = None) -> int:
 def _output_directory(options: Options) -> Path:
     directory = (options.output or Path(tempfile.mkdtemp(prefix="gate-output-"))).resolve()
     (directory / "logs").mkdir(parents=True, exist_ok=True)
+    outputs.pairs_file(directory).unlink(missing_ok=True)
     return directory
 
 
 def _explain(bench: Bench, outcome: Outcome) -> list[Explanation]:
     regressed = [finding for finding in outcome.findings if finding.verdict == "regressed"]
     regressed.sort(key=lambda finding: -max(metric.ratio for metric in finding.metrics))
-    return [explain(bench, finding.case) for finding in regressed[:MOST_EXPLAINED]]
+    loops = {block.case: block.loops for pair in outcome.pairs for block in pair.blocks}
+    return [explain(bench, finding.case, loops[finding.case]) for finding in regressed[:MOST_EXPLAINED]]
 
 
-def _tell(pair: Pair, console: Console) -> None:
+def _tell(pair: Pair, directory: Path, console: Console) -> None:
+    outputs.keep(directory, pair)
     console.print(f"{pair.stage} pair {pair.number}: {len(pair.blocks)} cases in {pair.seconds:.0f} s", style="dim")
+
+
+def main() -> int:
+    """`run` on the command line; a crash of the gate is undecided, for Python's own 1 would mean "regressed"."""
+    try:
+        return run()
+    except Exception:  # noqa: BLE001 (whatever it is: it must not look like a verdict)
+        traceback.print_exc()
+        return GateError.exit_status
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> None:
@@ -73,9 +87,4 @@ def _leave(_signal: int, _frame: FrameType | None) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _leave)  # worktrees and processes are ended also when CI cancels the job
-    try:
-        status = run()
-    except Exception:  # noqa: BLE001 (Python would end with 1, which means "regressed")
-        traceback.print_exc()
-        status = GateError.exit_status
-    sys.exit(status)
+    sys.exit(main())

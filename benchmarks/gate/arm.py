@@ -8,7 +8,6 @@ Messages out: collected, ready, called, outcome, finished. Commands in: run, cal
 """
 
 import cProfile
-import gc
 import sys
 import time
 from collections import defaultdict
@@ -24,7 +23,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from . import tree
 from .channel import ArmEnd, Message
-from .control import spin
+from .control import move_to, spin
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,8 @@ class Turns:
     def _call(self, command: Message) -> Any:
         made = self.setup() if self.setup is not None else None
         args, kwargs = made or (self.args, self.kwargs)
+        if command["processor"] is not None:
+            move_to(command["processor"])
         control_s = _timed(lambda: spin(command["control"]))
         figures: dict[str, float] = {}
         with _watched(figures, memory=command["memory"]):
@@ -88,7 +89,6 @@ class Turns:
 @contextmanager
 def _watched(figures: dict[str, float], *, memory: bool) -> Iterator[None]:
     """Wall and CPU seconds of the block, or, in an untimed call, the peak memory of the process tree."""
-    gc.collect()  # what a turn left behind is not paid for by the next one
     if memory:
         started = time.perf_counter()
         with tree.peak_memory() as peak:
@@ -136,7 +136,7 @@ class ArmPlugin:
         """Keeps the worst of set-up, call and tear-down."""
         outcome, why = self._outcomes.get(report.nodeid, ("passed", ""))
         if report.outcome != "passed" and outcome != "failed":
-            outcome, why = report.outcome, f"{report.when}: {_last_line(report.longreprtext)}"
+            outcome, why = report.outcome, f"{report.when}: {_reason(report)}"
         self._outcomes[report.nodeid] = (outcome, why)
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
@@ -180,6 +180,11 @@ def _replace_rounds(channel: ArmEnd) -> None:
 
 def _label(code: CodeType | str) -> str:
     return code if isinstance(code, str) else f"{code.co_qualname} ({Path(code.co_filename).name})"
+
+
+def _reason(report: pytest.TestReport) -> str:
+    # a skip's explanation is a tuple of file, line and reason
+    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else _last_line(report.longreprtext)
 
 
 def _last_line(text: str) -> str:

@@ -79,7 +79,7 @@ class DriverEnd:
 
     def _epitaph(self) -> str:
         try:
-            status = self._process.wait(timeout=5)
+            status = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             return "closed its pipe without ending"
         return f"was killed by signal {-status}" if status < 0 else f"ended unasked with status {status}"

@@ -38,6 +38,18 @@ class Clock:
         return (self.stolen - earlier.stolen) / max(self.total - earlier.total, 1)
 
 
+def processors() -> list[int]:
+    """The processors this process may use, or none where the system does not say."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def move_to(processor: int) -> None:
+    """Moves the calling thread to a processor without tying it: it may use all it might use before."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {processor})
+    os.sched_setaffinity(0, allowed)
+
+
 def load_average() -> float:
     """Processes that ran or wanted to in the last minute; 0 where the system does not count them."""
     try:

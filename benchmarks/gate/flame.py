@@ -13,6 +13,8 @@ Profile = Mapping[Stack, float]
 
 _RECORD = re.compile(r"(.*?) (\d+)(?:\n|\Z)", re.DOTALL)
 _PROCESS = re.compile(r'process \d+:".*";', re.DOTALL)
+_PROCESS_ID = re.compile(r'process (\d+):"')  # a worker's stack starts with its parents', the arm first
+_LINE = re.compile(r":\d+\)$")  # a function that only moved in its file is still the same
 _WIDTH, _ROW = 1200, 18
 
 
@@ -25,8 +27,8 @@ def parse(raw: str, inside: str, arm_pid: int) -> Counter[Stack]:
     samples: Counter[Stack] = Counter()
     for text, count in _RECORD.findall(raw):
         label = _PROCESS.match(text)
-        frames = tuple(text[label.end() if label else 0 :].split(";"))
-        if not label or label.group().startswith(f"process {arm_pid}:"):
+        frames = tuple(_LINE.sub(")", frame) for frame in text[label.end() if label else 0 :].split(";"))
+        if label and _PROCESS_ID.findall(label.group())[-1] == str(arm_pid):
             starts = [index for index, frame in enumerate(frames) if frame.startswith(inside)]
             frames = frames[starts[-1] + 1 :] if starts else ()
         if frames:

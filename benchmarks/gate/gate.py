@@ -1,6 +1,7 @@
 """One whole run of the gate, from two names of revisions to findings."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ def compare(
         base_site, head_site = (
             Site(root.name, root, suite, options.timeout_s, directory / "logs") for root in (trees.base, trees.head)
         )
-        (base_cases, base_errors), (cases, errors) = base_site.collect(), head_site.collect()
+        (base_cases, base_errors), (cases, errors) = _collect(base_site, head_site)
         _check_collected(cases, errors)
         trees.lay_cases(overlay)
         notes = [f"{', '.join(overlay)} from head in both arms"]
@@ -62,6 +63,11 @@ def compare(
         outcome = Outcome(base, head, find(run, _missing(base_cases, cases)), run.evidence.pairs, notes)
         after(bench, outcome)
     return outcome
+
+
+def _collect(*sites: Site) -> list[tuple[list[str], list[str]]]:
+    with ThreadPoolExecutor(len(sites)) as threads:
+        return list(threads.map(Site.collect, sites))
 
 
 def _measure(run: Run, trees: Checkouts) -> None:

@@ -4,7 +4,7 @@ import math
 from typing import Literal, get_args
 
 from .records import Block
-from .verdict import interquartile_mean
+from .verdict import Estimate, interquartile_mean
 
 Metric = Literal["wall", "cpu", "memory"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -18,35 +18,39 @@ MOST_STOLEN_SHARE = 0.10
 def log_ratios(block: Block) -> dict[Metric, float]:
     """log(head/base) of each metric that the block can say something about.
 
-    Wall time is the interquartile mean over turns of each turn's own log ratio. CPU time, which load from outside
-    moves little, is the ratio of sums: a cost that falls on few of the calls counts in full.
+    Wall and CPU time are the interquartile mean over turns of each turn's own log ratio: on a busy machine it spread
+    less than ratios of sums, of minima or of the fastest quarter. A cost that falls on less than a quarter of the
+    calls is not seen.
     """
     ratios: dict[Metric, float] = {
         "wall": interquartile_mean([_log(t.head.wall_s, t.base.wall_s) for t in block.turns])
     }
-    base_cpu_s, head_cpu_s = (sum(getattr(turn, arm).cpu_s for turn in block.turns) for arm in ("base", "head"))
-    wall_s = sum(turn.base.wall_s + turn.head.wall_s for turn in block.turns) / 2
-    if max(base_cpu_s, head_cpu_s) >= LEAST_CPU_SHARE * wall_s and min(base_cpu_s, head_cpu_s) > 0:
-        ratios["cpu"] = _log(head_cpu_s, base_cpu_s)
+    samples = [sample for turn in block.turns for sample in (turn.base, turn.head)]
+    cpu_share = sum(sample.cpu_s for sample in samples) / sum(sample.wall_s for sample in samples)
+    if cpu_share >= LEAST_CPU_SHARE and all(sample.cpu_s > 0 for sample in samples):
+        ratios["cpu"] = interquartile_mean([_log(turn.head.cpu_s, turn.base.cpu_s) for turn in block.turns])
     if block.base_peak_bytes and block.head_peak_bytes:
         ratios["memory"] = _log(block.head_peak_bytes, block.base_peak_bytes)
     return ratios
 
 
-def control_log_ratio(block: Block) -> float:
-    """log(head/base) of the control workload, which is the same code in both arms."""
-    return interquartile_mean([_log(turn.head.control_s, turn.base.control_s) for turn in block.turns])
+def control(block: Block) -> Estimate:
+    """log(head/base) of the control workload over the turns of a block; the code is the same in both arms."""
+    return Estimate.of([_log(turn.head.control_s, turn.base.control_s) for turn in block.turns])
 
 
 def disturbance(block: Block, limit: float) -> str:
     """Why the block does not count, or an empty text: the control differs by more than `limit`, or time was stolen.
 
+    The control differs when its mean does by more than two of its standard errors beyond the limit. A control that
+    merely scatters, as under steady load, is no reason: so do the pairs, and the verdict takes that into account.
+
     What is looked at treats both arms alike and knows nothing of the case's own times, so leaving blocks out cannot
     make a false alarm likelier.
     """
-    control = control_log_ratio(block)
-    if abs(control) > limit:
-        return f"the control workload differed by {math.expm1(control):+.1%} between the arms"
+    difference = control(block)
+    if abs(difference.mean) - 2 * difference.error > limit:
+        return f"the control workload differed by {math.expm1(difference.mean):+.1%} between the arms"
     if block.stolen_share > MOST_STOLEN_SHARE:
         return f"other guests took {block.stolen_share:.0%} of the machine"
     return ""

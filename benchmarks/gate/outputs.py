@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from .gate import Outcome
 from .options import Options
 from .profiling import Explanation
-from .records import FORMAT_VERSION
+from .records import FORMAT_VERSION, Pair
 from .report import markdown, reason
 
 
@@ -21,6 +21,17 @@ def write(directory: Path, outcome: Outcome, explanations: list[Explanation], op
     for explanation in explanations:
         if explanation.flame:
             flame_file(directory, explanation.case).write_text(explanation.flame)
+
+
+def pairs_file(directory: Path) -> Path:
+    """Where each pair is kept as soon as it is measured, one JSON line a pair."""
+    return directory / "pairs.jsonl"
+
+
+def keep(directory: Path, pair: Pair) -> None:
+    """Adds one pair to the file of pairs, so that an interruption loses nothing that was measured."""
+    with pairs_file(directory).open("a") as lines:
+        lines.write(json.dumps(pair.as_json()) + "\n")
 
 
 def flame_file(directory: Path, case: str) -> Path:

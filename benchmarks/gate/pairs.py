@@ -9,15 +9,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from .channel import Message
-from .control import CONTROL_ROUNDS, Clock, load_average
+from .control import Clock, load_average, processors
 from .errors import ArmError, GateError
 from .process import Arm, CaseEndedError, Site
 from .records import Block, Pair, Stage, Trouble, Turn
 
 #: A timed call lasts at least this long, if the target may be looped, in seconds.
 SHORTEST_CALL_S = 0.005
-#: Bounds on the turns of one block. Even: each two turns are one coin and its mirror image.
-FEWEST_TURNS, MOST_TURNS = 2, 60
+#: Bounds on the turns of one block. Even: each two turns are one coin and its mirror image. Four is the
+#: fewest of which an interquartile mean leaves the extremes out.
+FEWEST_TURNS, MOST_TURNS = 4, 60
 #: The largest random addition to the environment of a pair. Its size moves the stack, which alone can change a
 #: program's speed by some percent (Mytkowicz et al. 2009, Producing wrong data without doing anything obviously
 #: wrong!, doi:10.1145/1508244.1508275).
@@ -78,24 +79,22 @@ class Bench:
         _check_origin(head)
 
     def _measure_case(self, base: Arm, head: Arm, case: str, block_s: float) -> Block | Trouble:
-        met = [base.meet(case), head.meet(case)]
-        waiting = [message["say"] == "ready" for message in met]
+        met = {arm: arm.meet(case) for arm in (base, head)}
         block = None
-        if all(waiting):
-            loopable = all(message["loopable"] for message in met)
+        if all(message["say"] == "ready" for message in met.values()):
+            loopable = all(message["loopable"] for message in met.values())
             try:
                 block = self._take_turns(base, head, case, block_s, loopable)
             except CaseEndedError as ended:
-                index = [base.name, head.name].index(ended.arm)
-                met[index], waiting[index] = ended.outcome, False
+                met[ended.arm] = ended.outcome
+        if block is None:
+            met |= {arm: _tried(arm, case) for arm in met if met[arm]["say"] == "ready"}
+        waiting = {arm: message["say"] == "ready" for arm, message in met.items()}
         command = "finish" if block else "abandon"
-        ends = [
-            arm.end_case(case, command) if waits else message
-            for arm, waits, message in zip((base, head), waiting, met, strict=True)
-        ]
+        ends = [arm.end_case(case, command) if waiting[arm] else met[arm] for arm in met]
         if block is not None and all(end["outcome"] == "passed" for end in ends):
             return block
-        said = [_said(end, waits, command) for end, waits in zip(ends, waiting, strict=True)]
+        said = [_said(end, waits, command) for end, waits in zip(ends, waiting.values(), strict=True)]
         return self._trouble(case, *said)
 
     def _trouble(self, case: str, base_said: str, head_said: str) -> Trouble:
@@ -106,15 +105,12 @@ class Bench:
         arms = [base, head]
         self.rng.shuffle(arms)
         warmth = {arm.name: _warm_up(arm, case, block_s) for arm in arms}
-        call_s = min(max(seconds, 1e-9) for seconds, _ in warmth.values())
-        loops = math.ceil(SHORTEST_CALL_S / call_s) if loopable and call_s < SHORTEST_CALL_S else 1
-        if loops > 1:  # watched calls are slow; a timed one says better how many loops are needed
-            call_s = min(arm.call(case, loops, CONTROL_ROUNDS).wall_s for arm in arms) / loops
-            loops = max(math.ceil(SHORTEST_CALL_S / call_s), 1)
+        short = all(seconds < 10 * SHORTEST_CALL_S for seconds, _ in warmth.values())  # watching slows a call down
+        loops = _calibrate(arms, case) if loopable and short else 1
         began, clock = time.monotonic(), Clock.now()
         turns: list[Turn] = []
-        for base_first in self._orders():
-            turns.append(_turn(base, head, case, loops, base_first))
+        for order in self._orders():
+            turns.append(_turn(base, head, case, loops, order))
             spent = time.monotonic() - began
             enough = len(turns) >= MOST_TURNS or spent * (len(turns) + 2) / len(turns) > block_s
             if len(turns) % 2 == 0 and len(turns) >= FEWEST_TURNS and enough:
@@ -129,11 +125,26 @@ class Bench:
             load=load_average(),
         )
 
-    def _orders(self) -> Iterator[bool]:
+    def _orders(self) -> Iterator[tuple[bool, int | None]]:
+        """Which arm goes first and on which processor both start.
+
+        Left alone, each arm would stay on a processor of its own, and processors of one machine differ (on a shared
+        host by 30%), which would look like a change.
+        """
+        usable: list[int | None] = [*processors()] or [None]
         while True:
-            base_first = self.rng.random() < 0.5
-            yield base_first
-            yield not base_first
+            base_first, processor = self.rng.random() < 0.5, self.rng.choice(usable)
+            yield base_first, processor
+            yield not base_first, processor
+
+
+def _tried(arm: Arm, case: str) -> Message:
+    """What becomes of a waiting case when it is called once: still ready, or ended."""
+    try:
+        arm.call_for_memory(case)
+    except CaseEndedError as ended:
+        return ended.outcome
+    return {"say": "ready"}
 
 
 def _warm_up(arm: Arm, case: str, block_s: float) -> tuple[float, int]:
@@ -142,11 +153,18 @@ def _warm_up(arm: Arm, case: str, block_s: float) -> tuple[float, int]:
     return first if first[0] > block_s / 4 else arm.call_for_memory(case)
 
 
-def _turn(base: Arm, head: Arm, case: str, loops: int, base_first: bool) -> Turn:
-    samples = {
-        arm.name: arm.call(case, loops, CONTROL_ROUNDS) for arm in ((base, head) if base_first else (head, base))
-    }
-    return Turn(base_first, samples["base"], samples["head"])
+def _calibrate(arms: Sequence[Arm], case: str) -> int:
+    """How many loops make a timed call last about SHORTEST_CALL_S."""
+    loops = 1
+    while (call_s := min(arm.call(case, loops, None).wall_s for arm in arms)) < SHORTEST_CALL_S / 2:
+        loops = math.ceil(loops * min(SHORTEST_CALL_S / call_s, 100.0))
+    return loops
+
+
+def _turn(base: Arm, head: Arm, case: str, loops: int, order: tuple[bool, int | None]) -> Turn:
+    base_first, processor = order
+    samples = {arm.name: arm.call(case, loops, processor) for arm in ((base, head) if base_first else (head, base))}
+    return Turn(base_first, processor, samples["base"], samples["head"])
 
 
 def _said(end: Message, called: bool, command: str) -> str:

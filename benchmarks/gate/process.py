@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from .channel import DriverEnd, Message
+from .control import CONTROL_ROUNDS
 from .errors import ArmError, WrongUseError
 from .records import Sample
 
@@ -58,8 +59,8 @@ class Suite:
 class CaseEndedError(Exception):
     """A case ended in one arm while the driver expected figures."""
 
-    def __init__(self, arm: str, outcome: Message) -> None:
-        super().__init__(f"{arm}: {outcome['why']}")
+    def __init__(self, arm: "Arm", outcome: Message) -> None:
+        super().__init__(f"{arm.name}: {outcome['why']}")
         self.arm, self.outcome = arm, outcome
 
 
@@ -85,14 +86,17 @@ class Arm:
         """Waits until the case is ready to be called, or has ended without calling the benchmark fixture."""
         return self._receive("ready", "outcome", case=case)
 
-    def call(self, case: str, loops: int, control: int) -> Sample:
-        """Has the target called `loops` times and timed; raises CaseEndedError when the case ended instead."""
-        figures = self._called(case, loops=loops, control=control, memory=False)
+    def call(self, case: str, loops: int, processor: int | None) -> Sample:
+        """Has the target called `loops` times and timed, starting on `processor` if one is given.
+
+        Raises CaseEndedError when the case ended instead.
+        """
+        figures = self._called(case, loops=loops, processor=processor, control=CONTROL_ROUNDS, memory=False)
         return Sample(figures["wall_s"], figures["cpu_s"], figures["control_s"])
 
     def call_for_memory(self, case: str) -> tuple[float, int]:
         """One call whose memory is watched: its wall time (inflated by the watching) and its peak in bytes."""
-        figures = self._called(case, loops=1, control=0, memory=True)
+        figures = self._called(case, loops=1, processor=None, control=0, memory=True)
         return figures["wall_s"], figures["peak_bytes"]
 
     def trace(self, case: str) -> dict[str, float]:
@@ -100,7 +104,7 @@ class Arm:
         self._end.send(do="trace")
         message = self._receive("traced", "outcome", case=case)
         if message["say"] == "outcome":
-            raise CaseEndedError(self.name, message)
+            raise CaseEndedError(self, message)
         own_s: dict[str, float] = message["own_s"]
         return own_s
 
@@ -119,7 +123,7 @@ class Arm:
         self._end.send(do="call", **command)
         message = self._receive("called", "outcome", case=case)
         if message["say"] == "outcome":
-            raise CaseEndedError(self.name, message)
+            raise CaseEndedError(self, message)
         return message
 
     def _receive(self, *wanted: str, case: str | None = None) -> Message:
@@ -182,8 +186,6 @@ class Site:
         site = replace(self, suite=Suite(present, self.suite.selection, ()))
         with site.started("collect", {}) as arm:
             message = arm.collected()
-            arm.run([])
-            arm.finished()
         return message["cases"], message["errors"]
 
 

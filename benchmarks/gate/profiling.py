@@ -17,6 +17,8 @@ from .process import Arm, CaseEndedError, Site
 
 #: Time for the profiled turns of one case, in seconds, and samples a second.
 PROFILE_S, RATE_HZ = 8.0, 200
+#: Time that py-spy is given to attach before the first turn, in seconds.
+ATTACHING_S = 0.5
 #: Functions named for a case.
 MOST_NAMED = 5
 
@@ -46,10 +48,13 @@ class Explanation:
     note: str
 
 
-def explain(bench: Bench, case: str) -> Explanation:
-    """Profiles one case in both revisions, with py-spy if it can attach, else with cProfile."""
+def explain(bench: Bench, case: str, loops: int) -> Explanation:
+    """Profiles one case in both revisions, with py-spy if it can attach, else with cProfile.
+
+    `loops` runs make one call, as in the measurement, so that waiting between calls does not dominate.
+    """
     try:
-        base, head = _sampled(bench, case)
+        base, head = _sampled(bench, case, loops)
         note = f"py-spy, {RATE_HZ} samples a second, worker processes included"
         return Explanation(case, _growths(base, head), svg(case, base, head), note)
     except ProfilerError as error:
@@ -79,15 +84,17 @@ def _growths(base: Profile, head: Profile) -> tuple[Growth, ...]:
     return tuple(sorted((g for g in growths if g.share > 0), key=lambda growth: -growth.share)[:MOST_NAMED])
 
 
-def _sampled(bench: Bench, case: str) -> tuple[Profile, Profile]:
-    raw = [bench.base.logs / f"profile-{site.name}.txt" for site in (bench.base, bench.head)]
-    with _both(bench, case, "py-spy") as (base, head):
+def _sampled(bench: Bench, case: str, loops: int) -> tuple[Profile, Profile]:
+    raw = [site.logs / f"py-spy-samples-{site.name}.txt" for site in (bench.base, bench.head)]
+    for file in raw:
+        file.unlink(missing_ok=True)  # of the case before
+    with _both(bench, case, "profile") as (base, head):
         with _recorded(base, raw[0]), _recorded(head, raw[1]):
-            calls = _take_turns(base, head, case)
+            calls = loops * _take_turns(base, head, case, loops)
         profiles = [
             {
                 stack: count / RATE_HZ / calls
-                for stack, count in parse(file.read_text(errors="replace"), "_loop (", arm.pid).items()
+                for stack, count in parse(file.read_text(errors="replace"), "Turns._loop (", arm.pid).items()
             }
             for arm, file in zip((base, head), raw, strict=True)
         ]
@@ -97,7 +104,7 @@ def _sampled(bench: Bench, case: str) -> tuple[Profile, Profile]:
 
 
 def _traced(bench: Bench, case: str) -> tuple[Profile, Profile]:
-    with _both(bench, case, "cprofile") as (base, head):
+    with _both(bench, case, "trace") as (base, head):
         own: list[Profile] = [{(name,): seconds for name, seconds in arm.trace(case).items()} for arm in (base, head)]
     return own[0], own[1]
 
@@ -119,18 +126,18 @@ def _waiting(site: Site, case: str, occasion: str) -> Iterator[Arm]:
         arm.run([case])
         message = arm.meet(case)
         if message["say"] != "ready":
-            raise CaseEndedError(arm.name, message)
+            raise CaseEndedError(arm, message)
         yield arm
         arm.end_case(case, "finish")
         arm.finished()
 
 
-def _take_turns(base: Arm, head: Arm, case: str) -> int:
+def _take_turns(base: Arm, head: Arm, case: str, loops: int) -> int:
     """Calls both until the time is up, at least once; returns how often each was called."""
     calls, end = 0, time.monotonic() + PROFILE_S
     while calls == 0 or time.monotonic() < end:
         for arm in (base, head) if calls % 2 else (head, base):
-            arm.call(case, 1, 0)
+            arm.call(case, loops, None)
         calls += 1
     return calls
 
@@ -143,17 +150,19 @@ def _recorded(arm: Arm, output: Path) -> Iterator[None]:
         raise ProfilerError("py-spy is not installed")
     target = ["--pid", str(arm.pid), "--subprocesses"]
     how = ["--function", "--format", "raw", "--rate", str(RATE_HZ), "--output", str(output)]
-    spy = subprocess.Popen(  # noqa: S603 (no shell; all words are ours)
-        [program, "record", *target, *how], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
+    words = output.with_suffix(".log")
+    with words.open("wb") as log:
+        spy = subprocess.Popen(  # noqa: S603 (no shell; all words are ours)
+            [program, "record", *target, *how], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+        )
     try:
-        time.sleep(0.5)  # it attaches; when it may not, it ends at once
+        time.sleep(ATTACHING_S)  # when it may not attach, it ends at once
         yield
-        spy.send_signal(signal.SIGINT)
-        said, _ = spy.communicate(timeout=20)
+        spy.send_signal(signal.SIGINT)  # it then writes what it saw
+        spy.wait(timeout=20)
     finally:
         spy.kill()
         spy.wait()
     if spy.returncode or not output.exists():
-        words = said.decode(errors="replace").strip().splitlines() or ["no reason given"]
-        raise ProfilerError(f"py-spy could not attach ({words[-1]}; it needs root or the right to ptrace)")
+        said = words.read_text(errors="replace").strip().splitlines() or ["no reason given"]
+        raise ProfilerError(f"py-spy could not attach ({said[-1]}; it needs root or the right to ptrace)")

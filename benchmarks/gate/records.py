@@ -21,9 +21,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Turn:
-    """One sample of each arm, taken directly one after the other."""
+    """One sample of each arm, taken directly one after the other, both starting on the same processor."""
 
     base_first: bool
+    processor: int | None
     base: Sample
     head: Sample
 
@@ -65,3 +66,14 @@ class Pair:
     def as_json(self) -> dict[str, Any]:
         """The pair as plain dictionaries and lists."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> "Pair":
+        """The pair that `as_json` made the dictionaries of."""
+        blocks = [{**block, "turns": tuple(map(_turn, block["turns"]))} for block in stored["blocks"]]
+        troubles = tuple(Trouble(**trouble) for trouble in stored["troubles"])
+        return cls(**{**stored, "blocks": tuple(Block(**block) for block in blocks), "troubles": troubles})
+
+
+def _turn(stored: dict[str, Any]) -> Turn:
+    return Turn(**{**stored, "base": Sample(**stored["base"]), "head": Sample(**stored["head"])})

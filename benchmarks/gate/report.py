@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from .findings import CaseFinding, MetricFinding
 from .gate import Outcome
@@ -23,7 +23,7 @@ def summary(outcome: Outcome) -> str:
 
 def show(outcome: Outcome, explanations: Sequence[Explanation], console: Console) -> None:
     """Prints the table, what needs words, and the summary."""
-    table = Table(*_HEADER)
+    table = Table(*(Column(name, overflow="fold") for name in _HEADER))
     for finding in outcome.findings:
         for row in _rows(finding):
             table.add_row(*row, style=_COLOURS.get(finding.verdict, "yellow"))

@@ -11,11 +11,15 @@ from .records import Pair, Stage
 from .verdict import Estimate, Rule, is_clear, is_suspicious, scale_of, wealth
 
 #: Clean pairs of each case in the screen.
-SCREEN_PAIRS = 6
+SCREEN_PAIRS = 8
 #: Clean pairs of a confirmed case: never called unchanged with fewer than the first, never measured beyond the second.
 LEAST_CONFIRM_PAIRS, MOST_CONFIRM_PAIRS = 8, 30
-#: Bounds on the time for the turns of one case in one pair, in seconds.
-SHORTEST_BLOCK_S, LONGEST_BLOCK_S = 0.05, 2.5
+#: Bounds on the time for the turns of one case in one pair, in seconds. Short, because fresh processes of the same
+#: code differ by 1 to 3%, which more turns in one of them would not tell: more pairs do.
+SHORTEST_BLOCK_S, LONGEST_BLOCK_S = 0.05, 1.0
+#: A control workload that differs between the arms by more than this many tolerances disturbs a block. Wide, for the
+#: control itself varies by some percent between processes: this is for what is grossly out of order.
+DISTURBING_SHARE = 3.0
 #: The share of the budget that the turns of the screen are planned to take (start-up and warm-up come on top).
 SCREEN_SHARE = 0.35
 
@@ -50,7 +54,7 @@ class Run:
     hypotheses: tuple[Hypothesis, ...] = ()
 
     def __post_init__(self) -> None:
-        self.evidence = Evidence(self.rule.limit)
+        self.evidence = Evidence(DISTURBING_SHARE * self.rule.limit)
         self._end = self.clock() + self.budget_s
         planned = SCREEN_SHARE * self.budget_s / (SCREEN_PAIRS * max(len(self.cases), 1))
         self._block_s = min(max(planned, SHORTEST_BLOCK_S), LONGEST_BLOCK_S)
@@ -90,11 +94,8 @@ class Run:
 
     def _needs_more(self, hypothesis: Hypothesis) -> bool:
         values = self.evidence.values(hypothesis.case, hypothesis.metric, "confirm")
-        if len(values) < LEAST_CONFIRM_PAIRS:
-            return True
-        change = hypothesis.direction * Estimate.of(values).mean
-        if change < self.rule.alarming:
-            return not is_clear(values, self.rule)
+        if hypothesis.direction * Estimate.of(values).mean < self.rule.alarming:
+            return len(values) < LEAST_CONFIRM_PAIRS or not is_clear(values, self.rule)
         return self.wealth_of(hypothesis) * self.rule.alpha < len(self.hypotheses)
 
     def _measure_while(self, stage: Stage, wanted: Callable[[str], bool], most: int) -> None:

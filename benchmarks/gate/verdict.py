@@ -71,7 +71,9 @@ class Estimate:
         """From one number a pair; the error is infinite with fewer than two."""
         if len(values) < 2:
             return cls(len(values), values[0] if values else 0.0, math.inf)
-        return cls(len(values), statistics.fmean(values), statistics.stdev(values) / math.sqrt(len(values)))
+        mean = statistics.fmean(values)
+        squares = math.fsum((value - mean) ** 2 for value in values)
+        return cls(len(values), mean, math.sqrt(squares / (len(values) - 1) / len(values)))
 
     def upper(self, miss: float) -> float:
         """What the true value exceeds with probability `miss` only (Student's t)."""
@@ -141,8 +143,13 @@ def holm(wealths: Mapping[Key, float], alpha: float) -> set[Key]:
 
 
 def is_clear(values: Sequence[float], rule: Rule) -> bool:
-    """Whether these pairs show that there is no loss as large as the tolerance."""
-    return Estimate.of(values).upper(CLEARING_ERROR) < rule.limit
+    """Whether these pairs show that there is no loss as large as the tolerance.
+
+    A lucky gain does not help: pairs too noisy to exclude such a loss at a mean of zero are not clear.
+    """
+    estimate = Estimate.of(values)
+    reach = estimate.upper(CLEARING_ERROR) - estimate.mean
+    return max(estimate.mean, 0.0) + reach < rule.limit
 
 
 def is_suspicious(values: Sequence[float], rule: Rule) -> bool:

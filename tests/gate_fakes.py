@@ -1,0 +1,57 @@
+"""A bench that only pretends: times are drawn, nothing runs, the clock is counted. For tests of the schedule."""
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+from benchmarks.gate.records import Block, Pair, Sample, Stage, Trouble, Turn
+
+#: One log ratio of a pair; the generator is the bench's own.
+Draw = Callable[[random.Random], float]
+
+
+def normal(mean: float, spread: float) -> Draw:
+    return lambda rng: rng.gauss(mean, spread)
+
+
+def heavy(spread: float) -> Draw:
+    """Symmetric with rare huge values, as bursts of load make them."""
+    return lambda rng: rng.gauss(0, spread) * (20 if rng.random() < 0.05 else 1)
+
+
+def two_modes(distance: float) -> Draw:
+    """Each arm's process is fast or slow by chance, as memory layout makes it."""
+    return lambda rng: distance * (rng.randrange(2) - rng.randrange(2)) + rng.gauss(0, distance / 20)
+
+
+class PretendedBench:
+    """Blocks of two turns whose log ratio is drawn; its clock moves by `block_s` for each block."""
+
+    def __init__(self, draws: Mapping[str, Draw], seed: int = 0, disturbed_share: float = 0.0) -> None:
+        self.draws, self.rng, self.disturbed_share = draws, random.Random(seed), disturbed_share
+        self.now_s = 0.0
+        self.stages: list[tuple[Stage, tuple[str, ...]]] = []
+        self.troubles: dict[str, Trouble] = {}
+
+    def clock(self) -> float:
+        return self.now_s
+
+    def measure(self, cases: Sequence[str], stage: Stage, block_s: float) -> Pair:
+        self.stages.append((stage, tuple(cases)))
+        self.now_s += 1 + 1.1 * block_s * len(cases)
+        sound = [case for case in cases if case not in self.troubles]
+        return Pair(
+            number=len(self.stages),
+            stage=stage,
+            hash_seed=0,
+            padding_bytes=0,
+            seconds=0.0,
+            blocks=tuple(self._block(case) for case in sound),
+            troubles=tuple(self.troubles[case] for case in cases if case in self.troubles),
+        )
+
+    def _block(self, case: str) -> Block:
+        disturbed = self.rng.random() < self.disturbed_share
+        wall_s = math.exp(self.draws[case](self.rng)) * (3 if disturbed else 1)
+        turn = Turn(True, 0, Sample(1.0, 0.0, 1.0), Sample(wall_s, 0.0, 1.0))
+        return Block(case, 1, (turn, turn), 0, 0, 0.9 if disturbed else 0.0, 0.0)

@@ -1,0 +1,142 @@
+"""The schedule and the verdicts on pretended measurements: thousands of suites in seconds."""
+
+import random
+from collections.abc import Mapping
+from itertools import pairwise
+
+import pytest
+from scipy.stats import beta
+
+from benchmarks.gate.findings import CaseFinding, exit_status, find
+from benchmarks.gate.records import Trouble
+from benchmarks.gate.schedule import MOST_CONFIRM_PAIRS, SCREEN_PAIRS, Run
+from benchmarks.gate.verdict import Rule
+from tests.gate_fakes import Draw, PretendedBench, heavy, normal, two_modes
+
+QUIET = 0.011
+
+
+def run_gate(bench: PretendedBench, rule: Rule | None = None, budget_s: float = 600.0) -> tuple[Run, list[CaseFinding]]:
+    run = Run(bench, list(bench.draws), rule or Rule(), budget_s, clock=bench.clock)
+    run.screen()
+    run.confirm()
+    return run, find(run, [])
+
+
+def verdicts(draws: Mapping[str, Draw], seed: int = 0, rule: Rule | None = None) -> dict[str, str]:
+    _, findings = run_gate(PretendedBench(draws, seed), rule)
+    return {finding.case: finding.verdict for finding in findings}
+
+
+def clopper_pearson(hits: int, tries: int, miss: float) -> tuple[float, float]:
+    lower = beta.ppf(miss, hits, tries - hits + 1) if hits else 0.0
+    upper = beta.isf(miss, hits + 1, tries - hits) if hits < tries else 1.0
+    return float(lower), float(upper)
+
+
+NOISE: dict[str, Draw] = {
+    "quiet": normal(0, QUIET),
+    "loud": normal(0, 0.05),
+    "heavy": heavy(QUIET),
+    "modes": two_modes(0.05),
+}
+
+
+@pytest.mark.parametrize("noise", NOISE)
+def test_false_alarms_of_whole_suites_stay_below_alpha(noise: str) -> None:
+    # a large alpha, so that a few hundred suites can show an excess
+    alpha, suites = 0.2, 200
+    draws = {f"case{index}": NOISE[noise] for index in range(4)}
+    alarms = sum("regressed" in verdicts(draws, seed, Rule(alpha=alpha)).values() for seed in range(suites))
+    assert clopper_pearson(alarms, suites, 0.001)[0] <= alpha
+
+
+def test_false_alarms_are_rare_at_the_default() -> None:
+    draws = {f"case{index}": noise for index, noise in enumerate([*NOISE.values()] * 3)}
+    suites = 200
+    alarms = sum("regressed" in verdicts(draws, seed).values() for seed in range(suites))
+    assert clopper_pearson(alarms, suites, 0.01)[0] <= 0.01
+
+
+@pytest.mark.parametrize(("loss", "least"), [(0.02, 0.8), (0.03, 0.95), (0.05, 0.99)])
+def test_losses_among_eleven_unchanged_cases_are_found(loss: float, least: float) -> None:
+    draws = {f"case{index}": normal(0, QUIET) for index in range(11)} | {"slow": normal(loss, QUIET)}
+    suites = 150
+    found = sum(verdicts(draws, seed)["slow"] == "regressed" for seed in range(suites))
+    assert clopper_pearson(found, suites, 0.001)[1] >= least
+    assert found / suites >= least - 0.05
+
+
+def test_a_uniform_loss_is_found_in_every_case() -> None:
+    # a gate that divided by the suite's own median would see nothing here
+    assert set(verdicts({f"case{index}": normal(0.05, QUIET) for index in range(12)}).values()) == {"regressed"}
+
+
+def test_gains_are_confirmed_too_and_pass() -> None:
+    _, findings = run_gate(PretendedBench({"fast": normal(-0.1, QUIET), "same": normal(0, 0.004)}))
+    assert [finding.verdict for finding in findings] == ["improved", "unchanged"]
+    assert exit_status(findings) == 0
+
+
+def test_noise_beyond_the_tolerance_is_never_a_pass() -> None:
+    for seed in range(100):
+        _, findings = run_gate(PretendedBench({"noisy": normal(0, 0.2)}, seed))
+        assert exit_status(findings) == 3
+
+
+def test_a_loss_hidden_by_noise_is_rarely_called_unchanged() -> None:
+    missed = sum(verdicts({"slow": normal(0.03, 0.03)}, seed)["slow"] == "unchanged" for seed in range(200))
+    assert missed <= 10
+
+
+def test_only_confirming_pairs_decide() -> None:
+    # slow in the screen, equal afterwards: what looked slower was chance
+    drawn = iter([0.05] * SCREEN_PAIRS + [0.0, 0.001, -0.001] * 20)
+    _, findings = run_gate(PretendedBench({"case": lambda _: next(drawn)}))
+    assert findings[0].verdict == "unchanged"
+    assert findings[0].metrics[0].stage == "confirm"
+
+
+def test_cleared_cases_are_not_measured_again() -> None:
+    bench = PretendedBench({"slow": normal(0.1, QUIET), "same": normal(0, 0.001)})
+    run_gate(bench)
+    assert {cases for stage, cases in bench.stages if stage == "confirm"} == {("slow",)}
+    assert all(before == "screen" or after == "confirm" for (before, _), (after, _) in pairwise(bench.stages))
+
+
+def test_disturbed_pairs_are_repeated_but_not_for_ever() -> None:
+    run, findings = run_gate(PretendedBench({"case": normal(0, 0.003)}, disturbed_share=0.3))
+    assert findings[0].verdict == "unchanged"
+    assert len(run.evidence.pairs) == SCREEN_PAIRS + findings[0].disturbed > SCREEN_PAIRS
+    run, findings = run_gate(PretendedBench({"case": normal(0, 0.003)}, disturbed_share=1.0))
+    assert (findings[0].verdict, exit_status(findings)) == ("inconclusive", 3)
+    assert len(run.evidence.pairs) <= 2 * SCREEN_PAIRS
+
+
+def test_the_budget_is_kept_and_too_little_of_it_is_no_pass() -> None:
+    bench = PretendedBench({f"case{index}": normal(0.05, 0.03) for index in range(12)})
+    run_gate(bench, budget_s=100.0)
+    assert bench.now_s <= 100.0
+    _, findings = run_gate(PretendedBench({"case": normal(0, 0.001)}), budget_s=2.0)
+    assert exit_status(findings) == 3
+
+
+def test_a_case_in_trouble_is_dropped_and_named() -> None:
+    bench = PretendedBench({"broken": normal(0, 0.001), "same": normal(0, 0.001)})
+    bench.troubles["broken"] = Trouble("broken", "incomparable", "the head arm was killed")
+    _, findings = run_gate(bench)
+    assert (findings[0].verdict, findings[0].why) == ("incomparable", "the head arm was killed")
+    assert sum("broken" in cases for _, cases in bench.stages) == 1
+    assert exit_status(findings) == 3
+
+
+def test_missing_cases_and_no_cases_are_no_pass() -> None:
+    run, _ = run_gate(PretendedBench({"same": normal(0, 0.001)}))
+    assert exit_status(find(run, [Trouble("old", "missing", "renamed")])) == 3
+    assert exit_status([]) == 3
+
+
+def test_confirmation_ends() -> None:
+    draws = {"undecided": lambda rng: random.Random(rng.random()).choice([-0.08, 0.1])}
+    run, _ = run_gate(PretendedBench(draws), budget_s=6000.0)
+    assert run.evidence.clean("undecided", "confirm") <= MOST_CONFIRM_PAIRS
