@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
-from time import perf_counter
+from time import perf_counter, thread_time
 from types import TracebackType
 from typing import Self
 
@@ -16,17 +17,27 @@ import psutil
 from bgremove.machine import usable_cpus
 
 _SAMPLE_S = 0.05
-"""How often memory is summed. A peak that is shorter can be missed."""
+"""How often the processes are looked at, at most. A peak of memory that is shorter can be missed."""
+_REST = 50
+"""After a look, as many times its own cost is waited: the meter takes at most 2% of one CPU."""
+_LOOKS = 10
+"""How often a look that processes disturb by ending is repeated at most."""
+_PARENTS_KNOW = sys.platform == "linux"
+"""Whether the CPU time of an ended process is found in its parent's account of its children."""
+_PARENTS_TELL = Path("/proc/thread-self/children").exists()
+"""Whether a process's children can be read from the process itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a block of code took.
 
-    `cpu_s` counts user and system time of the whole process tree, to about 10 ms a process. `peak_bytes` is the
-    largest sum over the tree that was sampled: of PSS, where memory that processes share is counted once, or of RSS
-    where the system does not give PSS; `memory_metric` says which. `cpu_utilisation` is CPU seconds / (wall seconds
-    x usable CPUs).
+    `cpu_s` counts user and system time of the whole process tree, those that have ended included; Linux tells it in
+    ticks of 10 ms, so that each process alive at the end adds an error of up to 20 ms. `peak_bytes` is the largest sum
+    over the tree that was sampled: of PSS, where memory that processes share is counted once, or of RSS where the
+    system does not give PSS of each; `memory_metric` says which. `cpu_utilisation` is CPU seconds / (wall seconds x
+    usable CPUs). `meter_cpu_s`, a part of `cpu_s`, is what the sampling itself took: with two workers 1.5 ms a look,
+    and 3 ms a GB more when there may be a new peak.
     """
 
     wall_s: float
@@ -34,14 +45,11 @@ class Reading:
     peak_bytes: int
     memory_metric: str
     cpu_utilisation: float
+    meter_cpu_s: float
 
 
 class Meter:
     """Measures its ``with`` block; afterwards `reading` holds the result.
-
-    CPU time that ended processes have used is in their parent's account of its children, which is why a worker that
-    is forked by a server and not by this process counts too. What a process has used that ended unseen, with a parent
-    that is gone as well, is lost.
 
     >>> with Meter() as meter:
     ...     total = sum(range(100_000))
@@ -51,15 +59,14 @@ class Meter:
 
     reading: Reading
 
-    def __init__(self) -> None:
-        self._root = psutil.Process()
-        self._metric = "pss" if _pss(self._root) is not None else "rss"
-
     def __enter__(self) -> Self:
-        self._peak = self._memory()
+        self._family = _Family()
+        self._memory = _Memory()
+        self._memory.look(self._family.members())
+        self._meter_cpu_s = 0.0
         self._stop = Event()
         self._sampler = Thread(target=self._sample, daemon=True)
-        self._cpu_s = self._tree_cpu_s()
+        self._cpu_s = self._family.cpu_s()
         self._wall_s = perf_counter()
         self._sampler.start()
         return self
@@ -68,45 +75,165 @@ class Meter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         wall_s = perf_counter() - self._wall_s
-        cpu_s = self._tree_cpu_s() - self._cpu_s
         self._stop.set()
         self._sampler.join()
-        self._peak = max(self._peak, self._memory())
-        utilisation = cpu_s / (wall_s * usable_cpus())
-        self.reading = Reading(wall_s, cpu_s, self._peak, self._metric, utilisation)
+        cpu_s = self._family.cpu_s() - self._cpu_s
+        self._memory.look(self._family.members())
+        self.reading = Reading(
+            wall_s=wall_s,
+            cpu_s=cpu_s,
+            peak_bytes=self._memory.peak_bytes,
+            memory_metric=self._memory.metric,
+            cpu_utilisation=cpu_s / (wall_s * usable_cpus()),
+            meter_cpu_s=self._meter_cpu_s,
+        )
 
     def _sample(self) -> None:
-        while not self._stop.wait(_SAMPLE_S):
-            self._peak = max(self._peak, self._memory())
-
-    def _tree(self) -> Iterator[psutil.Process]:
-        yield self._root
-        yield from self._root.children(recursive=True)
-
-    def _tree_cpu_s(self) -> float:
-        total = 0.0
-        for process in self._tree():
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                total += times.user + times.system
-                total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
-        return total
-
-    def _memory(self) -> int:
-        total = 0
-        for process in self._tree():
-            with contextlib.suppress(psutil.Error):
-                total += (_pss(process) or 0) if self._metric == "pss" else process.memory_info().rss
-        return total
+        rest_s = _SAMPLE_S
+        while not self._stop.wait(rest_s):
+            self._family.look(quickly=True)
+            self._memory.look(self._family.members())
+            cost_s = thread_time() - self._meter_cpu_s
+            self._meter_cpu_s += cost_s
+            rest_s = max(_SAMPLE_S, _REST * cost_s)
 
 
-def _pss(process: psutil.Process) -> int | None:
-    """Proportional set size in bytes, None where the system does not give it or the process has ended."""
+@dataclass(slots=True)
+class _Member:
+    """A process of the family, as it was seen last."""
+
+    process: psutil.Process
+    parent: int
+    cpu_s: float
+
+
+class _Family:
+    """The root process and its descendants: those alive, and the CPU time of those that are gone.
+
+    When a process ends, its CPU time and that of its children goes into its parent's account, if the parent waits for
+    it: so the times of forked servers' children are found as long as somebody of the family is alive. Who outlives its
+    parent is adopted from outside the family; it is kept track of, and its last time seen is counted once it is gone.
+    What the time between that look and its end took is lost, as is a process that no look has seen before its parent
+    was gone.
+    """
+
+    def __init__(self) -> None:
+        self._root = psutil.Process()
+        self._members: dict[int, _Member] = {}
+        self._gone_s = 0.0
+        self.look()
+
+    def members(self) -> list[psutil.Process]:
+        """The processes seen at the last look."""
+        return [member.process for member in self._members.values()]
+
+    def cpu_s(self) -> float:
+        """CPU seconds used so far. Looks again if a process ended meanwhile: it could count twice, or not at all."""
+        for _ in range(_LOOKS):
+            before = set(self._members)
+            self.look()
+            if before <= set(self._members):
+                break
+        return self._gone_s + sum(member.cpu_s for member in self._members.values())
+
+    def look(self, quickly: bool = False) -> None:
+        """See who is there and what they have used. `quickly` may miss who is new, never who is known."""
+        found = {self._root.pid: self._root}
+        found |= {process.pid: process for process in (self._descendants() if quickly else self._root.children(True))}
+        for pid, member in self._members.items():
+            if pid not in found and member.process.is_running():  # adopted from outside
+                found[pid] = member.process
+        looks = {pid: _look_at(process) for pid, process in found.items()}
+        seen = {pid: look for pid, look in looks.items() if look is not None}
+        for pid, member in self._members.items():
+            if pid not in seen and not (_PARENTS_KNOW and member.parent in self._members):
+                self._gone_s += member.cpu_s
+        self._members = seen
+
+    def _descendants(self) -> Iterator[psutil.Process]:
+        """As psutil's children, which reads of every process of the machine who its parent is; this only follows."""
+        if not _PARENTS_TELL:
+            yield from self._root.children(recursive=True)
+            return
+        waiting = [self._root.pid]
+        while waiting:
+            for pid in _children(waiting.pop()):
+                waiting.append(pid)
+                known = self._members.get(pid)
+                with suppress(psutil.Error):
+                    yield known.process if known is not None else psutil.Process(pid)
+
+
+def _children(pid: int) -> list[int]:
+    """Children that any thread of a process has, none if it has ended."""
+    with suppress(OSError):
+        threads = Path(f"/proc/{pid}/task").glob("*/children")
+        return [int(child) for thread in threads for child in thread.read_text(encoding="ascii").split()]
+    return []
+
+
+def _look_at(process: psutil.Process) -> _Member | None:
+    """None if it has ended."""
     try:
-        with Path(f"/proc/{process.pid}/smaps_rollup").open(encoding="ascii", errors="replace") as lines:
+        with process.oneshot():
+            times = process.cpu_times()
+            parent = process.ppid()
+    except psutil.Error:
+        return None
+    children_s = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return _Member(process, parent, times.user + times.system + children_s)
+
+
+class _Memory:
+    """The largest sum of memory seen."""
+
+    def __init__(self) -> None:
+        self._peak_pss = self._peak_rss = 0
+        self._complete = True
+
+    @property
+    def metric(self) -> str:
+        """The better measure that could be had of every process."""
+        return "pss" if self._complete else "rss"
+
+    @property
+    def peak_bytes(self) -> int:
+        """By that measure."""
+        return self._peak_pss if self._complete else self._peak_rss
+
+    def look(self, processes: list[psutil.Process]) -> None:
+        """Sum the memory of the processes.
+
+        The system walks through all pages for PSS, 3 ms a GB. It is at most RSS, which costs nothing: so it is asked
+        for only where the sum of RSS says that there may be a new peak.
+        """
+        rss = [_rss(process) for process in processes]
+        self._peak_rss = max(self._peak_rss, sum(rss))
+        if self._complete and sum(rss) > self._peak_pss:
+            pss = [_pss(process.pid) for process in processes]
+            self._complete = None not in pss
+            self._peak_pss = max(self._peak_pss, sum(filter(None, pss)))
+
+
+def _rss(process: psutil.Process) -> int:
+    """Resident set size in bytes, 0 if the process has ended."""
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def _pss(pid: int) -> int | None:
+    """Proportional set size in bytes, 0 if the process has ended, None where the system does not give it."""
+    try:
+        with Path(f"/proc/{pid}/smaps_rollup").open(encoding="ascii", errors="replace") as lines:
             for line in lines:
                 if line.startswith("Pss:"):
                     return int(line.split()[1]) * 1024
-    except OSError:
+    except ProcessLookupError:
+        return 0
+    except FileNotFoundError:
+        return None if psutil.pid_exists(pid) else 0
+    except PermissionError:
         return None
-    return None
+    return 0

@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from tests.samples import save_scene
 # A deadline would time the machine, not the code; derandomised, so that a red run is red again.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=100)
 hypothesis.settings.load_profile("suite")
+
+# Workers of the tests are forked from a process that has imported the package, which takes each of them a second.
+multiprocessing.set_forkserver_preload(["bgremove.worker", "tests.contracts"])
 
 ROOT = Path(__file__).parents[1]
 

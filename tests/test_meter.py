@@ -1,10 +1,13 @@
 import multiprocessing
+import os
 import resource
+import signal
 import subprocess
 import sys
 import time
 
 import numpy as np
+import psutil
 import pytest
 
 from bgremove.meter import Meter
@@ -59,3 +62,43 @@ def test_memory_of_a_child_is_seen():
     with Meter() as without:
         pass
     assert meter.reading.peak_bytes - without.reading.peak_bytes > 200_000_000
+
+
+def test_memory_that_processes_share_is_counted_once():
+    script = (
+        "import os, time\nheld = b'x' * 300_000_000\n"
+        "children = [os.fork() for _ in range(2)]\n"  # four processes, one memory
+        "print(flush=True) if all(children) else None\ntime.sleep(60)\n"
+    )
+    with Meter() as without:
+        pass
+    with Meter() as meter:
+        line = [sys.executable, "-S", "-c", script]
+        parent = subprocess.Popen(line, stdout=subprocess.PIPE, start_new_session=True)
+        parent.stdout.readline()
+    os.killpg(parent.pid, signal.SIGKILL)
+    parent.communicate()
+    if meter.reading.memory_metric == "pss":
+        assert 300_000_000 < meter.reading.peak_bytes - without.reading.peak_bytes < 450_000_000
+
+
+def test_the_sum_is_of_rss_if_pss_of_one_process_is_not_given(monkeypatch):
+    monkeypatch.setattr("bgremove.meter._pss", lambda _: None)
+    with Meter() as meter:
+        pass
+    assert meter.reading.memory_metric == "rss"
+    assert meter.reading.peak_bytes >= psutil.Process().memory_info().rss // 2
+
+
+def test_cpu_seconds_of_a_process_that_outlives_its_parent_are_counted():
+    # It is adopted from outside the family, so that nobody in it ever has its account.
+    orphan = "import time\nwhile time.process_time() < 1: pass\ntime.sleep(0.5)\n"
+    script = (
+        f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-S', '-c', {orphan!r}])\ntime.sleep(0.3)"
+    )
+    with Meter() as meter:
+        own, before = time.process_time(), cpu_of_ended_children()
+        with subprocess.Popen([sys.executable, "-S", "-c", script], stdout=subprocess.PIPE) as parent:
+            parent.stdout.read()  # until the orphan has ended
+        used = 1 + time.process_time() - own + cpu_of_ended_children() - before
+    assert meter.reading.cpu_s == pytest.approx(used, rel=0.05)

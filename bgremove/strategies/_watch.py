@@ -53,7 +53,7 @@ class Watch:
         its place, and yet none is busy.
         """
         now_s = perf_counter()
-        if not lives or self._deaths > 4 * (self._workers + 1):
+        if not lives or self._deaths > 2 * self._workers:
             return True
         replaced = self._board.ready_s > self._died_s
         if not replaced or any(self._busy(line, now_s) for line in lines):

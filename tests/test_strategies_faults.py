@@ -1,0 +1,305 @@
+"""Workers that die at bad moments, or cannot start, and runs that are broken off: nothing hangs, nothing is left."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+
+from bgremove.errors import BgremoveError, NotRunError, TaskError, UsageError, WorkerLostError
+from bgremove.strategies import Task, _watch, _worker, make_strategy, processes
+
+PROCESSES = ["pool", "processes"]
+
+
+def run(strategy, function, values):
+    tasks = [Task(index, value, f"task {index}") for index, value in enumerate(values)]
+    outcomes = {}
+    for outcome in strategy.run(function, tasks):
+        assert outcome.index not in outcomes
+        assert outcome.created_s <= outcome.started_s <= outcome.ended_s <= outcome.received_s
+        outcomes[outcome.index] = outcome
+    assert sorted(outcomes) == list(range(len(tasks)))
+    return outcomes
+
+
+def nap(seconds):
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def workers_of(strategy):
+    """Process ids of all workers."""
+    strategy.warm_up()
+    workers = set()
+    while len(workers) < strategy.workers:
+        workers |= {outcome.worker for outcome in run(strategy, nap, [0.02] * 8).values()}
+    return sorted(workers)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_workers_killed_between_runs_are_replaced(name):
+    with make_strategy(name, workers=2) as strategy:
+        for killed in (slice(1), slice(2)):
+            for worker in workers_of(strategy)[killed]:
+                os.kill(worker, signal.SIGKILL)
+            time.sleep(0.3)
+            assert {outcome.error for outcome in run(strategy, nap, [0.01] * 6).values()} == {None}
+
+
+def tell_and_nap(path):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(str(os.getpid()))
+    time.sleep(1)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_idle_workers_killed_during_a_run(name, tmp_path):
+    # An idle worker of multiprocessing.Pool holds the lock of its queue.
+    def kill_idle():
+        while not (tmp_path / "busy").exists() or not (tmp_path / "busy").read_text():
+            time.sleep(0.01)
+        for worker in workers:
+            if worker != int((tmp_path / "busy").read_text()):
+                os.kill(worker, signal.SIGKILL)
+
+    with make_strategy(name, workers=3) as strategy:
+        workers = workers_of(strategy)
+        killer = threading.Thread(target=kill_idle)
+        killer.start()
+        error = run(strategy, tell_and_nap, [tmp_path / "busy"])[0].error
+        killer.join()
+    if name == "processes":
+        assert error is None
+    else:
+        assert isinstance(error, NotRunError)
+        assert "task 0" in str(error)
+        assert "use strategy 'processes'" in str(error)
+
+
+def leave(value):
+    if value == "exit":
+        os._exit(0)
+    if value == "raise":
+        sys.exit(3)
+    time.sleep(0.05)
+    return value
+
+
+def test_a_worker_that_leaves_with_exit_code_zero_costs_its_own_task_only():
+    with make_strategy("processes", workers=2) as strategy:
+        outcomes = run(strategy, leave, ["", "exit", "", "", "exit", "", ""])
+    lost = {index: outcome.error for index, outcome in outcomes.items() if outcome.error}
+    assert sorted(lost) == [1, 4]
+    assert all(isinstance(error, WorkerLostError) and "exit code 0" in str(error) for error in lost.values())
+
+
+@pytest.mark.parametrize("name", ["sequential", "threads", *PROCESSES])
+def test_sys_exit_in_a_task_is_its_error(name):
+    with make_strategy(name) as strategy:
+        outcomes = run(strategy, leave, ["", "raise", ""])
+    assert str(outcomes[1].error) == "SystemExit: 3"
+    assert outcomes[0].error is outcomes[2].error is None
+
+
+def die_while_sending(value):
+    if value != "die":
+        time.sleep(0.1)
+        return value
+    board, me = _worker._this.board, os.getpid()
+    (line,) = [line for line in range(4) if board.read(line).worker == me and not board.read(line).ended_s]
+
+    def kill_once_sending():
+        while not board.read(line).ended_s:
+            time.sleep(0)
+        time.sleep(0.02)
+        os.kill(me, signal.SIGKILL)
+
+    threading.Thread(target=kill_once_sending).start()
+    return bytes(300_000_000)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_worker_killed_while_it_sends_takes_no_other_task_along(name, monkeypatch):
+    monkeypatch.setattr(_watch, "_SILENCE_S", 0.5)
+    with make_strategy(name, workers=2) as strategy:
+        outcomes = run(strategy, die_while_sending, ["die", *[""] * 5])
+    assert isinstance(outcomes[0].error, WorkerLostError)
+    assert "task 0" in str(outcomes[0].error)
+    if name == "processes":
+        assert [index for index, outcome in outcomes.items() if outcome.error] == [0]
+
+
+class Unprepared:
+    def __call__(self):
+        raise RuntimeError("no licence")
+
+
+class Leaving:
+    """Ends the worker, but not this process, when it is entered."""
+
+    def __init__(self, code):
+        self.code, self.parent = code, os.getpid()
+
+    @contextlib.contextmanager
+    def __call__(self):
+        if os.getpid() != self.parent:
+            os._exit(self.code)
+        yield
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_worker_that_cannot_be_prepared_says_why(name):
+    with make_strategy(name, workers=2, worker_context=Unprepared()) as strategy:
+        with pytest.raises(TaskError, match="cannot be prepared: RuntimeError: no licence"):
+            strategy.warm_up()
+        outcomes = run(strategy, nap, [0, 0, 0])
+    assert all("no licence" in str(outcome.error) for outcome in outcomes.values())
+
+
+@pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize("name", PROCESSES)
+def test_workers_that_die_as_they_start_end_the_run(name, code, monkeypatch):
+    monkeypatch.setattr(processes, "_POOLS", 2)
+    with make_strategy(name, workers=2, worker_context=Leaving(code)) as strategy:
+        with pytest.raises(WorkerLostError, match=f"exit code {code}"):
+            strategy.warm_up()
+        outcomes = run(strategy, nap, [0] * 10)
+    assert all(isinstance(outcome.error, NotRunError) for outcome in outcomes.values())
+    assert f"exit code {code}" in str(outcomes[0].error)
+
+
+class Unpicklable:
+    def __reduce__(self):
+        raise ValueError("stay here")
+
+
+class Unloadable:
+    def __reduce__(self):
+        return int, ("not a number",)
+
+
+class MuteError(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+
+class TwoArgumentsError(BgremoveError):
+    def __init__(self, first, second):
+        super().__init__(f"{first} and {second}")
+
+
+def make(kind):
+    if issubclass(kind, TwoArgumentsError):
+        raise kind(1, 2)
+    if issubclass(kind, Exception):
+        raise kind
+    return kind()
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_values_errors_and_results_that_do_not_cross_are_errors_of_their_own_task(name):
+    with make_strategy(name, workers=2) as strategy:
+        outcomes = run(strategy, make, [Unpicklable, Unloadable, MuteError, TwoArgumentsError, MemoryError, int])
+        assert "result cannot be pickled: ValueError: stay here" in str(outcomes[0].error)
+        assert "result cannot be unpickled: ValueError" in str(outcomes[1].error)
+        assert str(outcomes[2].error).startswith("MuteError: ")
+        assert "result cannot be unpickled" in str(outcomes[3].error)
+        assert str(outcomes[4].error).startswith("MemoryError")
+        assert outcomes[5].value == 0
+        outcomes = run(strategy, nap, [Unpicklable(), Unloadable(), 0])
+        assert "task cannot be pickled" in str(outcomes[0].error)
+        assert "task cannot be unpickled in the worker" in str(outcomes[1].error)
+        assert outcomes[2].error is None
+
+
+@pytest.mark.parametrize("name", ["threads", *PROCESSES])
+def test_an_error_among_the_tasks_or_of_the_consumer_stops_the_run(name):
+    def tasks():
+        yield Task(0, 0.1, "first")
+        raise OSError("no more tasks")
+
+    with make_strategy(name, workers=2) as strategy:
+        with pytest.raises(OSError, match="no more tasks"):
+            list(strategy.run(nap, tasks()))
+        assert run(strategy, nap, [0])[0].error is None
+
+
+@pytest.mark.parametrize("name", ["sequential", "threads", *PROCESSES])
+def test_a_run_ends_with_its_strategy(name):
+    with make_strategy(name) as strategy:
+        outcomes = strategy.run(nap, [Task(index, 0, "") for index in range(30)])
+        next(outcomes)
+        with pytest.raises(UsageError, match="running already"):
+            strategy.run(nap, [])
+    with pytest.raises(UsageError, match="left before"):
+        list(outcomes)
+
+
+def test_a_thousand_tasks_are_drawn_as_needed():
+    drawn = []
+
+    def tasks():
+        for index in range(1000):
+            drawn.append(index)
+            yield Task(index, 0, "")
+
+    for name in ("threads", *PROCESSES):
+        drawn.clear()
+        with make_strategy(name, workers=2) as strategy:
+            for count, _ in enumerate(strategy.run(abs, tasks()), 1):
+                assert len(drawn) <= count + 4
+        assert len(drawn) == 1000
+
+
+SCRIPT = """
+import os, sys, time
+from bgremove.strategies import Task, make_strategy
+
+def work(value):
+    os.write(1, b"started\\n")  # in one piece, as two workers do it
+    while True:
+        time.sleep(0.01) if value else None
+
+if __name__ == "__main__":
+    with make_strategy(sys.argv[1], workers=2, start_method=sys.argv[2]) as strategy:
+        strategy.warm_up()
+        try:
+            list(strategy.run(work, [Task(index, index % 2, str(index)) for index in range(6)]))
+        except KeyboardInterrupt:
+            sys.exit(130)
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "name", "method"),
+    [
+        ("SIGINT", "pool", "forkserver"),
+        ("SIGINT", "processes", "spawn"),
+        ("SIGKILL", "pool", "fork"),
+        ("SIGKILL", "processes", "forkserver"),
+    ],
+)
+def test_neither_ctrl_c_nor_the_death_of_the_parent_leaves_a_worker(tmp_path, environment, name, method, end):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    line = [sys.executable, script, name, method]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(line, env=environment, text=True, start_new_session=True, **pipes) as parent:
+        try:
+            for _ in range(2):
+                assert parent.stdout.readline() == "started\n"
+            family = psutil.Process(parent.pid).children(recursive=True)
+            if end == "SIGINT":
+                os.killpg(parent.pid, signal.SIGINT)  # as a terminal does: to the workers, too
+                _, said = parent.communicate(timeout=20)
+                assert (parent.returncode, said) == (130, "")
+        finally:
+            parent.kill()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
