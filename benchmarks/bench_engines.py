@@ -1,0 +1,42 @@
+"""How long one image takes, by engine, in one thread; speed-ups are against `opencv`, which is cv2.grabCut."""
+
+from functools import partial
+
+import pytest
+
+from benchmarks.measure import Baseline, Measure
+from benchmarks.workloads import Picture, fixture, one_thread, scene
+from bgremove.engines import ENGINES, make_engine
+from bgremove.images import Photo
+from bgremove.remove import initial_labels
+from bgremove.types import GrabCutSettings, Mask
+
+PICTURES = {
+    "scene-160x120": partial(scene, 120),
+    "scene-320x240": partial(scene, 240),
+    "scene-640x480": partial(scene, 480),
+    "rocket": partial(fixture, "rocket"),
+    "bowl": partial(fixture, "bowl"),
+    "star": partial(fixture, "star"),
+}
+QUICK = ("scene-320x240",)
+REFERENCE = "opencv"
+
+
+def segment(engine: str, picture: Picture) -> Mask:
+    """The engine alone, without the making of labels around it."""
+    labels = initial_labels(Photo(picture.image), picture.rect)
+    return make_engine(engine).segment(picture.image, labels, GrabCutSettings())
+
+
+@pytest.mark.parametrize(
+    "picture", [pytest.param(name, marks=pytest.mark.quick if name in QUICK else ()) for name in PICTURES]
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_engine(measure: Measure, engine: str, picture: str) -> None:
+    """One image."""
+    image = PICTURES[picture]()
+    reference = None if engine == REFERENCE else Baseline(REFERENCE, partial(segment, REFERENCE, image))
+    with one_thread():
+        mask = measure(partial(segment, engine, image), group=f"engines: {picture}", images=1, baseline=reference)
+    assert (mask & 1).any(), "nothing was found, so that the time is not that of the work"

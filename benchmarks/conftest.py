@@ -1,0 +1,44 @@
+"""Fixtures and reports of the benchmarks. What pytest-benchmark must not let pass silently is in `guard`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from benchmarks import figures
+from benchmarks.measure import Measure
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Benchmarks are in files called ``bench_*.py``, so that a run of the tests does not meet them."""
+    config.addinivalue_line("python_files", "bench_*.py")
+    config.addinivalue_line("markers", "quick: one of the cases that together take under two minutes")
+
+
+@pytest.hookimpl(trylast=True)  # below pytest-benchmark's table
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Shows what the cases recorded besides their times."""
+    session: Any = getattr(config, "_benchmarksession", None)
+    if session is None or session.quiet:
+        return
+    for line in figures.lines(session.benchmarks, session.compared_mapping or {}):
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def measure(benchmark: Any) -> Measure:
+    """Times a case, and records what else it takes; see `benchmarks.measure.Measure`."""
+    return Measure(benchmark)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _workers_do_not_import_pytest() -> Iterator[None]:
+    """Worker processes import the main module anew; as it is pytest, their start-up would be that of pytest."""
+    main = sys.modules["__main__"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(main, "__spec__", None)
+        patch.delattr(main, "__file__", raising=False)
+        yield
