@@ -16,7 +16,7 @@ from bgremove.strategies import STRATEGIES
 
 LOOP = "sequential"
 EMPTY_TASKS = 200
-BURNERS, BURNT_S = 8, 0.05
+BURNERS, BURNT_S = 8, 0.025
 BLOCK_BYTES = 64 * 10**6
 ROOT = Path(__file__).parents[1]
 QUICK_IMPORTS = {"nothing", "bgremove"}

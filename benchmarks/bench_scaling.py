@@ -13,7 +13,7 @@ from bgremove.strategies import Strategy
 
 LOOP = "sequential"
 IMAGES = (1, 2, 4, 8, 16, 32)
-IMAGES_WITH_START = (16, 64, 128)
+IMAGES_WITH_START = (16, 32, 64)
 WORKERS = tuple(dict.fromkeys((1, usable_cpus(), 2 * usable_cpus())))
 """One shows what the strategy costs; as many as there are cores, what it gains; more, what that spoils."""
 

@@ -24,7 +24,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     session: Any = getattr(config, "_benchmarksession", None)
     if session is None or session.quiet:
         return
-    for line in figures.lines(session.benchmarks, session.compared_mapping or {}):
+    cases = [case.as_dict(include_data=False) for case in session.benchmarks if case]
+    for line in figures.lines(cases, list((session.compared_mapping or {}).values())):
         terminalreporter.write_line(line)
 
 

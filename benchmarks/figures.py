@@ -1,10 +1,21 @@
-"""The table under pytest-benchmark's: what it does not show of each case."""
+"""The table under pytest-benchmark's: what it does not show of each case.
+
+``python -m benchmarks.figures RUN.json`` prints it for a run that was kept, with the machine that it was made on.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any
+
+from benchmarks.machine_identity import of_run
+
+Case = Mapping[str, Any]
+"""As pytest-benchmark stores it."""
 
 HEADINGS = ("images/s", "CPU s", "CPU use", "peak MB", "speed-up (95%)", "stored/now")
 LEGEND = (
@@ -15,11 +26,11 @@ LEGEND = (
 )
 
 
-def lines(cases: Iterable[Any], stored: Mapping[Any, Mapping[str, Any]]) -> Iterator[str]:
-    """Lines of the table of `cases` (pytest-benchmark's), by group; `stored` as in `baseline.Baseline`."""
-    measured = sorted((case for case in cases if case and case.extra_info), key=lambda case: str(case.group))
-    for group, members in groupby(measured, key=lambda case: str(case.group)):
-        rows = [(case.name, *_cells(case, stored)) for case in members]
+def lines(cases: Iterable[Case], stored: Iterable[Mapping[str, Case]] = ()) -> Iterator[str]:
+    """Lines of the table of `cases`, by group; `stored` holds cases of earlier runs by full name."""
+    measured = sorted((case for case in cases if case["extra_info"]), key=_group)
+    for group, members in groupby(measured, key=_group):
+        rows = [(case["name"], *_cells(case, stored)) for case in members]
         yield ""
         yield from _aligned([(group, *HEADINGS), *rows])
     if measured:
@@ -27,15 +38,26 @@ def lines(cases: Iterable[Any], stored: Mapping[Any, Mapping[str, Any]]) -> Iter
         yield from LEGEND
 
 
-def _cells(case: Any, stored: Mapping[Any, Mapping[str, Any]]) -> Iterator[str]:
-    info = case.extra_info
+def of_kept_run(run: Mapping[str, Any]) -> Iterator[str]:
+    """The table of a run as pytest-benchmark stores it."""
+    yield f"{run['datetime'][:10]}, " + ", ".join(f"{key}: {value}" for key, value in of_run(run).items())
+    yield from lines(run["benchmarks"])
+
+
+def _group(case: Case) -> str:
+    return str(case["group"])
+
+
+def _cells(case: Case, stored: Iterable[Mapping[str, Case]]) -> Iterator[str]:
+    info = case["extra_info"]
     yield _number(info.get("images_per_s"), 1)
     yield _number(info.get("cpu_s"), 3)
     yield _number(info.get("cpu_utilisation"), 0, scale=100, unit="%")
     yield _number(info.get("peak_pss_bytes", info.get("peak_rss_bytes")), 0, scale=1e-6)
     yield _speedup(info)
-    earlier = [run[case.fullname]["stats"]["median"] for run in stored.values() if case.fullname in run]
-    yield _number(earlier[-1] / case["median"] if earlier else None, 2)
+    name = case["fullname"]
+    earlier = [run[name]["stats"]["median"] for run in stored if name in run]
+    yield _number(earlier[-1] / case["stats"]["median"] if earlier else None, 2)
 
 
 def _speedup(info: Mapping[str, Any]) -> str:
@@ -53,3 +75,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for name, *cells in rows:
         numbers = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
         yield "  ".join([name.ljust(widths[0]), *numbers]).rstrip()
+
+
+if __name__ == "__main__":
+    for _line in of_kept_run(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))):
+        sys.stdout.write(f"{_line}\n")

@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not (guard.comparing or guard.save or guard.json):
         return
     if guard.comparing:
-        _check_that_something_is_measured(session)
+        _check_that_something_is_measured(config, session)
     session.save = session.autosave = session.json = None
     here = machine_identity.identity()
     # A folder for each machine, so that the latest run is the latest of this one.
@@ -90,11 +90,11 @@ def pytest_benchmark_generate_machine_info() -> dict[str, Any]:
     return {"identity": machine_identity.identity()}
 
 
-def _check_that_something_is_measured(session: Any) -> None:
+def _check_that_something_is_measured(config: pytest.Config, session: Any) -> None:
     reason = None
     if session.skip:
         reason = "--benchmark-skip leaves out every benchmark"
-    elif session.xdist_warning:
+    elif config.getoption("dist", "no") != "no":
         reason = "pytest-xdist (-n) disables benchmarks, as they would disturb each other; add -n 0"
     elif session.disabled:
         reason = "--benchmark-disable measures nothing; add --benchmark-enable if it stands in a configuration file"
@@ -126,6 +126,7 @@ class Judge:
     def __init__(self, config: pytest.Config, guard: Guard, session: Any) -> None:
         self._config, self._guard, self._session = config, guard, session
         self._collected: set[str] = set()
+        self._saved = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -164,6 +165,8 @@ class Judge:
             terminalreporter.write("".join(f"{line}\n" for line in lines))
 
     def _advice(self) -> Iterator[str]:
+        if self._guard.save and not self._saved:
+            yield "Not saved: this run did not pass or measured nothing, and must not become the next one's baseline."
         if not self._guard.comparing:
             return
         if not self._guard.baseline.runs:
@@ -173,8 +176,6 @@ class Judge:
         new = sorted(self._measured() - self._guard.baseline.cases) if self._guard.baseline.runs else []
         if new:
             yield f"Not compared, since the stored run does not have them: {', '.join(new)}"
-        if self._guard.problems and self._guard.save:
-            yield "This run did not pass and was not saved, so that it does not become the next one's baseline."
 
     def _measured(self) -> set[str]:
         return {case.fullname for case in self._session.benchmarks if case and not case.has_error}
@@ -221,7 +222,9 @@ class Judge:
     def _save(self, *, accepted: bool) -> None:
         self._session.json = self._guard.json
         self._session.save = self._guard.save if accepted else None
-        self._session.handle_saving()
+        self._saved = bool(self._session.save and self._session.benchmarks)
+        if self._session.benchmarks:
+            self._session.handle_saving()
 
 
 def _is_case(item: pytest.Item) -> bool:

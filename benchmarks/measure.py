@@ -94,8 +94,8 @@ class Measure:
     def _alternate(
         self, work: Work, baseline: Baseline, wall_s: float, setup: Work | None, teardown: Work | None
     ) -> Any:
-        _seconds(baseline.work)  # untimed: fills caches, as the metered call did for the work
-        rounds = _rounds_for(wall_s + _seconds(baseline.work))
+        first_s = _seconds(baseline.work)  # fills caches, as the metered call did for the work
+        rounds = _rounds_for(wall_s + (first_s if first_s > 1 else _seconds(baseline.work)))
         turns = _Turns(baseline.work, rounds, setup, teardown)
         result = self._benchmark.pedantic(work, setup=turns.before, teardown=turns.after, rounds=rounds)
         speedup = paired_ratio(turns.walls_s, _walls(self._benchmark))

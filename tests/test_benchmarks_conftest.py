@@ -187,7 +187,7 @@ SAVINGS = {"autosave": ("--benchmark-autosave",), "save": ("--benchmark-save=aga
 @pytest.mark.parametrize("saving", SAVINGS.values(), ids=SAVINGS)
 def test_a_failed_run_does_not_become_the_baseline(project, saving):
     guarded = project().write().store().write(seconds=SLOW_S)
-    guarded.run(*GATE, *saving).stdout.fnmatch_lines(["*was not saved*"])
+    guarded.run(*GATE, *saving).stdout.fnmatch_lines(["Not saved: this run did not pass*"])
     assert len(guarded.stored()) == 1
     assert guarded.run(*GATE).ret == 1, "the second run must be red again"
     assert guarded.write().run(*GATE, *saving).ret == 0
@@ -252,6 +252,12 @@ def test_each_machine_has_a_folder_of_its_own(project, monkeypatch):
     result = guarded.run("--benchmark-compare", "--benchmark-autosave")
     result.stdout.fnmatch_lines(["Not compared: no run of this machine*", "Left out: *0001_stored.json*"])
     assert len({path.parent for path in guarded.stored()}) == 2
+
+
+def test_asked_to_save_nothing_it_says_so(project):
+    guarded = project().write(names=[])
+    guarded.run("--benchmark-autosave").stdout.fnmatch_lines(["Not saved: *measured nothing*"])
+    assert guarded.stored() == []
 
 
 def test_an_ordinary_run_of_tests_is_left_alone(project):
