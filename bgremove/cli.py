@@ -214,7 +214,7 @@ def compare(
         bar = progress.add_task("images", total=len(jobs) * (1 + rounds * len(chosen)))
         comparison = comparing.compare(jobs, recipe, chosen, rounds=rounds, on_image=lambda: progress.advance(bar))
     # Narrower, its figures would be cut off; a terminal that is too narrow wraps the lines.
-    Console(width=max(_out.width, 120)).print(comparison_table(comparison))
+    Console(width=max(_out.width, 132)).print(comparison_table(comparison))
     _out.print(answer(comparison), markup=False, highlight=False)
     failures = [str(each.error) for each in unusable] + [str(error) for _, error in comparison.failed]
     for line in failures:

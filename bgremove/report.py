@@ -67,13 +67,13 @@ def _record_json(record: ImageRecord) -> dict[str, Any]:
 def comparison_table(comparison: Comparison) -> Table:
     """A row for each contender."""
     table = Table(title=f"{len(comparison.images)} images, engine {comparison.engine}, {comparison.rounds} rounds")
-    table.add_column("strategy")
-    table.add_column("workers", justify="right")
+    table.add_column("strategy", no_wrap=True)
+    table.add_column("work-\ners", justify="right")
     for heading in ("read", "segment", "write"):
-        table.add_column(f"{heading}\nms/image", justify="right")
+        table.add_column(f"{heading}\nms/image", justify="right", no_wrap=True)
     for heading in ("start-up\ns", "total\ns", "CPU\nused", "peak\nMB", "speed-up\n(95% interval)"):
-        table.add_column(heading, justify="right")
-    for heading in ("effi-\nciency", "pays from\nimages"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("effic-\niency", "pays from\nimages"):
         table.add_column(heading, justify="right")
     for result in comparison.results:
         table.add_row(*_cells(result))
