@@ -12,7 +12,7 @@ from bgremove.machine import usable_cpus
 from bgremove.strategies import Strategy
 
 LOOP = "sequential"
-IMAGES = (1, 2, 4, 8, 16, 32)
+IMAGES = (1, 2, 4, 8, 16)
 IMAGES_WITH_START = (16, 32, 64)
 WORKERS = tuple(dict.fromkeys((1, usable_cpus(), 2 * usable_cpus())))
 """One shows what the strategy costs; as many as there are cores, what it gains; more, what that spoils."""
