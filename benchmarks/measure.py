@@ -10,7 +10,7 @@ import gc
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -148,9 +148,7 @@ def _metered(work: Work, setup: Work | None, teardown: Work | None) -> Reading:
     if teardown is not None:
         teardown()
     whole = meter.reading
-    return Reading(
-        whole.wall_s / calls, whole.cpu_s / calls, whole.peak_bytes, whole.memory_metric, whole.cpu_utilisation
-    )
+    return replace(whole, wall_s=whole.wall_s / calls, cpu_s=whole.cpu_s / calls)
 
 
 def _once(work: Work, setup: Work | None, teardown: Work | None) -> float:
