@@ -24,8 +24,14 @@ def folder(tmp_path):
     """Five small images, and a large one that takes seconds and is started first."""
     for seed in range(5):
         save_scene(tmp_path / "in" / f"{seed}.png", seed)
-    save_scene(tmp_path / "in" / LARGE, 9, 600, 800)
+    save_scene(tmp_path / "in" / LARGE, 9, 1200, 1600)
     return tmp_path
+
+
+def make_quick(folder):
+    """What is left for a resumed batch takes no seconds any more."""
+    if LARGE not in written(folder):
+        save_scene(folder / "in" / LARGE, 9)
 
 
 @pytest.fixture
@@ -106,11 +112,14 @@ def test_a_killed_worker_costs_its_image_only(start, folder, strategy):
 
 
 def test_a_hanging_worker_is_stopped_after_the_time_limit(start, folder):
-    process = start("--timeout", "1.5")
+    process = start("--timeout", "4.5")
+    wait_until(lambda: only_large_is_left(folder))
+    # Stopped, it hangs for sure, however fast the machine is.
+    busiest(process).send_signal(signal.SIGSTOP)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1, stderr
     assert written(folder) == SMALL
-    assert "1.5" in report(folder)[LARGE]["error"]
+    assert "4.5" in report(folder)[LARGE]["error"]
     wait_until(lambda: not session_of(process), 10)
 
 
@@ -129,6 +138,7 @@ def test_ctrl_c_leaves_nothing_half_done_and_resume_does_the_rest(start, folder,
     assert set(written(folder)) <= {*SMALL, LARGE}
     wait_until(lambda: not session_of(process), 10)
 
+    make_quick(folder)
     again = start("--resume", "--strategy", strategy)
     _, stderr = again.communicate(timeout=100)
     assert again.returncode == 0, stderr
@@ -141,6 +151,7 @@ def test_a_killed_batch_leaves_no_orphans_and_can_be_resumed(start, folder):
     process.kill()
     process.wait()
     wait_until(lambda: not session_of(process), 60)
+    make_quick(folder)
     again = start("--resume")
     _, stderr = again.communicate(timeout=100)
     assert again.returncode == 0, stderr
