@@ -18,7 +18,7 @@ LAYERS = [
     ["remove"],
     ["worker"],
     ["plan", "journal"],
-    ["batch", "compare"],
+    ["batch", "compare", "stream"],
     ["report"],
     ["cli"],
     ["__main__", "__init__"],

@@ -1,25 +1,50 @@
-"""Every strategy gives the same bytes, whatever the start method and the engine."""
+"""Every strategy gives the same bytes, whatever the start method, the transport and the engine."""
 
+import subprocess
+import sys
+from functools import partial
+
+import cv2
 import pytest
 
+from bgremove import remove_background
 from bgremove.batch import run_jobs
 from bgremove.engines import ENGINES
 from bgremove.machine import start_methods
 from bgremove.plan import find_sources, plan_jobs
-from bgremove.strategies import make_strategy
+from bgremove.strategies import Task, make_strategy
+from bgremove.transports import TRANSPORTS, make_transport
 from bgremove.worker import Preparation, Recipe
 
 WAYS = [("threads", None), *((name, method) for name in ("pool", "processes") for method in start_methods())]
 
 
 def bytes_under(name, method, engine, photos, output):
-    recipe = Recipe(engine=engine, emit=("cutout", "mask"))
-    jobs = plan_jobs(find_sources([photos])[0], output, emit=recipe.emit)
+    """All that a strategy gives: the files of a batch, and for each transport the cutouts of arrays."""
     workers = None if name == "sequential" else 2
     made = make_strategy(name, workers=workers, start_method=method, worker_context=Preparation(engine))
     with made as strategy:
-        assert {record.status for record in run_jobs(jobs, output, recipe, strategy)} == {"ok"}
+        found = files_under(strategy, engine, photos, output)
+        for transport in TRANSPORTS:
+            found |= arrays_under(strategy, engine, photos, transport)
+    return found
+
+
+def files_under(strategy, engine, photos, output):
+    recipe = Recipe(engine=engine, emit=("cutout", "mask"))
+    jobs = plan_jobs(find_sources([photos])[0], output, emit=recipe.emit)
+    assert {record.status for record in run_jobs(jobs, output, recipe, strategy)} == {"ok"}
     return {path.name: path.read_bytes() for path in output.glob("*.png")}
+
+
+def arrays_under(strategy, engine, photos, transport):
+    tasks = [Task(index, cv2.imread(str(path)), path.name) for index, path in enumerate(sorted(photos.glob("*.png")))]
+    outcomes = list(make_transport(transport).run(strategy, partial(remove_background, engine=engine), tasks))
+    assert [outcome.error for outcome in outcomes] == [None] * len(tasks)
+    return {
+        f"{transport} {outcome.index}": outcome.value.image.tobytes() + outcome.value.mask.tobytes()
+        for outcome in outcomes
+    }
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -31,5 +56,25 @@ def sequential(request, photos, tmp_path_factory):
 @pytest.mark.parametrize(("name", "method"), [way for way in WAYS if way[1] != "fork"])
 def test_every_way_gives_the_bytes_of_the_loop(sequential, name, method, photos, tmp_path):
     engine, expected = sequential
-    assert len(expected) == 12
+    assert len(expected) == 12 + 6 * len(TRANSPORTS)
     assert bytes_under(name, method, engine, photos, tmp_path) == expected
+
+
+FORK = """
+import sys
+from pathlib import Path
+from tests.test_parity import bytes_under
+
+name, engine, photos, output = sys.argv[1:]
+forked = bytes_under(name, "fork", engine, Path(photos), Path(output, "fork"))
+print(forked == bytes_under("sequential", None, engine, Path(photos), Path(output, "loop")), len(forked))
+"""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", [way[0] for way in WAYS if way[1] == "fork"])
+def test_a_fork_gives_the_bytes_of_the_loop(name, engine, photos, tmp_path, environment):
+    # In a process of its own: the one that runs the tests has threads, which a fork would leave behind half-way.
+    line = [sys.executable, "-c", FORK, name, engine, photos, tmp_path]
+    result = subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=100)
+    assert result.stdout.split() == ["True", str(12 + 6 * len(TRANSPORTS))], result.stderr

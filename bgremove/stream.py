@@ -1,0 +1,89 @@
+"""Images in memory: cut out under a strategy as they come, with no file read or written."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+from bgremove.engines import DEFAULT_ENGINE, make_engine
+from bgremove.remove import Cutout, remove_background
+from bgremove.strategies import DEFAULT_STRATEGY, Outcome, Strategy, Task, make_strategy
+from bgremove.transports import Transport, make_transport
+from bgremove.types import GrabCutSettings
+from bgremove.worker import Preparation
+
+_IN_THIS_PROCESS = ("sequential", "threads")
+
+
+def iter_cutouts(
+    images: Iterable[Any],
+    *,
+    rects: Iterable[Any] | None = None,
+    margin: float = 0.05,
+    settings: GrabCutSettings = GrabCutSettings(),
+    engine: str = DEFAULT_ENGINE,
+    strategy: str = DEFAULT_STRATEGY,
+    workers: int | None = None,
+    timeout_s: float | None = None,
+    start_method: str | None = None,
+    transport: str | None = None,
+) -> Generator[Outcome[Cutout], None, None]:
+    """Cut the object out of every image; outcomes come as they are completed, in any order, one for each image.
+
+    An outcome has the `index` of its image and either a `value`, the `Cutout`, or an `error`: one broken image, or one
+    worker that dies, costs that image and no other. Closing the iterator cancels the rest and ends the workers.
+
+    Parameters
+    ----------
+    images
+        Anything that `remove_background` takes, most usefully arrays. Drawn from as workers become free, at most two
+        images a worker ahead, so that it may be long and lazy.
+    rects
+        A rect, or None for the margin, for each image in turn.
+    strategy, workers, timeout_s, start_method
+        As in `make_strategy`. `threads` copies nothing and starts at once; `processes` survives a crash.
+    transport
+        How images reach a worker process and cutouts come back, a name out of `bgremove.transports.TRANSPORTS`. By
+        default ``shared_memory`` where there is such a thing and the workers are processes.
+
+    Cost: that of the engine, and one copy of each image and cutout for worker processes. Raises `UsageError` at once
+    for names or values that cannot be meant; ValueError, when it is noticed, if rects are not as many as images.
+
+    >>> import numpy as np
+    >>> picture = np.full((40, 40, 3), (40, 120, 40), np.uint8)
+    >>> picture[10:30, 10:30] = (30, 30, 200)
+    >>> [int(outcome.value.foreground.sum()) for outcome in iter_cutouts([picture] * 3, strategy="threads")]
+    [400, 400, 400]
+    """
+    make_engine(engine)
+    made = make_strategy(
+        strategy, workers=workers, timeout_s=timeout_s, start_method=start_method, worker_context=Preparation(engine)
+    )
+    carrier = make_transport(transport or _default_transport(strategy))
+    cut = partial(_cut, margin=margin, settings=settings, engine=engine)
+    return _run(made, carrier, cut, _tasks(images, rects))
+
+
+def _default_transport(strategy: str) -> str:
+    return "pickle" if strategy in _IN_THIS_PROCESS or sys.platform == "win32" else "shared_memory"
+
+
+def _run(
+    strategy: Strategy, transport: Transport, cut: partial[Cutout], tasks: Iterator[Task[tuple[Any, Any]]]
+) -> Generator[Outcome[Cutout], None, None]:
+    with strategy, closing(transport.run(strategy, cut, tasks)) as outcomes:
+        yield from outcomes
+
+
+def _tasks(images: Iterable[Any], rects: Iterable[Any] | None) -> Iterator[Task[tuple[Any, Any]]]:
+    pairs = ((image, None) for image in images) if rects is None else zip(images, rects, strict=True)
+    for index, pair in enumerate(pairs):
+        yield Task(index, pair, f"image {index}")
+
+
+def _cut(pair: tuple[Any, Any], *, margin: float, settings: GrabCutSettings, engine: str) -> Cutout:
+    image, rect = pair
+    return remove_background(image, rect=rect, margin=margin, settings=settings, engine=engine)

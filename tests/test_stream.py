@@ -1,0 +1,60 @@
+"""Images in memory: each has its outcome, under every strategy, and nothing is left behind."""
+
+import numpy as np
+import pytest
+
+from bgremove import iter_cutouts, remove_background
+from bgremove.errors import BgremoveError, UsageError
+from bgremove.strategies import STRATEGIES
+from fixtures.scenes import make_scene
+
+SCENES = [make_scene(60, 80, seed) for seed in range(4)]
+IMAGES = [scene.image for scene in SCENES]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_image_has_the_cutout_of_its_own_rect(strategy):
+    rects = [(10, 8, 60, 44), None, (4, 4, 70, 50), (8, 6, 64, 48)]
+    outcomes = {outcome.index: outcome for outcome in iter_cutouts(IMAGES, rects=rects, strategy=strategy)}
+    assert sorted(outcomes) == [0, 1, 2, 3]
+    for index, (image, rect) in enumerate(zip(IMAGES, rects, strict=True)):
+        expected = remove_background(image, rect=rect)
+        np.testing.assert_array_equal(outcomes[index].value.mask, expected.mask)
+        np.testing.assert_array_equal(outcomes[index].value.image, expected.image)
+        assert outcomes[index].value.rect == expected.rect
+
+
+@pytest.mark.parametrize("strategy", ["threads", "processes"])
+def test_an_image_that_cannot_be_cut_out_costs_itself_only(strategy):
+    flat = np.zeros((20, 20, 3), np.uint8)
+    outcomes = sorted(iter_cutouts([IMAGES[0], flat, IMAGES[1]], strategy=strategy), key=lambda each: each.index)
+    assert [outcome.error is None for outcome in outcomes] == [True, False, True]
+    assert isinstance(outcomes[1].error, BgremoveError)
+    assert "same colour" in str(outcomes[1].error)
+
+
+def test_images_are_drawn_as_workers_become_free():
+    drawn = []
+
+    def endless():
+        while True:
+            drawn.append(1)
+            yield IMAGES[len(drawn) % len(IMAGES)]
+
+    outcomes = iter_cutouts(endless(), strategy="threads", workers=2)
+    for _ in range(5):
+        next(outcomes)
+    outcomes.close()
+    assert len(drawn) <= 5 + 2 * 2
+
+
+@pytest.mark.parametrize("rects", [[None] * 3, [None] * 5])
+def test_rects_that_are_not_as_many_as_images_are_an_error(rects):
+    with pytest.raises(ValueError, match="zip"):
+        list(iter_cutouts(IMAGES, rects=rects, strategy="threads"))
+
+
+@pytest.mark.parametrize("wrong", [{"engine": "steam"}, {"strategy": "luck"}, {"transport": "pigeon"}, {"workers": 0}])
+def test_what_cannot_be_meant_is_refused_before_the_first_image(wrong):
+    with pytest.raises(UsageError):
+        iter_cutouts(IMAGES, **wrong)
