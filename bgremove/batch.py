@@ -96,9 +96,9 @@ def batch_strategy(
 ) -> Strategy:
     """The strategy called `name` with workers prepared for `recipe`, as many as CPUs, memory and jobs allow."""
     if workers is None and name != "sequential":
-        bytes_per_pixel = make_engine(recipe.engine).bytes_per_pixel + _BYTES_PER_DECODED_PIXEL
-        largest = max((min(_pixels(job), recipe.max_pixels) for job in jobs[:1]), default=1)
-        workers = min(workers_for(bytes_per_pixel * largest), max(1, len(jobs)))
+        largest = max([1, *(min(_pixels(job), recipe.max_pixels) for job in jobs[:1])])
+        peak_bytes = make_engine(recipe.engine).peak_bytes(largest) + _BYTES_PER_DECODED_PIXEL * largest
+        workers = min(workers_for(peak_bytes), max(1, len(jobs)))
     preparation = Preparation(recipe.engine)
     return make_strategy(
         name, workers=workers, timeout_s=timeout_s, start_method=start_method, worker_context=preparation

@@ -17,7 +17,7 @@ from bgremove.images import DEFAULT_MAX_PIXELS, read
 from bgremove.outputs import flatten, write
 from bgremove.paths import display_name
 from bgremove.remove import Cutout, segment
-from bgremove.types import GrabCutSettings, Label, Rect
+from bgremove.types import GrabCutSettings, Rect
 
 EMITS = ("cutout", "mask")
 
@@ -82,17 +82,10 @@ class Preparation:
         if self.threads is not None:
             cv2.setNumThreads(self.threads)
         try:
-            _segment_once(self.engine)
+            make_engine(self.engine).warm_up()
             yield
         finally:
             cv2.setNumThreads(before)
-
-
-def _segment_once(engine: str) -> None:
-    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
-    labels = np.full((16, 16), Label.BACKGROUND, np.uint8)
-    labels[4:12, 4:12] = Label.PROBABLY_FOREGROUND
-    make_engine(engine).segment(image, labels, GrabCutSettings(iterations=1))
 
 
 def cut_file(job: Job, recipe: Recipe) -> tuple[Cutout, Times]:

@@ -30,7 +30,8 @@ def check_engine(engine):
     found = (mask & 1).astype(bool)
     assert (found & scene.truth).sum() / (found | scene.truth).sum() > 0.85
     assert (engine.segment(image, labels, GrabCutSettings()) == mask).all()
-    assert engine.bytes_per_pixel > 0
+    engine.warm_up()
+    assert 0 < engine.peak_bytes(1) <= engine.peak_bytes(10**6) <= engine.peak_bytes(10**6 + 1)
 
 
 def square(value):

@@ -140,4 +140,4 @@ def test_memory() -> None:
     engine.segment(image, labels, GrabCutSettings(iterations=1))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert 0.9 * engine.bytes_per_pixel < peak / labels.size <= engine.bytes_per_pixel
+    assert 0.9 * engine.peak_bytes(labels.size) < peak <= engine.peak_bytes(labels.size)

@@ -12,8 +12,13 @@ from bgremove.types import GrabCutSettings, Image, Mask
 class Engine(Protocol):
     """Segments one image. Stateless: one instance may serve many threads."""
 
-    bytes_per_pixel: int
-    """Peak memory of `segment` beyond the image and the labels, in bytes per pixel of the image."""
+    def peak_bytes(self, pixels: int) -> int:
+        """Memory that `segment` takes at most, beyond image and labels, for images of up to so many `pixels`."""
+        ...
+
+    def warm_up(self) -> None:
+        """Import, compile and run all that `segment` may call, so that no image has to wait for it."""
+        ...
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
         """Decide every pixel that `labels` leaves open.
@@ -39,6 +44,7 @@ _CLASSES = {
     "opencv": "bgremove.engines.opencv:OpenCVEngine",
     "exact": "bgremove.engines.exact:ExactEngine",
     "multiscale": "bgremove.engines.multiscale:MultiscaleEngine",
+    "auto": "bgremove.engines.auto:AutoEngine",
 }
 
 ENGINES = tuple(_CLASSES)

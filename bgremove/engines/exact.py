@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgremove.engines import _gmm, _grid, _maxflow
+from bgremove.engines import _gmm, _grid, _maxflow, _rehearsal
 from bgremove.engines._compile import announce
 from bgremove.engines._palette import make_palette, tally
 from bgremove.errors import EngineError
@@ -22,7 +22,13 @@ class ExactEngine:
     a pixel of a photograph, and at most the figure below.
     """
 
-    bytes_per_pixel = 71
+    def peak_bytes(self, pixels: int) -> int:
+        """See `bgremove.engines.Engine.peak_bytes`."""
+        return 71 * pixels
+
+    def warm_up(self) -> None:
+        """See `bgremove.engines.Engine.warm_up`."""
+        self.segment(*_rehearsal.make_picture(), _rehearsal.SETTINGS)
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
         """See `bgremove.engines.Engine.segment`.

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from bgremove.engines import _band, _sample
+from bgremove.engines import _band, _rehearsal, _sample
 from bgremove.engines._compile import announce
 from bgremove.engines._gmm import COMPONENTS, PARAMETERS, Mixtures
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines.exact import ExactEngine
 from bgremove.errors import EngineError
-from bgremove.types import Foreground, GrabCutSettings, Image, Label, Mask
+from bgremove.types import Foreground, GrabCutSettings, Image, Label, Mask, Rect
 
 _COARSE = 40_000  # pixels of the open box in the image that is solved whole
 _ALONE = 60_000  # an open box of no more pixels than this is not reduced
@@ -48,27 +48,47 @@ class MultiscaleEngine:
     About 60 milliseconds and 20 to 50 more a megapixel, one thread. Lets other threads run.
     """
 
-    bytes_per_pixel = 40  # when the foreground collapses in the reduced image; otherwise about 6
+    def peak_bytes(self, pixels: int) -> int:
+        """See `bgremove.engines.Engine.peak_bytes`."""
+        return 40 * pixels  # when the foreground collapses in the reduced image; otherwise about 6
+
+    def warm_up(self) -> None:
+        """See `bgremove.engines.Engine.warm_up`."""
+        ExactEngine().warm_up()
+        image, labels = _rehearsal.make_picture()
+        _coarse_to_fine(image, labels, _box_of(labels), 2, _rehearsal.SETTINGS)
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
-        x, y, width, height = cv2.boundingRect(labels & np.uint8(Label.PROBABLY_BACKGROUND))
-        if width * height <= _ALONE and labels.size <= _SMALL:
+        box = _box_of(labels)
+        area = box.width * box.height
+        if area <= _ALONE and labels.size <= _SMALL:
             return ExactEngine().segment(image, labels, settings)
-        if width == 0:
+        if area == 0:
             return labels.copy()
         announce(_band.fill)
-        aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
-        window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
-        shrink = math.sqrt(width * height / _COARSE) if width * height > _ALONE else 1
+        shrink = math.sqrt(area / _COARSE) if area > _ALONE else 1
         try:
-            foreground = _descend(build(image[window], labels[window], shrink), settings)
+            return _coarse_to_fine(image, labels, box, shrink, settings)
         except ValueError as error:
             raise EngineError(str(error)) from error
-        mask = labels.copy()
-        decided = labels[window] >= Label.PROBABLY_BACKGROUND
-        np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
-        return mask
+
+
+def _box_of(labels: Mask) -> Rect:
+    """The box of the open pixels."""
+    return Rect(*cv2.boundingRect(labels & np.uint8(Label.PROBABLY_BACKGROUND)))
+
+
+def _coarse_to_fine(image: Image, labels: Mask, box: Rect, shrink: float, settings: GrabCutSettings) -> Mask:
+    """The mask, from an image whose sides are ``1 / shrink`` of the given ones on."""
+    x, y, width, height = box
+    aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
+    window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
+    foreground = _descend(build(image[window], labels[window], shrink), settings)
+    mask = labels.copy()
+    decided = labels[window] >= Label.PROBABLY_BACKGROUND
+    np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
+    return mask
 
 
 def _descend(levels: list[Level], settings: GrabCutSettings) -> Foreground:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from bgremove.engines import _rehearsal
 from bgremove.errors import EngineError
 from bgremove.types import GrabCutSettings, Image, Mask
 
@@ -16,7 +17,13 @@ class OpenCVEngine:
     Starting from a rect and starting from a mask are the same computation, once the rect is written into the mask.
     """
 
-    bytes_per_pixel = 204
+    def peak_bytes(self, pixels: int) -> int:
+        """See `bgremove.engines.Engine.peak_bytes`."""
+        return 204 * pixels
+
+    def warm_up(self) -> None:
+        """See `bgremove.engines.Engine.warm_up`."""
+        self.segment(*_rehearsal.make_picture(), _rehearsal.SETTINGS)
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
         """See `bgremove.engines.Engine.segment`. Reseeds OpenCV's generator of the calling thread."""

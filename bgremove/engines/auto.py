@@ -1,0 +1,33 @@
+"""The engine that suits the size of the image."""
+
+from __future__ import annotations
+
+from bgremove.engines import make_engine
+from bgremove.types import GrabCutSettings, Image, Mask
+
+LIMIT = 1_000_000  # pixels: up to here `exact` takes two seconds at most, so that there is little to gain by less
+
+
+class AutoEngine:
+    """`exact` for an image of up to a million pixels, `multiscale` for a larger one.
+
+    So an image of either kind takes about two seconds at most on one thread, and one that is small has the mask of
+    ``cv2.grabCut``. What decides is the size of the image, not of its rect.
+    """
+
+    def __init__(self) -> None:
+        self._small, self._large = make_engine("exact"), make_engine("multiscale")
+
+    def peak_bytes(self, pixels: int) -> int:
+        """See `bgremove.engines.Engine.peak_bytes`."""
+        return max(self._small.peak_bytes(min(pixels, LIMIT)), self._large.peak_bytes(pixels))
+
+    def warm_up(self) -> None:
+        """See `bgremove.engines.Engine.warm_up`."""
+        self._small.warm_up()
+        self._large.warm_up()
+
+    def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
+        """See `bgremove.engines.Engine.segment`."""
+        engine = self._small if labels.size <= LIMIT else self._large
+        return engine.segment(image, labels, settings)

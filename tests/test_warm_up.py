@@ -1,0 +1,44 @@
+"""A worker that is warm has nothing left to compile or load, so that no image waits for it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from bgremove.engines import ENGINES
+
+SCRIPT = """
+import sys
+from bgremove.engines import make_engine
+from bgremove.images import Photo
+from bgremove.remove import initial_labels
+from bgremove.types import GrabCutSettings
+from fixtures.scenes import make_scene
+
+def loaded():
+    return {
+        (module.__name__, name, str(signature))
+        for module in [m for n, m in list(sys.modules.items()) if n.startswith("bgremove.engines.")]
+        for name, value in vars(module).items() if hasattr(value, "nopython_signatures")
+        for signature in value.signatures
+    }
+
+engine = make_engine(sys.argv[1])
+engine.warm_up()
+warm = loaded()
+for height, width in ((60, 80), (300, 400), (1000, 1100)):
+    scene = make_scene(height, width, seed=1)
+    labels = initial_labels(Photo(scene.image), scene.rect)
+    engine.segment(scene.image, labels, GrabCutSettings(iterations=3))
+print(len(warm), sorted(loaded() - warm))
+"""
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_after_the_warm_up_nothing_is_compiled_or_loaded(name, environment):
+    # In a process of its own: this one has segmented images before.
+    line = [sys.executable, "-c", SCRIPT, name]
+    result = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, timeout=100)
+    kernels, late = result.stdout.split(" ", 1)
+    assert (int(kernels) > 0) == (name != "opencv")
+    assert late == "[]\n"
