@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bgremove import edges
 from bgremove.engines import DEFAULT_ENGINE, make_engine
 from bgremove.errors import BgremoveError, OutputError
 from bgremove.images import header_pixels
@@ -44,6 +45,7 @@ def remove_backgrounds(
     margin: float = 0.05,
     settings: GrabCutSettings = GrabCutSettings(),
     engine: str = DEFAULT_ENGINE,
+    edge: str = "hard",
     strategy: str = DEFAULT_STRATEGY,
     workers: int | None = None,
     timeout_s: float | None = None,
@@ -60,7 +62,7 @@ def remove_backgrounds(
     Raises `UsageError`, `RectError` or `OutputError` before any work starts if the whole cannot be meant.
     """
     folder = Path(output)
-    recipe = Recipe(engine=engine, margin=margin, settings=settings)
+    recipe = Recipe(engine=engine, margin=margin, settings=settings, edge=edge)
     sources, unusable = find_sources(inputs, recursive=recursive, exclude=folder)
     jobs = plan_jobs(sources, folder, rect=None if rect is None else as_rect(rect), overwrite=overwrite)
     jobs, done = prepare_jobs(jobs, folder, recipe, resume=resume)
@@ -97,12 +99,19 @@ def batch_strategy(
     """The strategy called `name` with workers prepared for `recipe`, as many as CPUs, memory and jobs allow."""
     if workers is None and name != "sequential":
         largest = max([1, *(min(_pixels(job), recipe.max_pixels) for job in jobs[:1])])
-        peak_bytes = make_engine(recipe.engine).peak_bytes(largest) + _BYTES_PER_DECODED_PIXEL * largest
-        workers = min(workers_for(peak_bytes), max(1, len(jobs)))
-    preparation = Preparation(recipe.engine)
+        workers = min(workers_for(_peak_bytes(recipe, largest)), max(1, len(jobs)))
+    preparation = Preparation(recipe.engine, edge=recipe.edge)
     return make_strategy(
         name, workers=workers, timeout_s=timeout_s, start_method=start_method, worker_context=preparation
     )
+
+
+def _peak_bytes(recipe: Recipe, pixels: int) -> int:
+    """Memory that a worker takes for an image. The engine's is free again when the edge is made soft."""
+    stages = [make_engine(recipe.engine).peak_bytes(pixels)]
+    if recipe.edge == "soft":
+        stages.append(edges.peak_bytes(pixels))
+    return max(stages) + _BYTES_PER_DECODED_PIXEL * pixels
 
 
 def run_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, strategy: Strategy) -> Iterator[ImageRecord]:

@@ -18,6 +18,7 @@ from rich.table import Table
 from bgremove import __version__
 from bgremove import compare as comparing
 from bgremove.batch import ImageRecord, batch_strategy, prepare_jobs, run_jobs, skipped_record, unusable_record
+from bgremove.edges import EDGES
 from bgremove.engines import DEFAULT_ENGINE, ENGINES
 from bgremove.errors import BgremoveError, UsageError
 from bgremove.images import DEFAULT_MAX_PIXELS
@@ -90,6 +91,9 @@ def cli() -> None:
 )
 @_iterations
 @_engine
+@click.option(
+    "--edge", type=click.Choice(EDGES), default="hard", show_default=True, help="Soft needs PyMatting: bgremove[soft]."
+)
 @click.option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULT_STRATEGY, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Default: what CPUs and memory allow.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that one image may take.")
@@ -108,16 +112,16 @@ def cli() -> None:
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
     inputs: tuple[Path, ...], output: Path, recursive: bool, margin: float, rect: tuple[int, ...] | None,
-    rects: Path | None, iterations: int, engine: str, strategy: str, workers: int | None, timeout: float | None,
-    emit: tuple[str, ...], format_: str, background: str | None, naming: str, max_pixels: int, overwrite: bool,
-    resume: bool, dry_run: bool, json_file: Path | None, quiet: bool, verbose: bool,
+    rects: Path | None, iterations: int, engine: str, edge: str, strategy: str, workers: int | None,
+    timeout: float | None, emit: tuple[str, ...], format_: str, background: str | None, naming: str,
+    max_pixels: int, overwrite: bool, resume: bool, dry_run: bool, json_file: Path | None, quiet: bool, verbose: bool,
 ) -> int:  # fmt: skip
     """Cut the objects out of INPUTS (files, folders, glob patterns) into the folder OUTPUT."""
     if rect is not None and rects is not None:
         raise UsageError("--rect and --rects exclude each other")
     recipe = Recipe(
         engine=engine, margin=margin, settings=GrabCutSettings(iterations=iterations), emit=emit, format=format_,
-        background=None if background is None else parse_colour(background), max_pixels=max_pixels,
+        background=None if background is None else parse_colour(background), max_pixels=max_pixels, edge=edge,
     )  # fmt: skip
     Rect.from_margin(margin, 100, 100)
     sources, unusable = find_sources(inputs, recursive=recursive, exclude=output)

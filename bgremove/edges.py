@@ -22,7 +22,32 @@ _NOISE = 1e-4  # variance of colours from 0 to 1 that such a function does not f
 _FAR, _NEAR = 24, 5  # half the sides of the squares in which colours of object and background are averaged
 _TILE = 256  # side of the squares of the image that are worked on, if the band is there, in pixels of the image
 
+EDGES = ("hard", "soft")
+"""What the edge of a cutout may be: alpha 0 or 255 everywhere, or what `soften` gives."""
+
+_MISSING = "soft edges need PyMatting; install it with: pip install 'bgremove[soft]'"
+
 Plane = NDArray[np.float32]
+
+
+def check_edge(edge: str) -> None:
+    """Raise `UsageError` if `edge` is none of `EDGES`, or soft and PyMatting is not installed. Imports nothing."""
+    if edge not in EDGES:
+        raise UsageError(f"there is no edge {edge!r}; choose one of {', '.join(EDGES)}")
+    if edge == "soft" and find_spec("pymatting") is None:
+        raise UsageError(_MISSING)
+
+
+def peak_bytes(pixels: int) -> int:
+    """Memory that `soften` takes for an image of so many `pixels`; twice as much if there are boundaries all over."""
+    return 500 * min(pixels, _LONG * _LONG) + 20 * pixels
+
+
+def warm_up() -> None:
+    """Import, compile and run what `soften` calls, so that no image has to wait for it."""
+    image = np.zeros((24, 24, 3), np.uint8)
+    image[8:16, 8:16] = 200
+    soften(image, image[..., 0] > 0)
 
 
 class Soft(NamedTuple):
@@ -57,7 +82,7 @@ def soften(image: Image, foreground: Foreground) -> Soft:
     (guided filter: He, Sun, Tang 2013, https://doi.org/10.1109/TPAMI.2012.213). Object colours come from averages
     nearby, corrected by what each pixel shows (after Forte, "Approximate fast foreground colour estimation", 2021).
 
-    About one second a megapixel up to one megapixel, and a tenth of a second for each beyond. Some 400 MB. The first
+    About one second a megapixel up to one megapixel, and a tenth of a second for each beyond. Some 500 MB. The first
     call on a machine takes a minute more, because PyMatting compiles itself; the first of a process a quarter second.
 
     Parameters
@@ -112,7 +137,7 @@ def _closed_form(shown: Plane, trimap: Plane) -> Plane:
     try:
         from pymatting.alpha.estimate_alpha_cf import estimate_alpha_cf  # noqa: PLC0415  (an extra, slow to import)
     except ImportError as error:
-        raise UsageError("soft edges need PyMatting; install it with: pip install 'bgremove[soft]'") from error
+        raise UsageError(_MISSING) from error
     try:
         alpha = estimate_alpha_cf(shown.astype(np.float64), trimap.astype(np.float64))
     except ValueError as error:

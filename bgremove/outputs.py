@@ -46,15 +46,20 @@ def cut_out(image: Image, foreground: Foreground) -> NDArray[np.uint8]:
 
 
 def flatten(cutout: NDArray[np.uint8], background: tuple[int, int, int]) -> Image:
-    """`cutout`, whose alpha is 0 or 255, in front of a plain `background` colour (BGR).
+    """`cutout` in front of a plain `background` colour (BGR), blended by its alpha.
 
     >>> cutout = cut_out(np.full((1, 2, 3), 7, np.uint8), np.array([[True, False]]))
     >>> flatten(cutout, (255, 0, 0)).tolist()
     [[[7, 7, 7], [255, 0, 0]]]
     """
+    alpha = cutout[:, :, 3]
     image = np.empty((*cutout.shape[:2], 3), np.uint8)
     image[:] = background
-    return np.asarray(cv2.copyTo(cv2.cvtColor(cutout, cv2.COLOR_BGRA2BGR), cutout[:, :, 3], image), np.uint8)
+    image = np.asarray(cv2.copyTo(cv2.cvtColor(cutout, cv2.COLOR_BGRA2BGR), alpha, image), np.uint8)
+    mixed = (alpha > 0) & (alpha < 255)
+    share = alpha[mixed][:, None] / 255
+    image[mixed] = np.rint(share * cutout[mixed, :3] + (1 - share) * np.array(background))
+    return image
 
 
 def parse_colour(text: str) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bgremove.edges import check_edge, soften
 from bgremove.engines import DEFAULT_ENGINE, make_engine
 from bgremove.errors import EngineError, FlatImageError, ImageError, RectError
 from bgremove.images import DEFAULT_MAX_PIXELS, Photo, as_photo
@@ -24,7 +25,8 @@ class Cutout:
     Attributes
     ----------
     image : (H, W, 4) uint8
-        BGRA; alpha is 255 on the foreground and 0 elsewhere, where the colour is 0 too.
+        BGRA; alpha is 255 on the foreground and 0 elsewhere; with a soft edge it is anything between in a band around
+        the boundary. Where it is 0, the colour is 0 too.
     mask : (H, W) uint8
         A `Label` for every pixel.
     rect
@@ -57,6 +59,7 @@ def remove_background(
     hints: Mask | None = None,
     settings: GrabCutSettings = GrabCutSettings(),
     engine: str = DEFAULT_ENGINE,
+    edge: str = "hard",
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Cutout:
     """Cut the object out of one image.
@@ -78,11 +81,15 @@ def remove_background(
         Iterations and seed.
     engine
         A name out of `bgremove.engines.ENGINES`.
+    edge
+        ``hard``, or ``soft``: near the boundary alpha says how much of a pixel is object, and the old background is
+        taken out of its colour; needs the extra ``soft``. Certain pixels stay 0 or 255, and the mask stays as it is.
     max_pixels
         A file whose header promises more is refused before it is decoded.
 
-    Cost: that of the engine; see its class. Errors: `ImageError` (unreadable), `FlatImageError` (one colour only),
-    `RectError` (outside the image, or no background or no foreground left), `EngineError`.
+    Cost: that of the engine, see its class, and for a soft edge that of `bgremove.edges.soften`. Errors: `UsageError`
+    (a name or number that cannot be meant, no PyMatting), `ImageError` (unreadable), `FlatImageError` (one colour
+    only), `RectError` (outside the image, or no background or no foreground left), `EngineError`.
 
     >>> import numpy as np
     >>> picture = np.full((40, 40, 3), (40, 120, 40), np.uint8)
@@ -90,11 +97,12 @@ def remove_background(
     >>> int(remove_background(picture).foreground.sum())
     400
     """
-    return segment(as_photo(image, max_pixels=max_pixels), rect, margin, hints, settings, engine)
+    check_edge(edge)
+    return segment(as_photo(image, max_pixels=max_pixels), rect, margin, hints, settings, engine, edge)
 
 
 def segment(
-    photo: Photo, rect: Any, margin: float, hints: Mask | None, settings: GrabCutSettings, engine: str
+    photo: Photo, rect: Any, margin: float, hints: Mask | None, settings: GrabCutSettings, engine: str, edge: str
 ) -> Cutout:
     """Cut the object out of a photo that has been read; see `remove_background`."""
     image = photo.image
@@ -108,7 +116,20 @@ def segment(
         raise EngineError(f"engine {engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
     foreground = foreground_of(mask)
     warnings = photo.notes if foreground.any() else (*photo.notes, EMPTY_FOREGROUND)
-    return Cutout(cut_out(image, foreground), mask, box, warnings)
+    pixels = cut_out(image, foreground) if edge == "hard" else _cut_out_softly(image, foreground, labels)
+    return Cutout(pixels, mask, box, warnings)
+
+
+def _cut_out_softly(image: Image, foreground: Foreground, labels: Mask) -> NDArray[np.uint8]:
+    """The cutout with a soft edge, which ends where `labels` are certain, as at the sides of the rect."""
+    alpha, colours = soften(image, foreground)
+    alpha[labels == Label.BACKGROUND] = 0
+    kept = labels == Label.FOREGROUND
+    alpha[kept] = 255
+    colours[kept] = image[kept]
+    bgra = cut_out(colours, alpha > 0)
+    bgra[..., 3] = alpha
+    return bgra
 
 
 def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None) -> Mask:

@@ -8,6 +8,7 @@ from contextlib import closing
 from functools import partial
 from typing import Any
 
+from bgremove.edges import check_edge
 from bgremove.engines import DEFAULT_ENGINE, make_engine
 from bgremove.remove import Cutout, remove_background
 from bgremove.strategies import DEFAULT_STRATEGY, Outcome, Strategy, Task, make_strategy
@@ -25,6 +26,7 @@ def iter_cutouts(
     margin: float = 0.05,
     settings: GrabCutSettings = GrabCutSettings(),
     engine: str = DEFAULT_ENGINE,
+    edge: str = "hard",
     strategy: str = DEFAULT_STRATEGY,
     workers: int | None = None,
     timeout_s: float | None = None,
@@ -59,11 +61,13 @@ def iter_cutouts(
     [400, 400, 400]
     """
     make_engine(engine)
+    check_edge(edge)
+    preparation = Preparation(engine, edge=edge)
     made = make_strategy(
-        strategy, workers=workers, timeout_s=timeout_s, start_method=start_method, worker_context=Preparation(engine)
+        strategy, workers=workers, timeout_s=timeout_s, start_method=start_method, worker_context=preparation
     )
     carrier = make_transport(transport or _default_transport(strategy))
-    cut = partial(_cut, margin=margin, settings=settings, engine=engine)
+    cut = partial(_cut, margin=margin, settings=settings, engine=engine, edge=edge)
     return _run(made, carrier, cut, _tasks(images, rects))
 
 
@@ -84,6 +88,6 @@ def _tasks(images: Iterable[Any], rects: Iterable[Any] | None) -> Iterator[Task[
         yield Task(index, pair, f"image {index}")
 
 
-def _cut(pair: tuple[Any, Any], *, margin: float, settings: GrabCutSettings, engine: str) -> Cutout:
+def _cut(pair: tuple[Any, Any], *, margin: float, settings: GrabCutSettings, engine: str, edge: str) -> Cutout:
     image, rect = pair
-    return remove_background(image, rect=rect, margin=margin, settings=settings, engine=engine)
+    return remove_background(image, rect=rect, margin=margin, settings=settings, engine=engine, edge=edge)

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bgremove import edges
 from bgremove.engines import DEFAULT_ENGINE, make_engine
 from bgremove.errors import OutputError
 from bgremove.images import DEFAULT_MAX_PIXELS, read
@@ -26,7 +27,8 @@ EMITS = ("cutout", "mask")
 class Recipe:
     """What is done to every image of a batch; two equal recipes give equal files.
 
-    `background`, BGR, fills the cutout where the object is not; None leaves it transparent.
+    `background`, BGR, fills the cutout where the object is not; None leaves it transparent. Raises `UsageError` for an
+    `edge` that is unknown, or soft without PyMatting.
     """
 
     engine: str = DEFAULT_ENGINE
@@ -36,6 +38,10 @@ class Recipe:
     format: str = "png"
     background: tuple[int, int, int] | None = None
     max_pixels: int = DEFAULT_MAX_PIXELS
+    edge: str = "hard"
+
+    def __post_init__(self) -> None:
+        edges.check_edge(self.edge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +73,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Enters a worker: OpenCV's threads set, the engine imported, compiled and run once. Left, all is put back.
+    """Enters a worker: OpenCV's threads set, all it will run imported, compiled and run once. Left, all is put back.
 
     `threads` is the number of threads that OpenCV may use in this process; None leaves its own choice.
     """
 
     engine: str
     threads: int | None = 1
+    edge: str = "hard"
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -83,6 +90,8 @@ class Preparation:
             cv2.setNumThreads(self.threads)
         try:
             make_engine(self.engine).warm_up()
+            if self.edge == "soft":
+                edges.warm_up()
             yield
         finally:
             cv2.setNumThreads(before)
@@ -93,7 +102,7 @@ def cut_file(job: Job, recipe: Recipe) -> tuple[Cutout, Times]:
     start = time.perf_counter()
     photo = read(job.source, max_pixels=recipe.max_pixels)
     decoded = time.perf_counter()
-    cutout = segment(photo, job.rect, recipe.margin, None, recipe.settings, recipe.engine)
+    cutout = segment(photo, job.rect, recipe.margin, None, recipe.settings, recipe.engine, recipe.edge)
     segmented = time.perf_counter()
     for kind, path in job.outputs.items():
         _make_folder(path.parent)

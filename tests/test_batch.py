@@ -30,6 +30,12 @@ def test_workers_share_the_free_memory(jobs, free, engine, workers):
     assert batch_strategy("threads", jobs, Recipe(engine=engine)).workers == workers
 
 
+def test_a_soft_edge_takes_memory_of_its_own(jobs, free):
+    free(3 * 10**9)
+    assert batch_strategy("threads", jobs, Recipe(engine="exact")).workers == 8
+    assert batch_strategy("threads", jobs, Recipe(engine="exact", edge="soft")).workers == 4
+
+
 def test_there_are_no_more_workers_than_images(jobs, free):
     free(10**12)
     assert batch_strategy("threads", jobs[:3], Recipe()).workers == 3

@@ -37,10 +37,10 @@ def test_a_done_output_that_is_gone_is_done_again(tmp_path, jobs):
     assert Journal(tmp_path / "out", Recipe()).resume(jobs)[1] == []
 
 
-@pytest.mark.parametrize("change", ["recipe", "source", "rect"])
+@pytest.mark.parametrize("change", ["recipe", "edge", "source", "rect"])
 def test_another_recipe_a_changed_source_or_another_rect_is_another_job(tmp_path, jobs, change):
     run_some(tmp_path / "out", Recipe(), jobs)
-    recipe = Recipe(margin=0.1) if change == "recipe" else Recipe()
+    recipe = {"recipe": Recipe(margin=0.1), "edge": Recipe(edge="soft")}.get(change, Recipe())
     if change == "source":
         jobs[0].source.write_bytes(b"another picture")
     if change == "rect":

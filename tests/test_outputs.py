@@ -61,6 +61,12 @@ def test_cut_out_and_flatten(drawn: tuple[np.ndarray, np.ndarray]) -> None:
     assert np.array_equal(image, before)
 
 
+def test_flatten_blends_by_alpha() -> None:
+    cutout = np.array([[[200, 100, 10, 51], [200, 100, 10, 255], [0, 0, 0, 0]]], np.uint8)
+    # 51 is a fifth of 255
+    assert flatten(cutout, (0, 50, 255)).tolist() == [[[40, 60, 206], [200, 100, 10], [0, 50, 255]]]
+
+
 def test_cut_out_of_views() -> None:
     image = np.random.default_rng(0).integers(0, 256, (8, 10, 3), np.uint8)
     foreground = image[:, :, 0] > 100

@@ -136,7 +136,7 @@ def test_a_limit_on_pixels_holds_for_files(scene, tmp_path):
         remove_background(tmp_path / "scene.png", max_pixels=60 * 80 - 1)
 
 
-@pytest.mark.parametrize("bad", [{"margin": 0}, {"margin": 0.5}, {"engine": "none"}])
+@pytest.mark.parametrize("bad", [{"margin": 0}, {"margin": 0.5}, {"engine": "none"}, {"edge": "fuzzy"}])
 def test_wrong_use_is_refused(scene, bad):
     with pytest.raises(UsageError):
         remove_background(scene.image, **bad)

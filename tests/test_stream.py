@@ -54,7 +54,9 @@ def test_rects_that_are_not_as_many_as_images_are_an_error(rects):
         list(iter_cutouts(IMAGES, rects=rects, strategy="threads"))
 
 
-@pytest.mark.parametrize("wrong", [{"engine": "steam"}, {"strategy": "luck"}, {"transport": "pigeon"}, {"workers": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"engine": "steam"}, {"edge": "fuzzy"}, {"strategy": "luck"}, {"transport": "pigeon"}, {"workers": 0}]
+)
 def test_what_cannot_be_meant_is_refused_before_the_first_image(wrong):
     with pytest.raises(UsageError):
         iter_cutouts(IMAGES, **wrong)

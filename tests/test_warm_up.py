@@ -34,6 +34,22 @@ print(len(warm), sorted(loaded() - warm))
 """
 
 
+MATTING = """
+import sys
+from bgremove.worker import Preparation
+
+with Preparation("opencv", edge=sys.argv[1])():
+    print("pymatting.alpha.estimate_alpha_cf" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(("edge", "imported"), [("hard", "False"), ("soft", "True")])
+def test_a_worker_for_soft_edges_has_imported_what_makes_them(edge, imported, environment):
+    line = [sys.executable, "-c", MATTING, edge]
+    result = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, timeout=200)
+    assert result.stdout.strip() == imported
+
+
 @pytest.mark.parametrize("name", ENGINES)
 def test_after_the_warm_up_nothing_is_compiled_or_loaded(name, environment):
     # In a process of its own: this one has segmented images before.
