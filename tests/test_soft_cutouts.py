@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bgremove import Label, edges, iter_cutouts, remove_background, remove_backgrounds
+from bgremove import Label, Rect, edges, iter_cutouts, remove_background, remove_backgrounds
 from bgremove.edges import soften
 from bgremove.errors import UsageError
 from fixtures import load
@@ -73,29 +73,32 @@ def test_soft_cutouts_are_not_taken_for_hard_ones_that_are_done(command, tmp_pat
     assert "1 ok, 0 skipped" in command(*line, "--edge", "soft", "--overwrite").stderr
 
 
-def test_nothing_outside_the_rect_is_in_the_cutout(scene):
+@pytest.mark.parametrize("how", ["rect", "transparent"])
+def test_no_soft_edge_reaches_into_certain_background(scene, how):
     # The object goes on beyond the rect, so that the edge runs along its side.
     left, top, width, height = scene.rect
-    rect = (left, top, width * 3 // 4, height)
-    cutout = remove_background(scene.image, rect=rect, edge="soft")
-    outside = np.ones((60, 80), bool)
-    outside[cutout.rect.slices] = False
+    rect = Rect(left, top, width * 3 // 4, height)
+    outside = np.full((60, 80), True)
+    outside[rect.slices] = False
+    if how == "rect":
+        cutout = remove_background(scene.image, rect=rect, edge="soft")
+    else:
+        opaque = np.where(outside, np.uint8(0), np.uint8(255))
+        cutout = remove_background(np.dstack([scene.image, opaque]), edge="soft")
     assert soften(scene.image, cutout.foreground).alpha[outside].any()
     assert not cutout.image[outside].any()
     assert (cutout.image[~outside, 3] % 255 != 0).any()
 
 
-def test_certain_pixels_stay_as_they_are(scene):
-    soft = remove_background(scene.image, edge="soft")
-    alpha = soft.image[..., 3]
-    assert (alpha % 255 != 0).any()
-    hints = np.full((60, 80), Label.PROBABLY_FOREGROUND, np.uint8)
-    hints[alpha % 255 != 0] = Label.FOREGROUND
-    transparent = np.where(alpha % 255 == 0, np.uint8(255), np.uint8(0))
-    certain = remove_background(scene.image, hints=hints, edge="soft").image[hints == Label.FOREGROUND]
-    np.testing.assert_array_equal(certain[:, :3], scene.image[hints == Label.FOREGROUND])
-    assert (certain[:, 3] == 255).all()
-    assert not remove_background(np.dstack([scene.image, transparent]), edge="soft").image[transparent == 0].any()
+def test_certain_foreground_stays_as_it_is(scene):
+    soft = remove_background(scene.image, edge="soft").image[..., 3] % 255 != 0
+    assert soft.any()
+    hints = np.where(soft, np.uint8(Label.FOREGROUND), np.uint8(Label.PROBABLY_FOREGROUND))
+    hints[:, 40:] = Label.PROBABLY_FOREGROUND
+    cutout = remove_background(scene.image, hints=hints, edge="soft").image
+    certain = hints == Label.FOREGROUND
+    np.testing.assert_array_equal(cutout[certain, :3], scene.image[certain])
+    assert (cutout[certain, 3] == 255).all()
 
 
 def test_the_mask_is_that_of_a_hard_edge_and_the_image_is_left_alone(scene):
