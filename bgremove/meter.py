@@ -36,8 +36,8 @@ class Reading:
     ticks of 10 ms, so that each process alive at the end adds an error of up to 20 ms. `peak_bytes` is the largest sum
     over the tree that was sampled: of PSS, where memory that processes share is counted once, or of RSS where the
     system does not give PSS of each; `memory_metric` says which. `cpu_utilisation` is CPU seconds / (wall seconds x
-    usable CPUs). `meter_cpu_s`, a part of `cpu_s`, is what the sampling itself took: with two workers 1.5 ms a look,
-    and 3 ms a GB more when there may be a new peak.
+    usable CPUs), from 0 to 1. `meter_cpu_s`, a part of `cpu_s`, is what the sampling itself took: with two workers 1.5
+    ms a look, and 3 ms a GB more when there may be a new peak.
     """
 
     wall_s: float
@@ -84,7 +84,8 @@ class Meter:
             cpu_s=cpu_s,
             peak_bytes=self._memory.peak_bytes,
             memory_metric=self._memory.metric,
-            cpu_utilisation=cpu_s / (wall_s * usable_cpus()),
+            # a short block's ticks may add up to more than there was
+            cpu_utilisation=min(1.0, cpu_s / (wall_s * usable_cpus())),
             meter_cpu_s=self._meter_cpu_s,
         )
 
