@@ -226,7 +226,7 @@ def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:
 
 def test_markdown_keeps_its_columns_when_an_id_has_a_bar() -> None:
     rows = [line for line in markdown(_outcome("regressed"), [], OPTIONS).splitlines() if line.startswith("|")]
-    assert {line.replace(r"\|", "").count("|") for line in rows} == {8}
+    assert {line.replace(r"\|", "").count("|") for line in rows} == {9}
 
 
 @pytest.mark.parametrize(("verdicts", "status"), [

@@ -49,7 +49,12 @@ def parse(arguments: Sequence[str] | None) -> Options:
     parser.add_argument("paths", nargs="*", default=["benchmarks"], metavar="PATH", help="as for pytest (benchmarks)")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="as for pytest")
     parser.add_argument("-m", dest="marker", metavar="EXPRESSION", help="as for pytest")
-    parser.add_argument("--tolerance", type=_share, default=0.03, help="the loss that must be seen (%(default)s)")
+    parser.add_argument(
+        "--tolerance",
+        type=_share,
+        default=0.03,
+        help="the loss that must be seen, where a case's marker says nothing else (%(default)s)",
+    )
     parser.add_argument("--alpha", type=_share, default=0.01, help="false alarms of the whole suite (%(default)s)")
     parser.add_argument("--budget-s", type=_seconds, default=600.0, help="seconds for all measuring (%(default)s)")
     parser.add_argument("--timeout-s", type=_seconds, default=120.0, help="a silent process hangs (%(default)s)")

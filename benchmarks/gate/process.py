@@ -139,6 +139,15 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Collected:
+    """The ids of a worktree's benchmarks, what could not be collected, and tolerances that cases have of their own."""
+
+    cases: list[str]
+    errors: list[str]
+    tolerances: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Site:
     """Where arms of one revision are started: `name` is "base" or "head", `root` its worktree."""
 
@@ -178,15 +187,15 @@ class Site:
             end.close()
             _end(process)
 
-    def collect(self) -> tuple[list[str], list[str]]:
+    def collect(self) -> Collected:
         """The benchmarks that the worktree has and what could not be collected there; runs none of them."""
         present = tuple(path for path in self.suite.paths if (self.root / path.split("::")[0]).exists())
         if not present:
-            return [], []
+            return Collected([], [], {})
         site = replace(self, suite=Suite(present, self.suite.selection, ()))
         with site.started("collect", {}) as arm:
             message = arm.collected()
-        return message["cases"], message["errors"]
+        return Collected(message["cases"], message["errors"], message["tolerances"])
 
 
 def _environment(root: Path, extra: Mapping[str, str]) -> dict[str, str]:

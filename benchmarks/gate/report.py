@@ -11,7 +11,7 @@ from .options import Options
 from .profiling import Explanation
 
 _COLOURS = {"regressed": "bold red", "improved": "green", "unchanged": "dim"}
-_HEADER = ("case", "verdict", "metric", "head/base", "95% interval", "could see", "pairs")
+_HEADER = ("case", "verdict", "metric", "head/base", "95% interval", "could see", "tolerance", "pairs")
 
 
 def summary(outcome: Outcome) -> str:
@@ -35,12 +35,12 @@ def show(outcome: Outcome, explanations: Sequence[Explanation], console: Console
 def markdown(outcome: Outcome, explanations: Sequence[Explanation], options: Options) -> str:
     """The same as a comment for a pull request."""
     lines = [f"### Regression gate: {summary(outcome)}", ""]
-    lines += ["| " + " | ".join(_HEADER) + " |", "| --- | --- | --- | ---: | ---: | ---: | ---: |"]
+    lines += ["| " + " | ".join(_HEADER) + " |", "| --- " * 3 + "| ---: " * 5 + "|"]
     lines += ["| " + " | ".join(_cells(row)) + " |" for finding in outcome.findings for row in _rows(finding)]
     lines += ["", *(f"- {line}" for line in _words(outcome, explanations)[:-1])]
     lines += [
         f"- At most {options.rule.alpha:.0%} of runs raise any false alarm; "
-        f"a case in which a loss of {options.rule.tolerance:.0%} could be hidden is inconclusive."
+        "a case in which a loss as large as its tolerance could be hidden is inconclusive."
     ]
     return "\n".join(lines) + "\n"
 
@@ -81,10 +81,11 @@ def _rows(finding: CaseFinding) -> list[tuple[str, ...]]:
             f"{metric.ratio:.3f}",
             f"{metric.lower:.3f} to {metric.upper:.3f}" if metric.pairs > 1 else "",
             f"{metric.visible:+.1%}" if metric.pairs > 1 else "",
+            "" if finding.tolerance is None else f"{finding.tolerance:.0%}",
             str(metric.pairs),
         )
         for metric in finding.metrics
-    ] or [(finding.verdict, "", "", "", "", "")]
+    ] or [(finding.verdict, *[""] * (len(_HEADER) - 2))]
     return [(finding.case if index == 0 else "", *row) for index, row in enumerate(rows)]
 
 
