@@ -13,13 +13,12 @@ from benchmarks.gate import outputs, tree
 from benchmarks.gate.control import spin
 from benchmarks.gate.errors import GateError, WrongUseError
 from benchmarks.gate.findings import CaseFinding, MetricFinding, exit_status
-from benchmarks.gate.flame import own_time, parse, svg
 from benchmarks.gate.gate import Outcome
 from benchmarks.gate.metrics import disturbance, log_ratios
 from benchmarks.gate.options import Options
 from benchmarks.gate.pairs import Bench
 from benchmarks.gate.process import Site, Suite
-from benchmarks.gate.profiling import Explanation, Growth, explain
+from benchmarks.gate.profiling import Explanation, Growth
 from benchmarks.gate.records import Block, Pair, Sample, Turn
 from benchmarks.gate.report import annotations, markdown
 from benchmarks.gate.verdict import Estimate, Rule
@@ -123,56 +122,6 @@ def test_a_block_is_disturbed_by_a_lopsided_control_or_stolen_time_only() -> Non
     assert disturbance(_block(sound, Sample(9.0, 9.0, 1.0)), 0.09) == ""
     assert "control" in disturbance(_block(sound, Sample(1.0, 1.0, 1.2)), 0.09)
     assert "guests" in disturbance(Block("c", 1, (Turn(True, 0, sound, sound),) * 2, 1, 1, 0.5, 0.0), 0.09)
-
-
-# --- profile
-
-
-RAW = """process 7:"python -c
-import json, sys; f("x")
- [1, "a"]";<module> (<string>:1);Turns._loop (gate/arm.py:9);work (toy.py:3);slow (toy.py:9) 30
-process 7:"python -c
-import json, sys; f("x")
- [1, "a"]";<module> (<string>:1);spin (gate/control.py:9) 5
-process 7:"python -c ...";process 8:"python -c from spawn import main; main()";<module> (<string>:1);task (toy.py:5) 10
-"""
-
-
-def test_stacks_of_the_case_and_of_workers_are_read_and_the_gates_own_left_out() -> None:
-    samples = parse(RAW, "Turns._loop (", 7)
-    assert samples == {("work (toy.py)", "slow (toy.py)"): 30, ("<module> (<string>)", "task (toy.py)"): 10}
-    assert own_time(samples) == {"slow (toy.py)": 30, "task (toy.py)": 10}
-
-
-def test_the_flame_graph_is_well_formed_and_red_where_it_grew() -> None:
-    drawing = svg("a <case>", {("f", "g"): 1.0}, {("f", "g"): 2.0, ("f",): 0.5})
-    boxes = {group[0].text: group[1].get("fill") for group in ET.fromstring(drawing)}  # noqa: S314 (our own text)
-    grown = next(fill for title, fill in boxes.items() if title and title.startswith("g: 2e+03 ms a call, +100.0%"))
-    assert grown == "rgb(255,80,80)"
-
-
-EXTRA = """
-def extra(total):
-    for number in range(30000):
-        total += number
-    return total
-"""
-
-
-@pytest.mark.parametrize("attached", [True, False])
-def test_a_profile_names_the_function_that_grew(
-    attached: bool, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 0.6)
-    if not attached:
-        monkeypatch.setattr("benchmarks.gate.profiling.RATE_HZ", "no rate")  # py-spy then ends at once
-    toy.commit({"toy.py": SOURCE.replace("return total", "return extra(total)") + EXTRA})
-    with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
-        suite = Suite(("bench",), (), ("toy",))
-        base, head = (Site(root.name, root, suite, 30.0, tmp_path) for root in (trees.base, trees.head))
-        explanation = explain(Bench(base, head, frozenset()), "bench/bench_toy.py::test_work", 20)
-    assert "extra" in explanation.growths[0].function
-    assert (explanation.flame != "") == attached or "cProfile" in explanation.note  # no right to ptrace here
 
 
 # --- outputs

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import GateError, WrongUseError
+from .errors import GateError
 from .findings import CaseFinding, find
 from .options import Options
 from .pairs import Bench
-from .process import Collected, Site, Suite, check_selection
+from .process import Collected, Site, Suite, check_collected, check_selection
 from .records import Pair, Trouble
 from .schedule import Run
 from .verdict import Rule
@@ -52,7 +52,7 @@ def compare(
             Site(root.name, root, suite, options.timeout_s, directory / "logs") for root in (trees.base, trees.head)
         )
         before, now = _collect(base_site, head_site)
-        _check_collected(now)
+        check_collected(now)
         trees.lay_cases(overlay)
         notes = [f"{', '.join(overlay)} from head in both arms"]
         if inside := changed_inside(repository, base, head, overlay):
@@ -78,13 +78,6 @@ def _measure(run: Run, trees: Checkouts) -> None:
     run.confirm()
     if trees.state() != before:
         raise GateError("a worktree was changed while it was measured: a case writes into the files it is made of")
-
-
-def _check_collected(head: Collected) -> None:
-    if head.errors:
-        raise GateError("head's benchmarks cannot be collected: " + "; ".join(head.errors))
-    if not head.cases:
-        raise WrongUseError("no benchmark was selected: give files or directories with tests that use `benchmark`")
 
 
 def _loosened(base: Collected, head: Collected, rule: Rule) -> list[str]:
