@@ -1,5 +1,6 @@
 """The parts of the gate that stand alone: worktrees, the profile, the outputs, the process tree."""
 
+import ast
 import json
 import multiprocessing
 import random
@@ -20,7 +21,7 @@ from benchmarks.gate.pairs import Bench
 from benchmarks.gate.process import Site, Suite
 from benchmarks.gate.profiling import Explanation, Growth
 from benchmarks.gate.records import Block, Pair, Sample, Turn
-from benchmarks.gate.report import annotations, markdown
+from benchmarks.gate.report import annotations, failure, markdown
 from benchmarks.gate.verdict import Estimate, Rule
 from benchmarks.gate.worktrees import Revision, checkouts, overlay_of, project_names, resolve
 from tests.gate_toy import SOURCE, Toy, make_toy
@@ -186,6 +187,16 @@ def test_exit_status(verdicts: tuple[str, ...], status: int) -> None:
     assert exit_status(_outcome(*verdicts).findings) == status
 
 
+def test_a_run_without_findings_leaves_an_error_and_nothing_of_the_run_before(tmp_path: Path) -> None:
+    outputs.write(tmp_path, _outcome("unchanged"), [Explanation("x", (), "<svg/>", "")], OPTIONS)
+    outputs.keep(tmp_path, _outcome().pairs[0])
+    outputs.clear(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    outputs.write_error(tmp_path, GateError("no 5%"))
+    assert ET.parse(tmp_path / "gate.xml").getroot().get("errors") == "1"  # noqa: S314 (our own file)
+    assert failure(GateError("no 5%")) == "::error title=the gate could not compare::no 5%25"
+
+
 # --- a pair
 
 
@@ -203,6 +214,43 @@ def test_both_arms_of_a_pair_share_what_is_random_and_take_mirrored_turns(toy: T
     )
     assert pair.blocks[0].loops > 1
     assert all(turn.base.wall_s > 0 and turn.head.cpu_s > 0 for turn in pair.blocks[0].turns)
+
+
+ENVIRONMENT = """
+import os
+from toy import work
+
+def test_work(benchmark):
+    with open({seen!r}, "a") as seen:
+        seen.write(os.environ["PYTHONHASHSEED"] + " " + str(len(os.environ["GATE_PADDING"])) + "\\n")
+    benchmark(work)
+"""
+
+
+def test_hash_seed_and_environment_size_differ_between_pairs_not_inside_them(toy: Toy, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    toy.commit({"bench/bench_toy.py": ENVIRONMENT.format(seen=str(seen))})
+    with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
+        suite = Suite(("bench",), (), ("toy",))
+        base, head = (Site(root.name, root, suite, 30.0, tmp_path) for root in (trees.base, trees.head))
+        bench = Bench(base, head, frozenset(), random.Random(1))
+        pairs = [bench.measure(["bench/bench_toy.py::test_work"], "screen", 0.05) for _ in range(2)]
+    lines = seen.read_text().splitlines()
+    assert lines == [f"{pair.hash_seed} {pair.padding_bytes}" for pair in pairs for _ in ("base", "head")]
+    assert pairs[0].hash_seed != pairs[1].hash_seed
+    assert pairs[0].padding_bytes != pairs[1].padding_bytes
+
+
+def test_the_gate_knows_nothing_of_this_project() -> None:
+    for file in (Path(__file__).parents[1] / "benchmarks/gate").glob("*.py"):
+        names = {name for node in ast.walk(ast.parse(file.read_text())) for name in _imported(node)}
+        assert not {name for name in names if name.split(".")[0] in {"bgremove", "benchmarks"}}, file.name
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
 
 
 WITH_STATS = """

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import GateError
+from .errors import GateError, WrongUseError
 from .findings import CaseFinding, find
 from .options import Options
 from .pairs import Bench
@@ -14,7 +14,16 @@ from .process import Collected, Site, Suite, check_collected, check_selection
 from .records import Pair, Trouble
 from .schedule import Run
 from .verdict import Rule
-from .worktrees import Checkouts, Revision, changed_inside, checkouts, overlay_of, project_names, resolve
+from .worktrees import (
+    WORKING_TREE,
+    Checkouts,
+    Revision,
+    changed_inside,
+    checkouts,
+    overlay_of,
+    project_names,
+    resolve,
+)
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ def compare(
 
     Raises GateError when nothing can be concluded at all.
     """
+    if options.base == WORKING_TREE:
+        raise WrongUseError("the working tree cannot be the base: what is compared with must be a commit")
     base, head = resolve(repository, options.base), resolve(repository, options.head)
     with ExitStack() as stack:
         trees = stack.enter_context(checkouts(repository, base, head))

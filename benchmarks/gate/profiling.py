@@ -13,7 +13,7 @@ from pathlib import Path
 from .errors import ArmError
 from .flame import Profile, own_time, parse, svg
 from .pairs import Bench, calibrate
-from .process import Arm, CaseEndedError, Site
+from .process import ENDING_S, Arm, CaseEndedError, Site
 
 #: Time for the profiled turns of one case, in seconds, and samples a second.
 PROFILE_S, RATE_HZ = 8.0, 200
@@ -180,7 +180,9 @@ def _recorded(arm: Arm, output: Path) -> Iterator[None]:
         time.sleep(ATTACHING_S)  # when it may not attach, it ends at once
         yield
         spy.send_signal(signal.SIGINT)  # it then writes what it saw
-        spy.wait(timeout=20)
+        spy.wait(timeout=ENDING_S)
+    except subprocess.TimeoutExpired:
+        raise ProfilerError("py-spy did not end") from None
     finally:
         spy.kill()
         spy.wait()

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Column, Table
 
+from .errors import GateError
 from .findings import CaseFinding, MetricFinding
 from .gate import Outcome
 from .options import Options
@@ -52,6 +53,11 @@ def annotations(outcome: Outcome) -> Iterator[str]:
             level = "error" if finding.verdict == "regressed" else "warning"
             file = finding.case.split("::", maxsplit=1)[0]
             yield f"::{level} file={file},title={finding.verdict}::{_escaped(f'{finding.case}: {reason(finding)}')}"
+
+
+def failure(error: GateError) -> str:
+    """The same for a run that found nothing."""
+    return f"::error title=the gate could not compare::{_escaped(str(error))}"
 
 
 def reason(finding: CaseFinding) -> str:
