@@ -5,7 +5,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from benchmarks.gate import profile
+from benchmarks.gate import planting, profile
+from benchmarks.gate.__main__ import run
 from benchmarks.gate.flame import own_time, parse, svg
 from benchmarks.gate.pairs import Bench
 from benchmarks.gate.process import Site, Suite
@@ -104,6 +105,25 @@ def test_one_revision_is_profiled_by_a_command(
     drawing = (tmp_path / "out/flame-bench-bench-toy-py-test-pool.svg").read_text()
     assert "% of the call" in drawing
     assert "work (toy.py)" in drawing
+
+
+def test_a_loss_that_a_command_planted_is_found_and_its_function_named(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = "bench/bench_toy.py::test_work"
+    monkeypatch.chdir(toy.root)
+    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 0.6)
+    monkeypatch.setattr("benchmarks.gate.schedule.LONGEST_BLOCK_S", 0.2)
+    monkeypatch.setattr("benchmarks.gate.planting.TRIAL_PAIRS", 1)
+    for module in ("schedule", "findings"):
+        monkeypatch.setattr(f"benchmarks.gate.{module}.SCREEN_PAIRS", 2)  # three times slower is soon seen
+    assert planting.run(["toy.py", "work", case, "2.0"]) == 0
+    commit = capsys.readouterr().out.strip()
+    assert toy.git("status", "--porcelain") == ""
+    assert run(["--base", "base", "--head", commit, "bench", "--alpha", "0.1", "--output", str(tmp_path / "out")]) == 1
+    shown = capsys.readouterr().out
+    assert f"regressed: {case}: wall +" in shown
+    assert f"grew in {case}: work (toy.py): +" in shown
 
 
 @pytest.mark.parametrize(("arguments", "status"), [

@@ -151,7 +151,8 @@ def test_a_slot_is_judged_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     # the real thing, as short as it can be: too short to decide anything
     monkeypatch.setattr("benchmarks.gate.planting.TRIAL_BLOCK_S", 0.05)
     monkeypatch.setattr("benchmarks.gate.planting.TRIAL_PAIRS", 1)
-    chosen = ["--loads", "quiet", "--shares", "0.1", "--seed", "1"]
+    monkeypatch.setattr("benchmarks.gate.study.PLACES", {"compute": PLACES["compute"]})
+    chosen = ["--loads", "quiet", "--shares", "0.1"]
     assert study.run(["--output", str(tmp_path), "--minutes", "0.001", "--budget-s", "1", *chosen]) == 0
     (slot,) = kept.slots(tmp_path)
     assert (slot.load, slot.share, slot.budget_s, slot.found["gate"]) == ("quiet", 0.1, 1.0, [])
