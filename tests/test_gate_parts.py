@@ -9,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from rich.console import Console
 
 from benchmarks.gate import outputs, tree
 from benchmarks.gate.control import spin
@@ -21,7 +22,7 @@ from benchmarks.gate.pairs import Bench
 from benchmarks.gate.process import Site, Suite
 from benchmarks.gate.profiling import Explanation, Growth
 from benchmarks.gate.records import Block, Pair, Sample, Turn
-from benchmarks.gate.report import annotations, failure, markdown
+from benchmarks.gate.report import annotations, failure, markdown, show
 from benchmarks.gate.verdict import Estimate, Rule
 from benchmarks.gate.worktrees import Revision, checkouts, overlay_of, project_names, resolve
 from tests.gate_toy import SOURCE, Toy, make_toy
@@ -177,6 +178,12 @@ def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:
 def test_markdown_keeps_its_columns_when_an_id_has_a_bar() -> None:
     rows = [line for line in markdown(_outcome("regressed"), [], OPTIONS).splitlines() if line.startswith("|")]
     assert {line.replace(r"\|", "").count("|") for line in rows} == {9}
+
+
+def test_the_table_shows_the_parameters_of_a_case(capsys: pytest.CaptureFixture[str]) -> None:
+    # rich takes what is in brackets for a style
+    show(_outcome("regressed"), [], Console(width=200))
+    assert "test_regressed[a|b] " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("verdicts", "status"), [

@@ -34,7 +34,7 @@ def write_error(directory: Path, error: GateError) -> None:
 
 def clear(directory: Path) -> None:
     """Removes what an earlier run wrote: it must not be taken for this one's."""
-    for pattern in ("gate.*", "flame-*.svg", pairs_file(directory).name):
+    for pattern in ("gate.json", "gate.xml", "gate.md", "flame-*.svg", pairs_file(directory).name):
         for file in directory.glob(pattern):
             file.unlink()
 

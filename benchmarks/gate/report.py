@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
 from .errors import GateError
@@ -27,7 +28,7 @@ def show(outcome: Outcome, explanations: Sequence[Explanation], console: Console
     table = Table(*(Column(name, overflow="fold") for name in _HEADER))
     for finding in outcome.findings:
         for row in _rows(finding):
-            table.add_row(*row, style=_COLOURS.get(finding.verdict, "yellow"))
+            table.add_row(*map(escape, row), style=_COLOURS.get(finding.verdict, "yellow"))
     console.print(table)
     for line in _words(outcome, explanations):
         console.print(line, markup=False, highlight=False)
