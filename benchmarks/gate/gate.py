@@ -95,7 +95,9 @@ def _loosened(base: Collected, head: Collected, rule: Rule) -> list[str]:
     """Cases for which head forgives more than base did: a change that hides a loss would do that."""
     told = ((case, base.tolerances.get(case, rule.tolerance), head.tolerances.get(case)) for case in base.cases)
     return [
-        f"{case}: head tolerates {now:.0%}, base {before:.0%}" for case, before, now in told if now and now > before
+        f"{case}: head tolerates {100 * now:g}%, base {100 * before:g}%"
+        for case, before, now in told
+        if now and now > before
     ]
 
 

@@ -96,7 +96,7 @@ def table(pairs: Sequence[Pair], suites: int, budget_s: float) -> str:
     ]
     for loss in LOSSES:
         found, accused = replayed(complete, loss, suites, budget_s, random.Random(0))
-        lines.append(f"| {loss:.0%} | {share_of(found, suites) if loss else ''} | {share_of(accused, suites)} |")
+        lines.append(f"| {100 * loss:g}% | {share_of(found, suites) if loss else ''} | {share_of(accused, suites)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -41,7 +41,7 @@ def markdown(outcome: Outcome, explanations: Sequence[Explanation], options: Opt
     lines += ["| " + " | ".join(_cells(row)) + " |" for finding in outcome.findings for row in _rows(finding)]
     lines += ["", *(f"- {line}" for line in _words(outcome, explanations)[:-1])]
     lines += [
-        f"- At most {options.rule.alpha:.0%} of runs raise any false alarm; "
+        f"- At most {100 * options.rule.alpha:g}% of runs raise any false alarm; "
         "a case in which a loss as large as its tolerance could be hidden is inconclusive."
     ]
     return "\n".join(lines) + "\n"
@@ -88,7 +88,7 @@ def _rows(finding: CaseFinding) -> list[tuple[str, ...]]:
             f"{metric.ratio:.3f}",
             f"{metric.lower:.3f} to {metric.upper:.3f}" if metric.pairs > 1 else "",
             f"{metric.visible:+.1%}" if metric.pairs > 1 else "",
-            "" if finding.tolerance is None else f"{finding.tolerance:.0%}",
+            "" if finding.tolerance is None else f"{100 * finding.tolerance:g}%",
             str(metric.pairs),
         )
         for metric in finding.metrics

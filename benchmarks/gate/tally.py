@@ -56,22 +56,19 @@ def share_of(hits: int, tries: int) -> str:
 def tally(slots: Sequence[Slot]) -> str:
     """Markdown: what was run, false alarms, and losses found by load and by place."""
     planted = [slot for slot in slots if slot.share]
-    return "\n".join([
-        *_what_was_run(slots),
-        "",
-        "Runs that accused a case that had not changed (95% interval of their share):",
-        "",
-        *_table("load", slots, lambda slot: slot.load, _accuses_another),
-        "",
-        "Runs that accused the case that had changed, by load:",
-        "",
-        *_table("load, planted", planted, lambda slot: f"{slot.load}, {slot.share:.0%}", _accuses_it),
-        "",
-        "The same, by where the change was:",
-        "",
-        *_table("place, planted", planted, lambda slot: f"{slot.place}, {slot.share:.0%}", _accuses_it),
-        "",
-    ])  # fmt: skip
+    lines = [*_what_was_run(slots), ""]
+    lines += ["Runs that accused a case that had not changed (95% interval of their share):", ""]
+    lines += [*_table("load", slots, lambda slot: slot.load, _accuses_another), ""]
+    if planted:
+        lines += ["Runs that accused the case that had changed, by load:", ""]
+        lines += [*_table("load, planted", planted, lambda slot: f"{slot.load}, {_percent(slot)}", _accuses_it), ""]
+        lines += ["The same, by where the change was:", ""]
+        lines += [*_table("place, planted", planted, lambda slot: f"{slot.place}, {_percent(slot)}", _accuses_it), ""]
+    return "\n".join(lines)
+
+
+def _percent(slot: Slot) -> str:
+    return f"{100 * slot.share:g}%"
 
 
 def _what_was_run(slots: Sequence[Slot]) -> Iterator[str]:
