@@ -62,3 +62,13 @@ def test_a_head_that_forgives_more_than_base_is_noted(
     monkeypatch.chdir(toy.root)
     assert run(["--base", "base", "bench", "--budget-s", "0.01"]) == 3
     assert "test_work[2]: head tolerates 50%, base 5%" in capsys.readouterr().out
+
+
+def test_the_gate_of_this_project_has_cases_enough_and_forgives_processes_only(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    collected = Site("head", root, Suite(("benchmarks",), ("-m", "gate"), ()), 60.0, tmp_path).collect()
+    assert collected.errors == []
+    assert len(collected.cases) >= 12
+    in_processes = {case for case in collected.cases if "[pool" in case or "[processes" in case}
+    assert in_processes
+    assert collected.tolerances == dict.fromkeys(in_processes, 0.1)
