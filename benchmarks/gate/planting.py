@@ -76,10 +76,10 @@ def _added(rounds: int, metric: Metric, place: Place, bench: Bench, trees: Check
     before = path.read_text()
     path.write_text(planted(before, place.function, statement(metric, rounds)))
     try:
-        ratios = [log_ratios(block)[metric] for block in _blocks(bench, place.case, TRIAL_PAIRS)]
+        measured = [log_ratios(block) for block in _blocks(bench, place.case, TRIAL_PAIRS)]
     finally:
         path.write_text(before)
-    return math.expm1(interquartile_mean(ratios))
+    return math.expm1(interquartile_mean([ratios.get(metric, ratios["wall"]) for ratios in measured]))
 
 
 def bench_for(trees: Checkouts, paths: tuple[str, ...], logs: Path) -> Bench:
@@ -100,13 +100,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("file", help="as from the root of the repository")
     parser.add_argument("function", help="its first of this name gets the extra work")
     parser.add_argument("case", help="id of the case that calls the function")
-    parser.add_argument("share", type=float, help="of the case, for example 0.05")
+    parser.add_argument("share", type=float, help="of the case's CPU seconds, for example 0.05")
     given = parser.parse_args(arguments)
     repository, place = top(Path.cwd()), Place(given.file, given.function, given.case)
     head = resolve(repository, WORKING_TREE)
     with tempfile.TemporaryDirectory(prefix="gate-logs-") as logs, checkouts(repository, head, head) as trees:
-        size = size_for(given.share, "wall", place, bench_for(trees, (place.case.split("::")[0],), Path(logs)), trees)
-    sys.stdout.write(f"{commit_planted(repository, place, statement('wall', size))}\n")
+        size = size_for(given.share, "cpu", place, bench_for(trees, (place.case.split("::")[0],), Path(logs)), trees)
+    sys.stdout.write(f"{commit_planted(repository, place, statement('cpu', size))}\n")
     return 0
 
 
