@@ -55,7 +55,8 @@ class _Listed(click.ParamType[tuple[Any, ...]]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
-_inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+# Not readable: what cannot be read costs itself, and click would refuse the rest along with it.
+_inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 _engine = click.option("--engine", type=click.Choice(ENGINES), default=DEFAULT_ENGINE, show_default=True)
 _recursive = click.option("-r", "--recursive", is_flag=True, help="Go down into folders.")
 _json_file = click.option(

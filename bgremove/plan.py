@@ -43,19 +43,24 @@ def find_sources(
 
     Folders give the images directly in them, told by their suffix and sorted by name, or with `recursive` those of
     the whole tree (links to folders are not followed). Hidden files are left out, and so is the folder `exclude`,
-    where the outputs go.
+    where the outputs go. Raises `UsageError` if that is itself an input.
     """
     sources: dict[str, Source] = {}
     unusable: list[Unusable] = []
     skip = None if exclude is None else os.path.realpath(exclude)
     for path in _expand(inputs):
-        if path.is_dir():
+        if os.path.isdir(path):
+            if os.path.realpath(path) == skip:
+                raise UsageError(
+                    f"{display_name(path)} is an input and the output at once, so that the next run would take results "
+                    "for inputs: choose another output folder"
+                )
             found = _in_folder(path, recursive, skip, unusable)
-        elif os.path.lexists(path):
-            found = iter([Source(path, Path(path.name))])
-        else:
-            unusable.append(Unusable(path, ImageError(f"{display_name(path)}: there is no such file, folder or match")))
+        elif reason := _why_absent(path):
+            unusable.append(Unusable(path, ImageError(f"{display_name(path)}: {reason}")))
             continue
+        else:
+            found = iter([Source(path, Path(path.name))])
         for source in found:
             sources.setdefault(os.path.abspath(source.path), source)  # (resolve() would follow links)
     return list(sources.values()), unusable
@@ -67,6 +72,19 @@ def _expand(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
         # A file may really be called `a[1].jpg`: what exists is meant literally.
         matches = [] if os.path.lexists(text) else sorted(glob.glob(text, recursive=True))
         yield from map(Path, matches or [text])
+
+
+def _why_absent(path: Path) -> str | None:
+    """Why there is nothing called `path`; None if there is something."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return "there is no such file, folder or match"
+    except OSError as error:
+        return f"it cannot be reached ({error.strerror})"
+    except ValueError as error:  # a null character in the name
+        return f"it cannot be reached ({error})"
+    return None
 
 
 def _in_folder(folder: Path, recursive: bool, skip: str | None, unusable: list[Unusable]) -> Iterator[Source]:
@@ -100,10 +118,13 @@ def read_rects(file: Path) -> dict[str, Rect]:
             for row in rows:
                 try:
                     rect = Rect(*(int(row[column]) for column in columns[1:]))
+                    path = file.parent / row["path"]
                 except (TypeError, ValueError) as error:
                     where = f"{display_name(file)}, line {rows.line_num}"
-                    raise RectError(f"{where}: x, y, width and height must be whole numbers") from error
-                rects[os.path.abspath(file.parent / row["path"])] = rect
+                    raise RectError(
+                        f"{where}: it must hold a path, and x, y, width and height as whole numbers"
+                    ) from error
+                rects[os.path.abspath(path)] = rect
     except (OSError, csv.Error) as error:
         raise RectError(f"{display_name(file)}: the rects cannot be read: {error}") from error
     return rects
@@ -135,7 +156,7 @@ def plan_jobs(
         name = source.relative if naming == "file" else source.relative.with_suffix("")
         outputs = {kind: output / name.parent / f"{name.name}{_MARKS[kind]}.{file_format}" for kind in emit}
         for path in outputs.values():
-            _claim(path, source.path, owners)
+            _claim(path, source.path, owners, naming)
         jobs.append(Job(source.path, outputs, _rect_of(source.path, rect, rects), overwrite))
     return jobs
 
@@ -149,7 +170,7 @@ def _check_choice(what: str, chosen: Sequence[str], allowed: Sequence[str]) -> N
         raise UsageError(f"{what} is {', '.join(unknown) or 'empty'}; choose from {', '.join(allowed)}")
 
 
-def _claim(path: Path, source: Path, owners: dict[str, Path]) -> None:
+def _claim(path: Path, source: Path, owners: dict[str, Path], naming: str) -> None:
     key = os.path.normcase(os.path.realpath(path))
     if key in owners:
         other = owners[key]
@@ -157,11 +178,15 @@ def _claim(path: Path, source: Path, owners: dict[str, Path]) -> None:
             reason = f"{display_name(path)} is an input and would be replaced: choose another output folder"
         else:
             both = f"{display_name(other)} and {display_name(source)}"
-            reason = (
-                f"{both} would both be written to {display_name(path)}: name outputs after whole files (naming 'file')"
-            )
+            reason = f"{both} would both be written to {display_name(path)}: {_way_out(other, source, naming)}"
         raise OutputError(reason)
     owners[key] = source
+
+
+def _way_out(one: Path, other: Path, naming: str) -> str:
+    if naming == "stem" and one.name != other.name:
+        return "name outputs after whole files (naming 'file')"
+    return "give the folder above both with --recursive, which keeps them apart, or use two output folders"
 
 
 def _rect_of(path: Path, rect: Rect | None, rects: dict[str, Rect] | None) -> Rect | None:

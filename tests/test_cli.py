@@ -8,6 +8,7 @@ from PIL import Image
 
 from bgremove import remove_background
 from bgremove.batch import remove_backgrounds
+from bgremove.cli import run
 from tests.samples import save_scene
 
 pytestmark = pytest.mark.whole_run
@@ -192,3 +193,10 @@ def test_the_library_does_the_same(photos, tmp_path):
     records = remove_backgrounds([photos, tmp_path / "absent.jpg"], tmp_path / "out", strategy="threads", workers=2)
     assert sorted(record.status for record in records) == ["failed"] + ["ok"] * 6
     assert len(files_in(tmp_path / "out")) == 6
+
+
+def test_an_unreadable_input_does_not_stop_the_command(photos, tmp_path, monkeypatch):
+    # Root may read everything: what the system would answer to others is put in its mouth.
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    arguments = ["remove", str(photos / "0.png"), "-o", str(tmp_path / "out"), "--strategy", "sequential"]
+    assert run(arguments) == 0
