@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,9 +81,9 @@ def prepare_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, *, resume: b
     existing = existing_outputs(todo)
     if existing:
         shown = ", ".join(display_name(path) for path in existing[:3]) + (", ..." if len(existing) > 3 else "")
-        raise OutputError(
-            f"{len(existing)} of the outputs exist already ({shown}): overwrite or resume, or go elsewhere"
-        )
+        cause = " and are not of an earlier run with these very options" if resume else ""
+        advice = "overwrite" if resume else "overwrite or resume"
+        raise OutputError(f"{len(existing)} of the outputs exist already{cause} ({shown}): {advice}, or go elsewhere")
     return sorted(todo, key=_pixels, reverse=True), done
 
 
@@ -98,7 +98,8 @@ def batch_strategy(
 ) -> Strategy:
     """The strategy called `name` with workers prepared for `recipe`, as many as CPUs, memory and jobs allow."""
     if workers is None and name != "sequential":
-        largest = max([1, *(min(_pixels(job), recipe.max_pixels) for job in jobs[:1])])
+        # The longest comes first, but what is beyond the limit is refused and takes no memory.
+        largest = max(1, next((pixels for pixels in map(_pixels, jobs) if pixels <= recipe.max_pixels), 1))
         workers = min(workers_for(_peak_bytes(recipe, largest)), max(1, len(jobs)))
     preparation = Preparation(recipe.engine, edge=recipe.edge)
     return make_strategy(
@@ -117,21 +118,29 @@ def _peak_bytes(recipe: Recipe, pixels: int) -> int:
 def run_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, strategy: Strategy) -> Iterator[ImageRecord]:
     """Run `jobs` under a strategy that has been entered; records come as images are completed, in any order.
 
-    The journal in `folder` is kept up to date, so that whatever happens the batch can be resumed.
+    The journal in `folder` is kept up to date, so that whatever happens the batch can be resumed. An image that cannot
+    be entered in it, because the disk is full, is not started and fails.
     """
+    unstarted: list[ImageRecord] = []
     with Journal(folder, recipe) as journal:
 
         def tasks() -> Iterator[Task[Job]]:
             for index, job in enumerate(jobs):
-                journal.started(job)
+                try:
+                    journal.started(job)
+                except OutputError as error:
+                    unstarted.append(_record(job, None, error))
+                    continue
                 yield Task(index, job, display_name(job.source))
 
         with closing(strategy.run(FileWorker(recipe), tasks())) as outcomes:
             for outcome in outcomes:
                 job = jobs[outcome.index]
                 if outcome.error is None:
-                    journal.done(job)
+                    with suppress(OutputError):  # it is written all the same; a resumed batch does it again
+                        journal.done(job)
                 yield _record(job, outcome.value, outcome.error)
+    yield from unstarted
 
 
 def _record(job: Job, done: Done | None, error: BgremoveError | None) -> ImageRecord:
