@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,8 +72,10 @@ def remove_backgrounds(
     return records
 
 
-def prepare_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, *, resume: bool) -> tuple[list[Job], list[Job]]:
-    """The jobs to do, longest first so that no long image is left for last, and those that `resume` may skip.
+def prepare_jobs(
+    jobs: Sequence[Job], folder: Path, recipe: Recipe, *, resume: bool, on_header: Callable[[], None] = lambda: None
+) -> tuple[list[Job], list[Job]]:
+    """The jobs to do, as `longest_first` gives them, and those that `resume` may skip.
 
     Raises `OutputError` if an output exists that may not be overwritten.
     """
@@ -84,7 +86,17 @@ def prepare_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, *, resume: b
         cause = " and are not of an earlier run with these very options" if resume else ""
         advice = "overwrite" if resume else "overwrite or resume"
         raise OutputError(f"{len(existing)} of the outputs exist already{cause} ({shown}): {advice}, or go elsewhere")
-    return sorted(todo, key=_pixels, reverse=True), done
+    return longest_first(todo, on_header), done
+
+
+def longest_first(jobs: Iterable[Job], on_header: Callable[[], None] = lambda: None) -> list[Job]:
+    """`jobs` by their number of pixels, so that no long image is left for last; `on_header` is called for each."""
+
+    def pixels(job: Job) -> int:
+        on_header()
+        return _pixels(job)
+
+    return sorted(jobs, key=pixels, reverse=True)
 
 
 def batch_strategy(
