@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from bgremove.errors import BgremoveError, OutputError
 from bgremove.images import header_pixels
 from bgremove.journal import Journal
 from bgremove.machine import workers_for
-from bgremove.paths import display_name
+from bgremove.paths import StrPath, display_name
 from bgremove.plan import Unusable, existing_outputs, find_sources, plan_jobs
 from bgremove.strategies import DEFAULT_STRATEGY, Strategy, Task, make_strategy
 from bgremove.types import GrabCutSettings, as_rect
@@ -38,8 +37,8 @@ class ImageRecord:
 
 
 def remove_backgrounds(
-    inputs: Iterable[str | os.PathLike[str]],
-    output: str | os.PathLike[str],
+    inputs: StrPath | Iterable[StrPath],
+    output: StrPath,
     *,
     rect: Any = None,
     margin: float = 0.05,
@@ -53,7 +52,7 @@ def remove_backgrounds(
     overwrite: bool = False,
     resume: bool = False,
 ) -> list[ImageRecord]:
-    """Cut out every image under `inputs` (files, folders, glob patterns) into PNG files under the folder `output`.
+    """Cut out every image under `inputs` (file, folder or glob pattern, one or many) into PNG files under `output`.
 
     One broken image, or one worker that dies, costs that image and no other: look at each record's `status`.
     `workers` defaults to what the CPUs and the free memory allow. For masks, other formats and rects by file,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+StrPath = str | os.PathLike[str]
+"""The usual ways to name a file."""
+
 StrOrBytesPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """Every way to name a file: text, bytes that need not be UTF-8, or an object that stands for either."""
 

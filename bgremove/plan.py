@@ -12,7 +12,7 @@ from pathlib import Path
 from bgremove.errors import BgremoveError, ImageError, OutputError, RectError, UsageError
 from bgremove.images import SUFFIXES
 from bgremove.outputs import OUTPUT_FORMATS
-from bgremove.paths import display_name
+from bgremove.paths import StrPath, display_name
 from bgremove.types import Rect
 from bgremove.worker import EMITS, Job
 
@@ -37,9 +37,9 @@ class Unusable:
 
 
 def find_sources(
-    inputs: Iterable[str | os.PathLike[str]], *, recursive: bool = False, exclude: Path | None = None
+    inputs: StrPath | Iterable[StrPath], *, recursive: bool = False, exclude: Path | None = None
 ) -> tuple[list[Source], list[Unusable]]:
-    """All image files under files, folders and glob patterns, each once, in the order in which they are found.
+    """All image files under files, folders and glob patterns, one or many; each once, in the order they are found in.
 
     Folders give the images directly in them, told by their suffix and sorted by name, or with `recursive` those of
     the whole tree (links to folders are not followed). Hidden files are left out, and so is the folder `exclude`,
@@ -66,8 +66,8 @@ def find_sources(
     return list(sources.values()), unusable
 
 
-def _expand(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
-    for item in inputs:
+def _expand(inputs: StrPath | Iterable[StrPath]) -> Iterator[Path]:
+    for item in [inputs] if isinstance(inputs, str | os.PathLike) else inputs:
         text = os.fspath(item)
         # A file may really be called `a[1].jpg`: what exists is meant literally.
         matches = [] if os.path.lexists(text) else sorted(glob.glob(text, recursive=True))

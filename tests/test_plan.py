@@ -180,3 +180,8 @@ def test_existing_outputs_are_found_unless_they_may_be_overwritten(tmp_path):
     (tmp_path / "a.png").touch()
     assert existing_outputs(plan_jobs([source("a.jpg")], tmp_path)) == [tmp_path / "a.png"]
     assert existing_outputs(plan_jobs([source("a.jpg")], tmp_path, overwrite=True)) == []
+
+
+def test_one_input_needs_no_list(tree):
+    for folder in (str(tree / "photos"), tree / "photos"):
+        assert relatives(find_sources(folder)[0]) == ["a.png", "b.JPG"]
