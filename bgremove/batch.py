@@ -10,10 +10,11 @@ from typing import Any
 
 from bgremove import edges
 from bgremove.engines import DEFAULT_ENGINE, make_engine
-from bgremove.errors import BgremoveError, OutputError
+from bgremove.errors import BgremoveError, NotRunError, OutputError, TaskTimeoutError, WorkerLostError
 from bgremove.images import header_pixels
 from bgremove.journal import Journal
 from bgremove.machine import workers_for
+from bgremove.outputs import remove_unfinished
 from bgremove.paths import StrPath, display_name
 from bgremove.plan import Unusable, existing_outputs, find_sources, plan_jobs
 from bgremove.strategies import DEFAULT_STRATEGY, Strategy, Task, make_strategy
@@ -133,25 +134,40 @@ def run_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, strategy: Strate
     be entered in it, because the disk is full, is not started and fails.
     """
     unstarted: list[ImageRecord] = []
-    with Journal(folder, recipe) as journal:
+    unfinished: dict[int, Job] = {}
+    # Among those that may overwrite are all that an earlier batch was killed with.
+    remove_unfinished(_outputs(job for job in jobs if job.overwrite))
 
-        def tasks() -> Iterator[Task[Job]]:
-            for index, job in enumerate(jobs):
-                try:
-                    journal.started(job)
-                except OutputError as error:
-                    unstarted.append(_record(job, None, error))
-                    continue
-                yield Task(index, job, display_name(job.source))
+    def tasks(journal: Journal) -> Iterator[Task[Job]]:
+        for index, job in enumerate(jobs):
+            try:
+                journal.started(job)
+            except OutputError as error:
+                unstarted.append(_record(job, None, error))
+                continue
+            unfinished[index] = job
+            yield Task(index, job, display_name(job.source))
 
-        with closing(strategy.run(FileWorker(recipe), tasks())) as outcomes:
+    try:
+        with (
+            Journal(folder, recipe) as journal,
+            closing(strategy.run(FileWorker(recipe), tasks(journal))) as outcomes,
+        ):
             for outcome in outcomes:
                 job = jobs[outcome.index]
+                if not isinstance(outcome.error, WorkerLostError | TaskTimeoutError | NotRunError):
+                    del unfinished[outcome.index]
                 if outcome.error is None:
                     with suppress(OutputError):  # it is written all the same; a resumed batch does it again
                         journal.done(job)
                 yield _record(job, outcome.value, outcome.error)
+    finally:
+        remove_unfinished(_outputs(unfinished.values()))
     yield from unstarted
+
+
+def _outputs(jobs: Iterable[Job]) -> Iterator[Path]:
+    return (path for job in jobs for path in job.outputs.values())
 
 
 def _record(job: Job, done: Done | None, error: BgremoveError | None) -> ImageRecord:

@@ -1,13 +1,18 @@
 """How many workers a batch has: what CPUs, memory and the number of images allow."""
 
+import os
 import resource
+from pathlib import Path
 
 import pytest
 
 from bgremove import machine
 from bgremove.batch import batch_strategy, prepare_jobs, run_jobs
-from bgremove.errors import OutputError
+from bgremove.errors import OutputError, WorkerLostError
+from bgremove.journal import NAME, Journal
+from bgremove.outputs import TEMPORARY_PREFIX, temporary_name
 from bgremove.plan import find_sources, plan_jobs
+from bgremove.strategies import Outcome, Strategy
 from bgremove.worker import Job, Recipe
 from tests.samples import save_scene
 
@@ -88,3 +93,47 @@ def test_a_disk_too_full_for_the_journal_costs_the_images_that_it_cannot_name(ph
         assert {record.status for record in run_jobs(todo, tmp_path / "out", recipe, strategy)} == {"ok"}
     assert len(todo) + len(done) == len(jobs)
     assert done
+
+
+class Deadly(Strategy):
+    """Every worker dies in the middle of writing."""
+
+    workers = 1
+
+    def run(self, function, tasks):  # noqa: ARG002
+        for task in tasks:
+            for path in task.value.outputs.values():
+                path.parent.mkdir(exist_ok=True)
+                Path(temporary_name(str(path))).write_bytes(b"half")
+            error = WorkerLostError("killed")
+            yield Outcome(index=task.index, error=error, created_s=0, started_s=0, ended_s=0, received_s=0)
+
+
+def hidden(folder):
+    return [name for name in os.listdir(folder) if name != NAME]
+
+
+def test_what_dying_workers_leave_half_written_is_removed(photos, tmp_path):
+    jobs = plan_jobs(find_sources(photos)[0], tmp_path, emit=("cutout", "mask"))
+    assert {record.status for record in run_jobs(jobs, tmp_path, Recipe(), Deadly())} == {"failed"}
+    assert hidden(tmp_path) == []
+
+    records = run_jobs(jobs, tmp_path, Recipe(), Deadly())
+    next(records)
+    assert len(hidden(tmp_path)) == 2
+    records.close()  # as Ctrl-C does
+    assert hidden(tmp_path) == []
+
+
+def test_what_a_killed_batch_left_half_written_is_removed_when_it_is_resumed(photos, tmp_path):
+    jobs = plan_jobs(find_sources(photos)[0], tmp_path)
+    with Journal(tmp_path, Recipe()) as journal:
+        journal.started(jobs[0])
+    for job in jobs[:2]:
+        Path(temporary_name(str(job.outputs["cutout"]))).write_bytes(b"half")
+    todo, _ = prepare_jobs(jobs, tmp_path, Recipe(), resume=True)
+    with batch_strategy("sequential", todo, Recipe()) as strategy:
+        next(run_jobs(todo, tmp_path, Recipe(), strategy))
+    assert (
+        len([name for name in hidden(tmp_path) if name.startswith(TEMPORARY_PREFIX)]) == 1
+    )  # another's, for all we know
