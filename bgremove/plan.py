@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bgremove.errors import BgremoveError, ImageError, OutputError, RectError, UsageError
 from bgremove.images import SUFFIXES
 from bgremove.outputs import OUTPUT_FORMATS
-from bgremove.paths import StrPath, display_name
+from bgremove.paths import StrPath, display_name, file_key, folds_case
 from bgremove.types import Rect
 from bgremove.worker import EMITS, Job
 
@@ -151,12 +152,13 @@ def plan_jobs(
     _check_choice("format", [file_format], OUTPUT_FORMATS)
     _check_choice("naming", [naming], NAMINGS)
     jobs = []
-    owners: dict[str, Path] = {os.path.realpath(source.path): source.path for source in sources}
+    key = partial(file_key, folds_case=folds_case(output))
+    owners: dict[str, Path] = {key(source.path): source.path for source in sources}
     for source in sources:
         name = source.relative if naming == "file" else source.relative.with_suffix("")
         outputs = {kind: output / name.parent / f"{name.name}{_MARKS[kind]}.{file_format}" for kind in emit}
         for path in outputs.values():
-            _claim(path, source.path, owners, naming)
+            _claim(path, source.path, owners, naming, key)
         jobs.append(Job(source.path, outputs, _rect_of(source.path, rect, rects), overwrite))
     return jobs
 
@@ -170,11 +172,11 @@ def _check_choice(what: str, chosen: Sequence[str], allowed: Sequence[str]) -> N
         raise UsageError(f"{what} is {', '.join(unknown) or 'empty'}; choose from {', '.join(allowed)}")
 
 
-def _claim(path: Path, source: Path, owners: dict[str, Path], naming: str) -> None:
-    key = os.path.normcase(os.path.realpath(path))
+def _claim(path: Path, source: Path, owners: dict[str, Path], naming: str, key_of: Callable[[Path], str]) -> None:
+    key = key_of(path)
     if key in owners:
         other = owners[key]
-        if os.path.realpath(other) == key:
+        if key_of(other) == key:
             reason = f"{display_name(path)} is an input and would be replaced: choose another output folder"
         else:
             both = f"{display_name(other)} and {display_name(source)}"

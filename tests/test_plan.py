@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,16 @@ def test_what_no_naming_keeps_apart_is_not_told_to_be_named_otherwise(tree, nami
     pair = [Source(tree / "p/a.jpg", Path("a.jpg")), Source(tree / "q/a.jpg", Path("a.jpg"))]
     with pytest.raises(OutputError, match=r"would both be written to out/a.*: give the folder above both"):
         plan_jobs(pair, Path("out"), naming=naming)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere case may really make no difference")
+def test_where_case_makes_no_difference_it_keeps_no_two_outputs_apart(tmp_path):
+    (tmp_path / "out").mkdir()
+    pair = [source("a/photo.jpg"), source("A/Photo.jpg")]
+    assert len(plan_jobs(pair, tmp_path / "out/new")) == 2
+    (tmp_path / "OUT").symlink_to(tmp_path / "out")  # as a system that folds case has it
+    with pytest.raises(OutputError, match="would both be written to"):
+        plan_jobs(pair, tmp_path / "out/new")
 
 
 def test_an_output_that_is_an_input_is_refused_even_through_a_link(tmp_path):
