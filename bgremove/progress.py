@@ -38,17 +38,18 @@ class Lines:
         self._what = what
         self._total = total
         self._clock = clock
-        self._start_s = clock()
-        self._next_s = self._start_s + _FIRST_LINE_S
+        self._next_s = clock() + _FIRST_LINE_S
+        self._first_s = 0.0
         self._done = 0
 
     def __call__(self) -> None:
         """One more is done."""
-        self._done += 1
         now_s = self._clock()
-        if now_s < self._next_s or self._done >= self._total:
-            return
-        passed_s = now_s - self._start_s
-        left_s = passed_s / self._done * (self._total - self._done)
-        self._next_s = now_s + min(passed_s, _RAREST_LINE_S)
-        self._say(f"{self._what}: {self._done} of {self._total}, {timedelta(seconds=round(left_s))} left")
+        self._done += 1
+        if self._done == 1:
+            self._first_s = now_s  # what passed before was starting up, and says nothing of the rest
+        elif now_s >= self._next_s and self._done < self._total:
+            passed_s = now_s - self._first_s
+            left_s = passed_s / (self._done - 1) * (self._total - self._done)
+            self._next_s = now_s + min(max(passed_s, _FIRST_LINE_S), _RAREST_LINE_S)
+            self._say(f"{self._what}: {self._done} of {self._total}, {timedelta(seconds=round(left_s))} left")

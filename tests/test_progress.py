@@ -15,11 +15,22 @@ def test_a_log_has_a_line_now_and_then_with_the_time_left():
     assert said == [
         "images: 2 of 100, 0:01:38 left",
         "images: 4 of 100, 0:01:36 left",
-        "images: 8 of 100, 0:01:32 left",
-        "images: 16 of 100, 0:01:24 left",
-        "images: 32 of 100, 0:01:08 left",
-        "images: 64 of 100, 0:00:36 left",
+        "images: 7 of 100, 0:01:33 left",
+        "images: 13 of 100, 0:01:27 left",
+        "images: 25 of 100, 0:01:15 left",
+        "images: 49 of 100, 0:00:51 left",
+        "images: 97 of 100, 0:00:03 left",
     ]
+
+
+def test_starting_up_does_not_count_for_the_time_left():
+    now_s, said = 0.0, []
+    advance = Lines(said.append, "images", 101, lambda: now_s)
+    now_s = 60.0
+    for _ in range(2):
+        advance()
+        now_s += 1.0
+    assert said == ["images: 2 of 101, 0:01:39 left"]
 
 
 def test_a_long_run_is_heard_of_every_five_minutes():
