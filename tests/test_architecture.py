@@ -16,10 +16,10 @@ LAYERS = [
     ["_pillow", "_matting", "strategies", "meter", "engines"],
     ["images", "outputs", "edges", "transports"],
     ["remove"],
-    ["worker"],
+    ["worker", "jsonfile"],
     ["plan", "journal"],
     ["batch", "compare", "stream"],
-    ["report"],
+    ["report", "progress"],
     ["cli"],
     ["__main__", "__init__"],
 ]
@@ -32,7 +32,7 @@ ONLY_IN = {
     "pymatting": {"_matting"},
     "pebble": {"strategies"},
     "click": {"cli"},
-    "rich": {"cli", "report"},
+    "rich": {"cli", "report", "progress"},
     "scipy": {"statistics"},
     "psutil": {"machine", "meter", "strategies"},
 }
