@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bgremove import edges
 from bgremove.engines import DEFAULT_ENGINE, make_engine
-from bgremove.errors import BgremoveError, OutputError
+from bgremove.errors import BgremoveError, NotRunError, OutputError, TaskTimeoutError, WorkerLostError
 from bgremove.images import header_pixels
 from bgremove.journal import Journal
 from bgremove.machine import workers_for
-from bgremove.paths import display_name
+from bgremove.outputs import remove_unfinished
+from bgremove.paths import StrPath, display_name
 from bgremove.plan import Unusable, existing_outputs, find_sources, plan_jobs
 from bgremove.strategies import DEFAULT_STRATEGY, Strategy, Task, make_strategy
 from bgremove.types import GrabCutSettings, as_rect
@@ -38,8 +38,8 @@ class ImageRecord:
 
 
 def remove_backgrounds(
-    inputs: Iterable[str | os.PathLike[str]],
-    output: str | os.PathLike[str],
+    inputs: StrPath | Iterable[StrPath],
+    output: StrPath,
     *,
     rect: Any = None,
     margin: float = 0.05,
@@ -53,7 +53,7 @@ def remove_backgrounds(
     overwrite: bool = False,
     resume: bool = False,
 ) -> list[ImageRecord]:
-    """Cut out every image under `inputs` (files, folders, glob patterns) into PNG files under the folder `output`.
+    """Cut out every image under `inputs` (file, folder or glob pattern, one or many) into PNG files under `output`.
 
     One broken image, or one worker that dies, costs that image and no other: look at each record's `status`.
     `workers` defaults to what the CPUs and the free memory allow. For masks, other formats and rects by file,
@@ -72,8 +72,10 @@ def remove_backgrounds(
     return records
 
 
-def prepare_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, *, resume: bool) -> tuple[list[Job], list[Job]]:
-    """The jobs to do, longest first so that no long image is left for last, and those that `resume` may skip.
+def prepare_jobs(
+    jobs: Sequence[Job], folder: Path, recipe: Recipe, *, resume: bool, on_header: Callable[[], None] = lambda: None
+) -> tuple[list[Job], list[Job]]:
+    """The jobs to do, as `longest_first` gives them, and those that `resume` may skip.
 
     Raises `OutputError` if an output exists that may not be overwritten.
     """
@@ -81,10 +83,20 @@ def prepare_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, *, resume: b
     existing = existing_outputs(todo)
     if existing:
         shown = ", ".join(display_name(path) for path in existing[:3]) + (", ..." if len(existing) > 3 else "")
-        raise OutputError(
-            f"{len(existing)} of the outputs exist already ({shown}): overwrite or resume, or go elsewhere"
-        )
-    return sorted(todo, key=_pixels, reverse=True), done
+        cause = " and are not of an earlier run with these very options" if resume else ""
+        advice = "overwrite" if resume else "overwrite or resume"
+        raise OutputError(f"{len(existing)} of the outputs exist already{cause} ({shown}): {advice}, or go elsewhere")
+    return longest_first(todo, on_header), done
+
+
+def longest_first(jobs: Iterable[Job], on_header: Callable[[], None] = lambda: None) -> list[Job]:
+    """`jobs` by their number of pixels, so that no long image is left for last; `on_header` is called for each."""
+
+    def pixels(job: Job) -> int:
+        on_header()
+        return _pixels(job)
+
+    return sorted(jobs, key=pixels, reverse=True)
 
 
 def batch_strategy(
@@ -98,7 +110,8 @@ def batch_strategy(
 ) -> Strategy:
     """The strategy called `name` with workers prepared for `recipe`, as many as CPUs, memory and jobs allow."""
     if workers is None and name != "sequential":
-        largest = max([1, *(min(_pixels(job), recipe.max_pixels) for job in jobs[:1])])
+        # The longest comes first, but what is beyond the limit is refused and takes no memory.
+        largest = max(1, next((pixels for pixels in map(_pixels, jobs) if pixels <= recipe.max_pixels), 1))
         workers = min(workers_for(_peak_bytes(recipe, largest)), max(1, len(jobs)))
     preparation = Preparation(recipe.engine, edge=recipe.edge)
     return make_strategy(
@@ -117,21 +130,44 @@ def _peak_bytes(recipe: Recipe, pixels: int) -> int:
 def run_jobs(jobs: Sequence[Job], folder: Path, recipe: Recipe, strategy: Strategy) -> Iterator[ImageRecord]:
     """Run `jobs` under a strategy that has been entered; records come as images are completed, in any order.
 
-    The journal in `folder` is kept up to date, so that whatever happens the batch can be resumed.
+    The journal in `folder` is kept up to date, so that whatever happens the batch can be resumed. An image that cannot
+    be entered in it, because the disk is full, is not started and fails.
     """
-    with Journal(folder, recipe) as journal:
+    unstarted: list[ImageRecord] = []
+    unfinished: dict[int, Job] = {}
+    # Among those that may overwrite are all that an earlier batch was killed with.
+    remove_unfinished(_outputs(job for job in jobs if job.overwrite))
 
-        def tasks() -> Iterator[Task[Job]]:
-            for index, job in enumerate(jobs):
+    def tasks(journal: Journal) -> Iterator[Task[Job]]:
+        for index, job in enumerate(jobs):
+            try:
                 journal.started(job)
-                yield Task(index, job, display_name(job.source))
+            except OutputError as error:
+                unstarted.append(_record(job, None, error))
+                continue
+            unfinished[index] = job
+            yield Task(index, job, display_name(job.source))
 
-        with closing(strategy.run(FileWorker(recipe), tasks())) as outcomes:
+    try:
+        with (
+            Journal(folder, recipe) as journal,
+            closing(strategy.run(FileWorker(recipe), tasks(journal))) as outcomes,
+        ):
             for outcome in outcomes:
                 job = jobs[outcome.index]
+                if not isinstance(outcome.error, WorkerLostError | TaskTimeoutError | NotRunError):
+                    del unfinished[outcome.index]
                 if outcome.error is None:
-                    journal.done(job)
+                    with suppress(OutputError):  # it is written all the same; a resumed batch does it again
+                        journal.done(job)
                 yield _record(job, outcome.value, outcome.error)
+    finally:
+        remove_unfinished(_outputs(unfinished.values()))
+    yield from unstarted
+
+
+def _outputs(jobs: Iterable[Job]) -> Iterator[Path]:
+    return (path for job in jobs for path in job.outputs.values())
 
 
 def _record(job: Job, done: Done | None, error: BgremoveError | None) -> ImageRecord:

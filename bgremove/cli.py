@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from bgremove import __version__
 from bgremove import compare as comparing
-from bgremove.batch import ImageRecord, batch_strategy, prepare_jobs, run_jobs, skipped_record, unusable_record
+from bgremove.batch import (
+    ImageRecord,
+    batch_strategy,
+    longest_first,
+    prepare_jobs,
+    run_jobs,
+    skipped_record,
+    unusable_record,
+)
 from bgremove.edges import EDGES
 from bgremove.engines import DEFAULT_ENGINE, ENGINES
-from bgremove.errors import BgremoveError, UsageError
+from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.images import DEFAULT_MAX_PIXELS
+from bgremove.jsonfile import check_json_file, write_json_file
 from bgremove.machine import describe, describe_opencv, usable_cpus
 from bgremove.outputs import OUTPUT_FORMATS, parse_colour
 from bgremove.paths import display_name
 from bgremove.plan import NAMINGS, find_sources, plan_jobs, read_rects
+from bgremove.progress import progress
 from bgremove.report import answer, comparison_json, comparison_table, failures_text, records_json
 from bgremove.strategies import DEFAULT_STRATEGY, STRATEGIES
 from bgremove.types import GrabCutSettings, Rect, as_rect
@@ -55,7 +65,8 @@ class _Listed(click.ParamType[tuple[Any, ...]]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
-_inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+# Not readable: what cannot be read costs itself, and click would refuse the rest along with it.
+_inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
 _engine = click.option("--engine", type=click.Choice(ENGINES), default=DEFAULT_ENGINE, show_default=True)
 _recursive = click.option("-r", "--recursive", is_flag=True, help="Go down into folders.")
 _json_file = click.option(
@@ -119,6 +130,10 @@ def remove(
     """Cut the objects out of INPUTS (files, folders, glob patterns) into the folder OUTPUT."""
     if rect is not None and rects is not None:
         raise UsageError("--rect and --rects exclude each other")
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose exclude each other")
+    if dry_run and json_file is not None:
+        raise UsageError("--dry-run writes nothing: leave --json out")
     recipe = Recipe(
         engine=engine, margin=margin, settings=GrabCutSettings(iterations=iterations), emit=emit, format=format_,
         background=None if background is None else parse_colour(background), max_pixels=max_pixels, edge=edge,
@@ -131,13 +146,19 @@ def remove(
         sources, output, emit=emit, file_format=format_, naming=naming, overwrite=overwrite,
         rect=None if rect is None else as_rect(rect), rects=None if rects is None else read_rects(rects),
     )  # fmt: skip
-    todo, done = prepare_jobs(jobs, output, recipe, resume=resume)
+    with progress(_err, "headers", len(jobs), quiet=quiet) as advance:
+        todo, done = prepare_jobs(jobs, output, recipe, resume=resume, on_header=advance)
     records = [unusable_record(each) for each in unusable] + [skipped_record(job) for job in done]
     if dry_run:
         _show_plan(todo)
-    else:
-        records += _run(todo, output, recipe, strategy, workers, timeout, quiet=quiet, verbose=verbose)
-    return _conclude(records, json_file, quiet=quiet)
+        return _conclude(records, to_do=len(todo), quiet=quiet)
+    if json_file is not None:
+        outputs = chain.from_iterable(job.outputs.values() for job in jobs)
+        check_json_file(json_file, chain((source.path for source in sources), outputs, filter(None, [rects])))
+    records += _run(todo, output, recipe, strategy, workers, timeout, quiet=quiet, verbose=verbose)
+    if json_file is not None:
+        write_json_file(json_file, records_json(records))
+    return _conclude(records, quiet=quiet)
 
 
 def _show_plan(jobs: Sequence[Job]) -> None:
@@ -156,15 +177,14 @@ def _run(
     if not jobs:
         return records
     with (
-        _progress(quiet) as progress,
+        progress(_err, "images", len(jobs), quiet=quiet) as advance,
         batch_strategy(strategy, jobs, recipe, workers=workers, timeout_s=timeout) as running,
     ):
-        bar = progress.add_task("images", total=len(jobs))
         for record in run_jobs(jobs, folder, recipe, running):
             records.append(record)
-            progress.advance(bar)
+            advance()
             if verbose:
-                progress.console.print(_line(record), markup=False, highlight=False, soft_wrap=True)
+                _say(_line(record))
     return records
 
 
@@ -173,17 +193,19 @@ def _line(record: ImageRecord) -> str:
     return f"{record.status:>7}{seconds} {display_name(record.path)}"
 
 
-def _conclude(records: Sequence[ImageRecord], json_file: Path | None, *, quiet: bool) -> int:
+def _conclude(records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
+    """Tell what became of each, and give the exit status; `to_do` is the number of images that a dry run leaves."""
     failures = failures_text(records)
-    for record in records:
-        for warning in record.warnings:
-            _say(f"warning: {display_name(record.path)}: {warning}")
+    if not quiet:
+        for record in records:
+            for warning in record.warnings:
+                _say(f"warning: {display_name(record.path)}: {warning}")
     for line in failures:
         _say(f"failed: {line}")
     if not quiet:
-        counts = {status: sum(record.status == status for record in records) for status in ("ok", "skipped", "failed")}
-        _say(", ".join(f"{count} {status}" for status, count in counts.items()))
-    _write_json(json_file, records_json(records))
+        count = Counter(record.status for record in records)
+        first = f"{count['ok']} ok" if to_do is None else f"{to_do} to do"
+        _say(f"{first}, {count['skipped']} skipped, {count['failed']} failed")
     return EXIT_FAILURES if failures else 0
 
 
@@ -209,21 +231,22 @@ def compare(
 ) -> int:  # fmt: skip
     """Does parallel pay? Run INPUTS under each strategy in turn, and say so with evidence."""
     recipe = Recipe(engine=engine, margin=margin, settings=GrabCutSettings(iterations=iterations))
-    sources, unusable = find_sources(inputs, recursive=recursive)
-    jobs, _ = prepare_jobs(
-        plan_jobs(sources, Path("never-written"), naming="file"), Path("never-written"), recipe, resume=False
-    )
     chosen = comparing.contenders(strategies, workers)
-    with _progress(quiet) as progress:
-        bar = progress.add_task("images", total=len(jobs) * (1 + rounds * len(chosen)))
-        comparison = comparing.compare(jobs, recipe, chosen, rounds=rounds, on_image=lambda: progress.advance(bar))
+    sources, unusable = find_sources(inputs, recursive=recursive)
+    if json_file is not None:
+        check_json_file(json_file, (source.path for source in sources))
+    with progress(_err, "headers", len(sources), quiet=quiet) as advance:
+        jobs = longest_first((Job(source.path, {"cutout": Path("cutout.png")}) for source in sources), advance)
+    with progress(_err, "images", len(jobs) * (1 + rounds * len(chosen)), quiet=quiet) as advance:
+        comparison = comparing.compare(jobs, recipe, chosen, rounds=rounds, on_image=advance)
+    if json_file is not None:
+        write_json_file(json_file, comparison_json(comparison, describe()))
     # Narrower, its figures would be cut off; a terminal that is too narrow wraps the lines.
     Console(width=max(_out.width, 132)).print(comparison_table(comparison))
     _out.print(answer(comparison), markup=False, highlight=False)
     failures = [str(each.error) for each in unusable] + [str(error) for _, error in comparison.failed]
     for line in failures:
         _say(f"failed: {line}")
-    _write_json(json_file, comparison_json(comparison, describe()))
     return EXIT_FAILURES if failures or comparison.differing else 0
 
 
@@ -236,28 +259,8 @@ def info() -> None:
     _out.print(table)
 
 
-def _progress(quiet: bool) -> Progress:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    return Progress(*columns, console=_err, transient=True, disable=quiet or not _err.is_terminal)
-
-
 def _say(text: str) -> None:
     _err.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def _write_json(path: Path | None, content: dict[str, Any]) -> None:
-    if path is None:
-        return
-    try:
-        path.write_text(json.dumps(content, indent=2) + "\n", encoding="ascii")
-    except OSError as error:
-        raise UsageError(f"{display_name(path)}: cannot be written: {error.strerror}") from error
 
 
 def main() -> None:
@@ -274,8 +277,9 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except BgremoveError as error:
         _say(f"error: {error}")
-        return EXIT_USAGE
+        return EXIT_USAGE if isinstance(error, UsageError | RectError | OutputError) else EXIT_FAILURES
     except (KeyboardInterrupt, click.Abort):
-        _say("interrupted; what is written is whole, and `--resume` does the rest")
+        rest = "; what is written is whole, and `--resume` does the rest" if arguments[:1] == ["remove"] else ""
+        _say(f"interrupted{rest}")
         return EXIT_INTERRUPTED
     return status or 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -33,9 +34,7 @@ class Journal:
     def __enter__(self) -> Self:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._stream = self._path.open("a", encoding="ascii")
-            # A line that a crash cut short must not swallow the next one.
-            self._stream.write("\n")
+            self._stream = self._path.open("ab", buffering=0)  # what a full disk refuses is not kept to be tried again
         except OSError as error:
             raise _unwritable(self._path, error) from error
         return self
@@ -46,11 +45,11 @@ class Journal:
         self._stream.close()
 
     def started(self, job: Job) -> None:
-        """Note that `job` is handed to a worker, before it can write anything."""
+        """Note that `job` is handed to a worker, before it can write anything. `OutputError` if that cannot be."""
         self._append("started", job)
 
     def done(self, job: Job) -> None:
-        """Note that all outputs of `job` are written."""
+        """Note that all outputs of `job` are written. `OutputError` if that cannot be; resuming does it again then."""
         self._append("done", job)
 
     def resume(self, jobs: Iterable[Job]) -> tuple[list[Job], list[Job]]:
@@ -71,11 +70,14 @@ class Journal:
 
     def _append(self, state: str, job: Job) -> None:
         line = {"version": _FORMAT_VERSION, "state": state, "key": self._key(job), "path": os.fspath(job.source)}
+        # It begins a line, so that what a crash or a full disk has cut short does not swallow it.
+        content = f"\n{json.dumps(line)}".encode("ascii")
         try:
-            self._stream.write(json.dumps(line) + "\n")
-            self._stream.flush()
+            written = self._stream.write(content)
         except OSError as error:
             raise _unwritable(self._path, error) from error
+        if written != len(content):
+            raise _unwritable(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
     def _states(self) -> dict[str, str]:
         states: dict[str, str] = {}

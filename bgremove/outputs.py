@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import secrets
+from collections.abc import Iterable
 from contextlib import suppress
 
 import cv2
@@ -15,14 +17,16 @@ from numpy.typing import NDArray
 from PIL import ImageColor
 
 from bgremove.errors import OutputError, UsageError
-from bgremove.paths import StrOrBytesPath, display_name
+from bgremove.paths import StrOrBytesPath, StrPath, display_name
 from bgremove.types import Foreground, Image
 
 OUTPUT_FORMATS = ("png", "webp", "tiff")
 """Formats that are written, all of them without loss."""
 
 TEMPORARY_PREFIX = ".bgremove-"
-"""How the name of an unfinished file begins. Only a killed process leaves one behind."""
+"""How the name of an unfinished file begins. Only a killed process leaves one behind; see `remove_unfinished`."""
+
+_TEMPORARY_SUFFIX = ".tmp"
 
 _TIFF_PREDICTOR = 317  # TIFF 6.0, section 14; 2 is the difference to the pixel on the left
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -123,7 +127,7 @@ def write_bytes(path: StrOrBytesPath, content: bytes, *, overwrite: bool = False
     Raises `OutputError` that names the file and the reason; the hidden file is gone then.
     """
     target = os.fsdecode(path)
-    temporary = os.path.join(os.path.dirname(target), f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}.tmp")
+    temporary = temporary_name(target)
     try:
         try:
             with open(temporary, "xb") as file:  # the mode follows the umask
@@ -142,6 +146,33 @@ def write_bytes(path: StrOrBytesPath, content: bytes, *, overwrite: bool = False
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise OutputError(f"{display_name(path)}: it cannot be written ({reason})") from error
+
+
+def temporary_name(target: str) -> str:
+    """A new name, in the same folder, for `target` while it is unfinished; it tells whose it is."""
+    folder, name = os.path.split(target)
+    return os.path.join(folder, f"{_own_prefix(name)}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}")
+
+
+def remove_unfinished(paths: Iterable[StrPath]) -> None:
+    """Remove what killed processes have left of the files `paths`, which nobody may be writing now."""
+    prefixes: dict[str, set[str]] = {}
+    for path in paths:
+        folder, name = os.path.split(os.fspath(path))
+        prefixes.setdefault(folder, set()).add(_own_prefix(name))
+    for folder, own in prefixes.items():
+        with suppress(OSError):
+            for name in os.listdir(folder or "."):
+                if name.endswith(_TEMPORARY_SUFFIX) and name[:_PREFIX_LENGTH] in own:
+                    os.unlink(os.path.join(folder, name))
+
+
+def _own_prefix(name: str) -> str:
+    digest = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
+    return f"{TEMPORARY_PREFIX}{digest}-"
+
+
+_PREFIX_LENGTH = len(_own_prefix(""))
 
 
 def _name_without_replacing(temporary: str, target: str) -> None:

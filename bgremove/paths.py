@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import unicodedata
+from pathlib import Path
+
+StrPath = str | os.PathLike[str]
+"""The usual ways to name a file."""
 
 StrOrBytesPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """Every way to name a file: text, bytes that need not be UTF-8, or an object that stands for either."""
@@ -23,6 +28,25 @@ def display_name(path: StrOrBytesPath) -> str:
 def printable(text: str) -> str:
     """`text` with each character that cannot be shown written as an escape."""
     return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def file_key(path: StrPath, *, folds_case: bool) -> str:
+    """Equal for two paths that are one file, links followed; without case where that makes no difference."""
+    key = os.path.normcase(os.path.realpath(path))
+    return unicodedata.normalize("NFC", key.casefold()) if folds_case else key
+
+
+def folds_case(folder: StrPath) -> bool:
+    """Whether names that differ only in case are one file in `folder`, or in the nearest one above it that exists."""
+    path = Path(os.path.realpath(folder))
+    for each in (path, *path.parents):
+        other = each.name.swapcase()
+        if other != each.name and os.path.exists(each):
+            try:
+                return each.with_name(other).samefile(each)
+            except OSError:
+                return False
+    return False
 
 
 def _escape(character: str) -> str:

@@ -80,7 +80,7 @@ def as_rect(value: Any) -> Rect:
         x, y, width, height = value
         numbers = Rect(*(int(n) for n in (x, y, width, height)))
         whole = all(int(n) == n for n in (x, y, width, height))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         whole = False
     if not whole:
         raise RectError(f"rect is {value!r}; it must be four whole numbers: x, y, width, height")

@@ -14,8 +14,8 @@ import numpy as np
 from bgremove import edges
 from bgremove.engines import DEFAULT_ENGINE, make_engine
 from bgremove.errors import OutputError
-from bgremove.images import DEFAULT_MAX_PIXELS, read
-from bgremove.outputs import flatten, write
+from bgremove.images import DEFAULT_MAX_PIXELS, decode, read
+from bgremove.outputs import encode, flatten, write
 from bgremove.paths import display_name
 from bgremove.remove import Cutout, segment
 from bgremove.types import GrabCutSettings, Rect
@@ -89,6 +89,7 @@ class Preparation:
         if self.threads is not None:
             cv2.setNumThreads(self.threads)
         try:
+            decode(encode(np.zeros((2, 2, 3), np.uint8)))  # the first of each loads what knows the formats
             make_engine(self.engine).warm_up()
             if self.edge == "soft":
                 edges.warm_up()

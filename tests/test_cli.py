@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import sys
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 
 from bgremove import remove_background
 from bgremove.batch import remove_backgrounds
+from bgremove.cli import run
 from tests.samples import save_scene
 
 pytestmark = pytest.mark.whole_run
@@ -90,6 +92,7 @@ def test_a_dry_run_writes_nothing(command, photos, tmp_path):
     result = command("remove", photos, "-o", tmp_path / "out", "--dry-run")
     assert result.returncode == 0
     assert len(result.stdout.splitlines()) == 6
+    assert "6 to do, 0 skipped, 0 failed" in result.stderr
     assert not (tmp_path / "out").exists()
 
 
@@ -108,6 +111,12 @@ def test_a_dry_run_writes_nothing(command, photos, tmp_path):
         (["remove", "PHOTOS", "-o", "OUT", "--strategy", "threads", "--timeout", "5"], "timeout"),
         (["remove", "PHOTOS", "-o", "PHOTOS"], "is an input"),
         (["remove", "EMPTY", "-o", "OUT"], "no image under"),
+        (["remove", "PHOTOS", "-o", "OUT", "-q", "-v"], "exclude each other"),
+        (["remove", "PHOTOS", "-o", "OUT", "--dry-run", "--json", "r.json"], "writes nothing"),
+        (["remove", "PHOTOS", "-o", "OUT", "--json", "/dev/null/r.json"], "r.json: it cannot be written"),
+        (["remove", "PHOTOS", "-o", "OUT", "--json", "PHOTO"], "is an input"),
+        (["compare", "PHOTOS", "--json", "/dev/null/r.json"], "r.json: it cannot be written"),
+        (["compare", "PHOTOS", "--json", "PHOTO"], "is an input"),
         (["compare", "EMPTY"], "no image"),
         (["compare", "PHOTOS", "--strategies", "magic"], "no strategy magic"),
         (["compare", "PHOTOS", "--rounds", "1"], "1"),
@@ -115,7 +124,7 @@ def test_a_dry_run_writes_nothing(command, photos, tmp_path):
 )
 def test_wrong_use_ends_with_2_and_says_what_is_allowed(command, photos, tmp_path, arguments, message):
     (tmp_path / "empty").mkdir()
-    places = {"PHOTOS": photos, "OUT": tmp_path / "out", "EMPTY": tmp_path / "empty"}
+    places = {"PHOTOS": photos, "PHOTO": photos / "0.png", "OUT": tmp_path / "out", "EMPTY": tmp_path / "empty"}
     result = command(*(places.get(argument, argument) for argument in arguments))
     assert result.returncode == 2, result.stderr
     assert message in result.stderr
@@ -181,6 +190,25 @@ def test_compare_names_what_it_could_not_do_and_compares_the_rest(command, photo
     assert "6 images" in result.stdout
 
 
+def test_compare_takes_images_of_one_name_out_of_several_folders(command, photos, tmp_path):
+    shutil.copytree(photos, tmp_path / "again")
+    line = ["compare", photos, tmp_path / "again", "--rounds", "3", "--strategies", "threads"]
+    result = command(*line, "--json", tmp_path / "new/c.json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads((tmp_path / "new/c.json").read_text())["workload"]["images"] == 12
+
+
+def test_quiet_is_silent_unless_something_fails(command, tmp_path):
+    save_scene(tmp_path / "in/a.png", 1)
+    os.rename(tmp_path / "in/a.png", tmp_path / "in/a.jpg")  # worth a warning
+    result = command("remove", tmp_path / "in", "-o", tmp_path / "out", "-q")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    (tmp_path / "in/b.jpg").touch()
+    result = command("remove", tmp_path / "in", "-o", tmp_path / "out", "-q", "--overwrite")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_info_and_version(command):
     result = command("info")
     assert result.returncode == 0
@@ -192,3 +220,10 @@ def test_the_library_does_the_same(photos, tmp_path):
     records = remove_backgrounds([photos, tmp_path / "absent.jpg"], tmp_path / "out", strategy="threads", workers=2)
     assert sorted(record.status for record in records) == ["failed"] + ["ok"] * 6
     assert len(files_in(tmp_path / "out")) == 6
+
+
+def test_an_unreadable_input_does_not_stop_the_command(photos, tmp_path, monkeypatch):
+    # Root may read everything: what the system would answer to others is put in its mouth.
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    arguments = ["remove", str(photos / "0.png"), "-o", str(tmp_path / "out"), "--strategy", "sequential"]
+    assert run(arguments) == 0

@@ -9,7 +9,6 @@ import psutil
 import pytest
 
 from benchmarks.gate import kept, replay, rivals, study
-from benchmarks.gate.errors import GateError
 from benchmarks.gate.load import load
 from benchmarks.gate.metrics import log_ratios
 from benchmarks.gate.planting import commit_planted, planted, statement
@@ -111,7 +110,7 @@ def test_pairs_survive_being_stored_and_the_replay_finds_what_it_adds(
     assert (rows[0][2].split()[0], rows[-1][1].split()[0]) == ("0", "10")
 
 
-# --- what is kept, and the README
+# --- what is kept
 
 
 def test_what_is_kept_of_a_slot_is_small_and_enough(tmp_path: Path) -> None:
@@ -124,29 +123,15 @@ def test_what_is_kept_of_a_slot_is_small_and_enough(tmp_path: Path) -> None:
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 3000
 
 
-def test_the_command_writes_the_kept_data_between_the_markers(
+def test_the_command_replays_and_tells_what_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("benchmarks.gate.replay.SUITES", 4)
-    data, readme = tmp_path / "data", tmp_path / "README.md"
-    data.mkdir()
-    kept.keep(data, _slot(0, 0.0, []), [_pair(random.Random(0)) for _ in range(9)], {})
-    readme.write_text("above\n<!-- study -->\nstale\n<!-- /study -->\nbelow\n")
-    command = ["--output", str(data), "--minutes", "0", "--write", str(readme)]
+    kept.keep(tmp_path, _slot(0, 0.0, []), [_pair(random.Random(0)) for _ in range(9)], {})
+    command = ["--output", str(tmp_path), "--minutes", "0"]
     assert study.run(command) == study.run(command) == 0
-    text = readme.read_text()
-    assert text == f"above\n<!-- study -->\n{study.section(data)}<!-- /study -->\nbelow\n"
-    assert "Replay, in which nothing was measured: 4 pretended runs of 120 s" in text
-    assert capsys.readouterr().out == 2 * study.section(data)
-    with pytest.raises(GateError, match="no place for the study"):
-        study.inserted("no markers", "")
-
-
-def test_the_readme_says_what_the_kept_data_say() -> None:
-    data = ROOT / "benchmarks/gate/data"
-    readme = (ROOT / "benchmarks/README.md").read_text()
-    assert study.inserted(readme, study.section(data)) == readme
-    assert sum(file.stat().st_size for file in data.glob("*")) < 3e6
+    assert "Replay, in which nothing was measured: 4 pretended runs of 120 s" in study.section(tmp_path)
+    assert capsys.readouterr().out == 2 * study.section(tmp_path)
 
 
 def test_a_slot_is_judged_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,7 @@ def test_another_recipe_a_changed_source_or_another_rect_is_another_job(tmp_path
 def test_a_line_that_a_crash_cut_short_loses_itself_only(tmp_path, jobs):
     run_some(tmp_path / "out", Recipe(), jobs)
     path = tmp_path / "out" / NAME
-    path.write_text(path.read_text() + '{"version": 1, "state": "do')
+    path.write_text(path.read_text() + '\n{"version": 1, "state": "do')
     with Journal(tmp_path / "out", Recipe()) as journal:
         jobs[2].outputs["cutout"].touch()
         journal.done(jobs[2])

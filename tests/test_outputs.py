@@ -28,6 +28,7 @@ from bgremove.outputs import (
     encode,
     flatten,
     parse_colour,
+    remove_unfinished,
     write,
     write_bytes,
 )
@@ -292,3 +293,8 @@ def test_killed_while_writing(tmp_path: Path) -> None:
     (left,) = names(tmp_path)
     assert left.startswith(TEMPORARY_PREFIX)
     assert left.endswith(".tmp")
+    (tmp_path / "b.png").touch()
+    remove_unfinished([tmp_path / "b.png", tmp_path / "absent/a.png"])
+    assert names(tmp_path) == [left, "b.png"]
+    remove_unfinished([tmp_path / "b.png", tmp_path / "a.png"])
+    assert names(tmp_path) == ["b.png"]

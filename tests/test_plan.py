@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from bgremove.errors import OutputError, RectError, UsageError
 from bgremove.plan import Source, existing_outputs, find_sources, plan_jobs, read_rects
 from bgremove.types import Rect
+from tests.permissions import public_folder, unprivileged
 
 
 @pytest.fixture
@@ -51,6 +53,33 @@ def test_what_is_not_there_is_told_and_the_rest_is_found(tree):
     assert "nothing.jpg: there is no such file" in str(missing.error)
 
 
+def test_a_name_that_cannot_be_reached_costs_itself_only(tree):
+    long, null = tree / ("x" * 300), tree / "a\0.png"
+    sources, unusable = find_sources([long, null, tree / "d[1].jpg/inside.jpg", tree / "d[1].jpg"])
+    assert relatives(sources) == ["d[1].jpg"]
+    assert ["File name too long" in str(unusable[0].error), "null" in str(unusable[1].error)] == [True, True]
+    assert "there is no such file" in str(unusable[2].error)
+
+
+def test_what_lies_in_a_folder_that_may_not_be_entered_costs_itself_only():
+    with public_folder() as folder:
+        (folder / "locked").mkdir(0o700)
+        (folder / "locked/a.png").touch()
+        (folder / "b.png").touch()
+        with unprivileged():
+            inputs = [folder / "locked/a.png", folder / "locked/*.png", folder / "locked", folder / "b.png"]
+            sources, unusable = find_sources(inputs)
+        assert relatives(sources) == ["b.png"]
+        assert [each.path for each in unusable] == inputs[:3]
+        assert all("Permission denied" in str(each.error) for each in unusable)
+
+
+def test_an_output_folder_that_is_an_input_is_refused(tree):
+    (tree / "link").symlink_to(tree / "photos", target_is_directory=True)
+    with pytest.raises(UsageError, match="is an input and the output at once"):
+        find_sources([tree / "photos"], exclude=tree / "link")
+
+
 def test_outputs_inside_the_input_are_not_taken_for_inputs(tree):
     sources, _ = find_sources([tree / "photos"], recursive=True, exclude=tree / "photos/sub")
     assert relatives(sources) == ["a.png", "b.JPG"]
@@ -76,6 +105,23 @@ def test_two_inputs_with_one_output_are_refused_unless_named_after_the_whole_fil
         plan_jobs(pair, Path("out"))
     names = [job.outputs["cutout"].name for job in plan_jobs(pair, Path("out"), naming="file")]
     assert names == ["a.jpg.png", "a.png.png"]
+
+
+@pytest.mark.parametrize("naming", ["stem", "file"])
+def test_what_no_naming_keeps_apart_is_not_told_to_be_named_otherwise(tree, naming):
+    pair = [Source(tree / "p/a.jpg", Path("a.jpg")), Source(tree / "q/a.jpg", Path("a.jpg"))]
+    with pytest.raises(OutputError, match=r"would both be written to out/a.*: give the folder above both"):
+        plan_jobs(pair, Path("out"), naming=naming)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere case may really make no difference")
+def test_where_case_makes_no_difference_it_keeps_no_two_outputs_apart(tmp_path):
+    (tmp_path / "out").mkdir()
+    pair = [source("a/photo.jpg"), source("A/Photo.jpg")]
+    assert len(plan_jobs(pair, tmp_path / "out/new")) == 2
+    (tmp_path / "OUT").symlink_to(tmp_path / "out")  # as a system that folds case has it
+    with pytest.raises(OutputError, match="would both be written to"):
+        plan_jobs(pair, tmp_path / "out/new")
 
 
 def test_an_output_that_is_an_input_is_refused_even_through_a_link(tmp_path):
@@ -125,8 +171,9 @@ def test_rects_belong_to_the_files_beside_the_csv(tmp_path):
     ("text", "message"),
     [
         ("path,x,y,width\na,1,2,3\n", "first line must name the columns"),
-        ("path,x,y,width,height\na,1,2,3,4\nb,1,2,x,4\n", "line 3: x, y, width and height must be whole numbers"),
+        ("path,x,y,width,height\na,1,2,3,4\nb,1,2,x,4\n", "line 3: it must hold a path, and x, y, width"),
         ("path,x,y,width,height\na,1,2\n", "line 2"),
+        ("x,y,width,height,path\n1,2,3,4\n", "line 2: it must hold a path"),
     ],
 )
 def test_a_broken_csv_is_told_by_line(tmp_path, text, message):
@@ -144,3 +191,8 @@ def test_existing_outputs_are_found_unless_they_may_be_overwritten(tmp_path):
     (tmp_path / "a.png").touch()
     assert existing_outputs(plan_jobs([source("a.jpg")], tmp_path)) == [tmp_path / "a.png"]
     assert existing_outputs(plan_jobs([source("a.jpg")], tmp_path, overwrite=True)) == []
+
+
+def test_one_input_needs_no_list(tree):
+    for folder in (str(tree / "photos"), tree / "photos"):
+        assert relatives(find_sources(folder)[0]) == ["a.png", "b.JPG"]

@@ -92,6 +92,7 @@ def test_a_rect_is_clipped(scene):
         ((5, 5, 5), "four whole numbers"),
         ((1.5, 5, 5, 5), "four whole numbers"),
         ("abcd", "four whole numbers"),
+        ((1, 2, 3, float("inf")), "four whole numbers"),
     ],
 )
 def test_a_rect_that_cannot_be_meant_is_refused(scene, rect, message):

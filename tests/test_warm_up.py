@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from bgremove.engines import ENGINES
+
+ROOT = Path(__file__).parents[1]
 
 SCRIPT = """
 import sys
@@ -39,7 +42,7 @@ import sys
 from bgremove.worker import Preparation
 
 with Preparation("opencv", edge=sys.argv[1])():
-    print("pymatting.alpha.estimate_alpha_cf" in sys.modules)
+    print("pymatting.laplacian.cf_laplacian" in sys.modules)
 """
 
 
@@ -48,6 +51,25 @@ def test_a_worker_for_soft_edges_has_imported_what_makes_them(edge, imported, en
     line = [sys.executable, "-c", MATTING, edge]
     result = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, timeout=200)
     assert result.stdout.strip() == imported
+
+
+READING = """
+import sys
+from pathlib import Path
+from bgremove.worker import Job, Preparation, Recipe, cut_file
+
+with Preparation("opencv")():
+    warm = set(sys.modules)
+    for name in ("bowl.jpg", "star.png"):
+        cut_file(Job(Path("fixtures/images", name), {"cutout": Path(sys.argv[1], name)}), Recipe(engine="opencv"))
+print(sorted(set(sys.modules) - warm))
+"""
+
+
+def test_a_warm_worker_imports_nothing_to_read_and_write_a_file(environment, tmp_path):
+    line = [sys.executable, "-c", READING, tmp_path]
+    result = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, timeout=100, cwd=ROOT)
+    assert result.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("name", ENGINES)

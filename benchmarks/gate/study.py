@@ -35,8 +35,6 @@ from .worktrees import checkouts, resolve
 #: Shares of the case by which it is made to cost more.
 SHARES = (0.0, 0.02, 0.03, 0.05, 0.10)
 PATHS = ("bench",)
-#: Between these lines of a README stands what `section` says.
-MARKERS = ("<!-- study -->", "<!-- /study -->")
 
 
 @dataclass(frozen=True)
@@ -48,38 +46,25 @@ class Plan:
     loads: tuple[str, ...]
     shares: tuple[float, ...]
     output: Path
-    readme: Path | None
     seed: int
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Runs slots until the time is up and prints what all slots say; with no minutes, what those kept say."""
+    """Runs slots until the time is up and prints what all of them say; with no minutes, what those kept say."""
     plan = _parse(arguments)
     plan.output.mkdir(parents=True, exist_ok=True)
     if plan.minutes > 0:
         with tempfile.TemporaryDirectory(prefix="gate-study-") as directory:
             _Study(make_subject(Path(directory) / "subject"), plan, Path(directory)).run()
-    if plan.readme:
-        replay.keep(plan.output)
-        plan.readme.write_text(inserted(plan.readme.read_text(), section(plan.output)))
+    replay.keep(plan.output)
     sys.stdout.write(section(plan.output))
     return 0
 
 
 def section(data: Path) -> str:
-    """The study's part of a README, from the kept data alone."""
+    """Markdown of the study and of a replay, from the kept data alone."""
     slots = kept.slots(data)
     return f"{tally(slots)}\n{replay.kept_table(data)}" if slots else "No slot has been run yet.\n"
-
-
-def inserted(text: str, generated: str) -> str:
-    """The text with `generated` between the markers; raises GateError when they are not there."""
-    begin, end = MARKERS
-    before, found, rest = text.partition(f"{begin}\n")
-    _, ended, after = rest.partition(end)
-    if not (found and ended):
-        raise GateError(f"the README has no place for the study: give it the lines {begin} and {end}")
-    return f"{before}{begin}\n{generated}{end}{after}"
 
 
 class _Study:
@@ -169,9 +154,6 @@ def _parse(arguments: Sequence[str] | None) -> Plan:
     parser.add_argument("--budget-s", type=float, default=600.0, help="for each judge in each slot (%(default)s)")
     parser.add_argument("--loads", nargs="+", choices=LOADS, default=LOADS)
     parser.add_argument("--shares", nargs="+", type=float, default=SHARES)
-    parser.add_argument(
-        "--write", type=Path, metavar="README", help="put the tables, and a replay, between its markers"
-    )
     parser.add_argument("--seed", type=int, default=None, help="of what the slots draw")
     given = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(2**32) if given.seed is None else given.seed
@@ -181,7 +163,6 @@ def _parse(arguments: Sequence[str] | None) -> Plan:
         tuple(given.loads),
         tuple(given.shares),
         given.output.resolve(),
-        given.write,
         seed,
     )  # fmt: skip
 
