@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.controls import burn, hold, nothing
+from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Baseline, Measure
 from benchmarks.workloads import run, started, tasks
 from bgremove.machine import usable_cpus
@@ -20,6 +21,8 @@ BURNERS, BURNT_S = 8, 0.025
 BLOCK_BYTES = 64 * 10**6
 ROOT = Path(__file__).parents[1]
 QUICK_IMPORTS = {"nothing", "bgremove"}
+GATED_DISPATCH, GATED_BURNERS = {"sequential"}, {"pool", "processes"}
+"""What the gate compares: dispatch without workers, for theirs varies too much, and how processes share the cores."""
 IMPORTS = {
     "nothing": "pass",
     "numpy": "import numpy",
@@ -29,8 +32,13 @@ IMPORTS = {
 }
 
 
+def gated(chosen: set[str]) -> list[object]:
+    """All strategies, those chosen for the gate marked so."""
+    return [pytest.param(name, marks=pytest.mark.gate if name in chosen else ()) for name in STRATEGIES]
+
+
 @pytest.mark.quick
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", gated(GATED_DISPATCH))
 def test_empty_tasks(measure: Measure, strategy: str) -> None:
     """Dispatch alone: what a strategy adds to each task."""
     with started(strategy) as chosen:
@@ -53,7 +61,7 @@ def test_start(measure: Measure, strategy: str) -> None:
 
 
 @pytest.mark.quick
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", gated(GATED_BURNERS))
 def test_burner(measure: Measure, strategy: str) -> None:
     """CPU time of known amount, in Python, which holds the interpreter's lock: processes can share it, threads not."""
     work = tasks([BURNT_S] * BURNERS)
@@ -78,7 +86,7 @@ def test_memory(measure: Measure, strategy: str, megabytes: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "what", [pytest.param(name, marks=pytest.mark.quick if name in QUICK_IMPORTS else ()) for name in IMPORTS]
+    "what", [pytest.param(name, marks=QUICK_AND_GATE if name in QUICK_IMPORTS else ()) for name in IMPORTS]
 )
 def test_import(measure: Measure, what: str) -> None:
     """A fresh interpreter that imports and ends."""

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Baseline, Measure
 from benchmarks.workloads import Picture, fixture, one_thread, scene
 from bgremove.engines import ENGINES, make_engine
@@ -31,7 +32,7 @@ def segment(engine: str, picture: Picture) -> Mask:
 
 
 @pytest.mark.parametrize(
-    "picture", [pytest.param(name, marks=pytest.mark.quick if name in QUICK else ()) for name in PICTURES]
+    "picture", [pytest.param(name, marks=QUICK_AND_GATE if name in QUICK else ()) for name in PICTURES]
 )
 @pytest.mark.parametrize("engine", MEASURED)
 def test_engine(measure: Measure, engine: str, picture: str) -> None:

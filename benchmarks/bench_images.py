@@ -6,6 +6,7 @@ from pathlib import Path
 import PIL.Image
 import pytest
 
+from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Measure
 from benchmarks.workloads import scene
 from bgremove.images import read
@@ -15,12 +16,12 @@ from fixtures.scenes import make_scene
 HEIGHT = 864
 """With a width of 1152, one megapixel."""
 READ = ("png", "jpeg", "webp", "tiff", "bmp")
-QUICK = {"jpeg", "png"}
+MARKS = {"jpeg": [pytest.mark.quick], "png": QUICK_AND_GATE}
 
 
 def by_format(names: tuple[str, ...]) -> list[object]:
-    """Parameters, the common formats marked quick."""
-    return [pytest.param(name, marks=pytest.mark.quick if name in QUICK else ()) for name in names]
+    """Parameters, the common formats marked."""
+    return [pytest.param(name, marks=MARKS.get(name, ())) for name in names]
 
 
 @pytest.mark.parametrize("file_format", by_format(READ))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Baseline, Measure
 from benchmarks.workloads import SOURCES, cut, cut_file, jobs, pictures, run, started, tasks
 from bgremove.strategies import STRATEGIES
@@ -21,7 +22,7 @@ BY_ARRAY = [*BY_THREADS, *(f"{name}-{way}" for name in STRATEGIES if name not in
 
 
 @pytest.mark.parametrize(
-    "source", [pytest.param(source, marks=pytest.mark.quick if source == "generated" else ()) for source in SOURCES]
+    "source", [pytest.param(source, marks=QUICK_AND_GATE if source == "generated" else ()) for source in SOURCES]
 )
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_files(measure: Measure, tmp_path: Path, strategy: str, source: str) -> None:

@@ -11,11 +11,24 @@ import pytest
 from benchmarks import figures
 from benchmarks.measure import Measure
 
+IN_PROCESSES = {"pool", "processes"}
+"""Strategies whose workers are processes: as many as there are cores, they vary too much from start to start for 3%."""
+TOLERANCE_OF_PROCESSES = 0.10
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Benchmarks are in files called ``bench_*.py``, so that a run of the tests does not meet them."""
     config.addinivalue_line("python_files", "bench_*.py")
     config.addinivalue_line("markers", "quick: one of the cases that together take under two minutes")
+    config.addinivalue_line("markers", "gate: one of the cases that tox -e gate compares in ten minutes")
+    config.addinivalue_line("markers", "tolerance(share): the loss of this case that the gate must see, if not 3%")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """The gate forgives more where worker processes share all cores."""
+    strategy = getattr(item, "callspec", None) and item.callspec.params.get("strategy", "")  # type: ignore[attr-defined]
+    if strategy and strategy.partition("-")[0] in IN_PROCESSES:
+        item.add_marker(pytest.mark.tolerance(TOLERANCE_OF_PROCESSES))
 
 
 @pytest.hookimpl(trylast=True)  # below pytest-benchmark's table

@@ -1,6 +1,6 @@
 """The table under pytest-benchmark's: what it does not show of each case.
 
-``python -m benchmarks.figures RUN.json`` prints it for a run that was kept, with the machine that it was made on.
+``python -m benchmarks.figures RUN.json`` keeps in `KEPT` what it shows of a run, and the machine that it was made on.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from benchmarks.machine_identity import of_run
 
 Case = Mapping[str, Any]
 """As pytest-benchmark stores it."""
+
+KEPT = Path(__file__).parent / "results" / "suite.json"
 
 HEADINGS = ("images/s", "CPU s", "CPU use", "peak MB", "speed-up (95%)", "stored/now")
 LEGEND = (
@@ -77,6 +79,23 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join([name.ljust(widths[0]), *numbers]).rstrip()
 
 
+def section(run: Mapping[str, Any]) -> str:
+    """What README.md has of a kept run."""
+    return "".join(f"{line}\n" for line in ("```text", *of_kept_run(run), "```"))
+
+
+def _reduced(run: Mapping[str, Any]) -> dict[str, Any]:
+    """As much of a run as its table shows."""
+    cases = [
+        {key: case[key] for key in ("name", "fullname", "group", "extra_info")}
+        | {"stats": {key: case["stats"][key] for key in ("median", "rounds")}}
+        for case in run["benchmarks"]
+    ]
+    for case in cases:
+        case["extra_info"].pop("baseline_wall_s", None)
+    return {"datetime": run["datetime"], "machine_info": {"identity": of_run(run)}, "benchmarks": cases}
+
+
 if __name__ == "__main__":
-    for _line in of_kept_run(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))):
-        sys.stdout.write(f"{_line}\n")
+    _run = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    KEPT.write_text(json.dumps(_reduced(_run), indent=1) + "\n", encoding="ascii")

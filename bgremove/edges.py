@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bgremove.errors import EngineError, UsageError
+from bgremove import _matting
+from bgremove.errors import UsageError
 from bgremove.types import Foreground, Image
 
 _LONG = 1024  # longer side of the largest image that matting is solved on, in pixels; lengths below are in its pixels
@@ -25,8 +23,6 @@ _TILE = 256  # side of the squares of the image that are worked on, if the band 
 EDGES = ("hard", "soft")
 """What the edge of a cutout may be: alpha 0 or 255 everywhere, or what `soften` gives."""
 
-_MISSING = "soft edges need PyMatting; install it with: pip install 'bgremove[soft]'"
-
 Plane = NDArray[np.float32]
 
 
@@ -34,8 +30,8 @@ def check_edge(edge: str) -> None:
     """Raise `UsageError` if `edge` is none of `EDGES`, or soft and PyMatting is not installed. Imports nothing."""
     if edge not in EDGES:
         raise UsageError(f"there is no edge {edge!r}; choose one of {', '.join(EDGES)}")
-    if edge == "soft" and find_spec("pymatting") is None:
-        raise UsageError(_MISSING)
+    if edge == "soft":
+        _matting.check_installed()
 
 
 def peak_bytes(pixels: int) -> int:
@@ -83,7 +79,7 @@ def soften(image: Image, foreground: Foreground) -> Soft:
     nearby, corrected by what each pixel shows (after Forte, "Approximate fast foreground colour estimation", 2021).
 
     About one second a megapixel up to one megapixel, and a tenth of a second for each beyond. Some 500 MB. The first
-    call on a machine takes a minute more, because PyMatting compiles itself; the first of a process a quarter second.
+    call on a machine takes some seconds more, to compile.
 
     Parameters
     ----------
@@ -127,31 +123,9 @@ def _solve(image: Image, alpha: NDArray[np.uint8], scale: float) -> _Matte | Non
             break
     else:
         return None
-    solved = _closed_form(shown, np.where(band, np.float32(0.5), known.astype(np.float32)))
+    solved = _matting.estimate_alpha(shown.astype(np.float64), np.where(band, 0.5, known)).astype(np.float32)
     before, behind = _colours(shown, solved)
     return _Matte(band.astype(np.float32), solved, _fit(shown, solved), before, behind)
-
-
-def _closed_form(shown: Plane, trimap: Plane) -> Plane:
-    _announce()
-    try:
-        from pymatting.alpha.estimate_alpha_cf import estimate_alpha_cf  # noqa: PLC0415  (an extra, slow to import)
-    except ImportError as error:
-        raise UsageError(_MISSING) from error
-    try:
-        alpha = estimate_alpha_cf(shown.astype(np.float64), trimap.astype(np.float64))
-    except ValueError as error:
-        raise EngineError(f"no soft edge was found: {error}") from error
-    return np.asarray(alpha, np.float32)
-
-
-def _announce() -> None:
-    """Say on stderr that PyMatting is about to compile itself: it does so when first imported on a machine."""
-    found = find_spec("pymatting")
-    if found is None or not found.origin or "pymatting" in sys.modules:
-        return
-    if not any(Path(found.origin).parent.rglob("*.nbi")):
-        sys.stderr.write("bgremove: PyMatting may compile its kernels, which takes about a minute once\n")
 
 
 def _fit(shown: Plane, alpha: Plane) -> Plane:

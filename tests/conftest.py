@@ -19,6 +19,14 @@ multiprocessing.set_forkserver_preload(["bgremove.worker", "tests.contracts"])
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _not_in_a_worker_of_xdist():
+    """What a test starts is a run of its own; pytest-benchmark would measure nothing in a worker of pytest-xdist."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTEST_XDIST_WORKER", raising=False)
+        yield
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory):
     """A folder of six small images, to be read only."""

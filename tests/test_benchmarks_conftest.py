@@ -69,7 +69,6 @@ class Project:
 
 @pytest.fixture
 def project(pytester, monkeypatch):
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # of the run that this test is part of
     monkeypatch.setattr("pytest_benchmark.plugin.get_cpu_info", dict)  # takes a second, for tests that do not need it
     return lambda guarded=True: Project(pytester, guarded)
 

@@ -40,7 +40,6 @@ def test_calls():
 @pytest.fixture
 def run(pytester, monkeypatch):
     """Runs the case; gives the result, the stored case and the order of the calls."""
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # of the run that this test is part of
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     pytester.makepyfile(CASE)
 

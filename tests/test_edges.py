@@ -97,7 +97,7 @@ def test_an_object_of_few_pixels_gets_an_alpha(size: int) -> None:
 
 
 def test_without_pymatting_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pymatting.alpha.estimate_alpha_cf", None)
+    monkeypatch.setitem(sys.modules, "pymatting", None)
     image, alpha, _ = composite(60, 80, 3)
     with pytest.raises(UsageError, match=r"bgremove\[soft\]"):
         soften(image, alpha >= 0.5)

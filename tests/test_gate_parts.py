@@ -1,5 +1,6 @@
 """The parts of the gate that stand alone: worktrees, the profile, the outputs, the process tree."""
 
+import ast
 import json
 import multiprocessing
 import random
@@ -8,20 +9,20 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from rich.console import Console
 
 from benchmarks.gate import outputs, tree
 from benchmarks.gate.control import spin
 from benchmarks.gate.errors import GateError, WrongUseError
 from benchmarks.gate.findings import CaseFinding, MetricFinding, exit_status
-from benchmarks.gate.flame import own_time, parse, svg
 from benchmarks.gate.gate import Outcome
 from benchmarks.gate.metrics import disturbance, log_ratios
 from benchmarks.gate.options import Options
 from benchmarks.gate.pairs import Bench
 from benchmarks.gate.process import Site, Suite
-from benchmarks.gate.profiling import Explanation, Growth, explain
+from benchmarks.gate.profiling import Explanation, Growth
 from benchmarks.gate.records import Block, Pair, Sample, Turn
-from benchmarks.gate.report import annotations, markdown
+from benchmarks.gate.report import annotations, failure, markdown, show
 from benchmarks.gate.verdict import Estimate, Rule
 from benchmarks.gate.worktrees import Revision, checkouts, overlay_of, project_names, resolve
 from tests.gate_toy import SOURCE, Toy, make_toy
@@ -125,56 +126,6 @@ def test_a_block_is_disturbed_by_a_lopsided_control_or_stolen_time_only() -> Non
     assert "guests" in disturbance(Block("c", 1, (Turn(True, 0, sound, sound),) * 2, 1, 1, 0.5, 0.0), 0.09)
 
 
-# --- profile
-
-
-RAW = """process 7:"python -c
-import json, sys; f("x")
- [1, "a"]";<module> (<string>:1);Turns._loop (gate/arm.py:9);work (toy.py:3);slow (toy.py:9) 30
-process 7:"python -c
-import json, sys; f("x")
- [1, "a"]";<module> (<string>:1);spin (gate/control.py:9) 5
-process 7:"python -c ...";process 8:"python -c from spawn import main; main()";<module> (<string>:1);task (toy.py:5) 10
-"""
-
-
-def test_stacks_of_the_case_and_of_workers_are_read_and_the_gates_own_left_out() -> None:
-    samples = parse(RAW, "Turns._loop (", 7)
-    assert samples == {("work (toy.py)", "slow (toy.py)"): 30, ("<module> (<string>)", "task (toy.py)"): 10}
-    assert own_time(samples) == {"slow (toy.py)": 30, "task (toy.py)": 10}
-
-
-def test_the_flame_graph_is_well_formed_and_red_where_it_grew() -> None:
-    drawing = svg("a <case>", {("f", "g"): 1.0}, {("f", "g"): 2.0, ("f",): 0.5})
-    boxes = {group[0].text: group[1].get("fill") for group in ET.fromstring(drawing)}  # noqa: S314 (our own text)
-    grown = next(fill for title, fill in boxes.items() if title and title.startswith("g: 2e+03 ms a call, +100.0%"))
-    assert grown == "rgb(255,80,80)"
-
-
-EXTRA = """
-def extra(total):
-    for number in range(30000):
-        total += number
-    return total
-"""
-
-
-@pytest.mark.parametrize("attached", [True, False])
-def test_a_profile_names_the_function_that_grew(
-    attached: bool, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 0.6)
-    if not attached:
-        monkeypatch.setattr("benchmarks.gate.profiling.RATE_HZ", "no rate")  # py-spy then ends at once
-    toy.commit({"toy.py": SOURCE.replace("return total", "return extra(total)") + EXTRA})
-    with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
-        suite = Suite(("bench",), (), ("toy",))
-        base, head = (Site(root.name, root, suite, 30.0, tmp_path) for root in (trees.base, trees.head))
-        explanation = explain(Bench(base, head, frozenset()), "bench/bench_toy.py::test_work", 20)
-    assert "extra" in explanation.growths[0].function
-    assert (explanation.flame != "") == attached or "cProfile" in explanation.note  # no right to ptrace here
-
-
 # --- outputs
 
 
@@ -226,7 +177,13 @@ def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:
 
 def test_markdown_keeps_its_columns_when_an_id_has_a_bar() -> None:
     rows = [line for line in markdown(_outcome("regressed"), [], OPTIONS).splitlines() if line.startswith("|")]
-    assert {line.replace(r"\|", "").count("|") for line in rows} == {8}
+    assert {line.replace(r"\|", "").count("|") for line in rows} == {9}
+
+
+def test_the_table_shows_the_parameters_of_a_case(capsys: pytest.CaptureFixture[str]) -> None:
+    # rich takes what is in brackets for a style
+    show(_outcome("regressed"), [], Console(width=200))
+    assert "test_regressed[a|b] " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("verdicts", "status"), [
@@ -235,6 +192,16 @@ def test_markdown_keeps_its_columns_when_an_id_has_a_bar() -> None:
 ])  # fmt: skip
 def test_exit_status(verdicts: tuple[str, ...], status: int) -> None:
     assert exit_status(_outcome(*verdicts).findings) == status
+
+
+def test_a_run_without_findings_leaves_an_error_and_nothing_of_the_run_before(tmp_path: Path) -> None:
+    outputs.write(tmp_path, _outcome("unchanged"), [Explanation("x", (), "<svg/>", "")], OPTIONS)
+    outputs.keep(tmp_path, _outcome().pairs[0])
+    outputs.clear(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    outputs.write_error(tmp_path, GateError("no 5%"))
+    assert ET.parse(tmp_path / "gate.xml").getroot().get("errors") == "1"  # noqa: S314 (our own file)
+    assert failure(GateError("no 5%")) == "::error title=the gate could not compare::no 5%25"
 
 
 # --- a pair
@@ -254,6 +221,43 @@ def test_both_arms_of_a_pair_share_what_is_random_and_take_mirrored_turns(toy: T
     )
     assert pair.blocks[0].loops > 1
     assert all(turn.base.wall_s > 0 and turn.head.cpu_s > 0 for turn in pair.blocks[0].turns)
+
+
+ENVIRONMENT = """
+import os
+from toy import work
+
+def test_work(benchmark):
+    with open({seen!r}, "a") as seen:
+        seen.write(os.environ["PYTHONHASHSEED"] + " " + str(len(os.environ["GATE_PADDING"])) + "\\n")
+    benchmark(work)
+"""
+
+
+def test_hash_seed_and_environment_size_differ_between_pairs_not_inside_them(toy: Toy, tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    toy.commit({"bench/bench_toy.py": ENVIRONMENT.format(seen=str(seen))})
+    with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
+        suite = Suite(("bench",), (), ("toy",))
+        base, head = (Site(root.name, root, suite, 30.0, tmp_path) for root in (trees.base, trees.head))
+        bench = Bench(base, head, frozenset(), random.Random(1))
+        pairs = [bench.measure(["bench/bench_toy.py::test_work"], "screen", 0.05) for _ in range(2)]
+    lines = seen.read_text().splitlines()
+    assert lines == [f"{pair.hash_seed} {pair.padding_bytes}" for pair in pairs for _ in ("base", "head")]
+    assert pairs[0].hash_seed != pairs[1].hash_seed
+    assert pairs[0].padding_bytes != pairs[1].padding_bytes
+
+
+def test_the_gate_knows_nothing_of_this_project() -> None:
+    for file in (Path(__file__).parents[1] / "benchmarks/gate").glob("*.py"):
+        names = {name for node in ast.walk(ast.parse(file.read_text())) for name in _imported(node)}
+        assert not {name for name in names if name.split(".")[0] in {"bgremove", "benchmarks"}}, file.name
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) and node.level == 0 else []
 
 
 WITH_STATS = """

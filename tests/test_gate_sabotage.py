@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -151,6 +152,7 @@ def test_a_loss_is_found_in_spite_of_options_and_tricks(toy: Toy, monkeypatch: p
 WHOLE_RUNS: dict[str, tuple[dict[str, str | None], list[str], int]] = {
     "no such base": ({}, ["--base", "nowhere", "bench"], 2),
     "base is the working tree's name of nothing": ({}, ["--base", "", "bench"], 2),
+    "base is dirty": ({}, ["--base", "working tree", "bench"], 2),
     "base is a tree, not a commit": ({}, ["--base", "base:bench", "bench"], 2),
     "no such path": ({}, ["--base", "base", "benhc"], 2),
     "path outside": ({}, ["--base", "base", "../toy/bench"], 2),
@@ -187,12 +189,16 @@ WHOLE_RUNS: dict[str, tuple[dict[str, str | None], list[str], int]] = {
 @pytest.mark.parametrize("name", WHOLE_RUNS)
 def test_a_sabotaged_run_is_never_a_pass(name: str, toy: Toy, tmp_path: Path) -> None:
     files, arguments, status = WHOLE_RUNS[name]
+    output = tmp_path / "output"
+    output.mkdir()
+    (output / "gate.xml").write_text("<testsuite failures='0' errors='0'/>")  # of an earlier run that passed
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "toy.py").write_text(SOURCE)
     toy.commit({file: text and text.replace("{elsewhere!r}", repr(str(elsewhere))) for file, text in files.items()})
     try:
-        ended = run([*SHORT, *arguments])
+        ended = run([*SHORT, "--output", str(output), *arguments])
+        assert ET.parse(output / "gate.xml").getroot().get("errors") == "1"  # noqa: S314 (our own file)
     except SystemExit as error:  # argparse
         ended = int(error.code or 0)
     assert ended == status

@@ -2,18 +2,22 @@
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
 import pytest
 
-from benchmarks.gate import replay, rivals
+from benchmarks.gate import kept, replay, rivals, study
 from benchmarks.gate.load import load
+from benchmarks.gate.metrics import log_ratios
 from benchmarks.gate.planting import commit_planted, planted, statement
 from benchmarks.gate.records import Block, Pair, Sample, Turn
 from benchmarks.gate.subject import PLACES, make_subject
-from benchmarks.gate.tally import Slot, clopper_pearson, tally
+from benchmarks.gate.tally import JUDGES, UNDECIDED, Slot, clopper_pearson, tally
 from benchmarks.gate.worktrees import git
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("name", PLACES)
@@ -63,16 +67,26 @@ def test_clopper_pearson_agrees_with_published_values() -> None:
     assert clopper_pearson(10, 10)[1] == 1.0
 
 
+def _slot(number: int, share: float, found: list[str], undecided: Sequence[str] = (), load: str = "quiet") -> Slot:
+    alarms = {judge: found if judge == "gate" else [] for judge in JUDGES} | {UNDECIDED: list(undecided)}
+    return Slot(number, load, "worker", "a", share, 120.0, "2 processors", alarms)
+
+
 def test_the_tally_separates_false_alarms_from_finds() -> None:
-    slots = [
-        Slot(0, "quiet", "worker", "a", 0.0, {"gate": []}),
-        Slot(1, "quiet", "worker", "a", 0.0, {"gate": ["b"]}),
-        Slot(2, "quiet", "worker", "a", 0.05, {"gate": ["a", "b"]}),
-        Slot(3, "quiet", "worker", "a", 0.05, {"gate": []}),
-    ]
-    rows = [row for row in tally(slots).splitlines() if "gate" in row]
-    assert [cell.strip() for cell in rows[0].split("|")[1:8]] == ["quiet", "0%", "gate", "1", "2", "1% to 99%", ""]
-    assert [cell.strip() for cell in rows[1].split("|")[4:8]] == ["1", "2", "1% to 99%", "1"]
+    slots = [_slot(0, 0.0, []), _slot(1, 0.0, ["b"]), _slot(2, 0.1, ["a", "b"]), _slot(3, 0.02, [], ["a"], "steady")]
+    rows = [[cell.strip() for cell in row.split("|")[1:3]] for row in tally(slots).splitlines() if row.startswith("|")]
+    false, by_load, by_place = rows[2:4], rows[6:8], rows[10:]
+    assert false == [["quiet", "2 of 3 (9% to 99%)"], ["steady", "0 of 1 (0% to 98%)"]]
+    assert by_load == [["quiet, 10%", "1 of 1 (3% to 100%)"], ["steady, 2%", "0 of 1 (0% to 98%)"]]
+    assert [name for name, _ in by_place] == ["worker, 2%", "worker, 10%"]
+    assert tally(slots).rstrip().endswith("| 0 |")
+    assert "| 1 |" in next(row for row in tally(slots).splitlines() if row.startswith("| steady, 2%"))
+
+
+def test_the_tally_says_what_was_run_and_what_it_cannot_show() -> None:
+    text = tally([_slot(number, 0.0, []) for number in range(299)])
+    assert "299 slots (299 quiet), 120 s for each judge in each, on 2 processors." in text
+    assert "at most 1.0% of such runs" in text
 
 
 def _pair(rng: random.Random) -> Pair:
@@ -90,7 +104,44 @@ def test_pairs_survive_being_stored_and_the_replay_finds_what_it_adds(
     pairs = [_pair(rng) for _ in range(30)]
     stored = json.loads(json.dumps([pair.as_json() for pair in pairs]))
     assert [Pair.from_json(pair) for pair in stored] == pairs
-    (tmp_path / "gate.json").write_text(json.dumps({"pairs": stored}))
+    (tmp_path / "gate.json").write_text(json.dumps({"pairs": stored, "budget_s": 600.0}))
     assert replay.run([str(tmp_path / "gate.json"), "--suites", "10"]) == 0
-    rows = [row.split("|")[1:5] for row in capsys.readouterr().out.splitlines() if row.startswith(("| 0%", "| 10%"))]
-    assert (rows[0][1].strip(), rows[-1][1].strip()) == ("0", "10")
+    rows = [row.split("|")[1:4] for row in capsys.readouterr().out.splitlines() if row.startswith(("| 0%", "| 10%"))]
+    assert (rows[0][2].split()[0], rows[-1][1].split()[0]) == ("0", "10")
+
+
+# --- what is kept
+
+
+def test_what_is_kept_of_a_slot_is_small_and_enough(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    pairs, slot = [_pair(rng) for _ in range(30)], _slot(0, 0.0, [])
+    kept.keep(tmp_path, slot, pairs, {"stored": {"a": {"mean": 1 / 3}}})
+    assert kept.slots(tmp_path) == [slot]
+    for stored, pair in zip(kept.pairs(tmp_path, 0), pairs, strict=True):
+        assert log_ratios(stored.blocks[0])["wall"] == pytest.approx(log_ratios(pair.blocks[0])["wall"], abs=1e-5)
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 3000
+
+
+def test_the_command_replays_and_tells_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.gate.replay.SUITES", 4)
+    kept.keep(tmp_path, _slot(0, 0.0, []), [_pair(random.Random(0)) for _ in range(9)], {})
+    command = ["--output", str(tmp_path), "--minutes", "0"]
+    assert study.run(command) == study.run(command) == 0
+    assert "Replay, in which nothing was measured: 4 pretended runs of 120 s" in study.section(tmp_path)
+    assert capsys.readouterr().out == 2 * study.section(tmp_path)
+
+
+def test_a_slot_is_judged_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # the real thing, as short as it can be: too short to decide anything
+    monkeypatch.setattr("benchmarks.gate.planting.TRIAL_BLOCK_S", 0.05)
+    monkeypatch.setattr("benchmarks.gate.planting.TRIAL_PAIRS", 1)
+    monkeypatch.setattr("benchmarks.gate.study.PLACES", {"compute": PLACES["compute"]})
+    chosen = ["--loads", "quiet", "--shares", "0.1"]
+    assert study.run(["--output", str(tmp_path), "--minutes", "0.001", "--budget-s", "1", *chosen]) == 0
+    (slot,) = kept.slots(tmp_path)
+    assert (slot.load, slot.share, slot.budget_s, slot.found["gate"]) == ("quiet", 0.1, 1.0, [])
+    assert len(slot.found[UNDECIDED]) == len(kept.pairs(tmp_path, 0)[0].blocks) >= 12
+    assert set(JUDGES) < set(slot.found)

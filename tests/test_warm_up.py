@@ -42,7 +42,7 @@ import sys
 from bgremove.worker import Preparation
 
 with Preparation("opencv", edge=sys.argv[1])():
-    print("pymatting.alpha.estimate_alpha_cf" in sys.modules)
+    print("pymatting.laplacian.cf_laplacian" in sys.modules)
 """
 
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -19,7 +19,7 @@ from .options import Options, parse
 from .pairs import Bench
 from .profiling import Explanation, explain
 from .records import Pair
-from .report import annotations, show
+from .report import annotations, failure, show
 from .worktrees import top
 
 #: Regressed cases that are profiled, the gravest first.
@@ -32,9 +32,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Compares, explains what regressed, reports, and returns the exit status."""
     options = parse(arguments)
     console = Console() if sys.stdout.isatty() else Console(width=LOG_WIDTH)
+    directory = _output_directory(options)
     explanations: list[Explanation] = []
     try:
-        directory = _output_directory(options)
         outcome = compare(
             top(Path.cwd()),
             options,
@@ -44,19 +44,25 @@ def run(arguments: Sequence[str] | None = None) -> int:
         )
     except GateError as error:
         console.print(f"error: {error}", style="bold red", markup=False)
+        outputs.write_error(directory, error)
+        _annotate([failure(error)])
         return error.exit_status
     outputs.write(directory, outcome, explanations, options)
     show(outcome, explanations, console)
     console.print(f"raw pairs, report, JUnit and flame graphs: {directory}", markup=False)
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stdout.writelines(f"{line}\n" for line in annotations(outcome))
+    _annotate(annotations(outcome))
     return exit_status(outcome.findings)
+
+
+def _annotate(lines: Iterable[str]) -> None:
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def _output_directory(options: Options) -> Path:
     directory = (options.output or Path(tempfile.mkdtemp(prefix="gate-output-"))).resolve()
     (directory / "logs").mkdir(parents=True, exist_ok=True)
-    outputs.pairs_file(directory).unlink(missing_ok=True)
+    outputs.clear(directory)
     return directory
 
 

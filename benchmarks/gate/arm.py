@@ -116,8 +116,9 @@ class ArmPlugin:
         self._collection_errors: list[str] = []
         self._outcomes: dict[str, tuple[str, str]] = {}
 
-    def pytest_configure(self) -> None:
+    def pytest_configure(self, config: pytest.Config) -> None:
         """Puts the lock-step under the public methods of the fixture, so that a fixture that wraps it works too."""
+        config.addinivalue_line("markers", "tolerance(share): the loss of this case that the gate must see")
         _replace_rounds(self._channel)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -129,8 +130,21 @@ class ArmPlugin:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Tells which benchmarks there are and keeps those that the driver wants."""
         by_case = {item.nodeid: item for item in items if "benchmark" in getattr(item, "fixturenames", ())}
-        self._channel.send(say="collected", cases=list(by_case), errors=self._collection_errors)
+        tolerances = {case: tolerance for case, item in by_case.items() if (tolerance := self._tolerance(item))}
+        errors = self._collection_errors
+        self._channel.send(say="collected", cases=list(by_case), errors=errors, tolerances=tolerances)
         items[:] = [by_case[case] for case in self._channel.receive()["cases"]]
+
+    def _tolerance(self, item: pytest.Item) -> float | None:
+        """What the case's marker ``tolerance`` says, if it has one; anything but a share is an error."""
+        marker = item.get_closest_marker("tolerance")
+        if marker is None:
+            return None
+        share = marker.args[0] if len(marker.args) == 1 and not marker.kwargs else None
+        if isinstance(share, float) and 0 < share < 1:
+            return share
+        self._collection_errors.append(f"{item.nodeid}: give the marker tolerance one share, as in tolerance(0.10)")
+        return None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps the worst of set-up, call and tear-down."""

@@ -45,13 +45,17 @@ class MetricFinding:
 
 @dataclass(frozen=True)
 class CaseFinding:
-    """One case: its verdict, why if that needs words, its metrics, and how many blocks were repeated as disturbed."""
+    """One case: its verdict, why if that needs words, its metrics, and how many blocks were repeated as disturbed.
+
+    `tolerance` is the loss, as a share, that had to be seen; none if the case was not measured.
+    """
 
     case: str
     verdict: CaseVerdict
     why: str
     metrics: tuple[MetricFinding, ...] = ()
     disturbed: int = 0
+    tolerance: float | None = None
 
 
 def find(run: Run, missing: list[Trouble]) -> list[CaseFinding]:
@@ -79,7 +83,7 @@ def _find_case(run: Run, case: str, proved: set[Hypothesis]) -> CaseFinding:
     metrics = tuple(_find_metric(run, case, metric, proved) for metric in evidence.metrics(case))
     verdict = min((finding.verdict for finding in metrics), key=GRAVITY.index)
     why = "too noisy for the tolerance in the time there was" if verdict == "inconclusive" else ""
-    return CaseFinding(case, verdict, why, metrics, disturbed)
+    return CaseFinding(case, verdict, why, metrics, disturbed, run.rule_of(case).tolerance)
 
 
 def _find_metric(run: Run, case: str, metric: Metric, proved: set[Hypothesis]) -> MetricFinding:
@@ -88,7 +92,7 @@ def _find_metric(run: Run, case: str, metric: Metric, proved: set[Hypothesis]) -
     values = run.evidence.values(case, metric, stage)
     direction = suspect.direction if suspect and suspect in proved else 0
     won = run.wealth_of(suspect) if suspect else 1.0
-    return MetricFinding.of(metric, _decide(values, direction, run.rule), stage, Estimate.of(values), won)
+    return MetricFinding.of(metric, _decide(values, direction, run.rule_of(case)), stage, Estimate.of(values), won)
 
 
 def _decide(values: list[float], direction: int, rule: Rule) -> Verdict:

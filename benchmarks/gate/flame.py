@@ -62,33 +62,39 @@ class _Frame:
         return 1 + max((callee.depth() for callee in self.callees.values()), default=0)
 
 
-def svg(title: str, base: Profile, head: Profile) -> str:
-    """A flame graph: width is time in head, red grew and blue shrank against base; each frame's title has numbers."""
+def svg(title: str, head: Profile, base: Profile | None = None) -> str:
+    """A flame graph: width is time in head, red grew and blue shrank against base; each frame's title has numbers.
+
+    Without a base nothing is coloured, and the numbers are shares of the call.
+    """
+    alone = base is None
+    base = head if base is None else base
     root = _Frame(title)
     for stack in {*base, *head}:
         root.add(stack, base.get(stack, 0.0), head.get(stack, 0.0))
     height = (root.depth() + 1) * _ROW
     scale = _WIDTH / root.head_s if root.head_s else 0.0
-    boxes = "\n".join(_boxes(root, 0.0, 0, scale, root.base_s or root.head_s or 1.0))
+    boxes = "\n".join(_boxes(root, 0.0, 0, scale, root.base_s or root.head_s or 1.0, alone))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
         f'font-family="sans-serif" font-size="11">\n{boxes}\n</svg>\n'
     )
 
 
-def _boxes(frame: _Frame, x: float, row: int, scale: float, whole_s: float) -> Iterator[str]:
+def _boxes(frame: _Frame, x: float, row: int, scale: float, whole_s: float, alone: bool) -> Iterator[str]:
     width = frame.head_s * scale
     if width < 0.5:
         return
     growth = (frame.head_s - frame.base_s) / whole_s
-    words = escape(f"{frame.name}: {frame.head_s * 1e3:.3g} ms a call, {growth:+.1%} of base's call")
+    share = f"{frame.head_s / whole_s:.1%} of the call" if alone else f"{growth:+.1%} of base's call"
+    words = escape(f"{frame.name}: {frame.head_s * 1e3:.3g} ms a call, {share}")
     shown = escape(frame.name[: int(width / 6.5)])
     yield (
         f'<g><title>{words}</title><rect x="{x:.1f}" y="{row * _ROW}" width="{width:.1f}" height="{_ROW - 1}" '
         f'fill="{_colour(growth)}"/><text x="{x + 3:.1f}" y="{row * _ROW + 13}">{shown}</text></g>'
     )
     for callee in sorted(frame.callees.values(), key=lambda callee: callee.name):
-        yield from _boxes(callee, x, row + 1, scale, whole_s)
+        yield from _boxes(callee, x, row + 1, scale, whole_s, alone)
         x += callee.head_s * scale
 
 

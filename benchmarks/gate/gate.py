@@ -10,10 +10,20 @@ from .errors import GateError, WrongUseError
 from .findings import CaseFinding, find
 from .options import Options
 from .pairs import Bench
-from .process import Site, Suite, check_selection
+from .process import Collected, Site, Suite, check_collected, check_selection
 from .records import Pair, Trouble
 from .schedule import Run
-from .worktrees import Checkouts, Revision, changed_inside, checkouts, overlay_of, project_names, resolve
+from .verdict import Rule
+from .worktrees import (
+    WORKING_TREE,
+    Checkouts,
+    Revision,
+    changed_inside,
+    checkouts,
+    overlay_of,
+    project_names,
+    resolve,
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,8 @@ def compare(
 
     Raises GateError when nothing can be concluded at all.
     """
+    if options.base == WORKING_TREE:
+        raise WrongUseError("the working tree cannot be the base: what is compared with must be a commit")
     base, head = resolve(repository, options.base), resolve(repository, options.head)
     with ExitStack() as stack:
         trees = stack.enter_context(checkouts(repository, base, head))
@@ -50,22 +62,23 @@ def compare(
         base_site, head_site = (
             Site(root.name, root, suite, options.timeout_s, directory / "logs") for root in (trees.base, trees.head)
         )
-        (base_cases, base_errors), (cases, errors) = _collect(base_site, head_site)
-        _check_collected(cases, errors)
+        before, now = _collect(base_site, head_site)
+        check_collected(now)
         trees.lay_cases(overlay)
         notes = [f"{', '.join(overlay)} from head in both arms"]
         if inside := changed_inside(repository, base, head, overlay):
             notes.append(f"{len(inside)} changed files are case definitions, the same in both arms: not compared")
-        notes += [f"base's own definitions: {error}" for error in base_errors]
-        bench = Bench(base_site, head_site, frozenset(base_cases))
-        run = Run(bench, cases, options.rule, options.budget_s, on_pair=on_pair)
+        notes += [f"base's own definitions: {error}" for error in before.errors]
+        notes += _loosened(before, now, options.rule)
+        bench = Bench(base_site, head_site, frozenset(before.cases))
+        run = Run(bench, now.cases, options.rule, options.budget_s, now.tolerances, on_pair=on_pair)
         _measure(run, trees)
-        outcome = Outcome(base, head, find(run, _missing(base_cases, cases)), run.evidence.pairs, notes)
+        outcome = Outcome(base, head, find(run, _missing(before, now)), run.evidence.pairs, notes)
         after(bench, outcome)
     return outcome
 
 
-def _collect(*sites: Site) -> list[tuple[list[str], list[str]]]:
+def _collect(*sites: Site) -> list[Collected]:
     with ThreadPoolExecutor(len(sites)) as threads:
         return list(threads.map(Site.collect, sites))
 
@@ -78,16 +91,19 @@ def _measure(run: Run, trees: Checkouts) -> None:
         raise GateError("a worktree was changed while it was measured: a case writes into the files it is made of")
 
 
-def _check_collected(cases: list[str], errors: list[str]) -> None:
-    if errors:
-        raise GateError("head's benchmarks cannot be collected: " + "; ".join(errors))
-    if not cases:
-        raise WrongUseError("no benchmark was selected: give files or directories with tests that use `benchmark`")
+def _loosened(base: Collected, head: Collected, rule: Rule) -> list[str]:
+    """Cases for which head forgives more than base did: a change that hides a loss would do that."""
+    told = ((case, base.tolerances.get(case, rule.tolerance), head.tolerances.get(case)) for case in base.cases)
+    return [
+        f"{case}: head tolerates {100 * now:g}%, base {100 * before:g}%"
+        for case, before, now in told
+        if now and now > before
+    ]
 
 
-def _missing(base_cases: list[str], cases: list[str]) -> list[Trouble]:
+def _missing(base: Collected, head: Collected) -> list[Trouble]:
     return [
         Trouble(case, "missing", "base has this case, head has not: removed or renamed")
-        for case in base_cases
-        if case not in set(cases)
+        for case in base.cases
+        if case not in set(head.cases)
     ]

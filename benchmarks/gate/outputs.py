@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from .errors import GateError
 from .gate import Outcome
 from .options import Options
 from .profiling import Explanation
@@ -21,6 +22,21 @@ def write(directory: Path, outcome: Outcome, explanations: list[Explanation], op
     for explanation in explanations:
         if explanation.flame:
             flame_file(directory, explanation.case).write_text(explanation.flame)
+
+
+def write_error(directory: Path, error: GateError) -> None:
+    """Writes a gate.xml in which the whole run is an error, so that its reader does not take silence for a pass."""
+    suite = ET.Element("testsuite", {"name": "gate", "tests": "1", "failures": "0", "errors": "1"})
+    case = ET.SubElement(suite, "testcase", {"classname": "gate", "name": "comparison"})
+    ET.SubElement(case, "error", {"type": type(error).__name__, "message": str(error)})
+    ET.ElementTree(suite).write(directory / "gate.xml", encoding="unicode", xml_declaration=True)
+
+
+def clear(directory: Path) -> None:
+    """Removes what an earlier run wrote: it must not be taken for this one's."""
+    for pattern in ("gate.json", "gate.xml", "gate.md", "flame-*.svg", pairs_file(directory).name):
+        for file in directory.glob(pattern):
+            file.unlink()
 
 
 def pairs_file(directory: Path) -> Path:

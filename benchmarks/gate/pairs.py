@@ -82,9 +82,8 @@ class Bench:
         met = {arm: arm.meet(case) for arm in (base, head)}
         block = None
         if all(message["say"] == "ready" for message in met.values()):
-            loopable = all(message["loopable"] for message in met.values())
             try:
-                block = self._take_turns(base, head, case, block_s, loopable)
+                block = self._take_turns(base, head, case, block_s)
             except CaseEndedError as ended:
                 met[ended.arm] = ended.outcome
         if block is None:
@@ -101,12 +100,12 @@ class Bench:
         fresh = case not in self.base_cases and head_said == "ready"
         return Trouble(case, "new" if fresh else "incomparable", f"base: {base_said}; head: {head_said}")
 
-    def _take_turns(self, base: Arm, head: Arm, case: str, block_s: float, loopable: bool) -> Block:
+    def _take_turns(self, base: Arm, head: Arm, case: str, block_s: float) -> Block:
         arms = [base, head]
         self.rng.shuffle(arms)
         warmth = {arm.name: _warm_up(arm, case, block_s) for arm in arms}
         short = all(seconds < 10 * SHORTEST_CALL_S for seconds, _ in warmth.values())  # watching slows a call down
-        loops = _calibrate(arms, case) if loopable and short else 1
+        loops = calibrate(arms, case) if short and base.loopable and head.loopable else 1
         began, clock = time.monotonic(), Clock.now()
         turns: list[Turn] = []
         for order in self._orders():
@@ -153,7 +152,7 @@ def _warm_up(arm: Arm, case: str, block_s: float) -> tuple[float, int]:
     return first if first[0] > block_s / 4 else arm.call_for_memory(case)
 
 
-def _calibrate(arms: Sequence[Arm], case: str) -> int:
+def calibrate(arms: Sequence[Arm], case: str) -> int:
     """How many loops make a timed call last about SHORTEST_CALL_S."""
     loops = 1
     while (call_s := min(arm.call(case, loops, None).wall_s for arm in arms)) < SHORTEST_CALL_S / 2:

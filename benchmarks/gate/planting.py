@@ -1,7 +1,15 @@
-"""Changes of known size: real extra work or memory, written into a function of a worktree and committed."""
+"""Changes of known size: real extra work or memory, written into a function of a worktree and committed.
 
+``python -m benchmarks.gate.planting FILE FUNCTION CASE SHARE`` makes such a commit, on no branch, and prints it: anyone
+can see whether the gate finds it.
+"""
+
+import argparse
 import ast
 import math
+import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from .metrics import Metric, log_ratios
@@ -10,10 +18,11 @@ from .process import Site, Suite
 from .records import Block
 from .subject import Place
 from .verdict import interquartile_mean
-from .worktrees import Checkouts, resolve
+from .worktrees import WORKING_TREE, Checkouts, checkouts, resolve, top
 
-#: The trial from which the size is worked out: so many loop rounds, in a few pairs.
-TRIAL_ROUNDS, TRIAL_PAIRS, TRIAL_BLOCK_S = 20_000, 3, 1.0
+#: A first trial has so many loop rounds; from a second one, which is to add that share, the size is worked out.
+TRIAL_ROUNDS, TRIAL_SHARE = 20_000, 0.2
+TRIAL_PAIRS, TRIAL_BLOCK_S = 3, 1.0
 
 
 def statement(metric: Metric, size: int) -> str:
@@ -41,27 +50,36 @@ def commit_planted(repository: Path, place: Place, line: str) -> str:
     before = path.read_text()
     path.write_text(planted(before, place.function, line))
     try:
-        return resolve(repository, "working tree").commit
+        return resolve(repository, WORKING_TREE).commit
     finally:
         path.write_text(before)
 
 
 def size_for(share: float, metric: Metric, place: Place, bench: Bench, trees: Checkouts) -> int:
-    """How large the planted line must be to add `share` to the case: from its peak memory, or from a trial.
+    """How large the planted line must be to add `share` to the case: from its peak memory, or from trials.
 
-    The trial changes head's worktree and puts it back. The added time is linear in the rounds, so one point is enough.
+    The trials change head's worktree and put it back. The added time is linear in the rounds, so one point is enough,
+    but not one of a few percent, which could not be told from noise.
     """
     if metric == "memory":
         block = _blocks(bench, place.case, 1)[0]
         return round(share * block.base_peak_bytes)
+    rounds = TRIAL_ROUNDS
+    for wanted in (TRIAL_SHARE, share):
+        rounds = round(rounds * wanted / max(_added(rounds, metric, place, bench, trees), 1e-3))
+    return rounds
+
+
+def _added(rounds: int, metric: Metric, place: Place, bench: Bench, trees: Checkouts) -> float:
+    """The share of the case that a planted line of so many rounds adds to it."""
     path = trees.head / place.file
     before = path.read_text()
-    path.write_text(planted(before, place.function, statement(metric, TRIAL_ROUNDS)))
+    path.write_text(planted(before, place.function, statement(metric, rounds)))
     try:
         ratios = [log_ratios(block)[metric] for block in _blocks(bench, place.case, TRIAL_PAIRS)]
     finally:
         path.write_text(before)
-    return round(TRIAL_ROUNDS * share / math.expm1(max(interquartile_mean(ratios), 1e-3)))
+    return math.expm1(interquartile_mean(ratios))
 
 
 def bench_for(trees: Checkouts, paths: tuple[str, ...], logs: Path) -> Bench:
@@ -74,3 +92,23 @@ def bench_for(trees: Checkouts, paths: tuple[str, ...], logs: Path) -> Bench:
 def _blocks(bench: Bench, case: str, pairs: int) -> list[Block]:
     measured = [bench.measure([case], "screen", TRIAL_BLOCK_S) for _ in range(pairs)]
     return [block for pair in measured for block in pair.blocks]
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Prints the commit that makes a case of the repository around the current directory slower by a share."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gate.planting", description=__doc__)
+    parser.add_argument("file", help="as from the root of the repository")
+    parser.add_argument("function", help="its first of this name gets the extra work")
+    parser.add_argument("case", help="id of the case that calls the function")
+    parser.add_argument("share", type=float, help="of the case, for example 0.05")
+    given = parser.parse_args(arguments)
+    repository, place = top(Path.cwd()), Place(given.file, given.function, given.case)
+    head = resolve(repository, WORKING_TREE)
+    with tempfile.TemporaryDirectory(prefix="gate-logs-") as logs, checkouts(repository, head, head) as trees:
+        size = size_for(given.share, "wall", place, bench_for(trees, (place.case.split("::")[0],), Path(logs)), trees)
+    sys.stdout.write(f"{commit_planted(repository, place, statement('wall', size))}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())

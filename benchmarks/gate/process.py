@@ -15,7 +15,7 @@ import psutil
 
 from .channel import DriverEnd, Message
 from .control import CONTROL_ROUNDS
-from .errors import ArmError, WrongUseError
+from .errors import ArmError, GateError, WrongUseError
 from .records import Sample
 
 #: How long an arm may take to end after it has said that it finished, in seconds.
@@ -70,6 +70,7 @@ class Arm:
     def __init__(self, name: str, pid: int, end: DriverEnd, timeout_s: float, log: Path) -> None:
         self.name, self.pid, self._end, self._timeout_s, self._log = name, pid, end, timeout_s, log
         self.orderly = False  # whether the session came to its own end
+        self.loopable = False  # whether the case that is met has no set-up of its own for each call
 
     def collected(self) -> Message:
         """Waits until the benchmarks are collected: their ids under ``cases``, what failed under ``errors``."""
@@ -84,7 +85,9 @@ class Arm:
 
     def meet(self, case: str) -> Message:
         """Waits until the case is ready to be called, or has ended without calling the benchmark fixture."""
-        return self._receive("ready", "outcome", case=case)
+        message = self._receive("ready", "outcome", case=case)
+        self.loopable = message.get("loopable", False)
+        return message
 
     def call(self, case: str, loops: int, processor: int | None) -> Sample:
         """Has the target called `loops` times and timed, starting on `processor` if one is given.
@@ -139,6 +142,15 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Collected:
+    """The ids of a worktree's benchmarks, what could not be collected, and tolerances that cases have of their own."""
+
+    cases: list[str]
+    errors: list[str]
+    tolerances: dict[str, float]
+
+
+@dataclass(frozen=True)
 class Site:
     """Where arms of one revision are started: `name` is "base" or "head", `root` its worktree."""
 
@@ -178,15 +190,15 @@ class Site:
             end.close()
             _end(process)
 
-    def collect(self) -> tuple[list[str], list[str]]:
+    def collect(self) -> Collected:
         """The benchmarks that the worktree has and what could not be collected there; runs none of them."""
         present = tuple(path for path in self.suite.paths if (self.root / path.split("::")[0]).exists())
         if not present:
-            return [], []
+            return Collected([], [], {})
         site = replace(self, suite=Suite(present, self.suite.selection, ()))
         with site.started("collect", {}) as arm:
             message = arm.collected()
-        return message["cases"], message["errors"]
+        return Collected(message["cases"], message["errors"], message["tolerances"])
 
 
 def _environment(root: Path, extra: Mapping[str, str]) -> dict[str, str]:
@@ -219,3 +231,11 @@ def check_selection(paths: Sequence[str], root: Path) -> None:
     absent = [path for path in paths if not (root / path.split("::")[0]).exists()]
     if absent:
         raise WrongUseError(f"head has no {', '.join(absent)}: give files or directories with benchmarks")
+
+
+def check_collected(head: Collected) -> None:
+    """Raises GateError when not all could be collected, WrongUseError when there is nothing."""
+    if head.errors:
+        raise GateError("head's benchmarks cannot be collected: " + "; ".join(head.errors))
+    if not head.cases:
+        raise WrongUseError("no benchmark was selected: give files or directories with tests that use `benchmark`")

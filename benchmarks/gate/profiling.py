@@ -1,24 +1,26 @@
-"""Why a case got slower: base and head profiled in turns, and the functions whose own time grew most."""
+"""Where the time of a case goes: base and head profiled in turns, with the functions that grew most, or one alone."""
 
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import ArmError
 from .flame import Profile, own_time, parse, svg
-from .pairs import Bench
-from .process import Arm, CaseEndedError, Site
+from .pairs import Bench, calibrate
+from .process import ENDING_S, Arm, CaseEndedError, Site
 
 #: Time for the profiled turns of one case, in seconds, and samples a second.
 PROFILE_S, RATE_HZ = 8.0, 200
 #: Time that py-spy is given to attach before the first turn, in seconds.
 ATTACHING_S = 0.5
+#: How a profile was made, if it was sampled.
+SAMPLED = f"py-spy, {RATE_HZ} samples a second, worker processes included"
 #: Functions named for a case.
 MOST_NAMED = 5
 
@@ -48,28 +50,45 @@ class Explanation:
     note: str
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the profile of one revision says of a case: seconds a call by function; `flame` as in an explanation."""
+
+    case: str
+    own_s: dict[str, float]
+    flame: str
+    note: str
+
+
+class ProfilerError(Exception):
+    """py-spy is absent or may not attach."""
+
+
 def explain(bench: Bench, case: str, loops: int) -> Explanation:
     """Profiles one case in both revisions, with py-spy if it can attach, else with cProfile.
 
     `loops` runs make one call, as in the measurement, so that waiting between calls does not dominate.
     """
     try:
-        base, head = _sampled(bench, case, loops)
-        note = f"py-spy, {RATE_HZ} samples a second, worker processes included"
-        return Explanation(case, _growths(base, head), svg(case, base, head), note)
+        (base, head), note = _profiled((bench.base, bench.head), case, loops)
+    except (ArmError, CaseEndedError) as error:
+        return Explanation(case, (), "", f"not profiled: {error}")
+    return Explanation(case, _growths(base, head), svg(case, head, base) if note == SAMPLED else "", note)
+
+
+def look(site: Site, case: str) -> Look:
+    """Profiles one case in one revision in the same way; raises ArmError or CaseEndedError when it cannot be run."""
+    (profile,), note = _profiled((site,), case, None)
+    return Look(case, own_time(profile), svg(case, profile) if note == SAMPLED else "", note)
+
+
+def _profiled(sites: Sequence[Site], case: str, loops: int | None) -> tuple[list[Profile], str]:
+    """A profile for each site, and how it was made."""
+    try:
+        return _sampled(sites, case, loops), SAMPLED
     except ProfilerError as error:
         why = str(error)
-    except (ArmError, CaseEndedError) as error:
-        return Explanation(case, (), "", f"not profiled: {error}")
-    try:
-        base, head = _traced(bench, case)
-    except (ArmError, CaseEndedError) as error:
-        return Explanation(case, (), "", f"not profiled: {error}")
-    return Explanation(case, _growths(base, head), "", f"{why}: cProfile instead, which does not see worker processes")
-
-
-class ProfilerError(Exception):
-    """py-spy is absent or may not attach."""
+    return _traced(sites, case), f"{why}: cProfile instead, which does not see worker processes"
 
 
 def _growths(base: Profile, head: Profile) -> tuple[Growth, ...]:
@@ -84,43 +103,45 @@ def _growths(base: Profile, head: Profile) -> tuple[Growth, ...]:
     return tuple(sorted((g for g in growths if g.share > 0), key=lambda growth: -growth.share)[:MOST_NAMED])
 
 
-def _sampled(bench: Bench, case: str, loops: int) -> tuple[Profile, Profile]:
-    raw = [site.logs / f"py-spy-samples-{site.name}.txt" for site in (bench.base, bench.head)]
+def _sampled(sites: Sequence[Site], case: str, loops: int | None) -> list[Profile]:
+    raw = [site.logs / f"py-spy-samples-{site.name}.txt" for site in sites]
     for file in raw:
         file.unlink(missing_ok=True)  # of the case before
-    with _both(bench, case, "profile") as (base, head):
-        with _recorded(base, raw[0]), _recorded(head, raw[1]):
-            calls = loops * _take_turns(base, head, case, loops)
-        profiles = [
+    with _waiting(sites, case, "profile") as arms:
+        loops = loops or (calibrate(arms, case) if all(arm.loopable for arm in arms) else 1)
+        with ExitStack() as spies:
+            for arm, file in zip(arms, raw, strict=True):
+                spies.enter_context(_recorded(arm, file))
+            calls = loops * _take_turns(arms, case, loops)
+        profiles: list[Profile] = [
             {
                 stack: count / RATE_HZ / calls
                 for stack, count in parse(file.read_text(errors="replace"), "Turns._loop (", arm.pid).items()
             }
-            for arm, file in zip((base, head), raw, strict=True)
+            for arm, file in zip(arms, raw, strict=True)
         ]
     if not all(profiles):
         raise ProfilerError("py-spy saw nothing")
-    return profiles[0], profiles[1]
+    return profiles
 
 
-def _traced(bench: Bench, case: str) -> tuple[Profile, Profile]:
-    with _both(bench, case, "trace") as (base, head):
-        own: list[Profile] = [{(name,): seconds for name, seconds in arm.trace(case).items()} for arm in (base, head)]
-    return own[0], own[1]
+def _traced(sites: Sequence[Site], case: str) -> list[Profile]:
+    with _waiting(sites, case, "trace") as arms:
+        return [{(name,): seconds for name, seconds in arm.trace(case).items()} for arm in arms]
 
 
 @contextmanager
-def _both(bench: Bench, case: str, occasion: str) -> Iterator[tuple[Arm, Arm]]:
-    """Both arms, warm and waiting at the case."""
+def _waiting(sites: Sequence[Site], case: str, occasion: str) -> Iterator[list[Arm]]:
+    """An arm of each site, warm and waiting at the case."""
     with ExitStack() as stack:
-        arms = [stack.enter_context(_waiting(site, case, occasion)) for site in (bench.base, bench.head)]
+        arms = [stack.enter_context(_at_case(site, case, occasion)) for site in sites]
         for arm in arms:
             arm.call_for_memory(case)
-        yield arms[0], arms[1]
+        yield arms
 
 
 @contextmanager
-def _waiting(site: Site, case: str, occasion: str) -> Iterator[Arm]:
+def _at_case(site: Site, case: str, occasion: str) -> Iterator[Arm]:
     with site.started(occasion, {"PYTHONHASHSEED": "0"}) as arm:
         arm.collected()
         arm.run([case])
@@ -132,11 +153,11 @@ def _waiting(site: Site, case: str, occasion: str) -> Iterator[Arm]:
         arm.finished()
 
 
-def _take_turns(base: Arm, head: Arm, case: str, loops: int) -> int:
-    """Calls both until the time is up, at least once; returns how often each was called."""
+def _take_turns(arms: Sequence[Arm], case: str, loops: int) -> int:
+    """Calls all until the time is up, at least once; returns how often each was called."""
     calls, end = 0, time.monotonic() + PROFILE_S
     while calls == 0 or time.monotonic() < end:
-        for arm in (base, head) if calls % 2 else (head, base):
+        for arm in arms if calls % 2 else reversed(arms):
             arm.call(case, loops, None)
         calls += 1
     return calls
@@ -159,7 +180,9 @@ def _recorded(arm: Arm, output: Path) -> Iterator[None]:
         time.sleep(ATTACHING_S)  # when it may not attach, it ends at once
         yield
         spy.send_signal(signal.SIGINT)  # it then writes what it saw
-        spy.wait(timeout=20)
+        spy.wait(timeout=ENDING_S)
+    except subprocess.TimeoutExpired:
+        raise ProfilerError("py-spy did not end") from None
     finally:
         spy.kill()
         spy.wait()

@@ -14,12 +14,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from . import kept
 from .findings import find
 from .records import Block, Pair, Sample, Stage
 from .schedule import Run
-from .tally import clopper_pearson
+from .tally import share_of
 from .verdict import Rule
 
+#: Sizes that are replayed, and pretended runs for each.
+LOSSES, SUITES = (0.0, 0.02, 0.03, 0.05, 0.10), 300
 #: Start-up of a pair in the pretended clock, and how much longer than its turns a block takes.
 _START_S, _BLOCK_FACTOR = 3.0, 1.3
 
@@ -62,42 +65,65 @@ def _scaled(sample: Sample, factor: float) -> Sample:
     return Sample(sample.wall_s * factor, sample.cpu_s * factor, sample.control_s)
 
 
-def replayed(pairs: Sequence[Pair], loss: float, suites: int, rng: random.Random) -> tuple[int, int]:
+def replayed(pairs: Sequence[Pair], loss: float, suites: int, budget_s: float, rng: random.Random) -> tuple[int, int]:
     """In how many pretended runs the slow case is found (each time another), and another one is accused."""
     cases = sorted({block.case for pair in pairs for block in pair.blocks})
     found = accused = 0
     for number in range(suites):
         slow = cases[number % len(cases)]
         bench = ReplayBench(pairs, slow, loss, rng)
-        run = Run(bench, cases, Rule(), 600.0, clock=bench.clock)
+        run = Run(bench, cases, Rule(), budget_s, clock=bench.clock)
         run.screen()
         run.confirm()
         regressed = {finding.case for finding in find(run, []) if finding.verdict == "regressed"}
         found += slow in regressed
-        accused += bool(regressed - {slow}) if loss else bool(regressed)
+        accused += bool(regressed - {slow} if loss else regressed)
     return found, accused
+
+
+def table(pairs: Sequence[Pair], suites: int, budget_s: float) -> str:
+    """Markdown: in how many pretended runs a loss of each size is found, and another case accused."""
+    most = max((len(pair.blocks) for pair in pairs), default=0)
+    complete = [pair for pair in pairs if len(pair.blocks) == most]
+    if not complete:
+        return "Replay: no pairs of equal revisions have been recorded yet.\n"
+    lines = [
+        f"Replay, in which nothing was measured: {suites} pretended runs of {budget_s:g} s for each size, drawn from "
+        f"{len(complete)} recorded pairs of equal revisions; one case at a time has its times made longer.",
+        "",
+        "| loss | found (95% interval) | runs that accuse another case |",
+        "| --- " * 3 + "|",
+    ]
+    for loss in LOSSES:
+        found, accused = replayed(complete, loss, suites, budget_s, random.Random(0))
+        lines.append(f"| {100 * loss:g}% | {share_of(found, suites) if loss else ''} | {share_of(accused, suites)} |")
+    return "\n".join(lines) + "\n"
+
+
+def keep(data: Path) -> None:
+    """Replays the study's quiet slots in which nothing was planted, and keeps the table beside them."""
+    calm = [slot for slot in kept.slots(data) if slot.load == "quiet" and not slot.share]
+    pairs = [pair for slot in calm for pair in kept.pairs(data, slot.number)]
+    budget_s = max((slot.budget_s for slot in calm), default=0.0)
+    (data / "replay.md").write_text(table(pairs, SUITES, budget_s))
+
+
+def kept_table(data: Path) -> str:
+    """What `keep` kept, or nothing."""
+    file = data / "replay.md"
+    return file.read_text() if file.exists() else ""
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Prints the table of pretended runs from the pairs in gate.json files of equal revisions."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate.replay", description=__doc__)
     parser.add_argument("files", nargs="+", type=Path, help="gate.json of runs of head against itself")
-    parser.add_argument("--suites", type=int, default=300, help="pretended runs for each size (%(default)s)")
+    parser.add_argument("--suites", type=int, default=SUITES, help="pretended runs for each size (%(default)s)")
     given = parser.parse_args(arguments)
-    pairs = [Pair.from_json(pair) for file in given.files for pair in json.loads(file.read_text())["pairs"]]
-    complete = [pair for pair in pairs if len(pair.blocks) == max(len(pair.blocks) for pair in pairs)]
-    lines = [f"Replay of {len(complete)} recorded pairs, {given.suites} pretended runs for each size.", ""]
-    lines += ["| loss | found | 95% interval | runs that accuse another case | 95% interval |", "| ---: " * 5 + "|"]
-    for loss in (0.0, 0.02, 0.03, 0.05, 0.10):
-        found, accused = replayed(complete, loss, given.suites, random.Random(0))
-        lines.append(f"| {loss:.0%} | {_share(found, given.suites)} | {_share(accused, given.suites)} |")
-    sys.stdout.write("\n".join(lines) + "\n")
+    stored = [json.loads(file.read_text()) for file in given.files]
+    pairs = [Pair.from_json(pair) for run in stored for pair in run["pairs"]]
+    sys.stdout.write(table(pairs, given.suites, max(run["budget_s"] for run in stored)))
     return 0
-
-
-def _share(hits: int, tries: int) -> str:
-    lower, upper = clopper_pearson(hits, tries)
-    return f"{hits} | {lower:.1%} to {upper:.1%}"
 
 
 if __name__ == "__main__":

@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column, Table
 
+from .errors import GateError
 from .findings import CaseFinding, MetricFinding
 from .gate import Outcome
 from .options import Options
 from .profiling import Explanation
 
 _COLOURS = {"regressed": "bold red", "improved": "green", "unchanged": "dim"}
-_HEADER = ("case", "verdict", "metric", "head/base", "95% interval", "could see", "pairs")
+_HEADER = ("case", "verdict", "metric", "head/base", "95% interval", "could see", "tolerance", "pairs")
 
 
 def summary(outcome: Outcome) -> str:
@@ -26,7 +28,7 @@ def show(outcome: Outcome, explanations: Sequence[Explanation], console: Console
     table = Table(*(Column(name, overflow="fold") for name in _HEADER))
     for finding in outcome.findings:
         for row in _rows(finding):
-            table.add_row(*row, style=_COLOURS.get(finding.verdict, "yellow"))
+            table.add_row(*map(escape, row), style=_COLOURS.get(finding.verdict, "yellow"))
     console.print(table)
     for line in _words(outcome, explanations):
         console.print(line, markup=False, highlight=False)
@@ -35,12 +37,12 @@ def show(outcome: Outcome, explanations: Sequence[Explanation], console: Console
 def markdown(outcome: Outcome, explanations: Sequence[Explanation], options: Options) -> str:
     """The same as a comment for a pull request."""
     lines = [f"### Regression gate: {summary(outcome)}", ""]
-    lines += ["| " + " | ".join(_HEADER) + " |", "| --- | --- | --- | ---: | ---: | ---: | ---: |"]
+    lines += ["| " + " | ".join(_HEADER) + " |", "| --- " * 3 + "| ---: " * 5 + "|"]
     lines += ["| " + " | ".join(_cells(row)) + " |" for finding in outcome.findings for row in _rows(finding)]
     lines += ["", *(f"- {line}" for line in _words(outcome, explanations)[:-1])]
     lines += [
-        f"- At most {options.rule.alpha:.0%} of runs raise any false alarm; "
-        f"a case in which a loss of {options.rule.tolerance:.0%} could be hidden is inconclusive."
+        f"- At most {100 * options.rule.alpha:g}% of runs raise any false alarm; "
+        "a case in which a loss as large as its tolerance could be hidden is inconclusive."
     ]
     return "\n".join(lines) + "\n"
 
@@ -52,6 +54,11 @@ def annotations(outcome: Outcome) -> Iterator[str]:
             level = "error" if finding.verdict == "regressed" else "warning"
             file = finding.case.split("::", maxsplit=1)[0]
             yield f"::{level} file={file},title={finding.verdict}::{_escaped(f'{finding.case}: {reason(finding)}')}"
+
+
+def failure(error: GateError) -> str:
+    """The same for a run that found nothing."""
+    return f"::error title=the gate could not compare::{_escaped(str(error))}"
 
 
 def reason(finding: CaseFinding) -> str:
@@ -81,10 +88,11 @@ def _rows(finding: CaseFinding) -> list[tuple[str, ...]]:
             f"{metric.ratio:.3f}",
             f"{metric.lower:.3f} to {metric.upper:.3f}" if metric.pairs > 1 else "",
             f"{metric.visible:+.1%}" if metric.pairs > 1 else "",
+            "" if finding.tolerance is None else f"{100 * finding.tolerance:g}%",
             str(metric.pairs),
         )
         for metric in finding.metrics
-    ] or [(finding.verdict, "", "", "", "", "")]
+    ] or [(finding.verdict, *[""] * (len(_HEADER) - 2))]
     return [(finding.case if index == 0 else "", *row) for index, row in enumerate(rows)]
 
 

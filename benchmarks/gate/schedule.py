@@ -1,8 +1,8 @@
 """What is measured when: every case is screened, what the screen cannot clear is confirmed, within a budget."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 
 from .evidence import Evidence
@@ -42,12 +42,16 @@ class Hypothesis(NamedTuple):
 
 @dataclass
 class Run:
-    """One run of the gate over `cases`: call `screen`, then `confirm`; `evidence` and `hypotheses` are the result."""
+    """One run of the gate over `cases`: call `screen`, then `confirm`; `evidence` and `hypotheses` are the result.
+
+    `tolerances` has those of cases that differ from the rule's.
+    """
 
     bench: Measuring
     cases: Sequence[str]
     rule: Rule
     budget_s: float
+    tolerances: Mapping[str, float] = field(default_factory=dict)
     clock: Callable[[], float] = time.monotonic
     on_pair: Callable[[Pair], None] = lambda _: None
     evidence: Evidence = field(init=False)
@@ -59,6 +63,11 @@ class Run:
         planned = SCREEN_SHARE * self.budget_s / (SCREEN_PAIRS * max(len(self.cases), 1))
         self._block_s = min(max(planned, SHORTEST_BLOCK_S), LONGEST_BLOCK_S)
         self._tries: dict[tuple[str, Stage], int] = {}
+        self._case_s = 0.0  # what the last pair took for each case in it
+
+    def rule_of(self, case: str) -> Rule:
+        """The rule with the case's own tolerance."""
+        return replace(self.rule, tolerance=self.tolerances.get(case, self.rule.tolerance))
 
     def screen(self) -> None:
         """Measures every case in SCREEN_PAIRS clean pairs and notes what has to be confirmed."""
@@ -77,15 +86,16 @@ class Run:
     def wealth_of(self, hypothesis: Hypothesis) -> float:
         """The evidence against a hypothesis: wealth won on confirming pairs with stakes scaled by the screen."""
         case, metric, direction = hypothesis
-        scale = scale_of(self.evidence.values(case, metric, "screen"), self.rule)
+        scale = scale_of(self.evidence.values(case, metric, "screen"), self.rule_of(case))
         return wealth([direction * value for value in self.evidence.values(case, metric, "confirm")], scale)
 
     def _unsettled_by_screen(self, case: str) -> list[Hypothesis]:
         found: list[Hypothesis] = []
+        rule = self.rule_of(case)
         for metric in self.evidence.metrics(case):
             values = self.evidence.values(case, metric, "screen")
-            if is_suspicious(values, self.rule) or not is_clear(values, self.rule):
-                gain = is_suspicious(values, self.rule) and Estimate.of(values).mean < 0
+            if is_suspicious(values, rule) or not is_clear(values, rule):
+                gain = is_suspicious(values, rule) and Estimate.of(values).mean < 0
                 found.append(Hypothesis(case, metric, -1 if gain else 1))
         return found
 
@@ -94,22 +104,22 @@ class Run:
 
     def _needs_more(self, hypothesis: Hypothesis) -> bool:
         values = self.evidence.values(hypothesis.case, hypothesis.metric, "confirm")
-        if hypothesis.direction * Estimate.of(values).mean < self.rule.alarming:
-            return len(values) < LEAST_CONFIRM_PAIRS or not is_clear(values, self.rule)
+        rule = self.rule_of(hypothesis.case)
+        if hypothesis.direction * Estimate.of(values).mean < rule.alarming:
+            return len(values) < LEAST_CONFIRM_PAIRS or not is_clear(values, rule)
         return self.wealth_of(hypothesis) * self.rule.alpha < len(self.hypotheses)
 
     def _measure_while(self, stage: Stage, wanted: Callable[[str], bool], most: int) -> None:
         """Pairs of the wanted cases until none is left or time is; a case is tried at most 1.5 times `most`."""
-        longest_s = 0.0
         while open_cases := [case for case in self.cases if wanted(case) and self._may_try(case, stage, most)]:
             begun = self.clock()
-            if begun + longest_s > self._end:
+            if begun + self._case_s * len(open_cases) > self._end:
                 return
             pair = self.bench.measure(open_cases, stage, self._block_s)
             self._note_tries(open_cases, pair)
             self.evidence.add(pair)
             self.on_pair(pair)
-            longest_s = self.clock() - begun
+            self._case_s = (self.clock() - begun) / len(open_cases)
 
     def _may_try(self, case: str, stage: Stage, most: int) -> bool:
         if case in self.evidence.troubles:

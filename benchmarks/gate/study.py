@@ -1,30 +1,34 @@
 """``python -m benchmarks.gate.study``: how often the gate and pytest-benchmark's own comparison are right.
 
 Each slot draws a load, a place and a size, plants that change as real extra work, and judges it with the gate and, in
-random order and for the same wall time, with two runs of pytest-benchmark. A slot is one line of ``slots.jsonl`` and
-the gate's own output, raw pairs included. What is left to chance beside the machine: everything a slot draws.
+random order and for the same wall time, with two runs of pytest-benchmark. Loads and sizes that were run least often
+come first; beyond that all is drawn. A slot is one line of ``slots.jsonl`` and a file of raw measurements (`kept`).
 """
 
 import argparse
-import json
+import platform
 import random
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from itertools import count
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 
-from . import rivals
+from . import kept, replay, rivals
+from .control import processors
+from .errors import GateError
 from .gate import Outcome, compare
 from .load import LOADS, load
 from .metrics import Metric
 from .options import Options
-from .outputs import write
 from .planting import bench_for, commit_planted, size_for, statement
+from .records import Pair
 from .subject import PLACES, make_subject
-from .tally import Slot, tally
+from .tally import UNDECIDED, Slot, tally
 from .verdict import Rule
 from .worktrees import checkouts, resolve
 
@@ -46,78 +50,93 @@ class Plan:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Runs slots until the time is up and prints the table; with no minutes it only prints the table again."""
+    """Runs slots until the time is up and prints what all of them say; with no minutes, what those kept say."""
     plan = _parse(arguments)
     plan.output.mkdir(parents=True, exist_ok=True)
     if plan.minutes > 0:
         with tempfile.TemporaryDirectory(prefix="gate-study-") as directory:
-            _Study(make_subject(Path(directory) / "subject"), plan).run()
-    slots = [Slot(**json.loads(line)) for line in (plan.output / "slots.jsonl").read_text().splitlines()]
-    sys.stdout.write(tally(slots))
+            _Study(make_subject(Path(directory) / "subject"), plan, Path(directory)).run()
+    replay.keep(plan.output)
+    sys.stdout.write(section(plan.output))
     return 0
 
 
+def section(data: Path) -> str:
+    """Markdown of the study and of a replay, from the kept data alone."""
+    slots = kept.slots(data)
+    return f"{tally(slots)}\n{replay.kept_table(data)}" if slots else "No slot has been run yet.\n"
+
+
 class _Study:
-    def __init__(self, repository: Path, plan: Plan) -> None:
-        self._repository, self._plan = repository, plan
+    """The slots of one call of the command, which share a stored baseline and the sizes of what is planted."""
+
+    def __init__(self, repository: Path, plan: Plan, scratch: Path) -> None:
+        self._repository, self._plan, self._scratch = repository, plan, scratch
         self._rng = random.Random(plan.seed)
+        self._cases = 0
         self._stored: rivals.Stored = {}
         self._sizes: dict[str, float] = {}
-        self._numbers = count(self._done())
-
-    def _done(self) -> int:
-        kept = self._plan.output / "slots.jsonl"
-        return len(kept.read_text().splitlines()) if kept.exists() else 0
 
     def run(self) -> None:
-        end = time.monotonic() + self._plan.minutes * 60
         self._prepare()
+        end = time.monotonic() + self._plan.minutes * 60
         while time.monotonic() < end:
-            slot = self._slot(next(self._numbers))
-            with (self._plan.output / "slots.jsonl").open("a") as kept:
-                kept.write(json.dumps(asdict(slot)) + "\n")
+            self._slot(kept.slots(self._plan.output))
 
     def _prepare(self) -> None:
         """Stores the baseline that is compared with later, and works out how large a plant of 100% would be."""
         base = resolve(self._repository, "HEAD")
         with checkouts(self._repository, base, base) as trees:
-            self._stored = self._rival_run(trees.base, "stored.json")
-            bench = bench_for(trees, PATHS, self._plan.output)
+            bench = bench_for(trees, PATHS, self._scratch)
+            self._cases = len(bench.base.collect().cases)
+            self._stored = self._rival_run(trees.base)
             for name, place in PLACES.items():
                 self._sizes[name] = size_for(1.0, _metric(name), place, bench, trees)
 
-    def _slot(self, number: int) -> Slot:
-        name = self._rng.choice(list(PLACES))
-        share, loaded = self._rng.choice(self._plan.shares), self._rng.choice(self._plan.loads)
-        line = statement(_metric(name), round(share * self._sizes[name])) if share else "pass"
-        head = commit_planted(self._repository, PLACES[name], line)
-        found: dict[str, list[str]] = {}
-        judges = [self._judge_by_gate, self._judge_by_rivals]
+    def _slot(self, done: list[Slot]) -> None:
+        place = self._rng.choice(list(PLACES))
+        loaded, share = self._least_often(done)
+        line = statement(_metric(place), round(share * self._sizes[place])) if share else "pass"
+        head = commit_planted(self._repository, PLACES[place], line)
+        machine = f"{len(processors())} processors, Python {platform.python_version()}"
+        slot = Slot(len(done), loaded, place, PLACES[place].case, share, self._plan.budget_s, machine, {})
+        pairs: list[Pair] = []
+        runs: dict[str, rivals.Stored] = {"stored": self._stored}
+        judges = [partial(self._judge_by_gate, head, pairs), partial(self._judge_by_rivals, head, runs)]
         self._rng.shuffle(judges)
         with load(loaded):
             for judge in judges:
-                found |= judge(head, number)
-        return Slot(number, loaded, name, PLACES[name].case, share, found)
+                slot = replace(slot, found=slot.found | judge())
+        kept.keep(self._plan.output, slot, pairs, runs)
 
-    def _judge_by_gate(self, head: str, number: int) -> dict[str, list[str]]:
-        directory = self._plan.output / f"slot-{number:03}"
-        (directory / "logs").mkdir(parents=True, exist_ok=True)
-        options = Options("HEAD", head, PATHS, (), Rule(), self._plan.budget_s, 120.0, directory)
-        outcome = compare(self._repository, options, directory, on_pair=lambda _: None, after=lambda *_: None)
-        write(directory, outcome, [], options)
-        return {"gate": _cases(outcome, "regressed"), "gate undecided": _cases(outcome, "inconclusive", "incomparable")}
+    def _least_often(self, done: list[Slot]) -> tuple[str, float]:
+        """A load and a size, drawn from those that were run least often."""
+        counts = Counter((slot.load, slot.share) for slot in done)
+        combinations = list(product(self._plan.loads, self._plan.shares))
+        least = min(counts[each] for each in combinations)
+        return self._rng.choice([each for each in combinations if counts[each] == least])
 
-    def _judge_by_rivals(self, head: str, number: int) -> dict[str, list[str]]:
+    def _judge_by_gate(self, head: str, pairs: list[Pair]) -> dict[str, list[str]]:
+        (self._scratch / "logs").mkdir(exist_ok=True)
+        options = Options("HEAD", head, PATHS, (), Rule(), self._plan.budget_s, 120.0, None)
+        try:
+            outcome = compare(
+                self._repository, options, self._scratch, on_pair=pairs.append, after=lambda *_: None
+            )  # fmt: skip
+        except GateError as error:
+            return {"gate": [], UNDECIDED: [str(error)]}
+        return {"gate": _cases(outcome, "regressed"), UNDECIDED: _cases(outcome, "inconclusive", "incomparable")}
+
+    def _judge_by_rivals(self, head: str, runs: dict[str, rivals.Stored]) -> dict[str, list[str]]:
         revisions = (resolve(self._repository, "HEAD"), resolve(self._repository, head))
         with checkouts(self._repository, *revisions) as trees:
-            before = self._rival_run(trees.base, f"slot-{number:03}-base.json")
-            after = self._rival_run(trees.head, f"slot-{number:03}-head.json")
+            before, after = self._rival_run(trees.base), self._rival_run(trees.head)
+        runs.update(base=before, head=after)
         found = {f"{rule}:5% back to back": rivals.alarms(before, after, rule) for rule in rivals.RULES}
         return found | {f"{rule}:5% stored": rivals.alarms(self._stored, after, rule) for rule in rivals.RULES}
 
-    def _rival_run(self, root: Path, file: str) -> rivals.Stored:
-        cases = len(self._stored) or 10
-        return rivals.run(root, PATHS, cases, self._plan.budget_s / 2, self._plan.output / file)
+    def _rival_run(self, root: Path) -> rivals.Stored:
+        return rivals.run(root, PATHS, self._cases, self._plan.budget_s / 2, self._scratch / "rival.json")
 
 
 def _metric(place: str) -> Metric:
@@ -131,14 +150,21 @@ def _cases(outcome: Outcome, *verdicts: str) -> list[str]:
 def _parse(arguments: Sequence[str] | None) -> Plan:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate.study", description=__doc__)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="slots and raw pairs; added to")
-    parser.add_argument("--minutes", type=float, default=60.0, help="0 only prints the table again (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=60.0, help="in which slots begin; 0: tell what is kept")
     parser.add_argument("--budget-s", type=float, default=600.0, help="for each judge in each slot (%(default)s)")
     parser.add_argument("--loads", nargs="+", choices=LOADS, default=LOADS)
     parser.add_argument("--shares", nargs="+", type=float, default=SHARES)
     parser.add_argument("--seed", type=int, default=None, help="of what the slots draw")
     given = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(2**32) if given.seed is None else given.seed
-    return Plan(given.minutes, given.budget_s, tuple(given.loads), tuple(given.shares), given.output.resolve(), seed)
+    return Plan(
+        given.minutes,
+        given.budget_s,
+        tuple(given.loads),
+        tuple(given.shares),
+        given.output.resolve(),
+        seed,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ PLACES = {
 
 _SOURCE = '''"""Work of several kinds."""
 
+import ast
 import hashlib
 import json
 import re
@@ -41,7 +42,10 @@ def compute(rounds=120_000):
 
 
 def task(rounds):
-    return compute(rounds)
+    total = 0
+    for number in range(rounds):
+        total ^= number
+    return total
 
 
 def pooled(pool):
@@ -83,9 +87,30 @@ def match():
 
 def table():
     return len({str(number): number for number in range(60_000)})
+
+
+def count_words():
+    counts = {}
+    for word in ("the quick brown fox jumps over the lazy dog " * 2000).split():
+        counts[word] = counts.get(word, 0) + 1
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def parse():
+    return len(list(ast.walk(ast.parse("value = [f(x) + 1 for x in items if x]\\n" * 120))))
+
+
+def threaded(threads):
+    return list(threads.map(lambda part: hashlib.sha256(DATA * part).digest(), range(1, 17)))
+
+
+def copy(path):
+    path.write_bytes(DATA * 20)
+    return len(path.read_bytes())
 '''
 
 _CASES = """import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import subject
@@ -105,7 +130,19 @@ def test_dispatch(benchmark, pool):
     benchmark(subject.dispatch, pool)
 
 
-@pytest.mark.parametrize("name", ["compress", "digest", "dump", "order", "match", "table", "compute", "hold"])
+def test_threads(benchmark):
+    with ThreadPoolExecutor(2) as threads:
+        benchmark(subject.threaded, threads)
+
+
+def test_file(benchmark, tmp_path):
+    benchmark(subject.copy, tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["compress", "digest", "dump", "order", "match", "table", "count_words", "parse", "compute", "hold"],
+)
 def test_simple(benchmark, name):
     benchmark(getattr(subject, name))
 """

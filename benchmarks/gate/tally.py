@@ -1,12 +1,15 @@
-"""The study's table: alarms counted, with Clopper-Pearson intervals."""
+"""The study's tables: alarms counted, with Clopper-Pearson intervals."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from scipy.stats import beta
 
-#: The judges, as the table names them.
+#: The judges, as the tables name them.
 JUDGES = ("gate", "mean:5% back to back", "min:5% back to back", "mean:5% stored", "min:5% stored")
+#: Under this name a slot has the cases that the gate could not decide.
+UNDECIDED = "gate undecided"
 _COVERAGE = 0.95
 
 
@@ -19,7 +22,13 @@ class Slot:
     place: str
     case: str
     share: float
+    budget_s: float
+    machine: str
     found: dict[str, list[str]]
+
+
+#: Whether a judge's answer in a slot counts.
+Hit = Callable[[Slot, str], bool]
 
 
 def clopper_pearson(hits: int, tries: int, coverage: float = _COVERAGE) -> tuple[float, float]:
@@ -34,27 +43,68 @@ def clopper_pearson(hits: int, tries: int, coverage: float = _COVERAGE) -> tuple
     return lower, upper
 
 
-def tally(slots: Sequence[Slot]) -> str:
-    """Markdown: for each load and size, how many runs raised an alarm for the planted case and for any other case.
+def share_of(hits: int, tries: int) -> str:
+    """A count with the interval of its proportion, for a cell of a table.
 
-    With nothing planted every alarm is false, and the first number counts runs with any.
+    >>> share_of(3, 4)
+    '3 of 4 (19% to 99%)'
     """
-    lines = ["| load | planted | judge | alarm for it | of runs | 95% interval | alarm for another |"]
-    lines += ["| --- | ---: | --- | ---: | ---: | ---: | ---: |"]
-    for load, share in sorted({(slot.load, slot.share) for slot in slots}):
-        chosen = [slot for slot in slots if (slot.load, slot.share) == (load, share)]
-        lines += [_row(load, share, judge, chosen) for judge in JUDGES if judges_it(judge, chosen)]
-    return "\n".join(lines) + "\n"
+    lower, upper = clopper_pearson(hits, tries)
+    return f"{hits} of {tries} ({lower:.0%} to {upper:.0%})"
 
 
-def judges_it(judge: str, slots: Sequence[Slot]) -> bool:
-    """Whether every one of the slots has a judgement of this judge."""
-    return all(judge in slot.found for slot in slots)
+def tally(slots: Sequence[Slot]) -> str:
+    """Markdown: what was run, false alarms, and losses found by load and by place."""
+    planted = [slot for slot in slots if slot.share]
+    lines = [*_what_was_run(slots), ""]
+    lines += ["Runs that accused a case that had not changed (95% interval of their share):", ""]
+    lines += [*_table("load", slots, lambda slot: slot.load, _accuses_another), ""]
+    if planted:
+        lines += ["Runs that accused the case that had changed, by load:", ""]
+        lines += [*_table("load, planted", planted, lambda slot: f"{slot.load}, {_percent(slot)}", _accuses_it), ""]
+        lines += ["The same, by where the change was:", ""]
+        lines += [*_table("place, planted", planted, lambda slot: f"{slot.place}, {_percent(slot)}", _accuses_it), ""]
+    return "\n".join(lines)
 
 
-def _row(load: str, share: float, judge: str, slots: Sequence[Slot]) -> str:
-    hits = sum(slot.case in slot.found[judge] if share else bool(slot.found[judge]) for slot in slots)
-    others = sum(bool(set(slot.found[judge]) - {slot.case}) for slot in slots) if share else 0
-    lower, upper = clopper_pearson(hits, len(slots))
-    interval = f"{lower:.0%} to {upper:.0%}"
-    return f"| {load} | {share:.0%} | {judge} | {hits} | {len(slots)} | {interval} | {others if share else ''} |"
+def _percent(slot: Slot) -> str:
+    return f"{100 * slot.share:g}%"
+
+
+def _what_was_run(slots: Sequence[Slot]) -> Iterator[str]:
+    loads = Counter(slot.load for slot in slots)
+    budgets = " or ".join(f"{budget:g}" for budget in sorted({slot.budget_s for slot in slots}))
+    calm = [slot for slot in slots if slot.load == "quiet" and not slot.share]
+    yield (
+        f"Run so far: {len(slots)} slots ({', '.join(f'{count} {load}' for load, count in sorted(loads.items()))}), "
+        f"{budgets} s for each judge in each, on {'; '.join(sorted({slot.machine for slot in slots}))}."
+    )
+    if calm:
+        alarms = sum(bool(slot.found["gate"]) for slot in calm)
+        most = clopper_pearson(alarms, len(calm), 2 * _COVERAGE - 1)[1]  # one-sided
+        yield (
+            f"{len(calm)} of them were quiet with nothing planted: {alarms} alarms of the gate, which shows that at "
+            f"most {most:.1%} of such runs raise one (95%). To show 1%, it takes 299 without any."
+        )
+
+
+def _accuses_another(slot: Slot, judge: str) -> bool:
+    return bool(set(slot.found[judge]) - ({slot.case} if slot.share else set()))
+
+
+def _accuses_it(slot: Slot, judge: str) -> bool:
+    return slot.case in slot.found[judge]
+
+
+def _table(title: str, slots: Sequence[Slot], key: Callable[[Slot], str], hit: Hit) -> Iterator[str]:
+    yield f"| {' | '.join((title, *JUDGES, 'gate undecided'))} |"
+    yield "| --- " * (len(JUDGES) + 2) + "|"
+    for name in sorted({key(slot) for slot in slots}, key=_by_number):
+        chosen = [slot for slot in slots if key(slot) == name]
+        cells = [share_of(sum(hit(slot, judge) for slot in chosen), len(chosen)) for judge in JUDGES]
+        yield f"| {' | '.join((name, *cells, str(sum(hit(slot, UNDECIDED) for slot in chosen))))} |"
+
+
+def _by_number(name: str) -> tuple[str, float]:
+    text, _, share = name.partition(", ")
+    return text, float(share.rstrip("%") or 0)

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +16,9 @@ WORKING_TREE = "working tree"
 
 #: Pytest's configuration counts as part of the case definitions.
 _CONFIGURATION = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "conftest.py")
+
+
+_NO_BYTECODE = (".", ":(exclude,glob)**/__pycache__/**")
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,10 @@ class Checkouts:
             _replace(self.head / name, self.base / name)
 
     def state(self) -> str:
-        """What differs in either worktree from its commit; to be compared before and after measuring."""
+        """What differs in either worktree from its commit, bytecode apart: the same before and after measuring."""
         return "\n".join(
-            f"{name}: {git(root, 'status', '--porcelain')}\n{git(root, 'diff', '--no-ext-diff')}"
+            f"{name}: {git(root, 'status', '--porcelain', '-uall', '--', *_NO_BYTECODE)}\n"
+            f"{git(root, 'diff', '--no-ext-diff')}"
             for name, root in (("base", self.base), ("head", self.head))
         )
 
@@ -102,8 +106,10 @@ def checkouts(repository: Path, base: Revision, head: Revision) -> Iterator[Chec
             git(repository, "worktree", "add", "--detach", "--quiet", str(root), revision.commit)
         yield made
     finally:
+        for root in (made.base, made.head):
+            with suppress(GateError):  # it was never added
+                git(repository, "worktree", "remove", "--force", "--force", str(root))
         shutil.rmtree(directory, ignore_errors=True)
-        git(repository, "worktree", "prune")
 
 
 def _replace(source: Path, target: Path) -> None:

@@ -20,6 +20,9 @@ PARAMETERS = 12
 MOMENTS = 10
 """Of the colours in a component: their number, sums (3) and sums of products (6), in whole numbers."""
 
+UNUSED = -(2**31)
+"""In place of the units of a colour that no open pixel has, see `prefer`."""
+
 Mixtures = NDArray[np.float64]
 
 _SINGULAR, _NOISE = 1e-6, 0.01  # below this determinant, this much white noise is added
@@ -160,32 +163,24 @@ def assign(
 
 @kernel
 def prefer(
-    colours: NDArray[np.uint8],
-    wanted: NDArray[np.bool_],
-    mixtures: Mixtures,
-    bound: float,
-    scale: float,
-    units: NDArray[np.int32],
-    change: NDArray[np.int32],
+    colours: NDArray[np.uint8], mixtures: Mixtures, bound: float, scale: float, units: NDArray[np.int32]
 ) -> None:
-    """How much likelier each `wanted` colour is in the foreground than in the background, as a logarithm.
+    """How much likelier each colour is in the foreground than in the background, as a logarithm.
 
-    It is kept within `bound`, counted in whole `units` of one over `scale`, and its `change` since the last call noted.
+    It is kept within `bound`, and counted in whole `units` of one over `scale`; those that are `UNUSED` stay so.
     Where neither side knows the colour, both densities being 0, cv2 takes it for certain foreground, and so do we.
     """
     ground, figure = np.empty((COMPONENTS, _BLOCK)), np.empty((COMPONENTS, _BLOCK))
-    for begin in range(0, len(wanted), _BLOCK):
+    for begin in range(0, len(units), _BLOCK):
         block = colours[:, begin : begin + _BLOCK]
         for k in range(COMPONENTS):
             _rate(block, mixtures[0, k], _WEIGHTED_PEAK, ground[k])
             _rate(block, mixtures[1, k], _WEIGHTED_PEAK, figure[k])
         for i in range(block.shape[1]):
-            if wanted[begin + i]:
+            if units[begin + i] != UNUSED:
                 known = _log_density(ground, i)
                 wish = bound if known == -np.inf else min(max(_log_density(figure, i) - known, -bound), bound)
-                wished = round(wish * scale)
-                change[begin + i] = wished - units[begin + i]
-                units[begin + i] = wished
+                units[begin + i] = round(wish * scale)
 
 
 @kernel

@@ -1,6 +1,7 @@
 """The GrabCut energy of an image written into a `Grid` of the max-flow solver, in whole numbers.
 
-Energies are counted in units of ``1 / SCALE``, so that sums are exact.
+Energies are counted in units of ``1 / SCALE``, so that sums are exact. A mask holds a `Label` for every pixel, here as
+a plain number: it is odd on the foreground, and at least `OPEN` where it may change.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
 from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid
+from bgremove.types import Label
 
 SCALE = 2**21
 """Units in an energy of 1. An excess is at most 683 of energy, which is below 2**31 units."""
@@ -22,6 +24,9 @@ GAMMA = 50.0
 
 SURE = 342.0
 """More energy than all eight links of a pixel have: enough to decide it."""
+
+OPEN = int(Label.PROBABLY_BACKGROUND)
+CERTAIN_FOREGROUND = int(Label.FOREGROUND)
 _STEPS = np.array(DIRECTIONS)
 
 
@@ -68,37 +73,37 @@ class Window(NamedTuple):
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
-def window_of(still: NDArray[np.bool_]) -> Window:
-    """The bounding box of the pixels that are not `still`; at least one is not."""
-    rows, columns = (np.flatnonzero(~still.all(axis)) for axis in (1, 0))
+def window_of(mask: NDArray[np.uint8]) -> Window:
+    """The bounding box of the open pixels; there is at least one."""
+    rows, columns = (np.flatnonzero(mask.max(axis) >= OPEN) for axis in (1, 0))
     top, left = int(rows[0]), int(columns[0])
     return Window(top, left, int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left)
 
 
 @kernel
-def link(
-    grid: Grid, image: NDArray[np.uint8], window: Window, still: NDArray[np.bool_], foreground: NDArray[np.bool_]
-) -> None:
+def link(grid: Grid, image: NDArray[np.uint8], window: Window, mask: NDArray[np.uint8]) -> None:
     """Link the open pixels in the `window` to each other.
 
-    A link to a certain (`still`) pixel becomes excess, since that end stays where `foreground` says.
+    A link to a certain pixel becomes excess, since that end stays where it is.
     """
     beta = _contrast(image)
     straight = _strengths(beta, GAMMA)
     diagonal = _strengths(beta, GAMMA / math.sqrt(2.0))
     for y in range(image.shape[0]):
         for x in range(image.shape[1]):
+            here = mask[y, x]
             for direction in range(1, 8, 2):  # each link once, from the pixel that comes first
                 v, u = y + _STEPS[direction, 0], x + _STEPS[direction, 1]
-                if v < image.shape[0] and 0 <= u < image.shape[1] and not (still[y, x] and still[v, u]):
+                if v < image.shape[0] and 0 <= u < image.shape[1] and (here >= OPEN or mask[v, u] >= OPEN):
                     table = straight if direction < 4 else diagonal
                     difference = _difference(image, y, x, v, u)
                     strength = table[difference] if difference < len(table) else 0
+                    there = mask[v, u]
                     node, other = _node(window, y, x), _node(window, v, u)
-                    if still[y, x]:
-                        grid.excess[other] += strength if foreground[y, x] else -strength
-                    elif still[v, u]:
-                        grid.excess[node] += strength if foreground[v, u] else -strength
+                    if here < OPEN:
+                        grid.excess[other] += strength if here == CERTAIN_FOREGROUND else -strength
+                    elif there < OPEN:
+                        grid.excess[node] += strength if there == CERTAIN_FOREGROUND else -strength
                     else:
                         grid.residual[node, direction] = strength
                         grid.residual[other, direction ^ 1] = strength
@@ -122,38 +127,32 @@ def _strengths(beta: float, peak: float) -> NDArray[np.int32]:
 
 
 @kernel
-def mark(codes: NDArray[np.int32], still: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> None:
-    """Set `wanted` for the colours of the open pixels of a window."""
+def mark(codes: NDArray[np.int32], mask: NDArray[np.uint8], units: NDArray[np.int32]) -> None:
+    """Set the `units` of the colours of the open pixels of a window to 0."""
     for y in range(codes.shape[0]):
         for x in range(codes.shape[1]):
-            if not still[y, x]:
-                wanted[codes[y, x]] = True
+            if mask[y, x] >= OPEN:
+                units[codes[y, x]] = 0
 
 
 @kernel
-def pull(grid: Grid, codes: NDArray[np.int32], still: NDArray[np.bool_], change: NDArray[np.int32]) -> None:
-    """Add to the excess of each open pixel of a window the `change` that its colour asks for."""
+def pull(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], units: NDArray[np.int32], sign: int) -> None:
+    """Add the `units` of its colour, times `sign`, to the excess of each open pixel of a window."""
     for y in range(codes.shape[0]):
         node = (y + 1) * (codes.shape[1] + 2) + 1
         for x in range(codes.shape[1]):
-            if not still[y, x]:
-                grid.excess[node + x] += change[codes[y, x]]
+            if mask[y, x] >= OPEN:
+                grid.excess[node + x] += sign * units[codes[y, x]]
 
 
 @kernel
-def settle(
-    grid: Grid,
-    codes: NDArray[np.int32],
-    still: NDArray[np.bool_],
-    foreground: NDArray[np.bool_],
-    counts: NDArray[np.int32],
-) -> None:
-    """Move the open pixels to the side of the cut where they are, in `foreground` and in the `counts` of colours."""
+def settle(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], counts: NDArray[np.int32]) -> None:
+    """Move the open pixels to the side of the cut where they are, in the `mask` and in the `counts` of colours."""
     for y in range(codes.shape[0]):
         node = (y + 1) * (codes.shape[1] + 2) + 1
         for x in range(codes.shape[1]):
-            side = grid.distance[node + x] == FAR
-            if not still[y, x] and side != foreground[y, x]:
-                foreground[y, x] = side
-                counts[1 if side else 0, codes[y, x]] += 1
-                counts[0 if side else 1, codes[y, x]] -= 1
+            side = 1 if grid.distance[node + x] == FAR else 0
+            if mask[y, x] == OPEN + 1 - side:
+                mask[y, x] = OPEN + side
+                counts[side, codes[y, x]] += 1
+                counts[1 - side, codes[y, x]] -= 1

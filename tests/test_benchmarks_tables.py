@@ -1,0 +1,54 @@
+"""The tables of benchmarks/README.md are those of the results that are kept, and are made as they say."""
+
+import random
+
+import numpy as np
+import pytest
+
+from benchmarks import speed, tables
+from bgremove.types import Rect
+from fixtures.scenes import make_scene
+
+
+def test_the_page_has_the_tables_of_what_is_kept():
+    page = tables.README.read_text(encoding="utf-8")
+    assert tables.written(page) == page
+    results = tables.FOLDER / "results"
+    assert sum(file.stat().st_size for file in results.rglob("*") if file.is_file()) < 5_000_000
+
+
+def test_a_page_without_a_place_for_a_table_is_an_error():
+    with pytest.raises(ValueError, match="no place for this"):
+        tables.replaced("no place", "speed", "table")
+
+
+def test_engines_are_measured_in_turns_and_judged_by_the_truth():
+    scene = make_scene(120, 160, seed=1)
+    subject = speed.Subject("small", speed.SCENE, speed.ENGINES, lambda: (scene.image, scene.rect, scene.truth))
+    result = speed.measure(subject, 2, random.Random(0))
+    assert {engine: len(times) for engine, times in result.seconds.items()} == dict.fromkeys(speed.ENGINES, 2)
+    assert all(0 <= error < 0.02 for error in result.errors.values())
+    assert (result.pixels, result.differing) == (120 * 160, 0)
+
+
+def test_an_enlarged_fixture_keeps_its_rect_and_truth_together():
+    fixture = next(each for each in speed.load() if each.name == "bowl")
+    image, rect, truth = speed._enlarged(fixture, 1_000_000)
+    assert image.shape[:2] == truth.shape
+    assert truth.size == pytest.approx(1_000_000, rel=0.01)
+    outside = truth.copy()
+    outside[rect.slices] = False
+    assert np.count_nonzero(outside) <= np.count_nonzero(fixture.truth()) * 0.01
+    assert isinstance(rect, Rect)
+
+
+def test_a_ratio_is_a_geometric_mean_over_pictures():
+    one, other = (
+        {"name": str(factor), "group": speed.OWN_SIZE, "pixels": 10, "differing": 0}
+        | {"seconds": {"opencv": [factor, factor, 9.0], "exact": [1.0] * 3, "multiscale": [1.0] * 3}}
+        | {"errors": dict.fromkeys(speed.ENGINES, 0.5)}
+        for factor in (2.0, 8.0)
+    )
+    row = speed._summary_row("both", "exact", [speed.Result(**one), speed.Result(**other)])
+    assert row.startswith("| both | `exact` | 4.0 (")
+    assert row.endswith("| 2.0 | 8.0 | 50.00% | 0 of 20 |")

@@ -1,0 +1,140 @@
+"""The profiles of the gate: of base against head, and of one revision for developers."""
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from benchmarks.gate import planting, profile
+from benchmarks.gate.__main__ import run
+from benchmarks.gate.flame import own_time, parse, svg
+from benchmarks.gate.pairs import Bench
+from benchmarks.gate.process import Site, Suite
+from benchmarks.gate.profiling import explain
+from benchmarks.gate.worktrees import checkouts, resolve
+from tests.gate_toy import SOURCE, Toy, make_toy
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Toy:
+    return make_toy(tmp_path / "toy")
+
+
+RAW = """process 7:"python -c
+import json, sys; f("x")
+ [1, "a"]";<module> (<string>:1);Turns._loop (gate/arm.py:9);work (toy.py:3);slow (toy.py:9) 30
+process 7:"python -c
+import json, sys; f("x")
+ [1, "a"]";<module> (<string>:1);spin (gate/control.py:9) 5
+process 7:"python -c ...";process 8:"python -c from spawn import main; main()";<module> (<string>:1);task (toy.py:5) 10
+"""
+
+
+def test_stacks_of_the_case_and_of_workers_are_read_and_the_gates_own_left_out() -> None:
+    samples = parse(RAW, "Turns._loop (", 7)
+    assert samples == {("work (toy.py)", "slow (toy.py)"): 30, ("<module> (<string>)", "task (toy.py)"): 10}
+    assert own_time(samples) == {"slow (toy.py)": 30, "task (toy.py)": 10}
+
+
+def test_the_flame_graph_is_well_formed_and_red_where_it_grew() -> None:
+    drawing = svg("a <case>", {("f", "g"): 2.0, ("f",): 0.5}, {("f", "g"): 1.0})
+    boxes = {group[0].text: group[1].get("fill") for group in ET.fromstring(drawing)}  # noqa: S314 (our own text)
+    grown = next(fill for title, fill in boxes.items() if title and title.startswith("g: 2e+03 ms a call, +100.0%"))
+    assert grown == "rgb(255,80,80)"
+
+
+EXTRA = """
+def extra(total):
+    for number in range(30000):
+        total += number
+    return total
+"""
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_a_profile_names_the_function_that_grew(
+    attached: bool, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 0.6)
+    if not attached:
+        monkeypatch.setattr("benchmarks.gate.profiling.RATE_HZ", "no rate")  # py-spy then ends at once
+    toy.commit({"toy.py": SOURCE.replace("return total", "return extra(total)") + EXTRA})
+    with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
+        suite = Suite(("bench",), (), ("toy",))
+        base, head = (Site(root.name, root, suite, 30.0, tmp_path) for root in (trees.base, trees.head))
+        explanation = explain(Bench(base, head, frozenset()), "bench/bench_toy.py::test_work", 20)
+    assert "extra" in explanation.growths[0].function
+    assert (explanation.flame != "") == attached or "cProfile" in explanation.note  # no right to ptrace here
+
+
+POOLED = """
+import multiprocessing
+import pytest
+from toy import work
+
+@pytest.fixture
+def pool():
+    with multiprocessing.get_context("forkserver").Pool(2) as made:
+        yield made
+
+def test_pool(benchmark, pool):
+    benchmark(pool.map, work, [300000] * 2)
+
+def test_other(benchmark):
+    benchmark(work)
+"""
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_one_revision_is_profiled_by_a_command(
+    attached: bool, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 1.0)
+    if not attached:
+        monkeypatch.setattr("benchmarks.gate.profiling.RATE_HZ", "no rate")  # py-spy then ends at once
+    toy.write({"bench/bench_toy.py": POOLED})
+    monkeypatch.chdir(toy.root)
+    assert profile.run(["bench", "-k", "pool", "--output", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("bench/bench_toy.py::test_pool: ")
+    assert "test_other" not in shown
+    if not attached or "cProfile" in shown:  # no right to ptrace here
+        assert "cProfile instead, which does not see worker processes" in shown
+        return
+    assert "work (toy.py)" in shown.splitlines()[1], "the function that runs in the workers comes first"
+    drawing = (tmp_path / "out/flame-bench-bench-toy-py-test-pool.svg").read_text()
+    assert "% of the call" in drawing
+    assert "work (toy.py)" in drawing
+
+
+def test_a_loss_that_a_command_planted_is_found_and_its_function_named(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = "bench/bench_toy.py::test_work"
+    monkeypatch.chdir(toy.root)
+    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 0.6)
+    monkeypatch.setattr("benchmarks.gate.schedule.LONGEST_BLOCK_S", 0.2)
+    monkeypatch.setattr("benchmarks.gate.planting.TRIAL_PAIRS", 1)
+    for module in ("schedule", "findings"):
+        monkeypatch.setattr(f"benchmarks.gate.{module}.SCREEN_PAIRS", 2)  # three times slower is soon seen
+    assert planting.run(["toy.py", "work", case, "2.0"]) == 0
+    commit = capsys.readouterr().out.strip()
+    assert toy.git("status", "--porcelain") == ""
+    assert run(["--base", "base", "--head", commit, "bench", "--alpha", "0.1", "--output", str(tmp_path / "out")]) == 1
+    shown = capsys.readouterr().out
+    assert f"regressed: {case}: wall +" in shown
+    assert f"grew in {case}: work (toy.py): +" in shown
+
+
+@pytest.mark.parametrize(("arguments", "status"), [
+    (["bench", "-k", "nothing_like_it"], 2), (["benhc"], 2), (["bench", "-k", "fails"], 3), (["bench"], 3),
+])  # fmt: skip
+def test_a_profile_of_nothing_is_an_error(
+    arguments: list[str], status: int, toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy.write({"bench/bench_toy.py": "def test_fails(benchmark):\n    benchmark(lambda: 1 / 0)\n"})
+    if arguments == ["bench"]:
+        toy.write({"bench/bench_more.py": "import nowhere_to_be_found\n"})
+    monkeypatch.chdir(toy.root)
+    assert profile.run(arguments) == status
+    assert capsys.readouterr().out.startswith("error: ")

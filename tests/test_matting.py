@@ -1,0 +1,49 @@
+"""Closed-form matting finds what it must, and takes no more of PyMatting than it needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from bgremove._matting import estimate_alpha
+
+
+@pytest.mark.parametrize("middle", [30, 61])
+def test_a_mixture_of_two_colours_is_taken_apart(middle: int) -> None:
+    y, x = np.mgrid[:50, :90]
+    alpha = np.clip(0.5 + (x - middle + 4 * np.sin(y / 8)) / 9, 0, 1)
+    image = alpha[..., None] * (0.2, 0.9, 0.6) + (1 - alpha[..., None]) * (0.7, 0.1, 0.3)
+    trimap = np.where((alpha > 0) & (alpha < 1), 0.5, alpha)
+    assert (trimap == 0.5).sum() > 300
+    given = trimap.copy()
+    found = estimate_alpha(image, trimap)
+    np.testing.assert_allclose(found, alpha, atol=1e-3)
+    known = trimap != 0.5
+    np.testing.assert_array_equal(found[known], given[known])
+    np.testing.assert_array_equal(trimap, given)
+
+
+SCRIPT = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from bgremove.edges import warm_up
+
+with ThreadPoolExecutor(4) as pool:
+    for done in [pool.submit(warm_up) for _ in range(4)]:
+        done.result()
+print(*sorted(name for name in sys.modules if name.startswith("pymatting")))
+"""
+
+
+def test_only_three_modules_are_loaded_by_however_many_threads(environment: dict[str, str]) -> None:
+    # All of PyMatting compiles for a minute where it has not been imported before.
+    line = [sys.executable, "-c", SCRIPT]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, timeout=100)
+    assert done.stdout.split() == [
+        "pymatting.laplacian.cf_laplacian",
+        "pymatting.preconditioner.ichol",
+        "pymatting.solver.cg",
+    ]
