@@ -156,9 +156,12 @@ def remove(
         outputs = chain.from_iterable(job.outputs.values() for job in jobs)
         check_json_file(json_file, chain((source.path for source in sources), outputs, filter(None, [rects])))
     records += _run(todo, output, recipe, strategy, workers, timeout, quiet=quiet, verbose=verbose)
-    if json_file is not None:
-        write_json_file(json_file, records_json(records))
-    return _conclude(records, quiet=quiet)
+    try:
+        if json_file is not None:
+            write_json_file(json_file, records_json(records))
+    finally:  # what was done is told, too, where the figures do not fit on the disk
+        status = _conclude(records, quiet=quiet)
+    return status
 
 
 def _show_plan(jobs: Sequence[Job]) -> None:
@@ -239,14 +242,16 @@ def compare(
         jobs = longest_first((Job(source.path, {"cutout": Path("cutout.png")}) for source in sources), advance)
     with progress(_err, "images", len(jobs) * (1 + rounds * len(chosen)), quiet=quiet) as advance:
         comparison = comparing.compare(jobs, recipe, chosen, rounds=rounds, on_image=advance)
-    if json_file is not None:
-        write_json_file(json_file, comparison_json(comparison, describe()))
-    # Narrower, its figures would be cut off; a terminal that is too narrow wraps the lines.
-    Console(width=max(_out.width, 132)).print(comparison_table(comparison))
-    _out.print(answer(comparison), markup=False, highlight=False)
     failures = [str(each.error) for each in unusable] + [str(error) for _, error in comparison.failed]
-    for line in failures:
-        _say(f"failed: {line}")
+    try:
+        if json_file is not None:
+            write_json_file(json_file, comparison_json(comparison, describe()))
+    finally:
+        # Narrower, its figures would be cut off; a terminal that is too narrow wraps the lines.
+        Console(width=max(_out.width, 132)).print(comparison_table(comparison))
+        _out.print(answer(comparison), markup=False, highlight=False)
+        for line in failures:
+            _say(f"failed: {line}")
     return EXIT_FAILURES if failures or comparison.differing else 0
 
 

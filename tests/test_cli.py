@@ -10,6 +10,7 @@ from PIL import Image
 from bgremove import remove_background
 from bgremove.batch import remove_backgrounds
 from bgremove.cli import run
+from bgremove.errors import OutputError, WorkerLostError
 from tests.samples import save_scene
 
 pytestmark = pytest.mark.whole_run
@@ -227,3 +228,41 @@ def test_an_unreadable_input_does_not_stop_the_command(photos, tmp_path, monkeyp
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
     arguments = ["remove", str(photos / "0.png"), "-o", str(tmp_path / "out"), "--strategy", "sequential"]
     assert run(arguments) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["remove", "PHOTO", "-o", "OUT", "--strategy", "sequential"], "1 ok"),
+        (["compare", "PHOTO"], "speed of the loop"),
+    ],
+)
+def test_what_was_done_is_told_even_if_the_disk_has_filled_up_meanwhile(
+    photos, tmp_path, monkeypatch, capsys, arguments, told
+):
+    def full(path, content):
+        raise OutputError("no space left")
+
+    monkeypatch.setattr("bgremove.cli.write_json_file", full)
+    places = {"PHOTO": str(photos / "0.png"), "OUT": str(tmp_path / "out")}
+    more = ["--strategies", "threads", "--rounds", "3"] if arguments[0] == "compare" else []
+    line = [places.get(argument, argument) for argument in arguments] + more
+    assert run([*line, "--json", str(tmp_path / "r.json")]) == 2
+    shown = capsys.readouterr()
+    assert told in " ".join((shown.out + shown.err).split())
+    assert "no space left" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [(WorkerLostError("a.jpg: killed"), 1, "error: a.jpg: killed"), (KeyboardInterrupt(), 130, "interrupted")],
+)
+def test_a_comparison_that_ends_early_is_no_wrong_use_and_cannot_be_resumed(
+    photos, monkeypatch, capsys, error, status, told
+):
+    def end(*_, **__):
+        raise error
+
+    monkeypatch.setattr("bgremove.compare.compare", end)
+    assert run(["compare", str(photos)]) == status
+    assert capsys.readouterr().err.strip() == told
