@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,41 @@ def test_announces_nothing_once_compiled(capsys: pytest.CaptureFixture[str]) -> 
     _compile.announce(double)
     assert capsys.readouterr().err == ""
     assert values.tolist() == [0, 2, 4]
+
+
+def test_other_threads_run_while_a_kernel_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What was kept of an earlier run would be loaded however the kernel is made today.
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+
+    @_compile.kernel
+    def stir(values: np.ndarray) -> None:
+        for _ in range(400):
+            for i in range(len(values)):
+                values[i] = values[i] * 3 + values[i - 1]
+
+    values = np.arange(1_000_000)
+    stir(values[:10])
+    begun, events = threading.Event(), []
+
+    def run() -> None:
+        begun.set()
+        stir(values)
+        events.append("kernel")
+
+    # Nobody is asked to let others run: the test goes on before the kernel ends only if that lets it.
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1000)
+    try:
+        thread = threading.Thread(target=run)
+        thread.start()
+        begun.wait()
+        events.append("test")
+        thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert events == ["test", "kernel"]
+
+
+def test_all_kernels_are_made_by_the_one_function_that_lets_threads_run() -> None:
+    engines = Path(_compile.__file__).parent
+    assert [file.name for file in engines.glob("*.py") if "numba" in file.read_text()] == ["_compile.py"]

@@ -172,6 +172,34 @@ def test_lasting_collapse_ends_after_three_sizes(scene: Scene, monkeypatch: pyte
     assert len(sizes) == 3
 
 
+@pytest.mark.parametrize("size", [(866, 1154), (1700, 2200)])
+def test_memory_is_within_the_stated_bound_even_after_two_collapses(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solve, sizes = multiscale._solve, []
+
+    def collapse_twice(level: _pyramid.Level, how: GrabCutSettings) -> multiscale._Result:
+        result = solve(level, how)
+        sizes.append(level.labels.size)
+        result.foreground[:] &= len(sizes) > 2
+        return result
+
+    monkeypatch.setattr(multiscale, "_solve", collapse_twice)
+    scene = make_scene(*size, seed=1)
+    tracemalloc.start()
+    ENGINE.segment(scene.image, labels_of(scene), GrabCutSettings(iterations=1))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(sizes) == 3
+    assert sizes[-1] <= multiscale._LARGEST
+    assert peak <= ENGINE.peak_bytes(scene.truth.size)
+
+
+def test_memory_of_a_large_photo_is_at_most_40_bytes_a_pixel() -> None:
+    for pixels in (4, 12, 24):
+        assert ENGINE.peak_bytes(pixels * 10**6) <= 40 * pixels * 10**6
+
+
 def test_work_grows_with_the_boundary_and_memory_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
     cut, work = _band.cut, {}
 

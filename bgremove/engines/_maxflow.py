@@ -3,7 +3,7 @@
 Push-relabel (Goldberg, Tarjan 1988, https://doi.org/10.1145/48014.61051), highest label first, with labels measured
 afresh by breadth-first search and with the gap rule (Cherkassky, Goldberg 1997, https://doi.org/10.1007/PL00009180).
 It runs **in shells**: at first only excess next to the sink moves, then only excess up to a depth that grows by a
-third at a time. What is near fills the narrow places, so that what lies behind them is mostly found cut off without
+half at a time. What is near fills the narrow places, so that what lies behind them is mostly found cut off without
 having moved at all. On graphs of photographs this takes a fourth to a sixth of the time of the same method without
 shells.
 
@@ -87,7 +87,7 @@ def solve(grid: Grid) -> None:
         if top == 0 and not short:
             return
         if _drain(grid, shell, top, nodes):
-            depth += depth // 3 + 1
+            depth += depth // 2 + 1
             shell = _make_shell(depth)
 
 

@@ -15,7 +15,7 @@ class ExactEngine:
     """GrabCut (Rother, Kolmogorov, Blake 2004, https://doi.org/10.1145/1015706.1015720), solved by our own kernels.
 
     Minimises the energy of ``cv2.grabCut`` from the same start. A minimum cut is unique but for ties, so the mask is
-    the same. 0.4 to 2 microseconds a pixel for five iterations of a photograph, on one thread; other threads run
+    the same. 0.2 to 1.2 microseconds a pixel for five iterations of a photograph, on one thread; other threads run
     meanwhile. The first call on a machine compiles for some seconds and says so on stderr.
 
     Memory: 48 bytes a pixel of the open pixels' bounding box, 1 a pixel of the image, 15 a distinct colour: 48 to 53 a

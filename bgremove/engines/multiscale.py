@@ -24,6 +24,7 @@ _REACH = 3  # half the width of the band, in pixels: at least what one pixel of 
 _SETTLED = 0.005  # iterations end early when no greater share of the open pixels changes sides
 _GONE, _GROWN = 0.005, 0.99  # shares of the open pixels beyond which the foreground has collapsed
 _PATIENCE = 2  # after so many collapses, the third result is taken as it is
+_LARGEST = 2_300_000  # pixels of the image that this is of at most: _COARSE * 2.5**2 * 2**2, and the surroundings
 
 
 class _Result(NamedTuple):
@@ -45,12 +46,14 @@ class MultiscaleEngine:
     not: certain pixels stay as they are, and weigh in the reduced image too. What is open is judged by its surroundings
     only: the window looked at is the box of open pixels and a quarter of its sides around it.
 
-    About 60 milliseconds and 20 to 50 more a megapixel, one thread. Lets other threads run.
+    About 60 milliseconds and 20 to 50 more a megapixel, one thread. Lets other threads run. Memory: about 6 bytes a
+    pixel, and 48 a pixel of the image that is solved whole, which is small but after a collapse.
     """
 
     def peak_bytes(self, pixels: int) -> int:
         """See `bgremove.engines.Engine.peak_bytes`."""
-        return 40 * pixels  # when the foreground collapses in the reduced image; otherwise about 6
+        # Most is taken when the foreground collapses twice in reduced images; otherwise it is about 6 a pixel.
+        return 48 * min(pixels, _LARGEST) + 8 * pixels + 2_000_000
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
