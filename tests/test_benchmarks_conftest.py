@@ -10,6 +10,8 @@ import pytest
 from benchmarks import machine_identity
 from bgremove.machine import describe
 
+pytestmark = pytest.mark.whole_run
+
 pytest_plugins = ["pytester"]
 
 CASES = """

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.whole_run
+
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[1]

@@ -27,6 +27,8 @@ from benchmarks.gate.verdict import Estimate, Rule
 from benchmarks.gate.worktrees import Revision, checkouts, overlay_of, project_names, resolve
 from tests.gate_toy import SOURCE, Toy, make_toy
 
+pytestmark = pytest.mark.whole_run
+
 # --- worktrees
 
 

@@ -14,6 +14,8 @@ from benchmarks.gate.profiling import explain
 from benchmarks.gate.worktrees import checkouts, resolve
 from tests.gate_toy import SOURCE, Toy, make_toy
 
+pytestmark = pytest.mark.whole_run
+
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Toy:

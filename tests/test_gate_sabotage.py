@@ -11,6 +11,8 @@ from benchmarks.gate.findings import CaseFinding, exit_status
 from benchmarks.gate.gate import Outcome
 from tests.gate_toy import CASES, SOURCE, Toy, make_toy
 
+pytestmark = pytest.mark.whole_run
+
 SHORT = ["--budget-s", "6", "--timeout-s", "3"]
 
 #: Cases of head; each name says what is wrong with it. Base lacks `added` and `FLAG`.

@@ -17,6 +17,8 @@ from benchmarks.gate.subject import PLACES, make_subject
 from benchmarks.gate.tally import JUDGES, UNDECIDED, Slot, clopper_pearson, tally
 from benchmarks.gate.worktrees import git
 
+pytestmark = pytest.mark.whole_run
+
 ROOT = Path(__file__).parents[1]
 
 

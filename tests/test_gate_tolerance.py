@@ -12,6 +12,8 @@ from benchmarks.gate.verdict import Rule
 from tests.gate_fakes import PretendedBench, normal
 from tests.gate_toy import make_toy
 
+pytestmark = pytest.mark.whole_run
+
 MARKED = """
 import pytest
 from toy import work
