@@ -29,6 +29,7 @@ ONLY_IN = {
     "cv2": {"_pillow", "images", "outputs", "engines", "edges", "worker", "machine"},
     "PIL": {"_pillow", "images", "outputs"},
     "numba": {"engines"},
+    "filelock": {"engines"},
     "pymatting": {"_matting"},
     "pebble": {"strategies"},
     "click": {"cli"},
@@ -69,7 +70,7 @@ import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
 import bgremove
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before
-heavy = {"numba", "scipy", "rich", "click", "pebble"} & set(sys.modules)
+heavy = {"numba", "filelock", "scipy", "rich", "click", "pebble"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PACKAGE.parent)

@@ -56,6 +56,25 @@ def test_second_process_loads_what_the_first_compiled(installation: Path, tmp_pa
     assert message == ""
 
 
+POOL = """
+from bgremove.strategies import make_strategy
+from bgremove.worker import Preparation
+with make_strategy("processes", workers=3, worker_context=Preparation("multiscale")) as strategy:
+    strategy.warm_up()
+"""
+
+
+def test_of_the_workers_of_a_pool_one_compiles(installation: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "XDG_"))}
+    environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(installation)}
+    for messages in (2, 0):  # one for the kernels of the exact engine, which is part of the other, and one for the rest
+        line = [sys.executable, "-c", POOL]
+        done = subprocess.run(
+            line, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=200
+        )
+        assert done.stderr.count("compiling") == messages
+
+
 def test_installation_that_cannot_be_written_to(installation: Path, tmp_path: Path) -> None:
     # A file where Numba wants its folder denies it even to root, whom permissions do not stop.
     (installation / "bgremove" / "engines" / "__pycache__").write_text("")

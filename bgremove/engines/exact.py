@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bgremove.engines import _gmm, _grid, _maxflow, _rehearsal
-from bgremove.engines._compile import announce
+from bgremove.engines._compile import announce, compiled_once
 from bgremove.engines._palette import make_palette, tally
 from bgremove.errors import EngineError
 from bgremove.types import GrabCutSettings, Image, Label, Mask
@@ -28,7 +28,8 @@ class ExactEngine:
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
-        self.segment(*_rehearsal.make_picture(), _rehearsal.SETTINGS)
+        with compiled_once(_grid.settle):
+            self.segment(*_rehearsal.make_picture(), _rehearsal.SETTINGS)
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
         """See `bgremove.engines.Engine.segment`.

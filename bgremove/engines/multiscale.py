@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from bgremove.engines import _band, _rehearsal, _sample
-from bgremove.engines._compile import announce
+from bgremove.engines._compile import announce, compiled_once
 from bgremove.engines._gmm import COMPONENTS, PARAMETERS, Mixtures
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines.exact import ExactEngine
@@ -59,7 +59,8 @@ class MultiscaleEngine:
         """See `bgremove.engines.Engine.warm_up`."""
         ExactEngine().warm_up()
         image, labels = _rehearsal.make_picture()
-        _coarse_to_fine(image, labels, _box_of(labels), 2, _rehearsal.SETTINGS)
+        with compiled_once(_band.fill):
+            _coarse_to_fine(image, labels, _box_of(labels), 2, _rehearsal.SETTINGS)
 
     def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
@@ -69,7 +70,6 @@ class MultiscaleEngine:
             return ExactEngine().segment(image, labels, settings)
         if area == 0:
             return labels.copy()
-        announce(_band.fill)
         shrink = math.sqrt(area / _COARSE) if area > _ALONE else 1
         try:
             return _coarse_to_fine(image, labels, box, shrink, settings)
@@ -84,6 +84,7 @@ def _box_of(labels: Mask) -> Rect:
 
 def _coarse_to_fine(image: Image, labels: Mask, box: Rect, shrink: float, settings: GrabCutSettings) -> Mask:
     """The mask, from an image whose sides are ``1 / shrink`` of the given ones on."""
+    announce(_band.fill)
     x, y, width, height = box
     aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
     window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
