@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import pytest
 from scipy.stats import beta
@@ -102,6 +102,16 @@ def test_cleared_cases_are_not_measured_again() -> None:
     run_gate(bench)
     assert {cases for stage, cases in bench.stages if stage == "confirm"} == {("slow",)}
     assert all(before == "screen" or after == "confirm" for (before, _), (after, _) in pairwise(bench.stages))
+
+
+def test_what_looks_slower_is_decided_before_what_is_only_unclear() -> None:
+    swing = cycle([0.03, -0.03])  # no loss on average, but too wide to be sure of it
+    bench = PretendedBench({"unclear": lambda _: next(swing), "slow": normal(0.05, QUIET)})
+    run_gate(bench)
+    confirmed = [cases for stage, cases in bench.stages if stage == "confirm"]
+    losses = sum("slow" in cases for cases in confirmed)
+    assert confirmed[:losses] == [("slow",)] * losses
+    assert confirmed[losses] == ("unclear",)
 
 
 def test_disturbed_pairs_are_repeated_but_not_for_ever() -> None:

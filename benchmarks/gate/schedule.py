@@ -16,7 +16,7 @@ SCREEN_PAIRS = 8
 LEAST_CONFIRM_PAIRS, MOST_CONFIRM_PAIRS = 8, 30
 #: Bounds on the time for the turns of one case in one pair, in seconds. Short, because fresh processes of the same
 #: code differ by 1 to 3%, which more turns in one of them would not tell: more pairs do.
-SHORTEST_BLOCK_S, LONGEST_BLOCK_S = 0.05, 1.0
+SHORTEST_BLOCK_S, LONGEST_BLOCK_S = 0.05, 0.7
 #: A control workload that differs between the arms by more than this many tolerances disturbs a block. Wide, for the
 #: control itself varies by some percent between processes: this is for what is grossly out of order.
 DISTURBING_SHARE = 3.0
@@ -80,7 +80,11 @@ class Run:
         )
 
     def confirm(self) -> None:
-        """Measures the suspects in new pairs, after each of which those that are decided drop out."""
+        """Measures the suspects in new pairs, after each of which those that are decided drop out.
+
+        What looks slower comes first: where the time is short, a proven loss says more than a cleared case.
+        """
+        self._measure_while("confirm", self._looks_slower, MOST_CONFIRM_PAIRS)
         self._measure_while("confirm", self._is_undecided, MOST_CONFIRM_PAIRS)
 
     def wealth_of(self, hypothesis: Hypothesis) -> float:
@@ -98,6 +102,18 @@ class Run:
                 gain = is_suspicious(values, rule) and Estimate.of(values).mean < 0
                 found.append(Hypothesis(case, metric, -1 if gain else 1))
         return found
+
+    def _looks_slower(self, case: str) -> bool:
+        return any(
+            self._latest_mean(hypothesis) >= self.rule_of(case).suspicious and self._needs_more(hypothesis)
+            for hypothesis in self.hypotheses
+            if hypothesis.case == case and hypothesis.direction > 0
+        )
+
+    def _latest_mean(self, hypothesis: Hypothesis) -> float:
+        case, metric, _ = hypothesis
+        confirmed = self.evidence.values(case, metric, "confirm")
+        return Estimate.of(confirmed or self.evidence.values(case, metric, "screen")).mean
 
     def _is_undecided(self, case: str) -> bool:
         return any(self._needs_more(hypothesis) for hypothesis in self.hypotheses if hypothesis.case == case)
