@@ -67,3 +67,12 @@ def test_palette() -> None:
     for code in (0, 1, palette.colours.shape[1] - 1):
         assert counts[1, code] == np.count_nonzero(foreground & (palette.codes == code))
         assert counts[:, code].sum() == np.count_nonzero(palette.codes == code)
+
+
+def test_a_colour_of_very_many_pixels_has_several_numbers_each_counted_in_16_bits() -> None:
+    image = np.zeros((500, 300, 3), np.uint8)
+    image[:, :7] = 90
+    palette = make_palette(image)
+    assert np.array_equal(palette.colours.T[palette.codes], image)
+    counts = tally(palette, image[..., 0] > 0)
+    assert sorted(counts.sum(axis=0, dtype=int)) == [500 * 7, 500 * 293 - 2 * 65_535, 65_535, 65_535]

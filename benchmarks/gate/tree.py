@@ -32,9 +32,13 @@ def descendants() -> list[int]:
 
 
 def _children(pid: int) -> Iterator[int]:
-    for task in Path(f"/proc/{pid}/task").glob("*"):
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except _GONE:
+        return  # the process has ended
+    for thread in threads:
         try:
-            yield from map(int, (task / "children").read_text().split())
+            yield from map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
         except _GONE:
             continue  # the thread ended between the listing and the reading
 

@@ -32,7 +32,7 @@ _NEGLIGIBLE = 37.0  # a term smaller by this factor, as a logarithm, is lost in 
 _UNDERFLOW = -745.13  # the least exponent whose exponential is a double above 0
 
 
-def start(palette: Palette, counts: NDArray[np.int32], foreground: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
+def start(palette: Palette, counts: NDArray[np.uint16], foreground: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
     """Moments ``(2, 5, MOMENTS)`` of the colours of each side, split into five as ``cv2.grabCut`` splits them."""
     moments = np.zeros((2, COMPONENTS, MOMENTS), np.int64)
     generator = make_generator(seed)
@@ -57,7 +57,7 @@ def learn(moments: NDArray[np.int64]) -> Mixtures:
 @kernel
 def _gather(
     colours: NDArray[np.uint8],
-    counts: NDArray[np.int32],
+    counts: NDArray[np.uint16],
     labels: NDArray[np.uint8],
     moved: NDArray[np.int32],
     moments: NDArray[np.int64],
@@ -137,7 +137,7 @@ def _rate(colours: NDArray[np.uint8], component: NDArray[np.float64], offset: in
 
 @kernel
 def assign(
-    colours: NDArray[np.uint8], counts: NDArray[np.int32], mixtures: Mixtures, moments: NDArray[np.int64]
+    colours: NDArray[np.uint8], counts: NDArray[np.uint16], mixtures: Mixtures, moments: NDArray[np.int64]
 ) -> None:
     """Put every colour into the component that makes it likeliest, in each side; write the `moments` that result.
 

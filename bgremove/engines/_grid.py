@@ -146,7 +146,7 @@ def pull(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], units: N
 
 
 @kernel
-def settle(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], counts: NDArray[np.int32]) -> None:
+def settle(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], counts: NDArray[np.uint16]) -> None:
     """Move the open pixels to the side of the cut where they are, in the `mask` and in the `counts` of colours."""
     for y in range(codes.shape[0]):
         node = (y + 1) * (codes.shape[1] + 2) + 1

@@ -41,7 +41,7 @@ def _draw_fraction(generator: NDArray[np.uint64]) -> float:
 @kernel
 def cluster(
     colours: NDArray[np.uint8],
-    counts: NDArray[np.int32],
+    counts: NDArray[np.uint16],
     codes: NDArray[np.int32],
     chosen: NDArray[np.bool_],
     generator: NDArray[np.uint64],
@@ -51,7 +51,7 @@ def cluster(
 
     Parameters
     ----------
-    colours, counts : (3, C) uint8, (C,) int32
+    colours, counts : (3, C) uint8, (C,) uint16
         Distinct colours, and on how many of the chosen pixels each is.
     codes, chosen : (N,)
         Of all pixels in order: index of the colour, and whether the pixel takes part. At least one does.
@@ -94,7 +94,7 @@ def cluster(
 
 
 @kernel
-def _total(counts: NDArray[np.int32]) -> int:
+def _total(counts: NDArray[np.uint16]) -> int:
     total = 0
     for count in counts:
         total += count
@@ -104,7 +104,7 @@ def _total(counts: NDArray[np.int32]) -> int:
 @kernel
 def _seed(
     colours: NDArray[np.uint8],
-    counts: NDArray[np.int32],
+    counts: NDArray[np.uint16],
     codes: NDArray[np.int32],
     chosen: NDArray[np.bool_],
     generator: NDArray[np.uint64],
@@ -112,7 +112,7 @@ def _seed(
 ) -> NDArray[np.float32]:
     """First centres: each a pixel drawn in proportion to its squared distance to the centres so far, best of three."""
     centres = np.empty((clusters, 3), np.float32)
-    near, trial, best = np.ones_like(counts), np.empty_like(counts), np.empty_like(counts)
+    near, trial, best = np.ones(len(counts), np.int32), np.empty(len(counts), np.int32), np.empty(len(counts), np.int32)
     total = _total(counts)
     first = _pick(codes, chosen, near, float(_draw(generator) % np.uint64(total)) + 1, total)
     near[:] = _EXACT
@@ -154,7 +154,7 @@ def _pick(
 
 @kernel
 def _nearer(
-    colours: NDArray[np.uint8], counts: NDArray[np.int32], code: int, near: NDArray[np.int32], out: NDArray[np.int32]
+    colours: NDArray[np.uint8], counts: NDArray[np.uint16], code: int, near: NDArray[np.int32], out: NDArray[np.int32]
 ) -> int:
     """Squared distances with the colour `code` as a further centre; their sum over all pixels."""
     a, b, c = np.int32(colours[0, code]), np.int32(colours[1, code]), np.int32(colours[2, code])
@@ -191,7 +191,7 @@ def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], labels: ND
 @kernel
 def _sum(
     colours: NDArray[np.uint8],
-    counts: NDArray[np.int32],
+    counts: NDArray[np.uint16],
     codes: NDArray[np.int32],
     chosen: NDArray[np.bool_],
     labels: NDArray[np.uint8],

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
 
+_MOST = 65_535  # pixels under one number, so that they can be counted in 16 bits
+
 
 class Palette(NamedTuple):
     """Distinct colours and where they are."""
 
     colours: NDArray[np.uint8]
-    """(3, colours): every colour of the image once, channel by channel."""
+    """(3, colours): every colour of the image, channel by channel; again for each further `_MOST` pixels of it."""
     codes: NDArray[np.int32]
     """(H, W): index into `colours` of every pixel."""
 
@@ -31,9 +33,9 @@ def make_palette(image: NDArray[np.uint8]) -> Palette:
     return Palette(colours, codes)
 
 
-def tally(palette: Palette, foreground: NDArray[np.bool_]) -> NDArray[np.int32]:
+def tally(palette: Palette, foreground: NDArray[np.bool_]) -> NDArray[np.uint16]:
     """``(2, colours)``: on how many background (0) and foreground (1) pixels each colour is."""
-    counts = np.zeros((2, palette.colours.shape[1]), np.int32)
+    counts = np.zeros((2, palette.colours.shape[1]), np.uint16)
     _tally(palette.codes, foreground, counts)
     return counts
 
@@ -57,16 +59,16 @@ def _encode(pixels: NDArray[np.uint8], codes: NDArray[np.int32]) -> int:
         starts[bucket] += 1
     found = 0
     seen = np.full(4096, -1, np.int32)
-    number = np.empty(4096, np.int32)
+    number, room = np.empty(4096, np.int32), np.zeros(4096, np.int32)
     for bucket in range(4096):
         for at in range(ends[bucket], ends[bucket + 1]):
             i = order[at]
             low = _lower(pixels, i)
-            if seen[low] != bucket:
-                seen[low] = bucket
-                number[low] = found
+            if seen[low] != bucket or room[low] == 0:
+                seen[low], number[low], room[low] = bucket, found, _MOST
                 found += 1
             codes[i] = number[low]
+            room[low] -= 1
     return found
 
 
@@ -89,7 +91,7 @@ def _collect(pixels: NDArray[np.uint8], codes: NDArray[np.int32], colours: NDArr
 
 
 @kernel
-def _tally(codes: NDArray[np.int32], foreground: NDArray[np.bool_], counts: NDArray[np.int32]) -> None:
+def _tally(codes: NDArray[np.int32], foreground: NDArray[np.bool_], counts: NDArray[np.uint16]) -> None:
     for y in range(codes.shape[0]):
         for x in range(codes.shape[1]):
             counts[1 if foreground[y, x] else 0, codes[y, x]] += 1

@@ -22,7 +22,7 @@ class Sample(NamedTuple):
     palette: Palette
     foreground: Foreground
     """(H, W): the side of each pixel of the sample."""
-    counts: NDArray[np.int32]
+    counts: NDArray[np.uint16]
     """(2, colours): how many pixels of the background (0) and of the foreground (1) have each colour."""
 
 

@@ -18,13 +18,13 @@ class ExactEngine:
     the same. 0.2 to 1.2 microseconds a pixel for five iterations of a photograph, on one thread; other threads run
     meanwhile. The first call on a machine compiles for some seconds and says so on stderr.
 
-    Memory: 48 bytes a pixel of the open pixels' bounding box, 1 a pixel of the image, 15 a distinct colour: 48 to 53 a
+    Memory: 48 bytes a pixel of the open pixels' bounding box, 1 a pixel of the image, 11 a distinct colour: 48 to 53 a
     pixel of a photograph. In a small box in a large image it is what it takes to find the colours: 14 a pixel.
     """
 
     def peak_bytes(self, pixels: int) -> int:
         """See `bgremove.engines.Engine.peak_bytes`."""
-        return 64 * pixels + 2_000_000  # the constant is for the strengths of links by difference
+        return 60 * pixels + 2_000_000  # the constant is for the strengths of links by difference
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
@@ -62,7 +62,7 @@ class ExactEngine:
         grid = _maxflow.make_grid(window.height, window.width)
         _grid.link(grid, image, window, mask)
         mask = mask[inside]
-        units = np.full_like(counts[0], _gmm.UNUSED)
+        units = np.full(counts.shape[1], _gmm.UNUSED, np.int32)
         _grid.mark(codes, mask, units)
 
         for iteration in range(settings.iterations):
