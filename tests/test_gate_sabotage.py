@@ -110,7 +110,7 @@ def sabotaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CaseFinding
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(toy.root)
         patch.setattr("benchmarks.gate.__main__.show", lambda outcome, *_: seen.append(outcome))
-        status = run(["--base", "base", "bench", *SHORT, "--budget-s", "40", "--output", str(directory / "output")])
+        status = run(["--base", "base", "bench", *SHORT, "--budget-s", "200", "--output", str(directory / "output")])
     assert status == 3
     return {finding.case.split("::")[1]: finding for finding in seen[0].findings}
 
