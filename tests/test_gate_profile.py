@@ -57,7 +57,7 @@ def extra(total):
 def test_a_profile_names_the_function_that_grew(
     attached: bool, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 0.6)
+    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 2.0)
     if not attached:
         monkeypatch.setattr("benchmarks.gate.profiling.RATE_HZ", "no rate")  # py-spy then ends at once
     toy.commit({"toy.py": SOURCE.replace("return total", "return extra(total)") + EXTRA})
@@ -114,7 +114,7 @@ def test_a_loss_that_a_command_planted_is_found_and_its_function_named(
 ) -> None:
     case = "bench/bench_toy.py::test_work"
     monkeypatch.chdir(toy.root)
-    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 0.6)
+    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 2.0)
     monkeypatch.setattr("benchmarks.gate.schedule.LONGEST_BLOCK_S", 0.2)
     monkeypatch.setattr("benchmarks.gate.planting.TRIAL_PAIRS", 1)
     for module in ("schedule", "findings"):
