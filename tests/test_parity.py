@@ -71,6 +71,7 @@ print(forked == bytes_under("sequential", None, engine, Path(photos), Path(outpu
 """
 
 
+@pytest.mark.whole_run
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", [way[0] for way in WAYS if way[1] == "fork"])
 def test_a_fork_gives_the_bytes_of_the_loop(name, engine, photos, tmp_path, environment):
