@@ -22,14 +22,17 @@ def labelled(colours: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def check_same(image: Image, foreground: np.ndarray, seed: int) -> None:
     palette = make_palette(image)
-    counts = tally(palette, foreground)
+    sides = foreground.view(np.uint8)
+    counts = tally(palette, sides)
     generator = make_generator(seed)
     cv2.setRNGSeed(seed)
     for side, chosen in enumerate((~foreground, foreground)):
         pixels = image[chosen].astype(np.float32)
         _, wanted, _ = cv2.kmeans(pixels, min(5, len(pixels)), None, CRITERIA, 1, cv2.KMEANS_PP_CENTERS)
         labels = np.zeros(palette.colours.shape[1], np.uint8)
-        moved = cluster(palette.colours, counts[side], palette.codes.reshape(-1), chosen.reshape(-1), generator, labels)
+        moved = cluster(
+            palette.colours, counts[side], palette.codes.reshape(-1), sides.reshape(-1), side, generator, labels
+        )
         codes = palette.codes[chosen]
         given = labels[codes]
         for k in np.flatnonzero(moved >= 0):
@@ -63,7 +66,7 @@ def test_palette() -> None:
     assert np.array_equal(palette.colours.T[palette.codes], image)
     assert palette.colours.shape[1] == len(np.unique(image.reshape(-1, 3), axis=0))
     foreground = image[..., 0] > 20
-    counts = tally(palette, foreground)
+    counts = tally(palette, foreground.view(np.uint8))
     for code in (0, 1, palette.colours.shape[1] - 1):
         assert counts[1, code] == np.count_nonzero(foreground & (palette.codes == code))
         assert counts[:, code].sum() == np.count_nonzero(palette.codes == code)
@@ -74,5 +77,5 @@ def test_a_colour_of_very_many_pixels_has_several_numbers_each_counted_in_16_bit
     image[:, :7] = 90
     palette = make_palette(image)
     assert np.array_equal(palette.colours.T[palette.codes], image)
-    counts = tally(palette, image[..., 0] > 0)
+    counts = tally(palette, (image[..., 0] > 0).view(np.uint8))
     assert sorted(counts.sum(axis=0, dtype=int)) == [500 * 7, 500 * 293 - 2 * 65_535, 65_535, 65_535]

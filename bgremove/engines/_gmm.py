@@ -32,13 +32,17 @@ _NEGLIGIBLE = 37.0  # a term smaller by this factor, as a logarithm, is lost in 
 _UNDERFLOW = -745.13  # the least exponent whose exponential is a double above 0
 
 
-def start(palette: Palette, counts: NDArray[np.uint16], foreground: NDArray[np.bool_], seed: int) -> NDArray[np.int64]:
-    """Moments ``(2, 5, MOMENTS)`` of the colours of each side, split into five as ``cv2.grabCut`` splits them."""
+def start(palette: Palette, counts: NDArray[np.uint16], sides: NDArray[np.uint8], seed: int) -> NDArray[np.int64]:
+    """Moments ``(2, 5, MOMENTS)`` of the colours of each side, split into five as ``cv2.grabCut`` splits them.
+
+    The `sides`, ``(H, W)``, are odd on the foreground.
+    """
     moments = np.zeros((2, COMPONENTS, MOMENTS), np.int64)
     generator = make_generator(seed)
     labels = np.zeros(counts.shape[1], np.uint8)
-    for side, chosen in enumerate((~foreground, foreground)):
-        moved = cluster(palette.colours, counts[side], palette.codes.reshape(-1), chosen.reshape(-1), generator, labels)
+    codes, sides = palette.codes.reshape(-1), sides.reshape(-1)
+    for side in (0, 1):
+        moved = cluster(palette.colours, counts[side], codes, sides, side, generator, labels)
         _gather(palette.colours, counts[side], labels, moved, moments[side])
     return moments
 

@@ -28,6 +28,8 @@ SURE = 342.0
 OPEN = int(Label.PROBABLY_BACKGROUND)
 CERTAIN_FOREGROUND = int(Label.FOREGROUND)
 _STEPS = np.array(DIRECTIONS)
+_PEAKS = np.array([GAMMA, GAMMA / math.sqrt(2.0)])
+_COMMON = 4096  # squared differences below this are looked up
 
 
 @kernel
@@ -87,17 +89,16 @@ def link(grid: Grid, image: NDArray[np.uint8], window: Window, mask: NDArray[np.
     A link to a certain pixel becomes excess, since that end stays where it is.
     """
     beta = _contrast(image)
-    straight = _strengths(beta, GAMMA)
-    diagonal = _strengths(beta, GAMMA / math.sqrt(2.0))
+    strengths = _strengths(beta)
     for y in range(image.shape[0]):
         for x in range(image.shape[1]):
             here = mask[y, x]
             for direction in range(1, 8, 2):  # each link once, from the pixel that comes first
                 v, u = y + _STEPS[direction, 0], x + _STEPS[direction, 1]
                 if v < image.shape[0] and 0 <= u < image.shape[1] and (here >= OPEN or mask[v, u] >= OPEN):
-                    table = straight if direction < 4 else diagonal
-                    difference = _difference(image, y, x, v, u)
-                    strength = table[difference] if difference < len(table) else 0
+                    slope, difference = direction // 4, _difference(image, y, x, v, u)
+                    common = difference < _COMMON
+                    strength = strengths[slope, difference] if common else _strength(beta, slope, difference)
                     there = mask[v, u]
                     node, other = _node(window, y, x), _node(window, v, u)
                     if here < OPEN:
@@ -115,15 +116,19 @@ def _node(window: Window, y: int, x: int) -> int:
 
 
 @kernel
-def _strengths(beta: float, peak: float) -> NDArray[np.int32]:
-    """Capacity of a link by the squared difference of its two colours, as far as it is above 0."""
-    greatest = 3 * 255 * 255
-    if beta > 0:
-        greatest = min(greatest, int(math.log(2 * peak * SCALE) / beta))
-    strengths = np.empty(greatest + 1, np.int32)
-    for difference in range(greatest + 1):
-        strengths[difference] = round(peak * math.exp(-beta * difference) * SCALE)
+def _strengths(beta: float) -> NDArray[np.int32]:
+    """``(2, _COMMON)``: capacity of a link side by side (0) or diagonally (1) by squared difference of its colours."""
+    strengths = np.empty((2, _COMMON), np.int32)
+    for slope in range(2):
+        for difference in range(_COMMON):
+            strengths[slope, difference] = _strength(beta, slope, difference)
     return strengths
+
+
+@kernel
+def _strength(beta: float, slope: int, difference: int) -> int:
+    strength: int = round(_PEAKS[slope] * math.exp(-beta * difference) * SCALE)
+    return strength
 
 
 @kernel

@@ -43,18 +43,21 @@ def cluster(
     colours: NDArray[np.uint8],
     counts: NDArray[np.uint16],
     codes: NDArray[np.int32],
-    chosen: NDArray[np.bool_],
+    sides: NDArray[np.uint8],
+    side: int,
     generator: NDArray[np.uint64],
     labels: NDArray[np.uint8],
 ) -> NDArray[np.int32]:
-    """Split the colours of the `chosen` pixels into `CLUSTERS`, or as many as there are pixels.
+    """Split the colours of the pixels on one `side` into `CLUSTERS`, or as many as there are pixels.
 
     Parameters
     ----------
     colours, counts : (3, C) uint8, (C,) uint16
-        Distinct colours, and on how many of the chosen pixels each is.
-    codes, chosen : (N,)
-        Of all pixels in order: index of the colour, and whether the pixel takes part. At least one does.
+        Distinct colours, and on how many of the pixels of this side each is.
+    codes, sides : (N,) int32, (N,) uint8
+        Of all pixels in order: index of the colour, and the side, odd (1) or even (0).
+    side : int
+        The side whose pixels take part, 0 or 1. There is at least one.
     labels : (C,) uint8
         Filled with the cluster of each colour.
 
@@ -65,7 +68,7 @@ def cluster(
     """
     total = _total(counts)
     clusters = min(CLUSTERS, total)
-    centres = _seed(colours, counts, codes, chosen, generator, clusters)
+    centres = _seed(colours, counts, codes, sides, side, generator, clusters)
     before = np.empty_like(centres)
     moved = np.full(CLUSTERS, -1, np.int32)
     for rounds in range(1, _ROUNDS):
@@ -73,11 +76,11 @@ def cluster(
         for k in range(clusters):
             for j in range(3):
                 before[k, j] = centres[k, j]
-        sizes = _sum(colours, counts, codes, chosen, labels, centres)
+        sizes = _sum(colours, counts, codes, sides, side, labels, centres)
         moved[:] = -1
         for k in range(clusters):
             if sizes[k] == 0:
-                _fill(k, colours, codes, chosen, labels, centres, sizes, moved)
+                _fill(k, colours, codes, sides, side, labels, centres, sizes, moved)
         shift = 0.0
         for k in range(clusters):
             scale = np.float32(1.0) / np.float32(sizes[k])
@@ -106,45 +109,47 @@ def _seed(
     colours: NDArray[np.uint8],
     counts: NDArray[np.uint16],
     codes: NDArray[np.int32],
-    chosen: NDArray[np.bool_],
+    sides: NDArray[np.uint8],
+    side: int,
     generator: NDArray[np.uint64],
     clusters: int,
 ) -> NDArray[np.float32]:
     """First centres: each a pixel drawn in proportion to its squared distance to the centres so far, best of three."""
     centres = np.empty((clusters, 3), np.float32)
-    near, trial, best = np.ones(len(counts), np.int32), np.empty(len(counts), np.int32), np.empty(len(counts), np.int32)
+    near = np.ones(len(counts), np.int32)
     total = _total(counts)
-    first = _pick(codes, chosen, near, float(_draw(generator) % np.uint64(total)) + 1, total)
+    winner = _pick(codes, sides, side, near, float(_draw(generator) % np.uint64(total)) + 1, total)
     near[:] = _EXACT
-    left = _nearer(colours, counts, first, near, best)
-    near, best = best, near
-    for j in range(3):
-        centres[0, j] = colours[j, first]
-    for k in range(1, clusters):
-        least = -1
-        winner = 0
-        for _ in range(_TRIALS):
-            code = _pick(codes, chosen, near, _draw_fraction(generator) * float(left), total)
-            potential = _nearer(colours, counts, code, near, trial)
-            if least < 0 or potential < least:
-                least, winner = potential, code
-                trial, best = best, trial
-        left = least
-        near, best = best, near
+    left = 0
+    for k in range(clusters):
+        if k > 0:
+            least = -1
+            for _ in range(_TRIALS):
+                code = _pick(codes, sides, side, near, _draw_fraction(generator) * float(left), total)
+                potential = _potential(colours, counts, code, near)
+                if least < 0 or potential < least:
+                    least, winner = potential, code
         for j in range(3):
             centres[k, j] = colours[j, winner]
+        left = _potential(colours, counts, winner, near)
+        _approach(colours, winner, near)
     return centres
 
 
 @kernel
 def _pick(
-    codes: NDArray[np.int32], chosen: NDArray[np.bool_], share: NDArray[np.int32], mark: float, total: int
+    codes: NDArray[np.int32],
+    sides: NDArray[np.uint8],
+    side: int,
+    share: NDArray[np.int32],
+    mark: float,
+    total: int,
 ) -> int:
-    """Code of the first chosen pixel at which the sum of the shares reaches `mark`, else of the last."""
+    """Code of the first pixel of the side at which the sum of the shares reaches `mark`, else of the last."""
     passed = 0
     seen = 0
     for i in range(len(codes)):
-        if chosen[i]:
+        if sides[i] & 1 == side:
             seen += 1
             passed += share[codes[i]]
             if passed >= mark or seen == total:
@@ -153,17 +158,23 @@ def _pick(
 
 
 @kernel
-def _nearer(
-    colours: NDArray[np.uint8], counts: NDArray[np.uint16], code: int, near: NDArray[np.int32], out: NDArray[np.int32]
-) -> int:
-    """Squared distances with the colour `code` as a further centre; their sum over all pixels."""
+def _potential(colours: NDArray[np.uint8], counts: NDArray[np.uint16], code: int, near: NDArray[np.int32]) -> int:
+    """Sum over all pixels of the squared distance to the nearest centre, if the colour `code` were one too."""
     a, b, c = np.int32(colours[0, code]), np.int32(colours[1, code]), np.int32(colours[2, code])
     potential = 0
     for i in range(len(counts)):
         x, y, z = np.int32(colours[0, i]) - a, np.int32(colours[1, i]) - b, np.int32(colours[2, i]) - c
-        out[i] = min(near[i], np.int32(x * x + y * y + z * z))
-        potential += int(out[i]) * int(counts[i])
+        potential += int(min(near[i], np.int32(x * x + y * y + z * z))) * int(counts[i])
     return potential
+
+
+@kernel
+def _approach(colours: NDArray[np.uint8], code: int, near: NDArray[np.int32]) -> None:
+    """Make the colour `code` a centre: lower the squared distances of those that are nearer to it."""
+    a, b, c = np.int32(colours[0, code]), np.int32(colours[1, code]), np.int32(colours[2, code])
+    for i in range(len(near)):
+        x, y, z = np.int32(colours[0, i]) - a, np.int32(colours[1, i]) - b, np.int32(colours[2, i]) - c
+        near[i] = min(near[i], np.int32(x * x + y * y + z * z))
 
 
 @kernel
@@ -193,7 +204,8 @@ def _sum(
     colours: NDArray[np.uint8],
     counts: NDArray[np.uint16],
     codes: NDArray[np.int32],
-    chosen: NDArray[np.bool_],
+    sides: NDArray[np.uint8],
+    side: int,
     labels: NDArray[np.uint8],
     centres: NDArray[np.float32],
 ) -> NDArray[np.int64]:
@@ -215,7 +227,7 @@ def _sum(
     if not exact:
         centres[:] = 0
         for i in range(len(codes)):
-            if chosen[i]:
+            if sides[i] & 1 == side:
                 code = codes[i]
                 centre = centres[labels[code]]
                 centre[0] += np.float32(colours[0, code])
@@ -229,7 +241,8 @@ def _fill(
     empty: int,
     colours: NDArray[np.uint8],
     codes: NDArray[np.int32],
-    chosen: NDArray[np.bool_],
+    sides: NDArray[np.uint8],
+    side: int,
     labels: NDArray[np.uint8],
     centres: NDArray[np.float32],
     sizes: NDArray[np.int64],
@@ -248,7 +261,7 @@ def _fill(
     most, farthest = np.float32(-1), -1
     for i in range(len(codes) - 1, -1, -1):
         code = codes[i]
-        if not chosen[i] or labels[code] != largest:
+        if sides[i] & 1 != side or labels[code] != largest:
             continue
         away = False
         for k in range(CLUSTERS):

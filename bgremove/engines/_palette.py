@@ -33,10 +33,13 @@ def make_palette(image: NDArray[np.uint8]) -> Palette:
     return Palette(colours, codes)
 
 
-def tally(palette: Palette, foreground: NDArray[np.bool_]) -> NDArray[np.uint16]:
-    """``(2, colours)``: on how many background (0) and foreground (1) pixels each colour is."""
+def tally(palette: Palette, sides: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """``(2, colours)``: on how many background (0) and foreground (1) pixels each colour is.
+
+    The `sides`, ``(H, W)``, are odd on the foreground.
+    """
     counts = np.zeros((2, palette.colours.shape[1]), np.uint16)
-    _tally(palette.codes, foreground, counts)
+    _tally(palette.codes, sides, counts)
     return counts
 
 
@@ -44,31 +47,28 @@ def tally(palette: Palette, foreground: NDArray[np.bool_]) -> NDArray[np.uint16]
 def _encode(pixels: NDArray[np.uint8], codes: NDArray[np.int32]) -> int:
     """Number the colours in `codes`, and return how many there are.
 
-    Pixels are sorted by the upper halves of their channels; within such a bucket a table tells the lower halves apart.
+    Pixels whose channels have the same upper halves are first listed, in `codes` itself: each leads to the next. Then,
+    list by list, a table tells the lower halves apart.
     """
-    ends = np.zeros(4097, np.int64)
-    for i in range(len(pixels)):
-        ends[_upper(pixels, i) + 1] += 1
-    for bucket in range(4096):
-        ends[bucket + 1] += ends[bucket]
-    starts = ends[:-1].copy()
-    order = np.empty(len(pixels), np.int32)
-    for i in range(len(pixels)):
+    first = np.full(4096, -1, np.int32)
+    for i in range(len(pixels) - 1, -1, -1):
         bucket = _upper(pixels, i)
-        order[starts[bucket]] = i
-        starts[bucket] += 1
+        codes[i] = first[bucket]
+        first[bucket] = i
     found = 0
     seen = np.full(4096, -1, np.int32)
     number, room = np.empty(4096, np.int32), np.zeros(4096, np.int32)
     for bucket in range(4096):
-        for at in range(ends[bucket], ends[bucket + 1]):
-            i = order[at]
+        i = first[bucket]
+        while i >= 0:
+            following = codes[i]
             low = _lower(pixels, i)
             if seen[low] != bucket or room[low] == 0:
                 seen[low], number[low], room[low] = bucket, found, _MOST
                 found += 1
             codes[i] = number[low]
             room[low] -= 1
+            i = following
     return found
 
 
@@ -91,7 +91,7 @@ def _collect(pixels: NDArray[np.uint8], codes: NDArray[np.int32], colours: NDArr
 
 
 @kernel
-def _tally(codes: NDArray[np.int32], foreground: NDArray[np.bool_], counts: NDArray[np.uint16]) -> None:
+def _tally(codes: NDArray[np.int32], sides: NDArray[np.uint8], counts: NDArray[np.uint16]) -> None:
     for y in range(codes.shape[0]):
         for x in range(codes.shape[1]):
-            counts[1 if foreground[y, x] else 0, codes[y, x]] += 1
+            counts[sides[y, x] & 1, codes[y, x]] += 1

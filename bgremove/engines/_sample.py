@@ -37,12 +37,12 @@ def draw(image: Image, foreground: Foreground) -> Sample:
             break
         step //= 2
     palette = make_palette(np.ascontiguousarray(image[every, every]))
-    return Sample(palette, sides, tally(palette, sides))
+    return Sample(palette, sides, tally(palette, sides.view(np.uint8)))
 
 
 def start(sample: Sample, seed: int) -> Mixtures:
     """Mixtures after splitting the colours of each side into five. Raises `ValueError` if one has no density."""
-    return _gmm.learn(_gmm.start(sample.palette, sample.counts, sample.foreground, seed))
+    return _gmm.learn(_gmm.start(sample.palette, sample.counts, sample.foreground.view(np.uint8), seed))
 
 
 def improve(sample: Sample, mixtures: Mixtures) -> Mixtures:
