@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 LOADS = ("quiet", "steady", "bursts")
 
-_BUSY = "while True: sum(range(10_000))"
+#: Busy until it is killed, or until whoever started it is gone and cannot do that any more.
+_BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(10_000))"
 _LONGEST_BURST_S = 3.0
 
 

@@ -13,7 +13,7 @@ from .verdict import Estimate, Rule, is_clear, is_suspicious, scale_of, wealth
 #: Clean pairs of each case in the screen.
 SCREEN_PAIRS = 8
 #: Clean pairs of a confirmed case: never called unchanged with fewer than the first, never measured beyond the second.
-LEAST_CONFIRM_PAIRS, MOST_CONFIRM_PAIRS = 8, 30
+LEAST_CONFIRM_PAIRS, MOST_CONFIRM_PAIRS = 8, 60
 #: Bounds on the time for the turns of one case in one pair, in seconds. Short, because fresh processes of the same
 #: code differ by 1 to 3%, which more turns in one of them would not tell: more pairs do.
 SHORTEST_BLOCK_S, LONGEST_BLOCK_S = 0.05, 0.7
