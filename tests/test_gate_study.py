@@ -2,6 +2,8 @@
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,6 +62,16 @@ def test_load_is_made_and_ended() -> None:
     assert set(mine.children()) == before
     with load("quiet"):
         assert set(mine.children()) == before
+
+
+def test_load_ends_when_whoever_made_it_is_killed() -> None:
+    script = "import time\nfrom benchmarks.gate.load import load\nwith load('steady'):\n    time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", script]) as maker:
+        while not (busy := psutil.Process(maker.pid).children()):
+            assert maker.poll() is None
+        maker.kill()
+    _, alive = psutil.wait_procs(busy, timeout=20)
+    assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_clopper_pearson_agrees_with_published_values() -> None:
