@@ -1,5 +1,6 @@
 """Load from outside, made on purpose: none, steady, or in bursts."""
 
+import os
 import random
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 LOADS = ("quiet", "steady", "bursts")
 
 #: Busy until it is killed, or until whoever started it is gone and cannot do that any more.
-_BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(10_000))"
+_BUSY = "import os\nwhile os.getppid() == {parent}: sum(range(10_000))"
 _LONGEST_BURST_S = 3.0
 
 
@@ -31,8 +32,9 @@ def load(kind: str) -> Iterator[None]:
 
 
 def _keep_busy(ended: threading.Event, steadily: bool) -> None:
+    command = [sys.executable, "-c", _BUSY.format(parent=os.getpid())]
     while not ended.is_set():
-        busy = subprocess.Popen([sys.executable, "-c", _BUSY])  # noqa: S603 (our own interpreter, no shell)
+        busy = subprocess.Popen(command)  # noqa: S603 (our own interpreter, no shell)
         try:
             ended.wait(None if steadily else random.uniform(0.2, _LONGEST_BURST_S))
         finally:
