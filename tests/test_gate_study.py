@@ -144,7 +144,7 @@ def test_the_command_replays_and_tells_what_is_kept(
     kept.keep(tmp_path, _slot(0, 0.0, []), [_pair(random.Random(0)) for _ in range(9)], {})
     command = ["--output", str(tmp_path), "--minutes", "0"]
     assert study.run(command) == study.run(command) == 0
-    assert "Replay, in which nothing was measured: 4 pretended runs of 120 s" in study.section(tmp_path)
+    assert "Replay, in which nothing was measured: 4 pretended runs of 600 s" in study.section(tmp_path)
     assert capsys.readouterr().out == 2 * study.section(tmp_path)
 
 

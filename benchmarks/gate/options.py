@@ -8,6 +8,9 @@ from pathlib import Path
 from .verdict import Rule
 from .worktrees import WORKING_TREE
 
+#: Seconds for all measuring of one run.
+DEFAULT_BUDGET_S = 600.0
+
 
 @dataclass(frozen=True)
 class Options:
@@ -68,7 +71,9 @@ def parse(arguments: Sequence[str] | None) -> Options:
         help="the loss that must be seen, where a case's marker says nothing else (%(default)s)",
     )
     parser.add_argument("--alpha", type=_share, default=0.01, help="false alarms of the whole suite (%(default)s)")
-    parser.add_argument("--budget-s", type=_seconds, default=600.0, help="seconds for all measuring (%(default)s)")
+    parser.add_argument(
+        "--budget-s", type=_seconds, default=DEFAULT_BUDGET_S, help="seconds for all measuring (%(default)s)"
+    )
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="report, JUnit, raw pairs, profiles and logs go here"
     )

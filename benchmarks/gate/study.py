@@ -24,7 +24,7 @@ from .errors import GateError
 from .gate import Outcome, compare
 from .load import LOADS, load
 from .metrics import Metric
-from .options import Options
+from .options import DEFAULT_BUDGET_S, Options
 from .planting import bench_for, commit_planted, size_for, statement
 from .records import Pair
 from .subject import PLACES, make_subject
@@ -151,7 +151,9 @@ def _parse(arguments: Sequence[str] | None) -> Plan:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gate.study", description=__doc__)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="slots and raw pairs; added to")
     parser.add_argument("--minutes", type=float, default=60.0, help="in which slots begin; 0: tell what is kept")
-    parser.add_argument("--budget-s", type=float, default=600.0, help="for each judge in each slot (%(default)s)")
+    parser.add_argument(
+        "--budget-s", type=float, default=DEFAULT_BUDGET_S, help="for each judge in each slot (%(default)s)"
+    )
     parser.add_argument("--loads", nargs="+", choices=LOADS, default=LOADS)
     parser.add_argument("--shares", nargs="+", type=float, default=SHARES)
     parser.add_argument("--seed", type=int, default=None, help="of what the slots draw")
