@@ -32,8 +32,8 @@ CLEARING_ERROR = 0.01
 #: The interval shown holds the true ratio with this probability if pair values are normal (Student's t).
 SHOWN_COVERAGE = 0.95
 #: Stakes: the most that is risked on a pair, and a multiple of 1/scale. Who risks all is the quickest, and ruined by
-#: the first process that happens to run in a slow mode. Wealth is the mean over them, so that none has to be chosen
-#: by looking at the result.
+#: the first pair whose processes happen to run in different modes. Wealth is the mean over them, so that none has to
+#: be chosen by looking at the result.
 _STAKES = ((1.0, 0.5), (1.0, 1.0), (1.0, 2.0), (0.5, 1.0), (0.5, 4.0))
 
 

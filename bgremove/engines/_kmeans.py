@@ -120,7 +120,7 @@ def _seed(
     total = _total(counts)
     winner = _pick(codes, sides, side, near, float(_draw(generator) % np.uint64(total)) + 1, total)
     near[:] = _EXACT
-    left = 0
+    left = _potential(colours, counts, winner, near)
     for k in range(clusters):
         if k > 0:
             least = -1
@@ -129,9 +129,9 @@ def _seed(
                 potential = _potential(colours, counts, code, near)
                 if least < 0 or potential < least:
                     least, winner = potential, code
+            left = least
         for j in range(3):
             centres[k, j] = colours[j, winner]
-        left = _potential(colours, counts, winner, near)
         _approach(colours, winner, near)
     return centres
 
