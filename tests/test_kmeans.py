@@ -21,17 +21,16 @@ def labelled(colours: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def check_same(image: Image, foreground: np.ndarray, seed: int) -> None:
-    palette = make_palette(image)
     sides = foreground.view(np.uint8)
+    palette = make_palette(image, sides)
     counts = tally(palette, sides)
     generator = make_generator(seed)
     cv2.setRNGSeed(seed)
     for side, chosen in enumerate((~foreground, foreground)):
         pixels = image[chosen].astype(np.float32)
         _, wanted, _ = cv2.kmeans(pixels, min(5, len(pixels)), None, CRITERIA, 1, cv2.KMEANS_PP_CENTERS)
-        labels = np.zeros(palette.colours.shape[1], np.uint8)
-        moved = cluster(
-            palette.colours, counts[side], palette.codes.reshape(-1), sides.reshape(-1), side, generator, labels
+        labels, moved = cluster(
+            palette.colours, counts[side], palette.codes.reshape(-1), sides.reshape(-1), side, generator
         )
         codes = palette.codes[chosen]
         given = labels[codes]
@@ -60,22 +59,33 @@ def test_sums_too_large_for_float32(seed: int) -> None:
     check_same(image, foreground, seed)
 
 
+def number_of_colours(pixels: np.ndarray) -> int:
+    return len(np.unique(pixels.reshape(-1, 3), axis=0))
+
+
 def test_palette() -> None:
-    image = np.random.default_rng(3).integers(0, 40, (50, 60, 3)).astype(np.uint8)
-    palette = make_palette(image)
+    rng = np.random.default_rng(3)
+    image = rng.integers(0, 40, (50, 60, 3)).astype(np.uint8)
+    labels = rng.integers(0, 4, (50, 60)).astype(np.uint8)
+    palette = make_palette(image, labels)
     assert np.array_equal(palette.colours.T[palette.codes], image)
-    assert palette.colours.shape[1] == len(np.unique(image.reshape(-1, 3), axis=0))
-    foreground = image[..., 0] > 20
-    counts = tally(palette, foreground.view(np.uint8))
-    for code in (0, 1, palette.colours.shape[1] - 1):
-        assert counts[1, code] == np.count_nonzero(foreground & (palette.codes == code))
-        assert counts[:, code].sum() == np.count_nonzero(palette.codes == code)
+    assert np.array_equal(palette.codes < palette.candidates, labels > 0)
+    assert palette.candidates == number_of_colours(image[labels > 0])
+    assert palette.colours.shape[1] - palette.candidates == number_of_colours(image[labels == 0])
+    ground, figure = tally(palette, labels)
+    assert len(figure) == palette.candidates
+    for code in (0, 1, palette.candidates - 1):
+        assert figure[code] == np.count_nonzero((labels & 1 == 1) & (palette.codes == code))
+    for code in (0, palette.candidates, palette.colours.shape[1] - 1):
+        assert ground[code] == np.count_nonzero((labels & 1 == 0) & (palette.codes == code))
 
 
-def test_a_colour_of_very_many_pixels_has_several_numbers_each_counted_in_16_bits() -> None:
-    image = np.zeros((500, 300, 3), np.uint8)
+def test_a_colour_of_very_many_pixels_has_several_numbers_each_counted_in_8_bits() -> None:
+    image = np.zeros((50, 30, 3), np.uint8)
     image[:, :7] = 90
-    palette = make_palette(image)
+    sides = (image[..., 0] > 0).view(np.uint8)
+    palette = make_palette(image, sides)
     assert np.array_equal(palette.colours.T[palette.codes], image)
-    counts = tally(palette, (image[..., 0] > 0).view(np.uint8))
-    assert sorted(counts.sum(axis=0, dtype=int)) == [500 * 7, 500 * 293 - 2 * 65_535, 65_535, 65_535]
+    ground, figure = tally(palette, sides)
+    assert sorted(figure) == [50 * 7 - 255, 255]
+    assert sorted(ground[palette.candidates :]) == [50 * 23 - 4 * 255, 255, 255, 255, 255]

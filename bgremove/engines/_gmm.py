@@ -12,16 +12,13 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
 from bgremove.engines._kmeans import cluster, make_generator
-from bgremove.engines._palette import Palette
+from bgremove.engines._palette import Counts, Palette
 
 COMPONENTS = 5
 PARAMETERS = 12
 """Of a component: its weight, log of its peak density, mean (3), precision matrix (6), log of weight and peak."""
 MOMENTS = 10
 """Of the colours in a component: their number, sums (3) and sums of products (6), in whole numbers."""
-
-UNUSED = -(2**31)
-"""In place of the units of a colour that no open pixel has, see `prefer`."""
 
 Mixtures = NDArray[np.float64]
 
@@ -32,17 +29,16 @@ _NEGLIGIBLE = 37.0  # a term smaller by this factor, as a logarithm, is lost in 
 _UNDERFLOW = -745.13  # the least exponent whose exponential is a double above 0
 
 
-def start(palette: Palette, counts: NDArray[np.uint16], sides: NDArray[np.uint8], seed: int) -> NDArray[np.int64]:
+def start(palette: Palette, counts: Counts, sides: NDArray[np.uint8], seed: int) -> NDArray[np.int64]:
     """Moments ``(2, 5, MOMENTS)`` of the colours of each side, split into five as ``cv2.grabCut`` splits them.
 
     The `sides`, ``(H, W)``, are odd on the foreground.
     """
     moments = np.zeros((2, COMPONENTS, MOMENTS), np.int64)
     generator = make_generator(seed)
-    labels = np.zeros(counts.shape[1], np.uint8)
     codes, sides = palette.codes.reshape(-1), sides.reshape(-1)
     for side in (0, 1):
-        moved = cluster(palette.colours, counts[side], codes, sides, side, generator, labels)
+        labels, moved = cluster(palette.colours, counts[side], codes, sides, side, generator)
         _gather(palette.colours, counts[side], labels, moved, moments[side])
     return moments
 
@@ -61,7 +57,7 @@ def learn(moments: NDArray[np.int64]) -> Mixtures:
 @kernel
 def _gather(
     colours: NDArray[np.uint8],
-    counts: NDArray[np.uint16],
+    counts: NDArray[np.uint8],
     labels: NDArray[np.uint8],
     moved: NDArray[np.int32],
     moments: NDArray[np.int64],
@@ -140,9 +136,7 @@ def _rate(colours: NDArray[np.uint8], component: NDArray[np.float64], offset: in
 
 
 @kernel
-def assign(
-    colours: NDArray[np.uint8], counts: NDArray[np.uint16], mixtures: Mixtures, moments: NDArray[np.int64]
-) -> None:
+def assign(colours: NDArray[np.uint8], counts: Counts, mixtures: Mixtures, moments: NDArray[np.int64]) -> None:
     """Put every colour into the component that makes it likeliest, in each side; write the `moments` that result.
 
     The weights of the components are left out; where all densities underflow, it is the first component.
@@ -150,8 +144,8 @@ def assign(
     moments[:] = 0
     rates, most, best = np.empty(_BLOCK), np.empty(_BLOCK), np.empty(_BLOCK, np.int64)
     for side in range(2):
-        for begin in range(0, counts.shape[1], _BLOCK):
-            block, number = colours[:, begin : begin + _BLOCK], counts[side, begin : begin + _BLOCK]
+        for begin in range(0, len(counts[side]), _BLOCK):
+            block, number = colours[:, begin : begin + _BLOCK], counts[side][begin : begin + _BLOCK]
             best[:] = 0
             _rate(block, mixtures[side, 0], _PEAK, most)
             for k in range(1, COMPONENTS):
@@ -169,9 +163,9 @@ def assign(
 def prefer(
     colours: NDArray[np.uint8], mixtures: Mixtures, bound: float, scale: float, units: NDArray[np.int32]
 ) -> None:
-    """How much likelier each colour is in the foreground than in the background, as a logarithm.
+    """How much likelier each of the first colours is in the foreground than in the background, as a logarithm.
 
-    It is kept within `bound`, and counted in whole `units` of one over `scale`; those that are `UNUSED` stay so.
+    It is kept within `bound`, and counted in whole `units` of one over `scale`, of which there are as many as colours.
     Where neither side knows the colour, both densities being 0, cv2 takes it for certain foreground, and so do we.
     """
     ground, figure = np.empty((COMPONENTS, _BLOCK)), np.empty((COMPONENTS, _BLOCK))
@@ -180,11 +174,10 @@ def prefer(
         for k in range(COMPONENTS):
             _rate(block, mixtures[0, k], _WEIGHTED_PEAK, ground[k])
             _rate(block, mixtures[1, k], _WEIGHTED_PEAK, figure[k])
-        for i in range(block.shape[1]):
-            if units[begin + i] != UNUSED:
-                known = _log_density(ground, i)
-                wish = bound if known == -np.inf else min(max(_log_density(figure, i) - known, -bound), bound)
-                units[begin + i] = round(wish * scale)
+        for i in range(min(_BLOCK, len(units) - begin)):
+            known = _log_density(ground, i)
+            wish = bound if known == -np.inf else min(max(_log_density(figure, i) - known, -bound), bound)
+            units[begin + i] = round(wish * scale)
 
 
 @kernel

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
 from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid
+from bgremove.engines._palette import Counts
 from bgremove.types import Label
 
 SCALE = 2**21
@@ -132,15 +133,6 @@ def _strength(beta: float, slope: int, difference: int) -> int:
 
 
 @kernel
-def mark(codes: NDArray[np.int32], mask: NDArray[np.uint8], units: NDArray[np.int32]) -> None:
-    """Set the `units` of the colours of the open pixels of a window to 0."""
-    for y in range(codes.shape[0]):
-        for x in range(codes.shape[1]):
-            if mask[y, x] >= OPEN:
-                units[codes[y, x]] = 0
-
-
-@kernel
 def pull(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], units: NDArray[np.int32], sign: int) -> None:
     """Add the `units` of its colour, times `sign`, to the excess of each open pixel of a window."""
     for y in range(codes.shape[0]):
@@ -151,7 +143,7 @@ def pull(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], units: N
 
 
 @kernel
-def settle(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], counts: NDArray[np.uint16]) -> None:
+def settle(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], counts: Counts) -> None:
     """Move the open pixels to the side of the cut where they are, in the `mask` and in the `counts` of colours."""
     for y in range(codes.shape[0]):
         node = (y + 1) * (codes.shape[1] + 2) + 1
@@ -159,5 +151,5 @@ def settle(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], counts
             side = 1 if grid.distance[node + x] == FAR else 0
             if mask[y, x] == OPEN + 1 - side:
                 mask[y, x] = OPEN + side
-                counts[side, codes[y, x]] += 1
-                counts[1 - side, codes[y, x]] -= 1
+                counts[side][codes[y, x]] += 1
+                counts[1 - side][codes[y, x]] -= 1

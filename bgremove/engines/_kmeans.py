@@ -41,34 +41,33 @@ def _draw_fraction(generator: NDArray[np.uint64]) -> float:
 @kernel
 def cluster(
     colours: NDArray[np.uint8],
-    counts: NDArray[np.uint16],
+    counts: NDArray[np.uint8],
     codes: NDArray[np.int32],
     sides: NDArray[np.uint8],
     side: int,
     generator: NDArray[np.uint64],
-    labels: NDArray[np.uint8],
-) -> NDArray[np.int32]:
+) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
     """Split the colours of the pixels on one `side` into `CLUSTERS`, or as many as there are pixels.
 
     Parameters
     ----------
-    colours, counts : (3, C) uint8, (C,) uint16
-        Distinct colours, and on how many of the pixels of this side each is.
+    colours, counts : (3, C) uint8, (D,) uint8
+        Distinct colours, and on how many of the pixels of this side each of the first D is; the others are on none.
     codes, sides : (N,) int32, (N,) uint8
         Of all pixels in order: index of the colour, and the side, odd (1) or even (0).
     side : int
         The side whose pixels take part, 0 or 1. There is at least one.
-    labels : (C,) uint8
-        Filled with the cluster of each colour.
 
     Returns
     -------
-    (5,) int32: for each cluster the code of a colour of which one pixel was moved there from the cluster that the
+    (D,) uint8 : the cluster of each of the first D colours.
+    (5,) int32 : for each cluster the code of a colour of which one pixel was moved there from the cluster that the
     colour has, because the cluster would have been empty; -1 if none was.
     """
     total = _total(counts)
     clusters = min(CLUSTERS, total)
     centres = _seed(colours, counts, codes, sides, side, generator, clusters)
+    labels = np.zeros(len(counts), np.uint8)
     before = np.empty_like(centres)
     moved = np.full(CLUSTERS, -1, np.int32)
     for rounds in range(1, _ROUNDS):
@@ -93,11 +92,11 @@ def cluster(
         # A single cluster is settled in two rounds.
         if shift <= _STILL or (clusters == 1 and rounds == 1):
             break
-    return moved
+    return labels, moved
 
 
 @kernel
-def _total(counts: NDArray[np.uint16]) -> int:
+def _total(counts: NDArray[np.uint8]) -> int:
     total = 0
     for count in counts:
         total += count
@@ -107,7 +106,7 @@ def _total(counts: NDArray[np.uint16]) -> int:
 @kernel
 def _seed(
     colours: NDArray[np.uint8],
-    counts: NDArray[np.uint16],
+    counts: NDArray[np.uint8],
     codes: NDArray[np.int32],
     sides: NDArray[np.uint8],
     side: int,
@@ -158,7 +157,7 @@ def _pick(
 
 
 @kernel
-def _potential(colours: NDArray[np.uint8], counts: NDArray[np.uint16], code: int, near: NDArray[np.int32]) -> int:
+def _potential(colours: NDArray[np.uint8], counts: NDArray[np.uint8], code: int, near: NDArray[np.int32]) -> int:
     """Sum over all pixels of the squared distance to the nearest centre, if the colour `code` were one too."""
     a, b, c = np.int32(colours[0, code]), np.int32(colours[1, code]), np.int32(colours[2, code])
     potential = 0
@@ -202,7 +201,7 @@ def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], labels: ND
 @kernel
 def _sum(
     colours: NDArray[np.uint8],
-    counts: NDArray[np.uint16],
+    counts: NDArray[np.uint8],
     codes: NDArray[np.int32],
     sides: NDArray[np.uint8],
     side: int,

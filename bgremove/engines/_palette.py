@@ -12,40 +12,47 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
 
-_MOST = 65_535  # pixels under one number, so that they can be counted in 16 bits
+_MOST = 255  # pixels under one number, so that they can be counted in 8 bits
+
+Counts = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""Of each colour on how many background (0) and foreground (1) pixels it is, the latter for candidates only."""
 
 
 class Palette(NamedTuple):
     """Distinct colours and where they are."""
 
     colours: NDArray[np.uint8]
-    """(3, colours): every colour of the image, channel by channel; again for each further `_MOST` pixels of it."""
+    """(3, colours): every colour of the candidates, then every colour of the others, channel by channel; again for each
+    further `_MOST` pixels of it."""
     codes: NDArray[np.int32]
     """(H, W): index into `colours` of every pixel."""
+    candidates: int
+    """How many colours belong to pixels that are or may become foreground. The others' need not be counted there."""
 
 
-def make_palette(image: NDArray[np.uint8]) -> Palette:
-    """Palette of an ``(H, W, 3)`` uint8 image, in time linear in its pixels."""
-    codes = np.empty(image.shape[:2], np.int32)
-    pixels = image.reshape(-1, 3)
-    colours = np.empty((3, _encode(pixels, codes.reshape(-1))), np.uint8)
-    _collect(pixels, codes.reshape(-1), colours)
-    return Palette(colours, codes)
+def make_palette(image: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Palette:
+    """Palette of an ``(H, W, 3)`` uint8 image, in time linear in its pixels.
 
-
-def tally(palette: Palette, sides: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """``(2, colours)``: on how many background (0) and foreground (1) pixels each colour is.
-
-    The `sides`, ``(H, W)``, are odd on the foreground.
+    The `labels`, ``(H, W)``, are 0 where a pixel is background and stays so.
     """
-    counts = np.zeros((2, palette.colours.shape[1]), np.uint16)
+    codes = np.empty(image.shape[:2], np.int32)
+    pixels, flat = image.reshape(-1, 3), codes.reshape(-1)
+    candidates, others = _encode(pixels, labels.reshape(-1), flat)
+    colours = np.empty((3, candidates + others), np.uint8)
+    _collect(pixels, candidates, flat, colours)
+    return Palette(colours, codes, candidates)
+
+
+def tally(palette: Palette, sides: NDArray[np.uint8]) -> Counts:
+    """The counts of an image's colours when its `sides`, ``(H, W)``, are odd on the foreground."""
+    counts = np.zeros(palette.colours.shape[1], np.uint8), np.zeros(palette.candidates, np.uint8)
     _tally(palette.codes, sides, counts)
     return counts
 
 
 @kernel
-def _encode(pixels: NDArray[np.uint8], codes: NDArray[np.int32]) -> int:
-    """Number the colours in `codes`, and return how many there are.
+def _encode(pixels: NDArray[np.uint8], labels: NDArray[np.uint8], codes: NDArray[np.int32]) -> tuple[int, int]:
+    """Number the colours of candidates from 0 on, those of the others from -1 down; return how many of each there are.
 
     Pixels whose channels have the same upper halves are first listed, in `codes` itself: each leads to the next. Then,
     list by list, a table tells the lower halves apart.
@@ -55,21 +62,21 @@ def _encode(pixels: NDArray[np.uint8], codes: NDArray[np.int32]) -> int:
         bucket = _upper(pixels, i)
         codes[i] = first[bucket]
         first[bucket] = i
-    found = 0
-    seen = np.full(4096, -1, np.int32)
-    number, room = np.empty(4096, np.int32), np.zeros(4096, np.int32)
+    found = np.zeros(2, np.int32)
+    seen = np.full((2, 4096), -1, np.int32)
+    number, room = np.empty((2, 4096), np.int32), np.zeros((2, 4096), np.int32)
     for bucket in range(4096):
         i = first[bucket]
         while i >= 0:
             following = codes[i]
-            low = _lower(pixels, i)
-            if seen[low] != bucket or room[low] == 0:
-                seen[low], number[low], room[low] = bucket, found, _MOST
-                found += 1
-            codes[i] = number[low]
-            room[low] -= 1
+            part, low = 0 if labels[i] > 0 else 1, _lower(pixels, i)
+            if seen[part, low] != bucket or room[part, low] == 0:
+                seen[part, low], number[part, low], room[part, low] = bucket, found[part], _MOST
+                found[part] += 1
+            codes[i] = ~number[part, low] if part else number[part, low]
+            room[part, low] -= 1
             i = following
-    return found
+    return found[0], found[1]
 
 
 @kernel
@@ -83,15 +90,19 @@ def _lower(pixels: NDArray[np.uint8], i: int) -> int:
 
 
 @kernel
-def _collect(pixels: NDArray[np.uint8], codes: NDArray[np.int32], colours: NDArray[np.uint8]) -> None:
+def _collect(pixels: NDArray[np.uint8], candidates: int, codes: NDArray[np.int32], colours: NDArray[np.uint8]) -> None:
+    """Fill the `colours`, and give those of the others the numbers after the `candidates`."""
     for i in range(len(pixels)):
-        colours[0, codes[i]] = pixels[i, 0]
-        colours[1, codes[i]] = pixels[i, 1]
-        colours[2, codes[i]] = pixels[i, 2]
+        code = codes[i]
+        if code < 0:
+            code = codes[i] = candidates + ~code
+        colours[0, code] = pixels[i, 0]
+        colours[1, code] = pixels[i, 1]
+        colours[2, code] = pixels[i, 2]
 
 
 @kernel
-def _tally(codes: NDArray[np.int32], sides: NDArray[np.uint8], counts: NDArray[np.uint16]) -> None:
+def _tally(codes: NDArray[np.int32], sides: NDArray[np.uint8], counts: Counts) -> None:
     for y in range(codes.shape[0]):
         for x in range(codes.shape[1]):
-            counts[sides[y, x] & 1, codes[y, x]] += 1
+            counts[sides[y, x] & 1][codes[y, x]] += 1

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bgremove.engines import _gmm
 from bgremove.engines._gmm import COMPONENTS, MOMENTS, Mixtures
-from bgremove.engines._palette import Palette, make_palette, tally
+from bgremove.engines._palette import Counts, Palette, make_palette, tally
 from bgremove.types import Foreground, Image
 
 _PIXELS = 20_000  # enough: with all pixels the error was no smaller
@@ -22,8 +21,7 @@ class Sample(NamedTuple):
     palette: Palette
     foreground: Foreground
     """(H, W): the side of each pixel of the sample."""
-    counts: NDArray[np.uint16]
-    """(2, colours): how many pixels of the background (0) and of the foreground (1) have each colour."""
+    counts: Counts
 
 
 def draw(image: Image, foreground: Foreground) -> Sample:
@@ -36,7 +34,7 @@ def draw(image: Image, foreground: Foreground) -> Sample:
         if step == 1 or min(count, sides.size - count) >= _FEWEST:
             break
         step //= 2
-    palette = make_palette(np.ascontiguousarray(image[every, every]))
+    palette = make_palette(np.ascontiguousarray(image[every, every]), sides.view(np.uint8))
     return Sample(palette, sides, tally(palette, sides.view(np.uint8)))
 
 

@@ -18,14 +18,15 @@ class ExactEngine:
     the same. 0.2 to 1.2 microseconds a pixel for five iterations of a photograph, on one thread; other threads run
     meanwhile. The first call on a machine compiles for some seconds and says so on stderr.
 
-    Memory: 48 bytes a pixel of the open pixels' bounding box, 1 a pixel of the image, 11 a distinct colour. For a
-    photograph that is at most 64 a pixel of a box that covers a fifth of it or more. What lies around a smaller box
-    counts as well, since the background is learned from all of it: at most 12 a pixel of the photograph.
+    Memory: 48 bytes a pixel of the open pixels' bounding box, 1 a pixel of the image, 9 a distinct colour in the box, 4
+    one around it. For a photograph that is at most 64 a pixel of a box that covers a fifth of it or more. What lies
+    around a smaller box counts as well, since the background is learned from all of it: at most 11 a pixel of the
+    photograph.
     """
 
     def peak_bytes(self, pixels: int) -> int:
         """See `bgremove.engines.Engine.peak_bytes`."""
-        return 60 * pixels + 500_000  # the constant is for tables, and for the frame of the grid
+        return 58 * pixels + 500_000  # the constant is for tables, and for the frame of the grid
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
@@ -50,7 +51,7 @@ class ExactEngine:
     @staticmethod
     def _iterate(image: Image, mask: Mask, settings: GrabCutSettings) -> None:
         """Move the open pixels of `mask` to their final side."""
-        palette = make_palette(image)
+        palette = make_palette(image, mask)
         counts = tally(palette, mask)
         moments = _gmm.start(palette, counts, mask, settings.seed)
         mixtures = _gmm.learn(moments)
@@ -59,12 +60,11 @@ class ExactEngine:
         # From here on only the window counts: what lies around it is in `counts` for good.
         inside = window.slices
         colours, codes = palette.colours, palette.codes[inside].copy()
+        units = np.zeros(palette.candidates, np.int32)
         del palette
         grid = _maxflow.make_grid(window.height, window.width)
         _grid.link(grid, image, window, mask)
         mask = mask[inside]
-        units = np.full(counts.shape[1], _gmm.UNUSED, np.int32)
-        _grid.mark(codes, mask, units)
 
         for iteration in range(settings.iterations):
             _gmm.assign(colours, counts, mixtures, moments)
