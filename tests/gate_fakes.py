@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from benchmarks.gate.records import Block, Pair, Sample, Stage, Trouble, Turn
 
@@ -36,10 +36,10 @@ class PretendedBench:
     def clock(self) -> float:
         return self.now_s
 
-    def measure(self, cases: Sequence[str], stage: Stage, block_s: float) -> Pair:
-        self.stages.append((stage, tuple(cases)))
-        self.now_s += 1 + 1.1 * block_s * len(cases)
-        sound = [case for case in cases if case not in self.troubles]
+    def measure(self, block_s: Mapping[str, float], stage: Stage) -> Pair:
+        self.stages.append((stage, tuple(block_s)))
+        self.now_s += 1 + 1.1 * sum(block_s.values())
+        sound = [case for case in block_s if case not in self.troubles]
         return Pair(
             number=len(self.stages),
             stage=stage,
@@ -47,7 +47,7 @@ class PretendedBench:
             padding_bytes=0,
             seconds=0.0,
             blocks=tuple(self._block(case) for case in sound),
-            troubles=tuple(self.troubles[case] for case in cases if case in self.troubles),
+            troubles=tuple(self.troubles[case] for case in block_s if case in self.troubles),
         )
 
     def _block(self, case: str) -> Block:

@@ -14,6 +14,7 @@ from rich.console import Console
 from benchmarks.gate import outputs, tree
 from benchmarks.gate.control import spin
 from benchmarks.gate.errors import GateError, WrongUseError
+from benchmarks.gate.estimate import Estimate
 from benchmarks.gate.findings import CaseFinding, MetricFinding, exit_status
 from benchmarks.gate.gate import Outcome
 from benchmarks.gate.metrics import disturbance, log_ratios
@@ -23,7 +24,7 @@ from benchmarks.gate.process import Site, Suite
 from benchmarks.gate.profiling import Explanation, Growth
 from benchmarks.gate.records import Block, Pair, Sample, Turn
 from benchmarks.gate.report import annotations, failure, markdown, show
-from benchmarks.gate.verdict import Estimate, Rule
+from benchmarks.gate.verdict import Rule
 from benchmarks.gate.worktrees import Revision, checkouts, overlay_of, project_names, resolve
 from tests.gate_toy import SOURCE, Toy, make_toy
 
@@ -215,7 +216,7 @@ def test_both_arms_of_a_pair_share_what_is_random_and_take_mirrored_turns(toy: T
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
         suite = Suite(("bench",), (), ("toy",))
         base, head = (Site(root.name, root, suite, 30.0, tmp_path) for root in (trees.base, trees.head))
-        pair = Bench(base, head, frozenset([case]), random.Random(1)).measure([case], "screen", 0.3)
+        pair = Bench(base, head, frozenset([case]), random.Random(1)).measure({case: 0.3}, "screen")
     assert pair.troubles == ()
     orders = [turn.base_first for turn in pair.blocks[0].turns]
     assert [first != second for first, second in zip(orders[::2], orders[1::2], strict=True)] == [True] * (
@@ -243,7 +244,7 @@ def test_hash_seed_and_environment_size_differ_between_pairs_not_inside_them(toy
         suite = Suite(("bench",), (), ("toy",))
         base, head = (Site(root.name, root, suite, 30.0, tmp_path) for root in (trees.base, trees.head))
         bench = Bench(base, head, frozenset(), random.Random(1))
-        pairs = [bench.measure(["bench/bench_toy.py::test_work"], "screen", 0.05) for _ in range(2)]
+        pairs = [bench.measure({"bench/bench_toy.py::test_work": 0.05}, "screen") for _ in range(2)]
     lines = seen.read_text().splitlines()
     assert lines == [f"{pair.hash_seed} {pair.padding_bytes}" for pair in pairs for _ in ("base", "head")]
     assert pairs[0].hash_seed != pairs[1].hash_seed

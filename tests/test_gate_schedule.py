@@ -81,7 +81,7 @@ def test_gains_are_confirmed_too_and_pass() -> None:
 def test_noise_beyond_the_tolerance_is_never_a_pass() -> None:
     for seed in range(100):
         _, findings = run_gate(PretendedBench({"noisy": normal(0, 0.2)}, seed))
-        assert exit_status(findings) == 3
+        assert exit_status(findings) != 0
 
 
 def test_a_loss_hidden_by_noise_is_rarely_called_unchanged() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .metrics import Metric, disturbance, log_ratios
-from .records import Pair, Stage, Trouble
+from .records import Block, Pair, Stage, Trouble
 
 
 @dataclass
@@ -16,6 +16,7 @@ class Evidence:
     pairs: list[Pair] = field(default_factory=list)
     troubles: dict[str, Trouble] = field(default_factory=dict)
     _values: dict[tuple[str, Stage], list[dict[Metric, float]]] = field(default_factory=lambda: defaultdict(list))
+    _blocks: dict[tuple[str, Stage], list[Block]] = field(default_factory=lambda: defaultdict(list))
     _disturbed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, pair: Pair) -> None:
@@ -27,11 +28,16 @@ class Evidence:
             if reason := disturbance(block, self.disturbing):
                 self._disturbed[block.case].append(reason)
             else:
+                self._blocks[block.case, pair.stage].append(block)
                 self._values[block.case, pair.stage].append(log_ratios(block))
 
     def clean(self, case: str, stage: Stage) -> int:
         """How many undisturbed blocks the case has in a stage."""
         return len(self._values[case, stage])
+
+    def blocks(self, case: str, stage: Stage) -> Sequence[Block]:
+        """The undisturbed blocks of a case in a stage."""
+        return self._blocks[case, stage]
 
     def disturbed(self, case: str) -> Sequence[str]:
         """Why blocks of the case were repeated, one reason a block."""

@@ -4,11 +4,12 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from .estimate import Estimate
 from .evidence import Evidence
 from .metrics import Metric
 from .records import Gap, Stage, Trouble
 from .schedule import SCREEN_PAIRS, Hypothesis, Run
-from .verdict import SHOWN_COVERAGE, Estimate, Rule, Verdict, decide, holm
+from .verdict import CLEARING_ERROR, Rule, Verdict, decide, holm
 
 CaseVerdict = Verdict | Gap
 
@@ -16,6 +17,9 @@ CaseVerdict = Verdict | Gap
 GRAVITY: tuple[CaseVerdict, ...] = (
     "regressed", "incomparable", "missing", "new", "inconclusive", "improved", "unchanged",
 )  # fmt: skip
+
+#: The interval shown misses the true ratio on either side with this probability.
+SHOWN_MISS = 0.025
 
 
 @dataclass(frozen=True)
@@ -34,13 +38,14 @@ class MetricFinding:
 
     @classmethod
     def of(cls, metric: Metric, verdict: Verdict, stage: Stage, estimate: Estimate, wealth: float) -> "MetricFinding":
-        """From an estimate in log ratios; `visible` is the smallest loss, as a share, it could have seen."""
-        miss = (1 - SHOWN_COVERAGE) / 2
-        bounds = (estimate.mean, estimate.lower(miss), estimate.upper(miss))
+        """From an estimate in log ratios; `visible` is the smallest loss, as a share, it could have seen.
+
+        Of 100 measurements of such a loss, 95 would not have been called unchanged.
+        """
+        bounds = (estimate.middle, estimate.lower(SHOWN_MISS), estimate.upper(SHOWN_MISS))
         ratio, lower, upper = (_exp(value) for value in bounds)
-        return cls(
-            metric, verdict, stage, estimate.pairs, ratio, lower, upper, _exp(estimate.visible()) - 1, wealth
-        )  # fmt: skip
+        visible = _exp(estimate.upper(CLEARING_ERROR) - estimate.lower(0.05)) - 1
+        return cls(metric, verdict, stage, estimate.pairs, ratio, lower, upper, visible, wealth)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """From a block of turns to one number for each metric, and whether the machine was too disturbed for it."""
 
 import math
+import statistics
 from typing import Literal, get_args
 
+from .estimate import interquartile_mean
 from .records import Block
-from .verdict import Estimate, interquartile_mean
 
 Metric = Literal["wall", "cpu", "memory"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -22,9 +23,7 @@ def log_ratios(block: Block) -> dict[Metric, float]:
     less than ratios of sums, of minima or of the fastest quarter. A cost that falls on less than a quarter of the
     calls is not seen.
     """
-    ratios: dict[Metric, float] = {
-        "wall": interquartile_mean([_log(t.head.wall_s, t.base.wall_s) for t in block.turns])
-    }
+    ratios: dict[Metric, float] = {"wall": interquartile_mean(turn_ratios(block))}
     samples = [sample for turn in block.turns for sample in (turn.base, turn.head)]
     cpu_share = sum(sample.cpu_s for sample in samples) / sum(sample.wall_s for sample in samples)
     if cpu_share >= LEAST_CPU_SHARE and all(sample.cpu_s > 0 for sample in samples):
@@ -34,9 +33,15 @@ def log_ratios(block: Block) -> dict[Metric, float]:
     return ratios
 
 
-def control(block: Block) -> Estimate:
-    """log(head/base) of the control workload over the turns of a block; the code is the same in both arms."""
-    return Estimate.of([_log(turn.head.control_s, turn.base.control_s) for turn in block.turns])
+def turn_ratios(block: Block) -> list[float]:
+    """log(head/base) of the wall time of each turn."""
+    return [_log(turn.head.wall_s, turn.base.wall_s) for turn in block.turns]
+
+
+def control(block: Block) -> tuple[float, float]:
+    """log(head/base) of the control workload, the same code in both arms: the mean over turns, its standard error."""
+    ratios = [_log(turn.head.control_s, turn.base.control_s) for turn in block.turns]
+    return statistics.fmean(ratios), statistics.stdev(ratios) / math.sqrt(len(ratios))
 
 
 def disturbance(block: Block, limit: float) -> str:
@@ -48,9 +53,9 @@ def disturbance(block: Block, limit: float) -> str:
     What is looked at treats both arms alike and knows nothing of the case's own times, so leaving blocks out cannot
     make a false alarm likelier.
     """
-    difference = control(block)
-    if abs(difference.mean) - 2 * difference.error > limit:
-        return f"the control workload differed by {math.expm1(difference.mean):+.1%} between the arms"
+    mean, error = control(block)
+    if abs(mean) - 2 * error > limit:
+        return f"the control workload differed by {math.expm1(mean):+.1%} between the arms"
     if block.stolen_share > MOST_STOLEN_SHARE:
         return f"other guests took {block.stolen_share:.0%} of the machine"
     return ""

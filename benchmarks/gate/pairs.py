@@ -4,7 +4,7 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -18,7 +18,7 @@ from .records import Block, Pair, Stage, Trouble, Turn
 SHORTEST_CALL_S = 0.005
 #: Bounds on the turns of one block. Even: each two turns are one coin and its mirror image. Four is the
 #: fewest of which an interquartile mean leaves the extremes out.
-FEWEST_TURNS, MOST_TURNS = 4, 60
+FEWEST_TURNS, MOST_TURNS = 4, 400
 #: The largest random addition to the environment of a pair. Its size moves the stack, which alone can change a
 #: program's speed by some percent (Mytkowicz et al. 2009, Producing wrong data without doing anything obviously
 #: wrong!, doi:10.1145/1508244.1508275).
@@ -35,8 +35,8 @@ class Bench:
     rng: random.Random = field(default_factory=random.Random)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def measure(self, cases: Sequence[str], stage: Stage, block_s: float) -> Pair:
-        """One pair: each case measured for about `block_s` seconds (at least a few calls).
+    def measure(self, block_s: Mapping[str, float], stage: Stage) -> Pair:
+        """One pair: each case of `block_s` measured for about so many seconds (at least a few calls).
 
         A case at which an arm dies, hangs or leaves the protocol has a trouble in the pair; the cases after it have
         nothing and are up to the next pair. Raises GateError when the pair cannot say anything about any case.
@@ -50,7 +50,7 @@ class Bench:
             starts = [self.base, self.head]
             self.rng.shuffle(starts)
             arms = {site.name: stack.enter_context(site.started(f"{number:03}", environment)) for site in starts}
-            found += self._measure_all(arms["base"], arms["head"], cases, block_s)
+            found += self._measure_all(arms["base"], arms["head"], block_s)
         return Pair(
             number=number,
             stage=stage,
@@ -61,17 +61,17 @@ class Bench:
             troubles=tuple(item for item in found if isinstance(item, Trouble)),
         )
 
-    def _measure_all(self, base: Arm, head: Arm, cases: Sequence[str], block_s: float) -> Iterator[Block | Trouble]:
+    def _measure_all(self, base: Arm, head: Arm, block_s: Mapping[str, float]) -> Iterator[Block | Trouble]:
         offered = [set(arm.collected()["cases"]) for arm in (base, head)]
-        for case in cases:
+        for case in block_s:
             if not all(case in of_arm for of_arm in offered):
                 yield self._trouble(case, *("ready" if case in of_arm else "not collected" for of_arm in offered))
-        both = [case for case in cases if all(case in of_arm for of_arm in offered)]
+        both = [case for case in block_s if all(case in of_arm for of_arm in offered)]
         for arm in (base, head):
             arm.run(both)
         for case in both:
             try:
-                yield self._measure_case(base, head, case, block_s)
+                yield self._measure_case(base, head, case, block_s[case])
             except ArmError as error:
                 yield Trouble(case, "incomparable", str(error))
                 return

@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from .estimate import interquartile_mean
 from .metrics import Metric, log_ratios
 from .pairs import Bench
 from .process import Site, Suite
 from .records import Block
 from .subject import Place
-from .verdict import interquartile_mean
 from .worktrees import WORKING_TREE, Checkouts, checkouts, resolve, top
 
 #: A first trial has so many loop rounds; from a second one, which is to add that share, the size is worked out.
@@ -90,7 +90,7 @@ def bench_for(trees: Checkouts, paths: tuple[str, ...], logs: Path) -> Bench:
 
 
 def _blocks(bench: Bench, case: str, pairs: int) -> list[Block]:
-    measured = [bench.measure([case], "screen", TRIAL_BLOCK_S) for _ in range(pairs)]
+    measured = [bench.measure({case: TRIAL_BLOCK_S}, "screen") for _ in range(pairs)]
     return [block for pair in measured for block in pair.blocks]
 
 

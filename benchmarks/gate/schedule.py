@@ -5,18 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 
+from .allocation import best_block_s
+from .estimate import Estimate
 from .evidence import Evidence
 from .metrics import Metric
 from .records import Pair, Stage
-from .verdict import Estimate, Rule, is_clear, is_suspicious, scale_of, wealth
+from .verdict import Rule, is_clear, is_suspicious, looks_gained, scale_of, wealth
 
 #: Clean pairs of each case in the screen.
 SCREEN_PAIRS = 8
 #: Clean pairs of a confirmed case: never called unchanged with fewer than the first, never measured beyond the second.
-LEAST_CONFIRM_PAIRS, MOST_CONFIRM_PAIRS = 8, 60
-#: Bounds on the time for the turns of one case in one pair, in seconds. Short, because fresh processes of the same
-#: code differ by 1 to 3%, which more turns in one of them would not tell: more pairs do.
-SHORTEST_BLOCK_S, LONGEST_BLOCK_S = 0.05, 0.7
+LEAST_CONFIRM_PAIRS, MOST_CONFIRM_PAIRS = 8, 150
+#: Bounds on the time for the turns of one case in one pair, in seconds. In the screen at most the second, because fresh
+#: processes of the same code differ by 1 to 3%, which more turns in one of them would not tell: more pairs do.
+SHORTEST_BLOCK_S, LONGEST_SCREEN_BLOCK_S, LONGEST_BLOCK_S = 0.05, 0.7, 4.0
 #: A control workload that differs between the arms by more than this many tolerances disturbs a block. Wide, for the
 #: control itself varies by some percent between processes: this is for what is grossly out of order.
 DISTURBING_SHARE = 3.0
@@ -27,8 +29,8 @@ SCREEN_SHARE = 0.35
 class Measuring(Protocol):
     """What the schedule needs of a bench; tests give one that only pretends."""
 
-    def measure(self, cases: Sequence[str], stage: Stage, block_s: float) -> Pair:
-        """One pair of the cases, each for about `block_s` seconds."""
+    def measure(self, block_s: Mapping[str, float], stage: Stage) -> Pair:
+        """One pair of the cases of `block_s`, each for about so many seconds."""
         ...
 
 
@@ -61,9 +63,9 @@ class Run:
         self.evidence = Evidence(DISTURBING_SHARE * self.rule.limit)
         self._end = self.clock() + self.budget_s
         planned = SCREEN_SHARE * self.budget_s / (SCREEN_PAIRS * max(len(self.cases), 1))
-        self._block_s = min(max(planned, SHORTEST_BLOCK_S), LONGEST_BLOCK_S)
+        self._block_s = min(max(planned, SHORTEST_BLOCK_S), LONGEST_SCREEN_BLOCK_S)
         self._tries: dict[tuple[str, Stage], int] = {}
-        self._case_s = 0.0  # what the last pair took for each case in it
+        self._start_s = 0.0  # what the last pair took for each case in it, beside the turns
 
     def rule_of(self, case: str) -> Rule:
         """The rule with the case's own tolerance."""
@@ -99,21 +101,20 @@ class Run:
         for metric in self.evidence.metrics(case):
             values = self.evidence.values(case, metric, "screen")
             if is_suspicious(values, rule) or not is_clear(values, rule):
-                gain = is_suspicious(values, rule) and Estimate.of(values).mean < 0
-                found.append(Hypothesis(case, metric, -1 if gain else 1))
+                found.append(Hypothesis(case, metric, -1 if looks_gained(values, rule) else 1))
         return found
 
     def _looks_slower(self, case: str) -> bool:
         return any(
-            self._latest_mean(hypothesis) >= self.rule_of(case).suspicious and self._needs_more(hypothesis)
+            self._latest_middle(hypothesis) >= self.rule_of(case).suspicious and self._needs_more(hypothesis)
             for hypothesis in self.hypotheses
             if hypothesis.case == case and hypothesis.direction > 0
         )
 
-    def _latest_mean(self, hypothesis: Hypothesis) -> float:
+    def _latest_middle(self, hypothesis: Hypothesis) -> float:
         case, metric, _ = hypothesis
         confirmed = self.evidence.values(case, metric, "confirm")
-        return Estimate.of(confirmed or self.evidence.values(case, metric, "screen")).mean
+        return Estimate.of(confirmed or self.evidence.values(case, metric, "screen")).middle
 
     def _is_undecided(self, case: str) -> bool:
         return any(self._needs_more(hypothesis) for hypothesis in self.hypotheses if hypothesis.case == case)
@@ -121,26 +122,34 @@ class Run:
     def _needs_more(self, hypothesis: Hypothesis) -> bool:
         values = self.evidence.values(hypothesis.case, hypothesis.metric, "confirm")
         rule = self.rule_of(hypothesis.case)
-        if hypothesis.direction * Estimate.of(values).mean < rule.alarming:
+        if hypothesis.direction * Estimate.of(values).middle < rule.alarming:
             return len(values) < LEAST_CONFIRM_PAIRS or not is_clear(values, rule)
         return self.wealth_of(hypothesis) * self.rule.alpha < len(self.hypotheses)
 
     def _measure_while(self, stage: Stage, wanted: Callable[[str], bool], most: int) -> None:
-        """Pairs of the wanted cases until none is left or time is; a case is tried at most 1.5 times `most`."""
+        """Pairs of the wanted cases until none is left or time is; a case is tried at most twice `most` times."""
         while open_cases := [case for case in self.cases if wanted(case) and self._may_try(case, stage, most)]:
             begun = self.clock()
-            if begun + self._case_s * len(open_cases) > self._end:
+            block_s = {case: self._block_s_of(case) for case in open_cases}
+            if begun + sum(block_s.values()) + self._start_s * len(open_cases) > self._end:
                 return
-            pair = self.bench.measure(open_cases, stage, self._block_s)
+            pair = self.bench.measure(block_s, stage)
             self._note_tries(open_cases, pair)
             self.evidence.add(pair)
             self.on_pair(pair)
-            self._case_s = (self.clock() - begun) / len(open_cases)
+            self._start_s = max(self.clock() - begun - sum(block_s.values()), 0.0) / len(open_cases)
+
+    def _block_s_of(self, case: str) -> float:
+        """As short as all have in the screen; when confirmed, up to LONGEST_BLOCK_S where it pays for this case."""
+        screened = self.evidence.blocks(case, "screen")
+        if len(screened) < SCREEN_PAIRS:
+            return self._block_s
+        return min(max(self._block_s, best_block_s(screened, self._start_s)), LONGEST_BLOCK_S)
 
     def _may_try(self, case: str, stage: Stage, most: int) -> bool:
         if case in self.evidence.troubles:
             return False
-        return self.evidence.clean(case, stage) < most and self._tries.get((case, stage), 0) < most * 3 // 2
+        return self.evidence.clean(case, stage) < most and self._tries.get((case, stage), 0) < 2 * most
 
     def _note_tries(self, cases: Sequence[str], pair: Pair) -> None:
         for case in cases:

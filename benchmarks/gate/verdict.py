@@ -17,20 +17,18 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal, TypeVar
 
-from scipy.stats import t as student
+from .estimate import Estimate, spread
 
 Verdict = Literal["regressed", "improved", "unchanged", "inconclusive"]
 Key = TypeVar("Key")
 
 #: A change is suspicious in the screen from this share of the tolerance on, and no alarm below the second share.
 SUSPICIOUS_SHARE, ALARM_SHARE = 1 / 4, 1 / 3
-#: One-sided error of the bound that must lie below the tolerance before a case is called unchanged.
-CLEARING_ERROR = 0.01
-#: The interval shown holds the true ratio with this probability if pair values are normal (Student's t).
-SHOWN_COVERAGE = 0.95
+#: One-sided error of the bound that must lie below the tolerance before a case is called unchanged, and of the bound
+#: that must lie below zero before a gain is looked for instead of a loss.
+CLEARING_ERROR, GAIN_ERROR = 0.01, 0.05
 #: Stakes: the most that is risked on a pair, and a multiple of 1/scale. Who risks all is the quickest, and ruined by
 #: the first pair whose processes happen to run in different modes. Wealth is the mean over them, so that none has to
 #: be chosen by looking at the result.
@@ -60,56 +58,9 @@ class Rule:
         return self.limit * ALARM_SHARE
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """The mean log ratio over pairs, with what is known about its error."""
-
-    pairs: int
-    mean: float
-    error: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Estimate":
-        """From one number a pair; the error is infinite with fewer than two."""
-        if len(values) < 2:
-            return cls(len(values), values[0] if values else 0.0, math.inf)
-        mean = statistics.fmean(values)
-        squares = math.fsum((value - mean) ** 2 for value in values)
-        return cls(len(values), mean, math.sqrt(squares / (len(values) - 1) / len(values)))
-
-    def upper(self, miss: float) -> float:
-        """What the true value exceeds with probability `miss` only (Student's t)."""
-        return self.mean + self._reach(miss)
-
-    def lower(self, miss: float) -> float:
-        """What the true value falls below with probability `miss` only (Student's t)."""
-        return self.mean - self._reach(miss)
-
-    def visible(self) -> float:
-        """The smallest true log ratio that 95 of 100 such measurements would not have called unchanged at zero."""
-        return self._reach(CLEARING_ERROR) + self._reach(0.05)
-
-    def _reach(self, miss: float) -> float:
-        return _quantile(self.pairs - 1, miss) * self.error if self.pairs > 1 else math.inf
-
-
-@lru_cache(maxsize=1024)
-def _quantile(freedom: int, miss: float) -> float:
-    return float(student.isf(miss, freedom))
-
-
-def interquartile_mean(values: Sequence[float]) -> float:
-    """The mean of the middle half: hardly moved by a burst of load in some turns, less wasteful than the median."""
-    ordered = sorted(values)
-    cut = len(ordered) // 4
-    return statistics.fmean(ordered[cut : len(ordered) - cut])
-
-
 def scale_of(screened: Sequence[float], rule: Rule) -> float:
-    """The spread of screening values, for stakes: their median distance from the median, made a standard deviation."""
-    middle = statistics.median(screened)
-    spread = 1.4826 * statistics.median(abs(value - middle) for value in screened)
-    return max(spread, rule.limit / 10)
+    """The spread of screening values, for stakes."""
+    return max(spread(screened), rule.limit / 10)
 
 
 def wealth(values: Sequence[float], scale: float) -> float:
@@ -156,20 +107,26 @@ def is_clear(values: Sequence[float], rule: Rule) -> bool:
     A lucky gain does not help: pairs too noisy to exclude such a loss at a mean of zero are not clear.
     """
     estimate = Estimate.of(values)
-    reach = estimate.upper(CLEARING_ERROR) - estimate.mean
-    return max(estimate.mean, 0.0) + reach < rule.limit
+    reach = estimate.upper(CLEARING_ERROR) - estimate.middle
+    return max(estimate.middle, 0.0) + reach < rule.limit
 
 
 def is_suspicious(values: Sequence[float], rule: Rule) -> bool:
     """Whether a screened metric deserves to be measured again, in either direction."""
-    return abs(statistics.fmean(values)) >= rule.suspicious
+    return abs(Estimate.of(values).middle) >= rule.suspicious
+
+
+def looks_gained(values: Sequence[float], rule: Rule) -> bool:
+    """Whether screened values suggest a gain so strongly that none but a gain is looked for."""
+    estimate = Estimate.of(values)
+    return estimate.middle <= -rule.suspicious and estimate.upper(GAIN_ERROR) < 0
 
 
 def decide(values: Sequence[float], proved: int, rule: Rule) -> Verdict:
     """The verdict on one metric; `proved` is 1 for a proven loss, -1 for a proven gain, else 0."""
-    mean = Estimate.of(values).mean
-    if proved > 0 and mean >= rule.alarming:
+    middle = Estimate.of(values).middle
+    if proved > 0 and middle >= rule.alarming:
         return "regressed"
-    if proved < 0 and mean <= -rule.alarming:
+    if proved < 0 and middle <= -rule.alarming:
         return "improved"
     return "unchanged" if is_clear(values, rule) else "inconclusive"

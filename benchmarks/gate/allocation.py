@@ -1,0 +1,40 @@
+"""How long a case's turns should go on in each pair, so that the pairs there is time for show most.
+
+More turns average out what differs from call to call, not what differs from process to process, and to start processes
+takes time of its own. If values vary by b^2 between pairs and by w^2 within one second of turns, and a pair costs s
+seconds beside its t seconds of turns, then what is known after a given time is most for t = sqrt(s) w / b (Cochran
+1977, Sampling Techniques, 10.6; Kalibera and Jones 2013, Rigorous benchmarking in reasonable time,
+doi:10.1145/2464157.2464160).
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+from .estimate import spread
+from .metrics import log_ratios, turn_ratios
+from .records import Block
+
+#: Of the variance between pairs, at least this share is taken to be between processes: eight pairs cannot show less.
+LEAST_SHARE_BETWEEN = 0.1
+#: Variance of the interquartile mean of normal numbers, as a multiple of the mean's.
+_MIDDLE_HALF = 1.2
+
+
+def best_block_s(blocks: Sequence[Block], start_s: float) -> float:
+    """Seconds of turns in one pair, from some `blocks` of the case and what a pair costs beside its turns."""
+    all_between = spread([log_ratios(block)["wall"] for block in blocks]) ** 2
+    within = statistics.median(_variance_within(block) for block in blocks)
+    a_second = within * statistics.median(map(turns_s, blocks))
+    between = max(all_between - within, LEAST_SHARE_BETWEEN * all_between)
+    return math.sqrt(start_s * a_second / between) if between else 0.0
+
+
+def _variance_within(block: Block) -> float:
+    """Of the block's wall time, as far as its turns differ."""
+    return _MIDDLE_HALF * spread(turn_ratios(block)) ** 2 / len(block.turns)
+
+
+def turns_s(block: Block) -> float:
+    """What the measured calls of a block took together, in seconds."""
+    return sum(turn.base.wall_s + turn.head.wall_s for turn in block.turns)
