@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
 from benchmarks.gate.allocation import best_block_s
-from benchmarks.gate.estimate import Estimate, spread
+from benchmarks.gate.estimate import FEWEST_BOUNDED, Estimate, spread
 from benchmarks.gate.records import Block, Sample, Turn
 from tests.gate_fakes import Draw, heavy, normal, two_modes
 
@@ -55,9 +55,10 @@ def test_a_few_processes_far_off_hardly_move_the_middle_or_widen_the_bounds() ->
 
 def test_too_few_pairs_bound_nothing() -> None:
     assert Estimate.of([]).middle == 0.0
-    assert Estimate.of([0.1] * 6).upper(0.01) == math.inf
-    assert Estimate.of([0.1] * 6).lower(0.01) == -math.inf
-    assert Estimate.of([0.1] * 7).upper(0.01) == 0.1
+    few = [0.1] * (FEWEST_BOUNDED - 1)
+    assert Estimate.of(few).upper(0.01) == math.inf
+    assert Estimate.of(few).lower(0.01) == -math.inf
+    assert Estimate.of([*few, 0.1]).upper(0.01) == 0.1
 
 
 def _block(rng: random.Random, between: float, within: float, turns: int) -> Block:
@@ -75,16 +76,27 @@ def test_the_best_length_shows_most_in_a_given_time(between: float, within: floa
     def cost(seconds: float) -> float:
         return (start_s + seconds) * (between**2 + within**2 / (turns * seconds / 0.5))
 
-    found = best_block_s([_block(rng, between, within, turns) for _ in range(300)], start_s)
+    found = best_block_s([_block(rng, between, within, turns) for _ in range(300)], start_s, 0.001)
     assert cost(found) <= 1.05 * min(cost(seconds / 100) for seconds in range(1, 2000))
+
+
+def test_no_longer_than_it_takes_for_the_fewest_pairs_to_do() -> None:
+    rng, between, within, turns = random.Random(0), 0.01, 0.1, 24
+    blocks = [_block(rng, between, within, turns) for _ in range(300)]
+    longest = best_block_s(blocks, 2.0, 0.01)
+    shorter = best_block_s(blocks, 2.0, 0.03)
+    assert shorter < longest
+    # the interquartile mean of normal numbers varies by a fifth more than their mean
+    assert between**2 + 1.2 * within**2 / (turns * shorter / 0.5) == pytest.approx((0.75 * 0.03) ** 2, rel=0.1)
+    assert best_block_s(blocks, 2.0, 0.10) < 0.1 * shorter
 
 
 def test_lengths_where_there_is_nothing_to_weigh() -> None:
     rng = random.Random(0)
     calls_alone = [_block(rng, 0.0, 0.2, 24) for _ in range(8)]
-    assert best_block_s([_block(rng, 0.02, 0.0, 24) for _ in range(8)], 2.0) < 1e-6
-    assert best_block_s(calls_alone, 2.0) > 0.5  # what the turns took
-    assert best_block_s(calls_alone, 0.0) == 0.0
+    assert best_block_s([_block(rng, 0.02, 0.0, 24) for _ in range(8)], 2.0, 0.001) < 1e-6
+    assert best_block_s(calls_alone, 2.0, 0.001) > 0.5  # what the turns took
+    assert best_block_s(calls_alone, 0.0, 0.001) == 0.0
 
 
 def test_the_spread_is_a_standard_deviation() -> None:

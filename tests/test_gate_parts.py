@@ -4,6 +4,7 @@ import ast
 import json
 import multiprocessing
 import random
+import re
 import time
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -170,6 +171,13 @@ def test_each_pair_is_kept_at_once(tmp_path: Path) -> None:
     outputs.keep(tmp_path, pair)
     lines = outputs.pairs_file(tmp_path).read_text().splitlines()
     assert [Pair.from_json(json.loads(line)) for line in lines] == [pair, pair]
+
+
+def test_what_too_few_pairs_cannot_bound_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = _outcome("inconclusive")
+    show(outcome, [], Console(width=200))
+    text = capsys.readouterr().out + markdown(outcome, [], OPTIONS)
+    assert max(map(len, re.findall(r"\d+", text))) <= 12
 
 
 def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:

@@ -28,14 +28,19 @@ import json, sys; f("x")
 process 7:"python -c
 import json, sys; f("x")
  [1, "a"]";<module> (<string>:1);spin (gate/control.py:9) 5
+process 7:"python -c ...";_bootstrap (threading.py:9);task (toy.py:5) 4
 process 7:"python -c ...";process 8:"python -c from spawn import main; main()";<module> (<string>:1);task (toy.py:5) 10
 """
 
 
-def test_stacks_of_the_case_and_of_workers_are_read_and_the_gates_own_left_out() -> None:
+def test_stacks_of_the_case_of_threads_and_of_workers_are_read_and_the_gates_own_left_out() -> None:
     samples = parse(RAW, "Turns._loop (", 7)
-    assert samples == {("work (toy.py)", "slow (toy.py)"): 30, ("<module> (<string>)", "task (toy.py)"): 10}
-    assert own_time(samples) == {"slow (toy.py)": 30, "task (toy.py)": 10}
+    assert samples == {
+        ("work (toy.py)", "slow (toy.py)"): 30,
+        ("_bootstrap (threading.py)", "task (toy.py)"): 4,
+        ("<module> (<string>)", "task (toy.py)"): 10,
+    }
+    assert own_time(samples) == {"slow (toy.py)": 30, "task (toy.py)": 14}
 
 
 def test_the_flame_graph_is_well_formed_and_red_where_it_grew() -> None:
@@ -71,6 +76,7 @@ def test_a_profile_names_the_function_that_grew(
 
 POOLED = """
 import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
 import pytest
 from toy import work
 
@@ -81,6 +87,10 @@ def pool():
 
 def test_pool(benchmark, pool):
     benchmark(pool.map, work, [300000] * 2)
+
+def test_threads(benchmark):
+    with ThreadPoolExecutor(1) as threads:
+        benchmark(lambda: threads.submit(work, 300000).result())
 
 def test_other(benchmark):
     benchmark(work)
@@ -107,6 +117,18 @@ def test_one_revision_is_profiled_by_a_command(
     drawing = (tmp_path / "out/flame-bench-bench-toy-py-test-pool.svg").read_text()
     assert "% of the call" in drawing
     assert "work (toy.py)" in drawing
+
+
+def test_work_in_threads_is_profiled(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 1.0)
+    toy.write({"bench/bench_toy.py": POOLED})
+    monkeypatch.chdir(toy.root)
+    assert profile.run(["bench", "-k", "threads", "--output", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    if "cProfile" not in shown:  # no right to ptrace here
+        assert "work (toy.py)" in shown.splitlines()[1]
 
 
 def test_a_loss_that_a_command_planted_is_found_and_its_function_named(

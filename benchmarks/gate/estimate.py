@@ -17,6 +17,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+#: Fewer numbers have no bounds that are missed with a probability of 1% only.
+FEWEST_BOUNDED = 7
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -14,6 +14,7 @@ Profile = Mapping[Stack, float]
 _RECORD = re.compile(r"(.*?) (\d+)(?:\n|\Z)", re.DOTALL)
 _PROCESS = re.compile(r'process \d+:".*";', re.DOTALL)
 _PROCESS_ID = re.compile(r'process (\d+):"')  # a worker's stack starts with its parents', the arm first
+_MAIN_THREAD = "<module> ("  # outermost in a process started with -c
 _LINE = re.compile(r":\d+\)$")  # a function that only moved in its file is still the same
 _WIDTH, _ROW = 1200, 18
 
@@ -21,8 +22,8 @@ _WIDTH, _ROW = 1200, 18
 def parse(raw: str, inside: str, arm_pid: int) -> Counter[Stack]:
     """Samples by stack from py-spy's raw format, where command lines may contain newlines and semicolons.
 
-    Of the process `arm_pid` only what was called by the function `inside` counts, without the stack around it; of
-    the processes below it, everything that ran.
+    Of the main thread of the process `arm_pid` only what was called by the function `inside` counts, without the stack
+    around it; of its other threads and of the processes below it, everything that ran.
     """
     samples: Counter[Stack] = Counter()
     for text, count in _RECORD.findall(raw):
@@ -30,7 +31,8 @@ def parse(raw: str, inside: str, arm_pid: int) -> Counter[Stack]:
         frames = tuple(_LINE.sub(")", frame) for frame in text[label.end() if label else 0 :].split(";"))
         if label and _PROCESS_ID.findall(label.group())[-1] == str(arm_pid):
             starts = [index for index, frame in enumerate(frames) if frame.startswith(inside)]
-            frames = frames[starts[-1] + 1 :] if starts else ()
+            if starts or frames[0].startswith(_MAIN_THREAD):
+                frames = frames[starts[-1] + 1 :] if starts else ()
         if frames:
             samples[frames] += int(count)
     return samples

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from .errors import GateError
+from .estimate import FEWEST_BOUNDED
 from .findings import CaseFinding, MetricFinding
 from .gate import Outcome
 from .options import Options
@@ -86,8 +87,8 @@ def _rows(finding: CaseFinding) -> list[tuple[str, ...]]:
             metric.verdict,
             metric.metric,
             f"{metric.ratio:.3f}",
-            f"{metric.lower:.3f} to {metric.upper:.3f}" if metric.pairs > 1 else "",
-            f"{metric.visible:+.1%}" if metric.pairs > 1 else "",
+            f"{metric.lower:.3f} to {metric.upper:.3f}" if metric.pairs >= FEWEST_BOUNDED else "",
+            f"{metric.visible:+.1%}" if metric.pairs >= FEWEST_BOUNDED else "",
             "" if finding.tolerance is None else f"{100 * finding.tolerance:g}%",
             str(metric.pairs),
         )
@@ -97,7 +98,8 @@ def _rows(finding: CaseFinding) -> list[tuple[str, ...]]:
 
 
 def _figures(metric: MetricFinding) -> str:
-    interval = f" ({metric.lower - 1:+.1%} to {metric.upper - 1:+.1%})" if metric.pairs > 1 else ""
+    bounded = metric.pairs >= FEWEST_BOUNDED
+    interval = f" ({metric.lower - 1:+.1%} to {metric.upper - 1:+.1%})" if bounded else f" ({metric.pairs} pairs)"
     return f"{metric.metric} {metric.ratio - 1:+.1%}{interval}"
 
 

@@ -144,7 +144,8 @@ class Run:
         screened = self.evidence.blocks(case, "screen")
         if len(screened) < SCREEN_PAIRS:
             return self._block_s
-        return min(max(self._block_s, best_block_s(screened, self._start_s)), LONGEST_BLOCK_S)
+        best_s = best_block_s(screened, self._start_s, self.rule_of(case).limit)
+        return min(max(self._block_s, best_s), LONGEST_BLOCK_S)
 
     def _may_try(self, case: str, stage: Stage, most: int) -> bool:
         if case in self.evidence.troubles:

@@ -1,8 +1,9 @@
 """``python -m benchmarks.gate.study``: how often the gate and pytest-benchmark's own comparison are right.
 
 Each slot draws a load, a place and a size, plants that change as real extra work, and judges it with the gate and, in
-random order and for the same wall time, with two runs of pytest-benchmark. Loads and sizes that were run least often
-come first; beyond that all is drawn. A slot is one line of ``slots.jsonl`` and a file of raw measurements (`kept`).
+random order and for the same wall time, with two runs of pytest-benchmark. Loads, sizes and places that were run least
+often come first; beyond that all is drawn. A slot is one line of ``slots.jsonl`` and a file of raw measurements (see
+`kept`).
 """
 
 import argparse
@@ -12,11 +13,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 from . import kept, replay, rivals
 from .control import processors
@@ -35,6 +37,8 @@ from .worktrees import checkouts, resolve
 #: Shares of the case by which it is made to cost more.
 SHARES = (0.0, 0.02, 0.03, 0.05, 0.10)
 PATHS = ("bench",)
+
+Choice = TypeVar("Choice", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,9 @@ class _Study:
                 self._sizes[name] = size_for(1.0, _metric(name), place, bench, trees)
 
     def _slot(self, done: list[Slot]) -> None:
-        place = self._rng.choice(list(PLACES))
-        loaded, share = self._least_often(done)
+        pairings = list(product(self._plan.loads, self._plan.shares))
+        loaded, share = self._least_often(pairings, Counter((slot.load, slot.share) for slot in done))
+        place = self._least_often(list(PLACES), Counter(slot.place for slot in done if slot.share))
         line = statement(_metric(place), round(share * self._sizes[place])) if share else "pass"
         head = commit_planted(self._repository, PLACES[place], line)
         machine = f"{len(processors())} processors, Python {platform.python_version()}"
@@ -109,12 +114,10 @@ class _Study:
                 slot = replace(slot, found=slot.found | judge())
         kept.keep(self._plan.output, slot, pairs, runs)
 
-    def _least_often(self, done: list[Slot]) -> tuple[str, float]:
-        """A load and a size, drawn from those that were run least often."""
-        counts = Counter((slot.load, slot.share) for slot in done)
-        combinations = list(product(self._plan.loads, self._plan.shares))
-        least = min(counts[each] for each in combinations)
-        return self._rng.choice([each for each in combinations if counts[each] == least])
+    def _least_often(self, choices: Sequence[Choice], counts: Counter[Choice]) -> Choice:
+        """Drawn from the choices that were run least often."""
+        least = min(counts[each] for each in choices)
+        return self._rng.choice([each for each in choices if counts[each] == least])
 
     def _judge_by_gate(self, head: str, pairs: list[Pair]) -> dict[str, list[str]]:
         (self._scratch / "logs").mkdir(exist_ok=True)
