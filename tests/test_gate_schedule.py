@@ -89,6 +89,13 @@ def test_a_loss_hidden_by_noise_is_rarely_called_unchanged() -> None:
     assert missed <= 10
 
 
+def test_what_a_case_could_see_is_why_it_is_unchanged_or_not() -> None:
+    for seed in range(20):
+        _, findings = run_gate(PretendedBench(NOISE, seed), budget_s=100.0)
+        for metric in (metric for finding in findings for metric in finding.metrics):
+            assert metric.verdict == ("unchanged" if metric.visible < 0.03 else "inconclusive")
+
+
 def test_only_confirming_pairs_decide() -> None:
     # slow in the screen, equal afterwards: what looked slower was chance
     drawn = iter([0.05] * SCREEN_PAIRS + [0.0, 0.001, -0.001] * 20)

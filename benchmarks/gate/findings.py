@@ -9,7 +9,7 @@ from .evidence import Evidence
 from .metrics import Metric
 from .records import Gap, Stage, Trouble
 from .schedule import SCREEN_PAIRS, Hypothesis, Run
-from .verdict import CLEARING_ERROR, Rule, Verdict, decide, holm
+from .verdict import Rule, Verdict, decide, holm, smallest_seen
 
 CaseVerdict = Verdict | Gap
 
@@ -38,13 +38,10 @@ class MetricFinding:
 
     @classmethod
     def of(cls, metric: Metric, verdict: Verdict, stage: Stage, estimate: Estimate, wealth: float) -> "MetricFinding":
-        """From an estimate in log ratios; `visible` is the smallest loss, as a share, it could have seen.
-
-        Of 100 measurements of such a loss, 95 would not have been called unchanged.
-        """
+        """From an estimate in log ratios; `visible` is the smallest loss, as a share, that it could have seen."""
         bounds = (estimate.middle, estimate.lower(SHOWN_MISS), estimate.upper(SHOWN_MISS))
         ratio, lower, upper = (_exp(value) for value in bounds)
-        visible = _exp(estimate.upper(CLEARING_ERROR) - estimate.lower(0.05)) - 1
+        visible = _exp(smallest_seen(estimate)) - 1
         return cls(metric, verdict, stage, estimate.pairs, ratio, lower, upper, visible, wealth)
 
 

@@ -101,14 +101,17 @@ def holm(wealths: Mapping[Key, float], alpha: float) -> set[Key]:
     return rejected
 
 
-def is_clear(values: Sequence[float], rule: Rule) -> bool:
-    """Whether these pairs show that there is no loss as large as the tolerance.
+def smallest_seen(estimate: Estimate) -> float:
+    """The smallest loss, as a log ratio, that the pairs exclude.
 
-    A lucky gain does not help: pairs too noisy to exclude such a loss at a mean of zero are not clear.
+    A lucky gain does not help: what would be excluded at a middle of zero is the least.
     """
-    estimate = Estimate.of(values)
-    reach = estimate.upper(CLEARING_ERROR) - estimate.middle
-    return max(estimate.middle, 0.0) + reach < rule.limit
+    return max(estimate.middle, 0.0) + estimate.upper(CLEARING_ERROR) - estimate.middle
+
+
+def is_clear(values: Sequence[float], rule: Rule) -> bool:
+    """Whether these pairs show that there is no loss as large as the tolerance."""
+    return smallest_seen(Estimate.of(values)) < rule.limit
 
 
 def is_suspicious(values: Sequence[float], rule: Rule) -> bool:
