@@ -69,9 +69,9 @@ def test_palette() -> None:
     labels = rng.integers(0, 4, (50, 60)).astype(np.uint8)
     palette = make_palette(image, labels)
     assert np.array_equal(palette.colours.T[palette.codes], image)
-    assert np.array_equal(palette.codes < palette.candidates, labels > 0)
+    assert (palette.codes[labels > 0] < palette.candidates).all()
     assert palette.candidates == number_of_colours(image[labels > 0])
-    assert palette.colours.shape[1] - palette.candidates == number_of_colours(image[labels == 0])
+    assert palette.colours.shape[1] == number_of_colours(image)
     ground, figure = tally(palette, labels)
     assert len(figure) == palette.candidates
     for code in (0, 1, palette.candidates - 1):

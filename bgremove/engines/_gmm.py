@@ -24,7 +24,7 @@ Mixtures = NDArray[np.float64]
 
 _SINGULAR, _NOISE = 1e-6, 0.01  # below this determinant, this much white noise is added
 _PEAK, _WEIGHTED_PEAK = 1, 11  # places among the parameters
-_BLOCK = 256  # colours whose densities are in the cache together
+_BLOCK = 32  # colours whose densities are in the cache together
 _NEGLIGIBLE = 37.0  # a term smaller by this factor, as a logarithm, is lost in rounding
 _UNDERFLOW = -745.13  # the least exponent whose exponential is a double above 0
 
@@ -165,18 +165,20 @@ def prefer(
 ) -> None:
     """How much likelier each of the first colours is in the foreground than in the background, as a logarithm.
 
-    It is kept within `bound`, and counted in whole `units` of one over `scale`, of which there are as many as colours.
+    It is kept within `bound`, and counted in whole units of one over `scale`; the first colours are those of `units`.
     Where neither side knows the colour, both densities being 0, cv2 takes it for certain foreground, and so do we.
     """
-    ground, figure = np.empty((COMPONENTS, _BLOCK)), np.empty((COMPONENTS, _BLOCK))
+    terms, densities = np.empty((COMPONENTS, _BLOCK)), np.empty((2, _BLOCK))
     for begin in range(0, len(units), _BLOCK):
-        block = colours[:, begin : begin + _BLOCK]
-        for k in range(COMPONENTS):
-            _rate(block, mixtures[0, k], _WEIGHTED_PEAK, ground[k])
-            _rate(block, mixtures[1, k], _WEIGHTED_PEAK, figure[k])
-        for i in range(min(_BLOCK, len(units) - begin)):
-            known = _log_density(ground, i)
-            wish = bound if known == -np.inf else min(max(_log_density(figure, i) - known, -bound), bound)
+        block, number = colours[:, begin : begin + _BLOCK], min(_BLOCK, len(units) - begin)
+        for side in range(2):
+            for k in range(COMPONENTS):
+                _rate(block, mixtures[side, k], _WEIGHTED_PEAK, terms[k])
+            for i in range(number):
+                densities[side, i] = _log_density(terms, i)
+        for i in range(number):
+            known = densities[0, i]
+            wish = bound if known == -np.inf else min(max(densities[1, i] - known, -bound), bound)
             units[begin + i] = round(wish * scale)
 
 

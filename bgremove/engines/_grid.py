@@ -1,7 +1,7 @@
 """The GrabCut energy of an image written into a `Grid` of the max-flow solver, in whole numbers.
 
-Energies are counted in units of ``1 / SCALE``, so that sums are exact. A mask holds a `Label` for every pixel, here as
-a plain number: it is odd on the foreground, and at least `OPEN` where it may change.
+Energies are counted in units of ``1 / SCALE``, so that sums are exact. Labels are a `Label` for every pixel, here as
+plain numbers: odd on the foreground, and at least `OPEN` where it may change.
 """
 
 from __future__ import annotations
@@ -76,15 +76,15 @@ class Window(NamedTuple):
         return slice(self.top, self.top + self.height), slice(self.left, self.left + self.width)
 
 
-def window_of(mask: NDArray[np.uint8]) -> Window:
+def window_of(labels: NDArray[np.uint8]) -> Window:
     """The bounding box of the open pixels; there is at least one."""
-    rows, columns = (np.flatnonzero(mask.max(axis) >= OPEN) for axis in (1, 0))
+    rows, columns = (np.flatnonzero(labels.max(axis) >= OPEN) for axis in (1, 0))
     top, left = int(rows[0]), int(columns[0])
     return Window(top, left, int(rows[-1]) + 1 - top, int(columns[-1]) + 1 - left)
 
 
 @kernel
-def link(grid: Grid, image: NDArray[np.uint8], window: Window, mask: NDArray[np.uint8]) -> None:
+def link(grid: Grid, image: NDArray[np.uint8], window: Window, labels: NDArray[np.uint8]) -> None:
     """Link the open pixels in the `window` to each other.
 
     A link to a certain pixel becomes excess, since that end stays where it is.
@@ -93,14 +93,14 @@ def link(grid: Grid, image: NDArray[np.uint8], window: Window, mask: NDArray[np.
     strengths = _strengths(beta)
     for y in range(image.shape[0]):
         for x in range(image.shape[1]):
-            here = mask[y, x]
+            here = labels[y, x]
             for direction in range(1, 8, 2):  # each link once, from the pixel that comes first
                 v, u = y + _STEPS[direction, 0], x + _STEPS[direction, 1]
-                if v < image.shape[0] and 0 <= u < image.shape[1] and (here >= OPEN or mask[v, u] >= OPEN):
+                if v < image.shape[0] and 0 <= u < image.shape[1] and (here >= OPEN or labels[v, u] >= OPEN):
                     slope, difference = direction // 4, _difference(image, y, x, v, u)
                     common = difference < _COMMON
                     strength = strengths[slope, difference] if common else _strength(beta, slope, difference)
-                    there = mask[v, u]
+                    there = labels[v, u]
                     node, other = _node(window, y, x), _node(window, v, u)
                     if here < OPEN:
                         grid.excess[other] += strength if here == CERTAIN_FOREGROUND else -strength
@@ -133,23 +133,36 @@ def _strength(beta: float, slope: int, difference: int) -> int:
 
 
 @kernel
-def pull(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], units: NDArray[np.int32], sign: int) -> None:
-    """Add the `units` of its colour, times `sign`, to the excess of each open pixel of a window."""
-    for y in range(codes.shape[0]):
-        node = (y + 1) * (codes.shape[1] + 2) + 1
-        for x in range(codes.shape[1]):
-            if mask[y, x] >= OPEN:
-                grid.excess[node + x] += sign * units[codes[y, x]]
+def side(codes: NDArray[np.int32], labels: NDArray[np.uint8], window: Window) -> NDArray[np.int32]:
+    """Of each pixel in the `window`: twice its code, and 1 more on the foreground; -1 if it may not change."""
+    sided = np.full((window.height, window.width), -1, np.int32)
+    for y in range(window.height):
+        for x in range(window.width):
+            v, u = window.top + y, window.left + x
+            if labels[v, u] >= OPEN:
+                sided[y, x] = 2 * codes[v, u] + (labels[v, u] & 1)
+    return sided
 
 
 @kernel
-def settle(grid: Grid, codes: NDArray[np.int32], mask: NDArray[np.uint8], counts: Counts) -> None:
-    """Move the open pixels to the side of the cut where they are, in the `mask` and in the `counts` of colours."""
-    for y in range(codes.shape[0]):
-        node = (y + 1) * (codes.shape[1] + 2) + 1
-        for x in range(codes.shape[1]):
-            side = 1 if grid.distance[node + x] == FAR else 0
-            if mask[y, x] == OPEN + 1 - side:
-                mask[y, x] = OPEN + side
-                counts[side][codes[y, x]] += 1
-                counts[1 - side][codes[y, x]] -= 1
+def pull(grid: Grid, sided: NDArray[np.int32], units: NDArray[np.int32], sign: int) -> None:
+    """Add the `units` of its colour, times `sign`, to the excess of each open pixel of a window; see `side`."""
+    for y in range(sided.shape[0]):
+        node = (y + 1) * (sided.shape[1] + 2) + 1
+        for x in range(sided.shape[1]):
+            if sided[y, x] >= 0:
+                grid.excess[node + x] += sign * units[sided[y, x] >> 1]
+
+
+@kernel
+def settle(grid: Grid, sided: NDArray[np.int32], counts: Counts) -> None:
+    """Move the open pixels to the side of the cut where they are, in `sided` and in the `counts` of colours."""
+    for y in range(sided.shape[0]):
+        node = (y + 1) * (sided.shape[1] + 2) + 1
+        for x in range(sided.shape[1]):
+            code, before = sided[y, x] >> 1, sided[y, x] & 1
+            after = 1 if grid.distance[node + x] == FAR else 0
+            if sided[y, x] >= 0 and before != after:
+                sided[y, x] ^= 1
+                counts[after][code] += 1
+                counts[before][code] -= 1

@@ -22,12 +22,12 @@ class Palette(NamedTuple):
     """Distinct colours and where they are."""
 
     colours: NDArray[np.uint8]
-    """(3, colours): every colour of the candidates, then every colour of the others, channel by channel; again for each
-    further `_MOST` pixels of it."""
+    """(3, colours): every colour of the candidates, then those that only other pixels have, channel by channel; again
+    for each further `_MOST` pixels of it."""
     codes: NDArray[np.int32]
     """(H, W): index into `colours` of every pixel."""
     candidates: int
-    """How many colours belong to pixels that are or may become foreground. The others' need not be counted there."""
+    """How many colours, the first ones, are on pixels that are or may become foreground."""
 
 
 def make_palette(image: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Palette:
@@ -52,10 +52,10 @@ def tally(palette: Palette, sides: NDArray[np.uint8]) -> Counts:
 
 @kernel
 def _encode(pixels: NDArray[np.uint8], labels: NDArray[np.uint8], codes: NDArray[np.int32]) -> tuple[int, int]:
-    """Number the colours of candidates from 0 on, those of the others from -1 down; return how many of each there are.
+    """Number the colours of candidates from 0 on, what others there are from -1 down; return how many of each.
 
     Pixels whose channels have the same upper halves are first listed, in `codes` itself: each leads to the next. Then,
-    list by list, a table tells the lower halves apart.
+    list by list, a table tells the lower halves apart, of the candidates and then of the rest of the list.
     """
     first = np.full(4096, -1, np.int32)
     for i in range(len(pixels) - 1, -1, -1):
@@ -63,19 +63,25 @@ def _encode(pixels: NDArray[np.uint8], labels: NDArray[np.uint8], codes: NDArray
         codes[i] = first[bucket]
         first[bucket] = i
     found = np.zeros(2, np.int32)
-    seen = np.full((2, 4096), -1, np.int32)
-    number, room = np.empty((2, 4096), np.int32), np.zeros((2, 4096), np.int32)
+    seen = np.full(4096, -1, np.int32)
+    number, room = np.empty(4096, np.int32), np.zeros(4096, np.int32)
     for bucket in range(4096):
-        i = first[bucket]
-        while i >= 0:
-            following = codes[i]
-            part, low = 0 if labels[i] > 0 else 1, _lower(pixels, i)
-            if seen[part, low] != bucket or room[part, low] == 0:
-                seen[part, low], number[part, low], room[part, low] = bucket, found[part], _MOST
-                found[part] += 1
-            codes[i] = ~number[part, low] if part else number[part, low]
-            room[part, low] -= 1
-            i = following
+        begin = first[bucket]
+        for part in range(2):
+            rest, i = np.int32(-1), begin
+            while i >= 0:
+                following = codes[i]
+                if part == 0 and labels[i] == 0:
+                    codes[i], rest = rest, i
+                else:
+                    low = _lower(pixels, i)
+                    if seen[low] != bucket or room[low] == 0:
+                        seen[low], number[low], room[low] = bucket, ~found[1] if part else found[0], _MOST
+                        found[part] += 1
+                    codes[i] = number[low]
+                    room[low] -= 1
+                i = following
+            begin = rest
     return found[0], found[1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bgremove.engines import _gmm, _grid, _maxflow, _rehearsal
 from bgremove.engines._compile import announce, compiled_once
@@ -18,15 +19,14 @@ class ExactEngine:
     the same. 0.2 to 1.2 microseconds a pixel for five iterations of a photograph, on one thread; other threads run
     meanwhile. The first call on a machine compiles for some seconds and says so on stderr.
 
-    Memory: 48 bytes a pixel of the open pixels' bounding box, 1 a pixel of the image, 9 a distinct colour in the box, 4
-    one around it. For a photograph that is at most 64 a pixel of a box that covers a fifth of it or more. What lies
-    around a smaller box counts as well, since the background is learned from all of it: at most 11 a pixel of the
-    photograph.
+    Memory: 48 bytes a pixel of the open pixels' bounding box, 9 a distinct colour in it, and 4 a colour that is around
+    it only, since the background is learned from all of the image. For a photograph that is at most 64 a pixel of a box
+    that covers a tenth of it or more.
     """
 
     def peak_bytes(self, pixels: int) -> int:
         """See `bgremove.engines.Engine.peak_bytes`."""
-        return 58 * pixels + 500_000  # the constant is for tables, and for the frame of the grid
+        return 57 * pixels + 500_000  # the constant is for tables, and for the frame of the grid
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
@@ -38,42 +38,44 @@ class ExactEngine:
 
         Raises `EngineError` where the colours of a component have no density, as ``cv2.grabCut`` does.
         """
-        mask = labels.copy()
         if labels.max() < Label.PROBABLY_BACKGROUND:
-            return mask
+            return labels.copy()
         announce(_maxflow.solve)
         try:
-            self._iterate(np.ascontiguousarray(image), mask, settings)
+            window, sided = _decide(np.ascontiguousarray(image), np.ascontiguousarray(labels), settings)
         except ValueError as error:
             raise EngineError(str(error)) from error
+        mask = labels.copy()
+        decided = sided % 2 + Label.PROBABLY_BACKGROUND
+        np.copyto(mask[window.slices], decided, where=sided >= 0, casting="unsafe")
         return mask
 
-    @staticmethod
-    def _iterate(image: Image, mask: Mask, settings: GrabCutSettings) -> None:
-        """Move the open pixels of `mask` to their final side."""
-        palette = make_palette(image, mask)
-        counts = tally(palette, mask)
-        moments = _gmm.start(palette, counts, mask, settings.seed)
-        mixtures = _gmm.learn(moments)
 
-        window = _grid.window_of(mask)
-        # From here on only the window counts: what lies around it is in `counts` for good.
-        inside = window.slices
-        colours, codes = palette.colours, palette.codes[inside].copy()
-        units = np.zeros(palette.candidates, np.int32)
-        del palette
-        grid = _maxflow.make_grid(window.height, window.width)
-        _grid.link(grid, image, window, mask)
-        mask = mask[inside]
+def _decide(image: Image, labels: Mask, settings: GrabCutSettings) -> tuple[_grid.Window, NDArray[np.int32]]:
+    """The window of the open pixels and their final sides, see `_grid.side`."""
+    palette = make_palette(image, labels)
+    counts = tally(palette, labels)
+    moments = _gmm.start(palette, counts, labels, settings.seed)
+    mixtures = _gmm.learn(moments)
 
-        for iteration in range(settings.iterations):
-            _gmm.assign(colours, counts, mixtures, moments)
-            before, mixtures = mixtures, _gmm.learn(moments)
-            if iteration > 0 and np.array_equal(mixtures, before):
-                break  # a fixed point: the same mixtures give the same cut
-            # The flow is kept: of the excess, only what the colours ask for is taken back and given anew.
-            _grid.pull(grid, codes, mask, units, -1)
-            _gmm.prefer(colours, mixtures, _grid.SURE, _grid.SCALE, units)
-            _grid.pull(grid, codes, mask, units, 1)
-            _maxflow.solve(grid)
-            _grid.settle(grid, codes, mask, counts)
+    window = _grid.window_of(labels)
+    # From here on only the window counts: what lies around it is in `counts` for good.
+    sided = _grid.side(palette.codes, labels, window)
+    colours = palette.colours
+    del palette
+    grid = _maxflow.make_grid(window.height, window.width)
+    _grid.link(grid, image, window, labels)
+    units = np.zeros(len(counts[1]), np.int32)
+
+    for iteration in range(settings.iterations):
+        _gmm.assign(colours, counts, mixtures, moments)
+        before, mixtures = mixtures, _gmm.learn(moments)
+        if iteration > 0 and np.array_equal(mixtures, before):
+            break  # a fixed point: the same mixtures give the same cut
+        # The flow is kept: of the excess, only what the colours ask for is taken back and given anew.
+        _grid.pull(grid, sided, units, -1)
+        _gmm.prefer(colours, mixtures, _grid.SURE, _grid.SCALE, units)
+        _grid.pull(grid, sided, units, 1)
+        _maxflow.solve(grid)
+        _grid.settle(grid, sided, counts)
+    return window, sided
