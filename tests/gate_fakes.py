@@ -25,23 +25,34 @@ def two_modes(distance: float) -> Draw:
 
 
 class PretendedBench:
-    """Blocks of two turns whose log ratio is drawn; its clock moves by `block_s` for each block."""
+    """Blocks of eight turns whose log ratio is drawn, each `within` of that; its clock moves as if they had run."""
 
-    def __init__(self, draws: Mapping[str, Draw], seed: int = 0, disturbed_share: float = 0.0) -> None:
+    def __init__(
+        self,
+        draws: Mapping[str, Draw],
+        seed: int = 0,
+        disturbed_share: float = 0.0,
+        within: Mapping[str, float] | None = None,
+    ) -> None:
         self.draws, self.rng, self.disturbed_share = draws, random.Random(seed), disturbed_share
+        self.within = within or {}
         self.now_s = 0.0
-        self.stages: list[tuple[Stage, tuple[str, ...]]] = []
+        self.asked: list[tuple[Stage, dict[str, float]]] = []
         self.troubles: dict[str, Trouble] = {}
 
     def clock(self) -> float:
         return self.now_s
 
+    @property
+    def stages(self) -> list[tuple[Stage, tuple[str, ...]]]:
+        return [(stage, tuple(block_s)) for stage, block_s in self.asked]
+
     def measure(self, block_s: Mapping[str, float], stage: Stage) -> Pair:
-        self.stages.append((stage, tuple(block_s)))
+        self.asked.append((stage, dict(block_s)))
         self.now_s += 1 + 1.1 * sum(block_s.values())
         sound = [case for case in block_s if case not in self.troubles]
         return Pair(
-            number=len(self.stages),
+            number=len(self.asked),
             stage=stage,
             hash_seed=0,
             padding_bytes=0,
@@ -52,6 +63,7 @@ class PretendedBench:
 
     def _block(self, case: str) -> Block:
         disturbed = self.rng.random() < self.disturbed_share
-        wall_s = math.exp(self.draws[case](self.rng)) * (3 if disturbed else 1)
-        turn = Turn(True, 0, Sample(1.0, 0.0, 1.0), Sample(wall_s, 0.0, 1.0))
-        return Block(case, 1, (turn, turn), 0, 0, 0.9 if disturbed else 0.0, 0.0)
+        ratio, within = self.draws[case](self.rng) + (1 if disturbed else 0), self.within.get(case, 0.0)
+        ratios = [ratio + self.rng.gauss(0, within) if within else ratio for _ in range(8)]
+        turns = tuple(Turn(True, 0, Sample(1.0, 0.0, 1.0), Sample(math.exp(x), 0.0, 1.0)) for x in ratios)
+        return Block(case, 1, turns, 0, 0, 0.9 if disturbed else 0.0, 0.0)

@@ -65,8 +65,8 @@ def _block(rng: random.Random, between: float, within: float, turns: int) -> Blo
     """Turns of half a second of wall time together: head's process differs by `between`, its calls by `within`."""
     process, call_s = rng.gauss(0, between), 0.25 / turns
     calls = [math.exp(process + rng.gauss(0, within)) for _ in range(turns)]
-    base = Sample(call_s, call_s, 1.0)
-    return Block("c", 1, tuple(Turn(True, 0, base, Sample(call_s * x, 0.0, 1.0)) for x in calls), 1, 1, 0.0, 0.0)
+    base = Sample(call_s, call_s, 0.0)
+    return Block("c", 1, tuple(Turn(True, 0, base, Sample(call_s * x, 0.0, 0.0)) for x in calls), 1, 1, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(("between", "within"), [(0.02, 0.1), (0.01, 0.1), (0.03, 0.02)])

@@ -6,6 +6,7 @@ import multiprocessing
 import random
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -24,7 +25,7 @@ from benchmarks.gate.pairs import Bench
 from benchmarks.gate.process import Site, Suite
 from benchmarks.gate.profiling import Explanation, Growth
 from benchmarks.gate.records import Block, Pair, Sample, Turn
-from benchmarks.gate.report import annotations, failure, markdown, show
+from benchmarks.gate.report import annotations, failure, markdown, reason, show
 from benchmarks.gate.verdict import Rule
 from benchmarks.gate.worktrees import Revision, checkouts, overlay_of, project_names, resolve
 from tests.gate_toy import SOURCE, Toy, make_toy
@@ -178,6 +179,15 @@ def test_what_too_few_pairs_cannot_bound_is_left_out(capsys: pytest.CaptureFixtu
     show(outcome, [], Console(width=200))
     text = capsys.readouterr().out + markdown(outcome, [], OPTIONS)
     assert max(map(len, re.findall(r"\d+", text))) <= 12
+
+
+def test_a_case_for_which_no_time_was_left_shows_no_ratio() -> None:
+    metric = MetricFinding.of("wall", "inconclusive", "confirm", Estimate.of([]), 1.0)
+    finding = CaseFinding("b.py::test_x", "inconclusive", "no time", (metric,))
+    assert reason(finding) == "no time; wall not measured again"
+    outcome = replace(_outcome(), findings=[finding])
+    row = next(line for line in markdown(outcome, [], OPTIONS).splitlines() if "test_x" in line)
+    assert [cell.strip() for cell in row.split("|")[4:7]] == ["", "", ""]
 
 
 def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:

@@ -137,7 +137,7 @@ def test_a_loss_that_a_command_planted_is_found_and_its_function_named(
     case = "bench/bench_toy.py::test_work"
     monkeypatch.chdir(toy.root)
     monkeypatch.setattr("benchmarks.gate.profiling.PROFILE_S", 2.0)
-    monkeypatch.setattr("benchmarks.gate.schedule.LONGEST_BLOCK_S", 0.2)
+    monkeypatch.setattr("benchmarks.gate.schedule.LONGEST_SCREEN_BLOCK_S", 0.2)
     monkeypatch.setattr("benchmarks.gate.planting.TRIAL_PAIRS", 1)
     for module in ("schedule", "findings"):
         monkeypatch.setattr(f"benchmarks.gate.{module}.SCREEN_PAIRS", 2)  # three times slower is soon seen

@@ -8,12 +8,13 @@ import pytest
 from scipy.stats import beta
 
 from benchmarks.gate.findings import CaseFinding, exit_status, find
-from benchmarks.gate.records import Trouble
-from benchmarks.gate.schedule import MOST_CONFIRM_PAIRS, SCREEN_PAIRS, Run
+from benchmarks.gate.records import Stage, Trouble
+from benchmarks.gate.schedule import LONGEST_BLOCK_S, MOST_CONFIRM_PAIRS, SCREEN_PAIRS, Run
 from benchmarks.gate.verdict import Rule
 from tests.gate_fakes import Draw, PretendedBench, heavy, normal, two_modes
 
 QUIET = 0.011
+STAGES: tuple[Stage, ...] = ("screen", "confirm")
 
 
 def run_gate(bench: PretendedBench, rule: Rule | None = None, budget_s: float = 600.0) -> tuple[Run, list[CaseFinding]]:
@@ -136,6 +137,25 @@ def test_the_budget_is_kept_and_too_little_of_it_is_no_pass() -> None:
     assert bench.now_s <= 100.0
     _, findings = run_gate(PretendedBench({"case": normal(0, 0.001)}), budget_s=2.0)
     assert exit_status(findings) == 3
+
+
+def test_what_there_was_no_time_to_confirm_says_so() -> None:
+    cases = {f"case{index}": normal(0.05, 0.03) for index in range(12)}
+    _, findings = run_gate(PretendedBench(cases), budget_s=15.0)
+    assert {finding.verdict for finding in findings} == {"inconclusive"}
+    assert all("no undisturbed pair after it" in finding.why for finding in findings)
+
+
+def test_calls_that_vary_more_than_processes_are_confirmed_in_longer_turns() -> None:
+    bench = PretendedBench({"calls": normal(0, 0.001), "processes": normal(0, 0.05)}, within={"calls": 0.3})
+    run_gate(bench)
+    longest = {
+        (case, stage): max(block_s.get(case, 0.0) for at, block_s in bench.asked if at == stage)
+        for case in bench.draws
+        for stage in STAGES
+    }
+    assert longest["processes", "confirm"] == longest["processes", "screen"] == longest["calls", "screen"]
+    assert 2 * longest["calls", "screen"] < longest["calls", "confirm"] <= LONGEST_BLOCK_S
 
 
 def test_a_case_in_trouble_is_dropped_and_named() -> None:

@@ -16,7 +16,7 @@ from .estimate import spread
 from .metrics import log_ratios, turn_ratios
 from .records import Block
 
-#: Values that spread by this share of the tolerance are precise enough: a loss as large is proved by the fewest pairs.
+#: Values that spread by this share of the tolerance are precise enough: twice the fewest pairs prove a loss as large.
 ENOUGH = 0.75
 #: Of the variance between pairs, at least this share is taken to be between processes: eight pairs cannot show less.
 LEAST_SHARE_BETWEEN = 0.1
@@ -44,5 +44,6 @@ def _variance_within(block: Block) -> float:
 
 
 def turns_s(block: Block) -> float:
-    """What the measured calls of a block took together, in seconds."""
-    return sum(turn.base.wall_s + turn.head.wall_s for turn in block.turns)
+    """What the measured calls of a block and the controls before them took together, in seconds."""
+    samples = (sample for turn in block.turns for sample in (turn.base, turn.head))
+    return sum(sample.wall_s + sample.control_s for sample in samples)

@@ -1,6 +1,7 @@
 """The verdicts of a run, case by case and metric by metric, and the exit status that follows."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -84,7 +85,7 @@ def _find_case(run: Run, case: str, proved: set[Hypothesis]) -> CaseFinding:
         return CaseFinding(case, "inconclusive", _too_few(evidence, case, clean), disturbed=disturbed)
     metrics = tuple(_find_metric(run, case, metric, proved) for metric in evidence.metrics(case))
     verdict = min((finding.verdict for finding in metrics), key=GRAVITY.index)
-    why = "too noisy for the tolerance in the time there was" if verdict == "inconclusive" else ""
+    why = _why_inconclusive(metrics) if verdict == "inconclusive" else ""
     return CaseFinding(case, verdict, why, metrics, disturbed, run.rule_of(case).tolerance)
 
 
@@ -99,6 +100,12 @@ def _find_metric(run: Run, case: str, metric: Metric, proved: set[Hypothesis]) -
 
 def _decide(values: list[float], direction: int, rule: Rule) -> Verdict:
     return decide(values, direction, rule) if values else "inconclusive"
+
+
+def _why_inconclusive(metrics: Sequence[MetricFinding]) -> str:
+    if min(metric.pairs for metric in metrics):
+        return "too noisy for the tolerance in the time there was"
+    return "unclear in the screen, and no undisturbed pair after it in the time there was: raise --budget-s"
 
 
 def _too_few(evidence: Evidence, case: str, clean: int) -> str:

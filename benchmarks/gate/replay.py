@@ -26,8 +26,8 @@ from .verdict import Rule
 
 #: Sizes that are replayed, and pretended runs for each.
 LOSSES, SUITES = (0.0, 0.02, 0.03, 0.05, 0.10), 300
-#: The pretended clock, in seconds: start-up of a pair, and what a block and a turn take beside the measured calls.
-_START_S, _WARM_UP_S, _TURN_S = 1.5, 0.1, 0.003
+#: The pretended clock, in seconds: start-up of a pair, and what a block takes beside its turns.
+_START_S, _WARM_UP_S = 1.5, 0.1
 #: With fewer recorded blocks of the confirming stage than this, those of the screen are drawn too.
 _FEW = 20
 
@@ -48,7 +48,7 @@ class ReplayBench:
     def measure(self, block_s: Mapping[str, float], stage: Stage) -> Pair:
         """A pair of recorded blocks, each as long as it was."""
         blocks = tuple(self._draw(case, stage) for case in block_s)
-        self._now_s += _START_S + sum(map(_lasted_s, blocks))
+        self._now_s += _START_S + sum(_WARM_UP_S + turns_s(block) for block in blocks)
         return Pair(0, stage, 0, 0, 0.0, blocks, ())
 
     def _draw(self, case: str, stage: Stage) -> Block:
@@ -60,10 +60,6 @@ class ReplayBench:
     def _slower(self, block: Block) -> Block:
         turns = tuple(replace(turn, head=_scaled(turn.head, self._factor)) for turn in block.turns)
         return replace(block, turns=turns)
-
-
-def _lasted_s(block: Block) -> float:
-    return _WARM_UP_S + _TURN_S * len(block.turns) + turns_s(block)
 
 
 def _exchanged(block: Block) -> Block:

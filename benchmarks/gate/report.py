@@ -86,7 +86,7 @@ def _rows(finding: CaseFinding) -> list[tuple[str, ...]]:
         (
             metric.verdict,
             metric.metric,
-            f"{metric.ratio:.3f}",
+            f"{metric.ratio:.3f}" if metric.pairs else "",
             f"{metric.lower:.3f} to {metric.upper:.3f}" if metric.pairs >= FEWEST_BOUNDED else "",
             f"{metric.visible:+.1%}" if metric.pairs >= FEWEST_BOUNDED else "",
             "" if finding.tolerance is None else f"{100 * finding.tolerance:g}%",
@@ -98,6 +98,8 @@ def _rows(finding: CaseFinding) -> list[tuple[str, ...]]:
 
 
 def _figures(metric: MetricFinding) -> str:
+    if not metric.pairs:
+        return f"{metric.metric} not measured again"
     bounded = metric.pairs >= FEWEST_BOUNDED
     interval = f" ({metric.lower - 1:+.1%} to {metric.upper - 1:+.1%})" if bounded else f" ({metric.pairs} pairs)"
     return f"{metric.metric} {metric.ratio - 1:+.1%}{interval}"

@@ -65,7 +65,7 @@ class Run:
         planned = SCREEN_SHARE * self.budget_s / (SCREEN_PAIRS * max(len(self.cases), 1))
         self._block_s = min(max(planned, SHORTEST_BLOCK_S), LONGEST_SCREEN_BLOCK_S)
         self._tries: dict[tuple[str, Stage], int] = {}
-        self._start_s = 0.0  # what the last pair took for each case in it, beside the turns
+        self._start_s = 0.0  # what the last pair took beyond the time planned for turns
 
     def rule_of(self, case: str) -> Rule:
         """The rule with the case's own tolerance."""
@@ -130,21 +130,20 @@ class Run:
         """Pairs of the wanted cases until none is left or time is; a case is tried at most twice `most` times."""
         while open_cases := [case for case in self.cases if wanted(case) and self._may_try(case, stage, most)]:
             begun = self.clock()
-            block_s = {case: self._block_s_of(case) for case in open_cases}
-            if begun + sum(block_s.values()) + self._start_s * len(open_cases) > self._end:
+            block_s = {case: self._block_s_of(case, self._start_s / len(open_cases)) for case in open_cases}
+            if begun + self._start_s + sum(block_s.values()) > self._end:
                 return
             pair = self.bench.measure(block_s, stage)
             self._note_tries(open_cases, pair)
             self.evidence.add(pair)
             self.on_pair(pair)
-            self._start_s = max(self.clock() - begun - sum(block_s.values()), 0.0) / len(open_cases)
+            self._start_s = max(self.clock() - begun - sum(block_s.values()), 0.0)
 
-    def _block_s_of(self, case: str) -> float:
-        """As short as all have in the screen; when confirmed, up to LONGEST_BLOCK_S where it pays for this case."""
-        screened = self.evidence.blocks(case, "screen")
-        if len(screened) < SCREEN_PAIRS:
+    def _block_s_of(self, case: str, start_s: float) -> float:
+        """As short as all have in the screen; up to LONGEST_BLOCK_S where it pays to confirm a time."""
+        if not any(hypothesis.case == case and hypothesis.metric != "memory" for hypothesis in self.hypotheses):
             return self._block_s
-        best_s = best_block_s(screened, self._start_s, self.rule_of(case).limit)
+        best_s = best_block_s(self.evidence.blocks(case, "screen"), start_s, self.rule_of(case).limit)
         return min(max(self._block_s, best_s), LONGEST_BLOCK_S)
 
     def _may_try(self, case: str, stage: Stage, most: int) -> bool:

@@ -26,8 +26,9 @@ Key = TypeVar("Key")
 
 #: A change is suspicious in the screen from this share of the tolerance on, and no alarm below the second share.
 SUSPICIOUS_SHARE, ALARM_SHARE = 1 / 4, 1 / 3
-#: One-sided error of the bound that must lie below the tolerance before a case is called unchanged, and of the bound
-#: that must lie below zero before a gain is looked for instead of a loss.
+#: One-sided error of the bound that must lie below the tolerance before a case is called unchanged (at each look, of
+#: which there is one after each confirming pair), and of the bound that must lie below zero before a gain is looked for
+#: instead of a loss.
 CLEARING_ERROR, GAIN_ERROR = 0.01, 0.05
 #: Stakes: the most that is risked on a pair, and a multiple of 1/scale. Who risks all is the quickest, and ruined by
 #: the first pair whose processes happen to run in different modes. Wealth is the mean over them, so that none has to
