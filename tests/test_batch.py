@@ -33,7 +33,7 @@ def free(monkeypatch):
     return lambda size: monkeypatch.setattr(machine, "available_bytes", lambda: size)
 
 
-@pytest.mark.parametrize(("engine", "workers"), [("opencv", 2), ("exact", 5), ("multiscale", 8), ("auto", 8)])
+@pytest.mark.parametrize(("engine", "workers"), [("opencv", 2), ("exact", 6), ("multiscale", 8), ("auto", 8)])
 def test_workers_share_the_free_memory(jobs, free, engine, workers):
     free(8 * 4 * MEGAPIXEL * (40 + 16))
     assert batch_strategy("threads", jobs, Recipe(engine=engine)).workers == workers
