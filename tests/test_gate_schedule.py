@@ -2,13 +2,14 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import cycle, pairwise
 
 import pytest
 from scipy.stats import beta
 
 from benchmarks.gate.findings import CaseFinding, exit_status, find
-from benchmarks.gate.records import Stage, Trouble
+from benchmarks.gate.records import Block, Stage, Trouble
 from benchmarks.gate.schedule import LONGEST_BLOCK_S, MOST_CONFIRM_PAIRS, SCREEN_PAIRS, Run
 from benchmarks.gate.verdict import Rule
 from tests.gate_fakes import Draw, PretendedBench, heavy, normal, two_modes
@@ -105,6 +106,13 @@ def test_only_confirming_pairs_decide() -> None:
     assert findings[0].metrics[0].stage == "confirm"
 
 
+def test_a_loss_that_looked_like_a_gain_by_chance_is_found() -> None:
+    swing = [-0.06, 0.05, -0.07, 0.04, -0.05, 0.03, -0.04, 0.02]
+    drawn = iter(swing + [0.05] * MOST_CONFIRM_PAIRS)
+    _, findings = run_gate(PretendedBench({"slow": lambda _: next(drawn)}))
+    assert findings[0].verdict == "regressed"
+
+
 def test_cleared_cases_are_not_measured_again() -> None:
     bench = PretendedBench({"slow": normal(0.1, QUIET), "same": normal(0, 0.001)})
     run_gate(bench)
@@ -120,6 +128,34 @@ def test_what_looks_slower_is_decided_before_what_is_only_unclear() -> None:
     losses = sum("slow" in cases for cases in confirmed)
     assert confirmed[:losses] == [("slow",)] * losses
     assert confirmed[losses] == ("unclear",)
+
+
+class GrownBench(PretendedBench):
+    """In which head takes a tenth more memory."""
+
+    def _block(self, case: str) -> Block:
+        return replace(super()._block(case), base_peak_bytes=100, head_peak_bytes=110)
+
+
+def test_memory_alone_is_confirmed_in_short_turns() -> None:
+    bench = GrownBench({"case": normal(0, 0.001)}, within={"case": 0.01})
+    run, findings = run_gate(bench)
+    assert [(metric.metric, metric.verdict) for metric in findings[0].metrics] == [
+        ("wall", "unchanged"),
+        ("memory", "regressed"),
+    ]
+    assert len({block_s["case"] for _, block_s in bench.asked}) == 1
+    assert run.evidence.clean("case", "confirm") > 0
+
+
+def test_turns_are_shorter_where_several_cases_share_the_start_of_a_pair() -> None:
+    def longest(cases: int, seed: int) -> float:
+        names = [f"case{index}" for index in range(cases)]
+        bench = PretendedBench(dict.fromkeys(names, normal(0, 0.05)), seed, within=dict.fromkeys(names, 0.04))
+        run_gate(bench)
+        return max(block_s["case0"] for stage, block_s in bench.asked if len(block_s) == cases and stage == "confirm")
+
+    assert sum(longest(6, seed) for seed in range(5)) < 0.8 * sum(longest(1, seed) for seed in range(5))
 
 
 def test_disturbed_pairs_are_repeated_but_not_for_ever() -> None:

@@ -4,7 +4,9 @@ import json
 import random
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -124,7 +126,29 @@ def test_pairs_survive_being_stored_and_the_replay_finds_what_it_adds(
     assert (rows[0][2].split()[0], rows[-1][1].split()[0]) == ("0", "10")
 
 
+def test_what_was_run_least_often_comes_next() -> None:
+    rng, counts = random.Random(0), Counter("aabc")
+    assert {study.least_often(rng, "abc", counts) for _ in range(50)} == {"b", "c"}
+    assert study.least_often(rng, "abcd", counts) == "d"
+
+
+def test_the_replay_draws_confirming_blocks_where_enough_were_recorded() -> None:
+    block = _pair(random.Random(0)).blocks[0]
+    for confirmed, drawn in ((100, {2}), (5, {1, 2})):
+        recorded = {("a", "screen"): [block] * 8, ("a", "confirm"): [replace(block, loops=2)] * confirmed}
+        bench = replay.ReplayBench(recorded, "", 0.0, random.Random(0))  # type: ignore[arg-type]
+        assert {bench.measure({"a": 1.0}, "confirm").blocks[0].loops for _ in range(50)} == drawn
+
+
 # --- what is kept
+
+
+def test_what_was_planted_is_not_replayed_as_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.gate.replay.SUITES", 1)
+    pairs = [_pair(random.Random(0)) for _ in range(9)]
+    kept.keep(tmp_path, _slot(0, 0.1, []), pairs, {})
+    replay.keep(tmp_path)
+    assert "9 recorded blocks of 1 cases" in replay.kept_table(tmp_path)
 
 
 def test_what_is_kept_of_a_slot_is_small_and_enough(tmp_path: Path) -> None:

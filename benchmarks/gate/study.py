@@ -99,8 +99,8 @@ class _Study:
 
     def _slot(self, done: list[Slot]) -> None:
         pairings = list(product(self._plan.loads, self._plan.shares))
-        loaded, share = self._least_often(pairings, Counter((slot.load, slot.share) for slot in done))
-        place = self._least_often(list(PLACES), Counter(slot.place for slot in done if slot.share))
+        loaded, share = least_often(self._rng, pairings, Counter((slot.load, slot.share) for slot in done))
+        place = least_often(self._rng, list(PLACES), Counter(slot.place for slot in done if slot.share))
         line = statement(_metric(place), round(share * self._sizes[place])) if share else "pass"
         head = commit_planted(self._repository, PLACES[place], line)
         machine = f"{len(processors())} processors, Python {platform.python_version()}"
@@ -113,11 +113,6 @@ class _Study:
             for judge in judges:
                 slot = replace(slot, found=slot.found | judge())
         kept.keep(self._plan.output, slot, pairs, runs)
-
-    def _least_often(self, choices: Sequence[Choice], counts: Counter[Choice]) -> Choice:
-        """Drawn from the choices that were run least often."""
-        least = min(counts[each] for each in choices)
-        return self._rng.choice([each for each in choices if counts[each] == least])
 
     def _judge_by_gate(self, head: str, pairs: list[Pair]) -> dict[str, list[str]]:
         (self._scratch / "logs").mkdir(exist_ok=True)
@@ -140,6 +135,12 @@ class _Study:
 
     def _rival_run(self, root: Path) -> rivals.Stored:
         return rivals.run(root, PATHS, self._cases, self._plan.budget_s / 2, self._scratch / "rival.json")
+
+
+def least_often(rng: random.Random, choices: Sequence[Choice], counts: Counter[Choice]) -> Choice:
+    """Drawn from the choices that were run least often."""
+    least = min(counts[each] for each in choices)
+    return rng.choice([each for each in choices if counts[each] == least])
 
 
 def _metric(place: str) -> Metric:
