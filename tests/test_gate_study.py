@@ -177,6 +177,7 @@ def test_a_slot_is_judged_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("benchmarks.gate.planting.TRIAL_BLOCK_S", 0.05)
     monkeypatch.setattr("benchmarks.gate.planting.TRIAL_PAIRS", 1)
     monkeypatch.setattr("benchmarks.gate.study.PLACES", {"compute": PLACES["compute"]})
+    monkeypatch.setattr("benchmarks.gate.replay.SUITES", 1)
     chosen = ["--loads", "quiet", "--shares", "0.1"]
     assert study.run(["--output", str(tmp_path), "--minutes", "0.001", "--budget-s", "1", *chosen]) == 0
     (slot,) = kept.slots(tmp_path)
