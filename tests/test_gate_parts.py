@@ -155,7 +155,7 @@ def test_junit_fails_on_a_loss_and_errs_on_what_is_undecided() -> None:
 
 
 def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path) -> None:
-    explanation = Explanation("b.py::test_x", (Growth("f (a.py)", 0.1, 0.2, 0.5),), "<svg/>", "py-spy")
+    explanation = Explanation("b.py::test_x", (Growth("f (a.py)", 0.1, 0.2, 0.5, 0.1),), "<svg/>", "py-spy")
     outputs.write(tmp_path, _outcome("regressed"), [explanation], OPTIONS)
     stored = json.loads((tmp_path / "gate.json").read_text())
     assert stored["format_version"] == 1

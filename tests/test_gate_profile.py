@@ -3,6 +3,7 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from benchmarks.gate import planting, profile
@@ -10,7 +11,7 @@ from benchmarks.gate.__main__ import run
 from benchmarks.gate.flame import own_time, parse, svg
 from benchmarks.gate.pairs import Bench
 from benchmarks.gate.process import Site, Suite
-from benchmarks.gate.profiling import explain
+from benchmarks.gate.profiling import explain, growths
 from benchmarks.gate.worktrees import checkouts, resolve
 from tests.gate_toy import SOURCE, Toy, make_toy
 
@@ -48,6 +49,35 @@ def test_the_flame_graph_is_well_formed_and_red_where_it_grew() -> None:
     boxes = {group[0].text: group[1].get("fill") for group in ET.fromstring(drawing)}  # noqa: S314 (our own text)
     grown = next(fill for title, fill in boxes.items() if title and title.startswith("g: 2e+03 ms a call, +100.0%"))
     assert grown == "rgb(255,80,80)"
+
+
+def test_functions_are_named_that_grew_by_more_than_sampling_may_be_wrong_by() -> None:
+    def profile(**samples: int) -> dict[tuple[str, ...], float]:
+        return {(name,): 0.5 * count for name, count in samples.items()}
+
+    # of samples whose true number is the same, 170 and 200 are no rarity; 0 and 40 are
+    base, head = profile(same=170, less=50, rest=580), profile(same=200, less=10, rest=580, more=40)
+    (more,) = growths(base, head, 0.5)
+    assert (more.function, more.base_s, more.head_s, more.share) == ("more", 0, 20, 0.05)
+    assert more.error == pytest.approx(1.96 * 40**0.5 / 800)
+    assert str(more) == "more: +5.0% (±1.5%) of base's call (0 to 2e+04 ms)"
+    # if none did, the one that grew most
+    assert [growth.function for growth in growths(profile(f=9, g=9), profile(f=11, g=10), 0.5)] == ["f"]
+    # what was not sampled has no such error
+    assert [str(growth) for growth in growths(profile(f=9, g=9), profile(f=11, g=10), 0.0)] == [
+        "f: +11.1% of base's call (4.5e+03 to 5.5e+03 ms)", "g: +5.6% of base's call (4.5e+03 to 5e+03 ms)",
+    ]  # fmt: skip
+
+
+def test_of_equal_profiles_few_functions_are_named() -> None:
+    rng = np.random.default_rng(0)
+    true = [300, 100, 30] * 4
+    named = 0
+    for _ in range(200):
+        base, head = ({(str(i),): float(n) for i, n in enumerate(rng.poisson(true))} for _ in range(2))
+        named += sum(growth.share > growth.error for growth in growths(base, head, 1.0))
+    # growth by more than the error has a chance of one in forty for each function
+    assert 0.5 <= named / (200 * len(true) / 40) <= 1.5
 
 
 EXTRA = """

@@ -1,5 +1,6 @@
 """Where the time of a case goes: base and head profiled in turns, with the functions that grew most, or one alone."""
 
+import math
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from .errors import ArmError
 from .flame import Profile, own_time, parse, svg
@@ -19,25 +21,27 @@ from .process import ENDING_S, Arm, CaseEndedError, Site
 PROFILE_S, RATE_HZ = 8.0, 200
 #: Time that py-spy is given to attach before the first turn, in seconds.
 ATTACHING_S = 0.5
-#: How a profile was made, if it was sampled.
-SAMPLED = f"py-spy, {RATE_HZ} samples a second, worker processes included"
 #: Functions named for a case.
 MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
 class Growth:
-    """One function: its own time in a call of the case, in seconds, and the growth as a share of base's call."""
+    """One function: its own time in a call of the case, in seconds, and the growth as a share of base's call.
+
+    The `error` is what the growth may be wrong by for being sampled, with 95% confidence; 0 if it was not.
+    """
 
     function: str
     base_s: float
     head_s: float
     share: float
+    error: float
 
     def __str__(self) -> str:
-        return (
-            f"{self.function}: {self.share:+.1%} of base's call ({self.base_s * 1e3:.3g} to {self.head_s * 1e3:.3g} ms)"
-        )
+        error = f" (±{self.error:.1%})" if self.error else ""
+        times = f"{self.base_s * 1e3:.3g} to {self.head_s * 1e3:.3g} ms"
+        return f"{self.function}: {self.share:+.1%}{error} of base's call ({times})"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,14 @@ class Look:
     note: str
 
 
+class _Profiles(NamedTuple):
+    """A profile for each site, how they were made, and what one sample adds to a call, in seconds; 0 if not sampled."""
+
+    of_sites: list[Profile]
+    note: str
+    sample_s: float
+
+
 class ProfilerError(Exception):
     """py-spy is absent or may not attach."""
 
@@ -70,40 +82,44 @@ def explain(bench: Bench, case: str, loops: int) -> Explanation:
     `loops` runs make one call, as in the measurement, so that waiting between calls does not dominate.
     """
     try:
-        (base, head), note = _profiled((bench.base, bench.head), case, loops)
+        (base, head), note, sample_s = _profiled((bench.base, bench.head), case, loops)
     except (ArmError, CaseEndedError) as error:
         return Explanation(case, (), "", f"not profiled: {error}")
-    return Explanation(case, _growths(base, head), svg(case, head, base) if note == SAMPLED else "", note)
+    return Explanation(case, growths(base, head, sample_s), svg(case, head, base) if sample_s else "", note)
 
 
 def look(site: Site, case: str) -> Look:
     """Profiles one case in one revision in the same way; raises ArmError or CaseEndedError when it cannot be run."""
-    (profile,), note = _profiled((site,), case, None)
-    return Look(case, own_time(profile), svg(case, profile) if note == SAMPLED else "", note)
+    (profile,), note, sample_s = _profiled((site,), case, None)
+    return Look(case, own_time(profile), svg(case, profile) if sample_s else "", note)
 
 
-def _profiled(sites: Sequence[Site], case: str, loops: int | None) -> tuple[list[Profile], str]:
-    """A profile for each site, and how it was made."""
+def _profiled(sites: Sequence[Site], case: str, loops: int | None) -> _Profiles:
     try:
-        return _sampled(sites, case, loops), SAMPLED
+        return _sampled(sites, case, loops)
     except ProfilerError as error:
         why = str(error)
-    return _traced(sites, case), f"{why}: cProfile instead, which does not see worker processes"
+    return _Profiles(_traced(sites, case), f"{why}: cProfile instead, which does not see worker processes", 0.0)
 
 
-def _growths(base: Profile, head: Profile) -> tuple[Growth, ...]:
+def growths(base: Profile, head: Profile, sample_s: float) -> tuple[Growth, ...]:
+    """The functions that grew by more than sampling may be wrong by, or the one that grew most if none did.
+
+    Samples are taken to be counts of a Poisson process, one of which adds `sample_s` to a profile.
+    """
     before, after = own_time(base), own_time(head)
     whole_s = sum(before.values()) or sum(after.values()) or 1.0
-    growths = [
-        Growth(
-            name, before.get(name, 0.0), after.get(name, 0.0), (after.get(name, 0.0) - before.get(name, 0.0)) / whole_s
-        )
-        for name in {*before, *after}
-    ]
-    return tuple(sorted((g for g in growths if g.share > 0), key=lambda growth: -growth.share)[:MOST_NAMED])
+    grown: list[Growth] = []
+    for name, head_s in after.items():
+        base_s = before.get(name, 0.0)
+        if head_s > base_s:
+            error_s = 1.96 * math.sqrt((base_s + head_s) * sample_s)
+            grown.append(Growth(name, base_s, head_s, (head_s - base_s) / whole_s, error_s / whole_s))
+    grown.sort(key=lambda growth: -growth.share)
+    return tuple([growth for growth in grown if growth.share > growth.error][:MOST_NAMED] or grown[:1])
 
 
-def _sampled(sites: Sequence[Site], case: str, loops: int | None) -> list[Profile]:
+def _sampled(sites: Sequence[Site], case: str, loops: int | None) -> _Profiles:
     raw = [site.logs / f"py-spy-samples-{site.name}.txt" for site in sites]
     for file in raw:
         file.unlink(missing_ok=True)  # of the case before
@@ -113,16 +129,17 @@ def _sampled(sites: Sequence[Site], case: str, loops: int | None) -> list[Profil
             for arm, file in zip(arms, raw, strict=True):
                 spies.enter_context(_recorded(arm, file))
             calls = loops * _take_turns(arms, case, loops)
+        sample_s = 1 / RATE_HZ / calls
         profiles: list[Profile] = [
             {
-                stack: count / RATE_HZ / calls
+                stack: count * sample_s
                 for stack, count in parse(file.read_text(errors="replace"), "Turns._loop (", arm.pid).items()
             }
             for arm, file in zip(arms, raw, strict=True)
         ]
     if not all(profiles):
         raise ProfilerError("py-spy saw nothing")
-    return profiles
+    return _Profiles(profiles, f"py-spy, {RATE_HZ} samples a second, worker processes included", sample_s)
 
 
 def _traced(sites: Sequence[Site], case: str) -> list[Profile]:
