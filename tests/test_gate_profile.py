@@ -104,6 +104,7 @@ def test_a_profile_names_the_function_that_grew(
     assert (explanation.flame != "") == attached or "cProfile" in explanation.note  # no right to ptrace here
 
 
+# calls of a tenth of a second and more: what is runnable but waits for a processor is sampled too
 POOLED = """
 import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
@@ -116,11 +117,11 @@ def pool():
         yield made
 
 def test_pool(benchmark, pool):
-    benchmark(pool.map, work, [300000] * 2)
+    benchmark(pool.map, work, [3_000_000] * 2)
 
 def test_threads(benchmark):
     with ThreadPoolExecutor(1) as threads:
-        benchmark(lambda: threads.submit(work, 300000).result())
+        benchmark(lambda: threads.submit(work, 3_000_000).result())
 
 def test_other(benchmark):
     benchmark(work)
