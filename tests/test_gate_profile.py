@@ -61,6 +61,9 @@ def test_functions_are_named_that_grew_by_more_than_sampling_may_be_wrong_by() -
     assert (more.function, more.base_s, more.head_s, more.share) == ("more", 0, 20, 0.05)
     assert more.error == pytest.approx(1.96 * 40**0.5 / 800)
     assert str(more) == "more: +5.0% (±1.5%) of base's call (0 to 2e+04 ms)"
+    # what is sure comes before what is large
+    base, head = profile(large=3000, rest=900), profile(large=3200, rest=900, small=80)
+    assert [growth.function for growth in growths(base, head, 0.5)] == ["small", "large"]
     # if none did, the one that grew most
     assert [growth.function for growth in growths(profile(f=9, g=9), profile(f=11, g=10), 0.5)] == ["f"]
     # what was not sampled has no such error

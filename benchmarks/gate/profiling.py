@@ -105,6 +105,7 @@ def _profiled(sites: Sequence[Site], case: str, loops: int | None) -> _Profiles:
 def growths(base: Profile, head: Profile, sample_s: float) -> tuple[Growth, ...]:
     """The functions that grew by more than sampling may be wrong by, or the one that grew most if none did.
 
+    First comes what grew most for sure, by its growth less its error, lest a large function's noise hide a small cause.
     Samples are taken to be counts of a Poisson process, one of which adds `sample_s` to a profile.
     """
     before, after = own_time(base), own_time(head)
@@ -115,8 +116,9 @@ def growths(base: Profile, head: Profile, sample_s: float) -> tuple[Growth, ...]
         if head_s > base_s:
             error_s = 1.96 * math.sqrt((base_s + head_s) * sample_s)
             grown.append(Growth(name, base_s, head_s, (head_s - base_s) / whole_s, error_s / whole_s))
-    grown.sort(key=lambda growth: -growth.share)
-    return tuple([growth for growth in grown if growth.share > growth.error][:MOST_NAMED] or grown[:1])
+    sure = [growth for growth in grown if growth.share > growth.error]
+    sure.sort(key=lambda growth: growth.error - growth.share)
+    return tuple(sure[:MOST_NAMED] or sorted(grown, key=lambda growth: -growth.share)[:1])
 
 
 def _sampled(sites: Sequence[Site], case: str, loops: int | None) -> _Profiles:
