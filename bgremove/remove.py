@@ -111,7 +111,7 @@ def segment(
     labels = initial_labels(photo, box, hints)
     if _is_flat(image):
         raise FlatImageError("every pixel of the image has the same colour; there is no object to cut out")
-    mask = make_engine(engine).segment(image, labels, settings)
+    mask = make_engine(engine).segment(image, labels, iterations=settings.iterations, seed=settings.seed)
     if mask.shape != labels.shape:
         raise EngineError(f"engine {engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
     foreground = foreground_of(mask)

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from bgremove import GrabCutSettings, Label
+from bgremove import Label
 from bgremove.errors import TaskError, UsageError
 from bgremove.strategies import Task
 from fixtures.scenes import make_scene
@@ -20,7 +20,7 @@ def check_engine(engine):
     labels[y, x] = Label.FOREGROUND
     labels[y, x + 1] = Label.BACKGROUND
     image, given = scene.image.copy(), labels.copy()
-    mask = engine.segment(image, labels, GrabCutSettings())
+    mask = engine.segment(image, labels, iterations=5, seed=0)
     assert (image == scene.image).all()
     assert (labels == given).all()
     assert (mask.shape, mask.dtype) == (labels.shape, np.uint8)
@@ -29,9 +29,11 @@ def check_engine(engine):
     assert np.isin(mask[~certain], (Label.PROBABLY_BACKGROUND, Label.PROBABLY_FOREGROUND)).all()
     found = (mask & 1).astype(bool)
     assert (found & scene.truth).sum() / (found | scene.truth).sum() > 0.85
-    assert (engine.segment(image, labels, GrabCutSettings()) == mask).all()
+    assert (engine.segment(image, labels, iterations=5, seed=0) == mask).all()
     engine.warm_up()
     assert 0 < engine.peak_bytes(1) <= engine.peak_bytes(10**6) <= engine.peak_bytes(10**6 + 1)
+    for fewer, more in ((1, 10**5), (10**5, 10**6), (2 * 10**6, 10**8)):
+        assert 0 < engine.estimate_s(fewer) <= engine.estimate_s(more)
 
 
 def square(value):

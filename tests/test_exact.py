@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from bgremove.engines import make_engine
-from bgremove.types import GrabCutSettings, Image, Label, Mask, Rect
+from bgremove.types import Image, Label, Mask, Rect
 from fixtures import Fixture, load
 
 
@@ -35,10 +35,10 @@ def labels_for(image: Image, rect: Rect) -> Mask:
     return labels
 
 
-def check_same(image: Image, labels: Mask, **settings: int) -> None:
+def check_same(image: Image, labels: Mask, *, iterations: int = 5, seed: int = 0) -> None:
     before = labels.copy()
-    wanted = make_engine("opencv").segment(image, labels, GrabCutSettings(**settings))
-    given = make_engine("exact").segment(image, labels, GrabCutSettings(**settings))
+    wanted = make_engine("opencv").segment(image, labels, iterations=iterations, seed=seed)
+    given = make_engine("exact").segment(image, labels, iterations=iterations, seed=seed)
     assert given.dtype == np.uint8
     assert np.count_nonzero(given != wanted) == 0
     assert np.array_equal(labels, before)
@@ -100,7 +100,7 @@ def test_all_pixels_open() -> None:
 def test_nothing_open() -> None:
     labels = np.zeros((20, 20), np.uint8)
     labels[5:10, 5:10] = Label.FOREGROUND
-    given = make_engine("exact").segment(scene(20, 20, 1), labels, GrabCutSettings())
+    given = make_engine("exact").segment(scene(20, 20, 1), labels, iterations=5, seed=0)
     assert np.array_equal(given, labels)
     assert given is not labels
 
@@ -115,7 +115,7 @@ def test_does_not_touch_the_generator_of_opencv() -> None:
     cv2.setRNGSeed(5)
     wanted = cv2.randu(np.zeros(4, np.float32), 0, 1)
     cv2.setRNGSeed(5)
-    make_engine("exact").segment(image, labels_for(image, Rect(5, 5, 30, 30)), GrabCutSettings())
+    make_engine("exact").segment(image, labels_for(image, Rect(5, 5, 30, 30)), iterations=5, seed=0)
     assert np.array_equal(cv2.randu(np.zeros(4, np.float32), 0, 1), wanted)
 
 
@@ -123,18 +123,18 @@ def test_threads_do_not_disturb_each_other() -> None:
     engine = make_engine("exact")
     images = [scene(90, 100, seed) for seed in range(8)]
     labels = labels_for(images[0], Rect(10, 10, 80, 70))
-    alone = [engine.segment(image, labels, GrabCutSettings()) for image in images]
+    alone = [engine.segment(image, labels, iterations=5, seed=0) for image in images]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda image: engine.segment(image, labels, GrabCutSettings()), images))
+        together = list(pool.map(lambda image: engine.segment(image, labels, iterations=5, seed=0), images))
     for a, b in zip(alone, together, strict=True):
         assert np.array_equal(a, b)
 
 
-def peak_memory(image: Image, labels: Mask, **settings: int) -> int:
+def peak_memory(image: Image, labels: Mask, *, iterations: int = 5) -> int:
     engine = make_engine("exact")
-    engine.segment(image[:40], labels[:40], GrabCutSettings())
+    engine.segment(image[:40], labels[:40], iterations=5, seed=0)
     tracemalloc.start()
-    engine.segment(image, labels, GrabCutSettings(**settings))
+    engine.segment(image, labels, iterations=iterations, seed=0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak

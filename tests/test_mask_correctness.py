@@ -5,7 +5,7 @@ import pytest
 
 import fixtures
 from bgremove.engines import ENGINES, make_engine
-from bgremove.types import GrabCutSettings, Label
+from bgremove.types import Label
 from fixtures.scenes import make_scene
 
 ALL = fixtures.load()
@@ -21,7 +21,7 @@ def overlap(mask, truth):
 def segment(engine, image, rect):
     labels = np.full(image.shape[:2], Label.BACKGROUND, np.uint8)
     labels[rect.slices] = Label.PROBABLY_FOREGROUND
-    mask = make_engine(engine).segment(image, labels, GrabCutSettings())
+    mask = make_engine(engine).segment(image, labels, iterations=5, seed=0)
     return np.isin(mask, [Label.FOREGROUND, Label.PROBABLY_FOREGROUND])
 
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgremove import GrabCutSettings, Label, Rect
+from bgremove import Label, Rect
 from bgremove.engines import _band, _pyramid, _sample, make_engine, multiscale
 from bgremove.types import Foreground, Image, Mask
 from fixtures import load
 from fixtures.scenes import Scene, make_scene
 
-SETTINGS = GrabCutSettings()
+SETTINGS = {"iterations": 5, "seed": 0}
 ENGINE = multiscale.MultiscaleEngine()
 
 
@@ -39,15 +39,17 @@ def scene() -> Scene:
 
 def test_a_small_box_in_a_small_image_gets_the_mask_of_the_exact_engine() -> None:
     scene = make_scene(200, 260, seed=3)
-    expected = make_engine("exact").segment(scene.image, labels_of(scene), SETTINGS)
-    np.testing.assert_array_equal(make_engine("multiscale").segment(scene.image, labels_of(scene), SETTINGS), expected)
+    expected = make_engine("exact").segment(scene.image, labels_of(scene), **SETTINGS)
+    np.testing.assert_array_equal(
+        make_engine("multiscale").segment(scene.image, labels_of(scene), **SETTINGS), expected
+    )
 
 
 @pytest.mark.parametrize("hole", [False, True])
 @pytest.mark.parametrize("size", [(866, 1154), (1500, 2000), (700, 300)])
 def test_scenes_come_out_right(size: tuple[int, int], hole: bool) -> None:
     scene = make_scene(*size, seed=5, hole=hole)
-    assert error(ENGINE.segment(scene.image, labels_of(scene), SETTINGS), scene.truth, scene.rect) < 0.01
+    assert error(ENGINE.segment(scene.image, labels_of(scene), **SETTINGS), scene.truth, scene.rect) < 0.01
 
 
 def test_mean_error_on_the_fixtures_is_below_that_of_grabcut_and_none_is_much_worse() -> None:
@@ -55,7 +57,7 @@ def test_mean_error_on_the_fixtures_is_below_that_of_grabcut_and_none_is_much_wo
     for fixture in load():
         image, truth = fixture.read(), fixture.truth()
         for name, found in errors.items():
-            mask = make_engine(name).segment(image, labels_around(*truth.shape, fixture.rect), SETTINGS)
+            mask = make_engine(name).segment(image, labels_around(*truth.shape, fixture.rect), **SETTINGS)
             found.append(error(mask, truth, fixture.rect))
     assert np.mean(errors["multiscale"]) <= np.mean(errors["exact"])
     assert np.max(np.subtract(errors["multiscale"], errors["exact"])) <= 0.05
@@ -74,10 +76,10 @@ def boxes() -> tuple[Image, Foreground]:
 def test_the_band_brings_back_what_the_reduced_image_blurs(monkeypatch: pytest.MonkeyPatch) -> None:
     image, truth = boxes()
     rect = Rect(61, 63, 1080, 780)
-    fine = error(ENGINE.segment(image, labels_around(900, 1200, rect), SETTINGS), truth, rect)
+    fine = error(ENGINE.segment(image, labels_around(900, 1200, rect), **SETTINGS), truth, rect)
     assert fine < 1e-4
     monkeypatch.setattr(_band, "cut_band", lambda *_: None)
-    assert error(ENGINE.segment(image, labels_around(900, 1200, rect), SETTINGS), truth, rect) > 10 * fine
+    assert error(ENGINE.segment(image, labels_around(900, 1200, rect), **SETTINGS), truth, rect) > 10 * fine
 
 
 def test_thin_hints_stay_and_open_pixels_become_probable(scene: Scene) -> None:
@@ -86,7 +88,7 @@ def test_thin_hints_stay_and_open_pixels_become_probable(scene: Scene) -> None:
     labels[y + height // 2, x : x + width] = Label.FOREGROUND
     labels[y : y + height, x + width // 2] = Label.BACKGROUND
     before = labels.copy()
-    mask = ENGINE.segment(scene.image, labels, SETTINGS)
+    mask = ENGINE.segment(scene.image, labels, **SETTINGS)
     np.testing.assert_array_equal(labels, before)
     certain = labels < Label.PROBABLY_BACKGROUND
     np.testing.assert_array_equal(mask[certain], labels[certain])
@@ -100,32 +102,32 @@ def test_a_thin_stroke_has_the_effect_that_it_has_in_the_exact_engine(hint: Labe
     labels[:, 700:702] = Label.BACKGROUND
     across = slice(650, 790) if hint == Label.FOREGROUND else slice(820, 980)
     labels[450:453, across] = hint
-    mask = ENGINE.segment(image, labels, SETTINGS)
-    exact = make_engine("exact").segment(image, labels, SETTINGS)
+    mask = ENGINE.segment(image, labels, **SETTINGS)
+    exact = make_engine("exact").segment(image, labels, **SETTINGS)
     assert np.count_nonzero((exact & 1) != truth) > 200
     assert np.count_nonzero(mask != exact) < 0.2 * np.count_nonzero((exact & 1) != truth)
 
 
 def test_the_same_seed_gives_the_same_mask(scene: Scene) -> None:
-    masks = [ENGINE.segment(scene.image, labels_of(scene), GrabCutSettings(seed=7)) for _ in range(2)]
+    masks = [ENGINE.segment(scene.image, labels_of(scene), iterations=5, seed=7) for _ in range(2)]
     np.testing.assert_array_equal(*masks)
 
 
 def test_arrays_that_are_read_only_or_parts_of_others_will_do(scene: Scene) -> None:
-    expected = ENGINE.segment(scene.image, labels_of(scene), SETTINGS)
+    expected = ENGINE.segment(scene.image, labels_of(scene), **SETTINGS)
     wide = np.repeat(scene.image, 2, axis=1)[:, ::2]
     labels = labels_of(scene)
     for array in (wide, labels):
         array.setflags(write=False)
-    np.testing.assert_array_equal(ENGINE.segment(wide, labels, SETTINGS), expected)
+    np.testing.assert_array_equal(ENGINE.segment(wide, labels, **SETTINGS), expected)
 
 
 def test_nothing_open_or_one_open_pixel_in_a_large_image() -> None:
     scene = make_scene(1000, 1200, seed=2)
     labels = np.where(scene.truth, Label.FOREGROUND, Label.BACKGROUND).astype(np.uint8)
-    np.testing.assert_array_equal(ENGINE.segment(scene.image, labels, SETTINGS), labels)
+    np.testing.assert_array_equal(ENGINE.segment(scene.image, labels, **SETTINGS), labels)
     labels[500, 600] = Label.PROBABLY_FOREGROUND
-    mask = ENGINE.segment(scene.image, labels, SETTINGS)
+    mask = ENGINE.segment(scene.image, labels, **SETTINGS)
     assert mask[500, 600] >= Label.PROBABLY_BACKGROUND
     labels[500, 600] = mask[500, 600]
     np.testing.assert_array_equal(mask, labels)
@@ -133,7 +135,7 @@ def test_nothing_open_or_one_open_pixel_in_a_large_image() -> None:
 
 def test_a_flat_image_gets_a_mask() -> None:
     mask = ENGINE.segment(
-        np.full((500, 500, 3), 90, np.uint8), labels_around(500, 500, Rect(20, 20, 460, 460)), SETTINGS
+        np.full((500, 500, 3), 90, np.uint8), labels_around(500, 500, Rect(20, 20, 460, 460)), **SETTINGS
     )
     assert (mask[:20] == Label.BACKGROUND).all()
     assert (mask[20:480, 20:480] >= Label.PROBABLY_BACKGROUND).all()
@@ -145,15 +147,15 @@ def test_a_collapse_is_caught_at_the_next_larger_size(
 ) -> None:
     solve, sizes = multiscale._solve, []
 
-    def collapse_once(level: _pyramid.Level, how: GrabCutSettings) -> multiscale._Result:
-        result = solve(level, how)
+    def collapse_once(level: _pyramid.Level, **how: int) -> multiscale._Result:
+        result = solve(level, **how)
         sizes.append(level.labels.size)
         if len(sizes) == 1:
             result.foreground[level.labels > Label.FOREGROUND] = value
         return result
 
     monkeypatch.setattr(multiscale, "_solve", collapse_once)
-    mask = ENGINE.segment(scene.image, labels_of(scene), SETTINGS)
+    mask = ENGINE.segment(scene.image, labels_of(scene), **SETTINGS)
     assert len(sizes) == 2
     assert sizes[1] > 2 * sizes[0]
     assert error(mask, scene.truth, scene.rect) < 0.01
@@ -163,12 +165,12 @@ def test_lasting_collapse_ends_after_three_sizes(scene: Scene, monkeypatch: pyte
     large = make_scene(2400, 3200, seed=0)
     sizes = []
 
-    def collapse(level: _pyramid.Level, _: GrabCutSettings) -> multiscale._Result:
+    def collapse(level: _pyramid.Level, **_: int) -> multiscale._Result:
         sizes.append(level.labels.size)
         return multiscale._Result(np.zeros(level.labels.shape, np.bool_), np.zeros((2, 5, 12)))
 
     monkeypatch.setattr(multiscale, "_solve", collapse)
-    assert not (ENGINE.segment(large.image, labels_of(large), SETTINGS) & 1).any()
+    assert not (ENGINE.segment(large.image, labels_of(large), **SETTINGS) & 1).any()
     assert len(sizes) == 3
 
 
@@ -178,8 +180,8 @@ def test_memory_is_within_the_stated_bound_even_after_two_collapses(
 ) -> None:
     solve, sizes = multiscale._solve, []
 
-    def collapse_twice(level: _pyramid.Level, how: GrabCutSettings) -> multiscale._Result:
-        result = solve(level, how)
+    def collapse_twice(level: _pyramid.Level, **how: int) -> multiscale._Result:
+        result = solve(level, **how)
         sizes.append(level.labels.size)
         result.foreground[:] &= len(sizes) > 2
         return result
@@ -187,7 +189,7 @@ def test_memory_is_within_the_stated_bound_even_after_two_collapses(
     monkeypatch.setattr(multiscale, "_solve", collapse_twice)
     scene = make_scene(*size, seed=1)
     tracemalloc.start()
-    ENGINE.segment(scene.image, labels_of(scene), GrabCutSettings(iterations=1))
+    ENGINE.segment(scene.image, labels_of(scene), iterations=1, seed=0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(sizes) == 3
@@ -212,7 +214,7 @@ def test_work_grows_with_the_boundary_and_memory_stays_small(monkeypatch: pytest
         scene, work[size] = make_scene(*size, seed=4), 0
         labels = labels_of(scene)
         tracemalloc.start()
-        ENGINE.segment(scene.image, labels, SETTINGS)
+        ENGINE.segment(scene.image, labels, **SETTINGS)
         assert tracemalloc.get_traced_memory()[1] < 12 * labels.size
         tracemalloc.stop()
     assert work[3000, 4000] < 3 * work[750, 1000] < 0.2 * 3000 * 4000

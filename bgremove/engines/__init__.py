@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Protocol
 
 from bgremove.errors import UsageError
-from bgremove.types import GrabCutSettings, Image, Mask
+from bgremove.types import Image, Mask
 
 
 class Engine(Protocol):
@@ -16,11 +16,19 @@ class Engine(Protocol):
         """Memory that `segment` takes at most, beyond image and labels, for images of up to so many `pixels`."""
         ...
 
+    def estimate_s(self, pixels: int) -> float:
+        """About how many seconds `segment` takes for a photograph of so many `pixels`: one thread, five iterations.
+
+        For planning only. The figures are means over photographs on the machine of `benchmarks/results/speed.json`;
+        a single photograph may take three times as long or a third.
+        """
+        ...
+
     def warm_up(self) -> None:
         """Import, compile and run all that `segment` may call, so that no image has to wait for it."""
         ...
 
-    def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
+    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
         """Decide every pixel that `labels` leaves open.
 
         Parameters
@@ -30,6 +38,10 @@ class Engine(Protocol):
             `Label` of every pixel, not modified. BACKGROUND and FOREGROUND are certain and stay. The two
             PROBABLY labels are where the search starts. At least one pixel is (probably) background and one
             (probably) foreground; the caller sees to that.
+        iterations : int
+            How often colour models and cut are refined in turn, at least 1. Time grows about linearly with it.
+        seed : int
+            Of the generator that starts the colour models, 0 to 2**31 - 1.
 
         Returns
         -------

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bgremove.types import GrabCutSettings, Image, Label, Mask, Rect
+from bgremove.types import Image, Label, Mask, Rect
 
-SETTINGS = GrabCutSettings(iterations=2)
+ITERATIONS = 2
 
 
 def make_picture() -> tuple[Image, Mask]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bgremove.engines import make_engine
-from bgremove.types import GrabCutSettings, Image, Mask
+from bgremove.types import Image, Mask
 
 LIMIT = 1_000_000  # pixels: up to here `exact` takes two seconds at most, so that there is little to gain by less
 
@@ -22,12 +22,16 @@ class AutoEngine:
         """See `bgremove.engines.Engine.peak_bytes`."""
         return max(self._small.peak_bytes(min(pixels, LIMIT)), self._large.peak_bytes(pixels))
 
+    def estimate_s(self, pixels: int) -> float:
+        """See `bgremove.engines.Engine.estimate_s`."""
+        return (self._small if pixels <= LIMIT else self._large).estimate_s(pixels)
+
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
         self._small.warm_up()
         self._large.warm_up()
 
-    def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
+    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
         engine = self._small if labels.size <= LIMIT else self._large
-        return engine.segment(image, labels, settings)
+        return engine.segment(image, labels, iterations=iterations, seed=seed)

@@ -9,7 +9,7 @@ from bgremove.engines import _gmm, _grid, _maxflow, _rehearsal
 from bgremove.engines._compile import announce, compiled_once
 from bgremove.engines._palette import make_palette, tally
 from bgremove.errors import EngineError
-from bgremove.types import GrabCutSettings, Image, Label, Mask
+from bgremove.types import Image, Label, Mask
 
 
 class ExactEngine:
@@ -28,12 +28,16 @@ class ExactEngine:
         """See `bgremove.engines.Engine.peak_bytes`."""
         return 57 * pixels + 500_000  # the constant is for tables, and for the frame of the grid
 
+    def estimate_s(self, pixels: int) -> float:
+        """See `bgremove.engines.Engine.estimate_s`."""
+        return 0.45e-6 * pixels
+
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
         with compiled_once(_grid.settle):
-            self.segment(*_rehearsal.make_picture(), _rehearsal.SETTINGS)
+            self.segment(*_rehearsal.make_picture(), iterations=_rehearsal.ITERATIONS, seed=0)
 
-    def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
+    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
         """See `bgremove.engines.Engine.segment`.
 
         Raises `EngineError` where the colours of a component have no density, as ``cv2.grabCut`` does.
@@ -42,7 +46,9 @@ class ExactEngine:
             return labels.copy()
         announce(_maxflow.solve)
         try:
-            window, sided = _decide(np.ascontiguousarray(image), np.ascontiguousarray(labels), settings)
+            window, sided = _decide(
+                np.ascontiguousarray(image), np.ascontiguousarray(labels), iterations=iterations, seed=seed
+            )
         except ValueError as error:
             raise EngineError(str(error)) from error
         mask = labels.copy()
@@ -51,11 +57,11 @@ class ExactEngine:
         return mask
 
 
-def _decide(image: Image, labels: Mask, settings: GrabCutSettings) -> tuple[_grid.Window, NDArray[np.int32]]:
+def _decide(image: Image, labels: Mask, *, iterations: int, seed: int) -> tuple[_grid.Window, NDArray[np.int32]]:
     """The window of the open pixels and their final sides, see `_grid.side`."""
     palette = make_palette(image, labels)
     counts = tally(palette, labels)
-    moments = _gmm.start(palette, counts, labels, settings.seed)
+    moments = _gmm.start(palette, counts, labels, seed)
     mixtures = _gmm.learn(moments)
 
     window = _grid.window_of(labels)
@@ -67,7 +73,7 @@ def _decide(image: Image, labels: Mask, settings: GrabCutSettings) -> tuple[_gri
     _grid.link(grid, image, window, labels)
     units = np.zeros(len(counts[1]), np.int32)
 
-    for iteration in range(settings.iterations):
+    for iteration in range(iterations):
         _gmm.assign(colours, counts, mixtures, moments)
         before, mixtures = mixtures, _gmm.learn(moments)
         if iteration > 0 and np.array_equal(mixtures, before):

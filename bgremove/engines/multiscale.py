@@ -14,7 +14,7 @@ from bgremove.engines._gmm import COMPONENTS, PARAMETERS, Mixtures
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines.exact import ExactEngine
 from bgremove.errors import EngineError
-from bgremove.types import Foreground, GrabCutSettings, Image, Label, Mask, Rect
+from bgremove.types import Foreground, Image, Label, Mask, Rect
 
 _COARSE = 40_000  # pixels of the open box in the image that is solved whole
 _ALONE = 60_000  # an open box of no more pixels than this is not reduced
@@ -55,24 +55,28 @@ class MultiscaleEngine:
         # Most is taken when the foreground collapses twice in reduced images; otherwise it is about 6 a pixel.
         return 48 * min(pixels, _LARGEST) + 8 * pixels + 2_000_000
 
+    def estimate_s(self, pixels: int) -> float:
+        """See `bgremove.engines.Engine.estimate_s`."""
+        return min(ExactEngine().estimate_s(pixels), 0.04 + 0.02e-6 * pixels)
+
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
         ExactEngine().warm_up()
         image, labels = _rehearsal.make_picture()
         with compiled_once(_band.fill):
-            _coarse_to_fine(image, labels, _box_of(labels), 2, _rehearsal.SETTINGS)
+            _coarse_to_fine(image, labels, _box_of(labels), 2, iterations=_rehearsal.ITERATIONS, seed=0)
 
-    def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
+    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
         box = _box_of(labels)
         area = box.width * box.height
         if area <= _ALONE and labels.size <= _SMALL:
-            return ExactEngine().segment(image, labels, settings)
+            return ExactEngine().segment(image, labels, iterations=iterations, seed=seed)
         if area == 0:
             return labels.copy()
         shrink = math.sqrt(area / _COARSE) if area > _ALONE else 1
         try:
-            return _coarse_to_fine(image, labels, box, shrink, settings)
+            return _coarse_to_fine(image, labels, box, shrink, iterations=iterations, seed=seed)
         except ValueError as error:
             raise EngineError(str(error)) from error
 
@@ -82,25 +86,25 @@ def _box_of(labels: Mask) -> Rect:
     return Rect(*cv2.boundingRect(labels & np.uint8(Label.PROBABLY_BACKGROUND)))
 
 
-def _coarse_to_fine(image: Image, labels: Mask, box: Rect, shrink: float, settings: GrabCutSettings) -> Mask:
+def _coarse_to_fine(image: Image, labels: Mask, box: Rect, shrink: float, *, iterations: int, seed: int) -> Mask:
     """The mask, from an image whose sides are ``1 / shrink`` of the given ones on."""
     announce(_band.fill)
     x, y, width, height = box
     aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
     window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
-    foreground = _descend(build(image[window], labels[window], shrink), settings)
+    foreground = _descend(build(image[window], labels[window], shrink), iterations=iterations, seed=seed)
     mask = labels.copy()
     decided = labels[window] >= Label.PROBABLY_BACKGROUND
     np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
     return mask
 
 
-def _descend(levels: list[Level], settings: GrabCutSettings) -> Foreground:
+def _descend(levels: list[Level], *, iterations: int, seed: int) -> Foreground:
     """Solve the smallest level whole, larger ones instead while that fails, and carry the result to the largest."""
     collapses = 0
     while True:
         level = levels.pop()
-        result = _solve(level, settings)
+        result = _solve(level, iterations=iterations, seed=seed)
         if not levels or collapses == _PATIENCE or not _collapsed(result.foreground, level.labels):
             break
         collapses += 1
@@ -109,7 +113,7 @@ def _descend(levels: list[Level], settings: GrabCutSettings) -> Foreground:
     return result.foreground
 
 
-def _solve(level: Level, settings: GrabCutSettings) -> _Result:
+def _solve(level: Level, *, iterations: int, seed: int) -> _Result:
     """GrabCut over all open pixels of a level."""
     image, labels = np.ascontiguousarray(level.image), level.labels
     foreground = (labels & 1).astype(np.bool_)
@@ -117,8 +121,8 @@ def _solve(level: Level, settings: GrabCutSettings) -> _Result:
     if _one_sided(foreground):  # nothing in sight tells the open pixels from the rest
         return _Result(foreground, np.zeros((2, COMPONENTS, PARAMETERS)))
     strengths = _band.measure_strengths(image)
-    mixtures = _sample.start(_sample.draw(image, foreground), settings.seed)
-    for _ in range(settings.iterations):
+    mixtures = _sample.start(_sample.draw(image, foreground), seed)
+    for _ in range(iterations):
         if _one_sided(foreground):
             break
         before = foreground.copy()

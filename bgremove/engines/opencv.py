@@ -7,7 +7,7 @@ import numpy as np
 
 from bgremove.engines import _rehearsal
 from bgremove.errors import EngineError
-from bgremove.types import GrabCutSettings, Image, Mask
+from bgremove.types import Image, Mask
 
 
 class OpenCVEngine:
@@ -21,19 +21,23 @@ class OpenCVEngine:
         """See `bgremove.engines.Engine.peak_bytes`."""
         return 204 * pixels
 
+    def estimate_s(self, pixels: int) -> float:
+        """See `bgremove.engines.Engine.estimate_s`."""
+        return 5e-6 * pixels
+
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
-        self.segment(*_rehearsal.make_picture(), _rehearsal.SETTINGS)
+        self.segment(*_rehearsal.make_picture(), iterations=_rehearsal.ITERATIONS, seed=0)
 
-    def segment(self, image: Image, labels: Mask, settings: GrabCutSettings) -> Mask:
+    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
         """See `bgremove.engines.Engine.segment`. Reseeds OpenCV's generator of the calling thread."""
         mask = labels.copy()
         models = np.zeros((2, 1, 65))
         # k-means draws from a generator that belongs to the thread: without a seed right here, a mask would
         # depend on what this thread had segmented before.
-        cv2.setRNGSeed(settings.seed)
+        cv2.setRNGSeed(seed)
         try:
-            cv2.grabCut(image, mask, (0, 0, 0, 0), models[0], models[1], settings.iterations, cv2.GC_INIT_WITH_MASK)
+            cv2.grabCut(image, mask, (0, 0, 0, 0), models[0], models[1], iterations, cv2.GC_INIT_WITH_MASK)
         except cv2.error as error:
             raise EngineError(f"cv2.grabCut failed: {error.err or error}") from error
         return mask
