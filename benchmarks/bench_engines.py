@@ -8,7 +8,7 @@ from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Baseline, Measure
 from benchmarks.workloads import Picture, fixture, one_thread, scene
 from bgremove.engines import ENGINES, make_engine
-from bgremove.images import Photo
+from bgremove.formats import Photo
 from bgremove.remove import initial_labels
 from bgremove.types import Mask
 

@@ -9,8 +9,8 @@ import pytest
 from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Measure
 from benchmarks.workloads import scene
-from bgremove.images import read
-from bgremove.outputs import OUTPUT_FORMATS, cut_out, encode, write
+from bgremove.cutout import cut_out
+from bgremove.formats import OUTPUT_FORMATS, encode, read, write
 from fixtures.scenes import make_scene
 
 HEIGHT = 864

@@ -17,8 +17,8 @@ from typing import Any
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from bgremove.comparison.statistics import paired_ratio
 from bgremove.meter import Meter, Reading
-from bgremove.statistics import paired_ratio
 
 Work = Callable[[], object]
 

@@ -24,10 +24,10 @@ import numpy as np
 
 from benchmarks import machine_identity
 from benchmarks.workloads import one_thread
+from bgremove.comparison.statistics import paired_ratio
 from bgremove.engines import make_engine
-from bgremove.images import Photo
+from bgremove.formats import Photo
 from bgremove.remove import initial_labels
-from bgremove.statistics import paired_ratio
 from bgremove.types import Foreground, Image, Mask, Rect
 from fixtures import Fixture, load
 from fixtures.scenes import make_scene

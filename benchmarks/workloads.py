@@ -11,13 +11,17 @@ from typing import Any
 
 import cv2
 
+from bgremove.batch import Job
+from bgremove.batch.worker import FileWorker
+from bgremove.cutout import Cutout
 from bgremove.engines import DEFAULT_ENGINE
-from bgremove.outputs import write
-from bgremove.remove import Cutout, remove_background
+from bgremove.formats import write
+from bgremove.preparation import Preparation
+from bgremove.remove import remove_background
+from bgremove.settings import Settings
 from bgremove.strategies import Strategy, Task, make_strategy
 from bgremove.transports import Transport
 from bgremove.types import Image, Rect
-from bgremove.worker import FileWorker, Job, Preparation, Recipe
 from fixtures import load
 from fixtures.scenes import make_scene
 
@@ -72,7 +76,7 @@ def cut(picture: Picture) -> Cutout:
     return remove_background(picture.image, rect=picture.rect)
 
 
-cut_file = FileWorker(Recipe())
+cut_file = FileWorker(Settings())
 """The whole of what a batch does with one file: read, segment, write."""
 
 

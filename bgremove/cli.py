@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import astuple
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -16,34 +16,30 @@ from rich.markup import escape
 from rich.table import Table
 
 from bgremove import __version__
-from bgremove import compare as comparing
-from bgremove.batch import (
-    ImageRecord,
-    batch_strategy,
-    longest_first,
-    prepare_jobs,
-    run_jobs,
-    skipped_record,
-    unusable_record,
-)
-from bgremove.edges import EDGES
-from bgremove.engines import DEFAULT_ENGINE, ENGINES
+from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
+from bgremove.batch.plan import Counting, largest_first
+from bgremove.batch.records import failures_text, records_json, settled_records
+from bgremove.batch.sources import find_sources
+from bgremove.comparison import MIN_ROUNDS, contenders
+from bgremove.comparison import compare as compare_strategies
+from bgremove.comparison.compare import CONTENDERS
+from bgremove.comparison.report import answer, comparison_json, comparison_table
+from bgremove.engines import ENGINES
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
-from bgremove.images import DEFAULT_MAX_PIXELS
-from bgremove.jsonfile import check_json_file, write_json_file
+from bgremove.files import check_json_file, write_json_file
+from bgremove.formats import OUTPUT_FORMATS
 from bgremove.machine import describe, describe_opencv, usable_cpus
-from bgremove.outputs import OUTPUT_FORMATS, parse_colour
+from bgremove.matting import EDGES
 from bgremove.paths import display_name
-from bgremove.plan import NAMINGS, find_sources, plan_jobs, read_rects
 from bgremove.progress import progress
-from bgremove.report import answer, comparison_json, comparison_table, failures_text, records_json
+from bgremove.settings import EMITS, Settings
 from bgremove.strategies import DEFAULT_STRATEGY, STRATEGIES
-from bgremove.types import GrabCutSettings, Rect, as_rect
-from bgremove.worker import EMITS, Job, Recipe
 
 EXIT_FAILURES = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+
+_DEFAULTS = Settings()
 
 _out = Console()
 _err = Console(stderr=True)
@@ -67,20 +63,40 @@ class _Listed(click.ParamType[tuple[Any, ...]]):
 
 # Not readable: what cannot be read costs itself, and click would refuse the rest along with it.
 _inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
-_engine = click.option("--engine", type=click.Choice(ENGINES), default=DEFAULT_ENGINE, show_default=True)
 _recursive = click.option("-r", "--recursive", is_flag=True, help="Go down into folders.")
 _json_file = click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures here."
 )
-_margin = click.option(
-    "--margin", type=float, default=0.05, show_default=True, help="Fraction of each side that is certain background."
-)
-_iterations = click.option("--iterations", type=click.IntRange(min=1), default=5, show_default=True)
-_max_pixels = click.option(
-    "--max-pixels", type=click.IntRange(min=1), default=DEFAULT_MAX_PIXELS, show_default=True,
-    help="Refuse larger images before decoding them.",
-)  # fmt: skip
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+
+
+def _setting(*names: str, help: str | None = None, **options: Any) -> Callable[[Any], Any]:  # noqa: A002
+    """An option for the field of `Settings` of that name, with the field's default."""
+    field = names[-1].removeprefix("--").replace("-", "_")
+    default = getattr(_DEFAULTS, field)
+    shown = ",".join(default) if isinstance(default, tuple) else default
+    return click.option(*names, default=shown, show_default=shown is not None, help=help, **options)
+
+
+_SETTINGS = (
+    _setting("--engine", type=click.Choice(ENGINES)),
+    _setting("--iterations", type=click.IntRange(min=1)),
+    _setting("--seed", type=click.IntRange(min=0), help="Starts the colour models."),
+    _setting("--margin", type=float, help="Fraction of each side that is certain background."),
+    _setting("--rect", type=_Listed("X,Y,W,H", int), help="Rectangle around the object, in pixels, for every image."),
+    _setting("--edge", type=click.Choice(EDGES), help="Soft needs PyMatting: bgremove[soft]."),
+    _setting("--emit", type=_Listed("KINDS"), help=f"Out of {','.join(EMITS)}."),
+    _setting("--format", type=click.Choice(OUTPUT_FORMATS)),
+    _setting("--background", metavar="COLOUR", help="Fill the background with a colour, such as white or #fafafa."),
+    _setting("--max-pixels", type=click.IntRange(min=1), help="Refuse larger images before decoding them."),
+)
+
+
+def _settings(command: Callable[..., int]) -> Callable[..., int]:
+    """Gives a command the options of a cut; it finds them in its keyword arguments, for `Settings`."""
+    for option in reversed(_SETTINGS):
+        command = option(command)
+    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -95,26 +111,16 @@ def cli() -> None:
     "-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the results."
 )
 @_recursive
-@_margin
-@click.option("--rect", type=_Listed("X,Y,W,H", int), help="Rectangle around the object, in pixels, for every image.")
+@_settings
 @click.option(
     "--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height."
-)
-@_iterations
-@_engine
-@click.option(
-    "--edge", type=click.Choice(EDGES), default="hard", show_default=True, help="Soft needs PyMatting: bgremove[soft]."
 )
 @click.option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULT_STRATEGY, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Default: what CPUs and memory allow.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that one image may take.")
-@click.option("--emit", type=_Listed("KINDS"), default="cutout", show_default=True, help=f"Out of {','.join(EMITS)}.")
-@click.option("--format", "format_", type=click.Choice(OUTPUT_FORMATS), default="png", show_default=True)
-@click.option("--background", metavar="COLOUR", help="Fill the background with a colour, such as white or #fafafa.")
 @click.option(
     "--naming", type=click.Choice(NAMINGS), default="stem", show_default=True, help="a.jpg becomes a.png, or a.jpg.png."
 )
-@_max_pixels
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--resume", is_flag=True, help="Do only what an interrupted run has left.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
@@ -122,40 +128,35 @@ def cli() -> None:
 @_quiet
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
-    inputs: tuple[Path, ...], output: Path, recursive: bool, margin: float, rect: tuple[int, ...] | None,
-    rects: Path | None, iterations: int, engine: str, edge: str, strategy: str, workers: int | None,
-    timeout: float | None, emit: tuple[str, ...], format_: str, background: str | None, naming: str,
-    max_pixels: int, overwrite: bool, resume: bool, dry_run: bool, json_file: Path | None, quiet: bool, verbose: bool,
+    inputs: tuple[Path, ...], output: Path, recursive: bool, rects: Path | None, strategy: str, workers: int | None,
+    timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, json_file: Path | None,
+    quiet: bool, verbose: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Cut the objects out of INPUTS (files, folders, glob patterns) into the folder OUTPUT."""
-    if rect is not None and rects is not None:
+    if options["rect"] is not None and rects is not None:
         raise UsageError("--rect and --rects exclude each other")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     if dry_run and json_file is not None:
         raise UsageError("--dry-run writes nothing: leave --json out")
-    recipe = Recipe(
-        engine=engine, margin=margin, settings=GrabCutSettings(iterations=iterations), emit=emit, format=format_,
-        background=None if background is None else parse_colour(background), max_pixels=max_pixels, edge=edge,
+    settings = Settings(**options)
+    plan = make_plan(
+        inputs, output, settings, rects=None if rects is None else read_rects(rects), recursive=recursive,
+        naming=naming, overwrite=overwrite, resume=resume, counting=_headers(quiet),
     )  # fmt: skip
-    Rect.from_margin(margin, 100, 100)
-    sources, unusable = find_sources(inputs, recursive=recursive, exclude=output)
-    if not sources and not unusable:
-        raise UsageError("there is no image under " + ", ".join(display_name(path) for path in inputs))
-    jobs = plan_jobs(
-        sources, output, emit=emit, file_format=format_, naming=naming, overwrite=overwrite,
-        rect=None if rect is None else as_rect(rect), rects=None if rects is None else read_rects(rects),
-    )  # fmt: skip
-    with progress(_err, "headers", len(jobs), quiet=quiet) as advance:
-        todo, done = prepare_jobs(jobs, output, recipe, resume=resume, on_header=advance)
-    records = [unusable_record(each) for each in unusable] + [skipped_record(job) for job in done]
+    records = settled_records(plan)
     if dry_run:
-        _show_plan(todo)
-        return _conclude(records, to_do=len(todo), quiet=quiet)
+        _show_plan(plan.todo)
+        return _conclude(records, to_do=len(plan.todo), quiet=quiet)
     if json_file is not None:
-        outputs = chain.from_iterable(job.outputs.values() for job in jobs)
-        check_json_file(json_file, chain((source.path for source in sources), outputs, filter(None, [rects])))
-    records += _run(todo, output, recipe, strategy, workers, timeout, quiet=quiet, verbose=verbose)
+        files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
+        check_json_file(json_file, chain(files, filter(None, [rects])))
+    with progress(_err, "images", len(plan.todo), quiet=quiet or not plan.todo) as advance:
+        for record in run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout):
+            records.append(record)
+            advance()
+            if verbose:
+                _say(record.line())
     try:
         if json_file is not None:
             write_json_file(json_file, records_json(records))
@@ -164,36 +165,17 @@ def remove(
     return status
 
 
+def _headers(quiet: bool) -> Counting:
+    """Shows how many of all headers have been read."""
+    return partial(progress, _err, "headers", quiet=quiet)
+
+
 def _show_plan(jobs: Sequence[Job]) -> None:
     for job in jobs:
         for path in job.outputs.values():
             _out.print(
                 f"{display_name(job.source)} -> {display_name(path)}", markup=False, highlight=False, soft_wrap=True
             )
-
-
-def _run(
-    jobs: Sequence[Job], folder: Path, recipe: Recipe, strategy: str, workers: int | None, timeout: float | None,
-    *, quiet: bool, verbose: bool,
-) -> list[ImageRecord]:  # fmt: skip
-    records: list[ImageRecord] = []
-    if not jobs:
-        return records
-    with (
-        progress(_err, "images", len(jobs), quiet=quiet) as advance,
-        batch_strategy(strategy, jobs, recipe, workers=workers, timeout_s=timeout) as running,
-    ):
-        for record in run_jobs(jobs, folder, recipe, running):
-            records.append(record)
-            advance()
-            if verbose:
-                _say(_line(record))
-    return records
-
-
-def _line(record: ImageRecord) -> str:
-    seconds = "" if record.times is None else f" {sum(astuple(record.times)):.2f} s"
-    return f"{record.status:>7}{seconds} {display_name(record.path)}"
 
 
 def _conclude(records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
@@ -216,32 +198,30 @@ def _conclude(records: Sequence[ImageRecord], *, to_do: int | None = None, quiet
 @_inputs
 @_recursive
 @click.option(
-    "--strategies", type=_Listed("NAMES"), default=",".join(comparing.CONTENDERS), show_default=True,
+    "--strategies", type=_Listed("NAMES"), default=",".join(CONTENDERS), show_default=True,
     help="The loop, sequential, is always among them.",
 )  # fmt: skip
 @click.option(
     "--workers", type=_Listed("COUNTS", int), default=lambda: (usable_cpus(),), help="Default: the usable CPUs."
 )
-@click.option("--rounds", type=click.IntRange(min=comparing.MIN_ROUNDS), default=5, show_default=True)
-@_engine
-@_margin
-@_iterations
+@click.option("--rounds", type=click.IntRange(min=MIN_ROUNDS), default=5, show_default=True)
+@_settings
 @_json_file
 @_quiet
 def compare(
     inputs: tuple[Path, ...], recursive: bool, strategies: tuple[str, ...], workers: tuple[int, ...], rounds: int,
-    engine: str, margin: float, iterations: int, json_file: Path | None, quiet: bool,
+    json_file: Path | None, quiet: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Does parallel pay? Run INPUTS under each strategy in turn, and say so with evidence."""
-    recipe = Recipe(engine=engine, margin=margin, settings=GrabCutSettings(iterations=iterations))
-    chosen = comparing.contenders(strategies, workers)
+    settings = Settings(**options)
+    chosen = contenders(strategies, workers)
     sources, unusable = find_sources(inputs, recursive=recursive)
     if json_file is not None:
         check_json_file(json_file, (source.path for source in sources))
-    with progress(_err, "headers", len(sources), quiet=quiet) as advance:
-        jobs = longest_first((Job(source.path, {"cutout": Path("cutout.png")}) for source in sources), advance)
+    outputs = {kind: Path(f"{kind}.{settings.format}") for kind in settings.emit}
+    jobs = largest_first([Job(source.path, outputs) for source in sources], _headers(quiet))
     with progress(_err, "images", len(jobs) * (1 + rounds * len(chosen)), quiet=quiet) as advance:
-        comparison = comparing.compare(jobs, recipe, chosen, rounds=rounds, on_image=advance)
+        comparison = compare_strategies(jobs, settings, chosen, rounds=rounds, on_image=advance)
     failures = [str(each.error) for each in unusable] + [str(error) for _, error in comparison.failed]
     try:
         if json_file is not None:

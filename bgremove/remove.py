@@ -2,65 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bgremove.edges import check_edge, soften
-from bgremove.engines import DEFAULT_ENGINE, make_engine
+from bgremove.cutout import Cutout, cut_out, cut_out_softly, foreground_of
+from bgremove.engines import make_engine
 from bgremove.errors import EngineError, FlatImageError, ImageError, RectError
-from bgremove.images import DEFAULT_MAX_PIXELS, Photo, as_photo
-from bgremove.outputs import cut_out
-from bgremove.types import Foreground, GrabCutSettings, Image, Label, Mask, Rect, as_rect
+from bgremove.formats import Photo, as_photo
+from bgremove.settings import Settings, merged
+from bgremove.types import Image, Label, Mask, Rect
 
 EMPTY_FOREGROUND = "nothing was found inside the rect: the foreground is empty"
 
 
-@dataclass(frozen=True, slots=True)
-class Cutout:
-    """What `remove_background` gives.
-
-    Attributes
-    ----------
-    image : (H, W, 4) uint8
-        BGRA; alpha is 255 on the foreground and 0 elsewhere; with a soft edge it is anything between in a band around
-        the boundary. Where it is 0, the colour is 0 too.
-    mask : (H, W) uint8
-        A `Label` for every pixel.
-    rect
-        The rectangle that was used, clipped to the image.
-    warnings
-        What the caller should know, such as an empty foreground or that only the first frame was read.
-    """
-
-    image: NDArray[np.uint8]
-    mask: Mask
-    rect: Rect
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def foreground(self) -> Foreground:
-        """``(H, W)`` bool, true where the object is."""
-        return foreground_of(self.mask)
-
-
-def foreground_of(mask: Mask) -> Foreground:
-    """``(H, W)`` bool: the pixels labelled (probably) foreground, which are those with an odd `Label`."""
-    return (mask & 1).view(np.bool_)
-
-
 def remove_background(
-    image: Any,
-    *,
-    rect: Any = None,
-    margin: float = 0.05,
-    hints: Mask | None = None,
-    settings: GrabCutSettings = GrabCutSettings(),
-    engine: str = DEFAULT_ENGINE,
-    edge: str = "hard",
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    image: Any, *, hints: Mask | None = None, settings: Settings | None = None, **options: Any
 ) -> Cutout:
     """Cut the object out of one image.
 
@@ -69,67 +26,44 @@ def remove_background(
     image
         A path, encoded bytes, a PIL image, or an ndarray: gray ``(H, W)``, BGR ``(H, W, 3)`` or BGRA
         ``(H, W, 4)`` of uint8 or uint16. Where it is transparent, it is certain background.
-    rect
-        ``(x, y, width, height)`` in pixels around the object, clipped to the image; everything outside is
-        certain background. By default the image less a margin.
-    margin
-        Fraction of each side that is left out when there is no rect.
     hints : (H, W) uint8, optional
         `Label` for every pixel. BACKGROUND and FOREGROUND decide a pixel, PROBABLY_BACKGROUND starts it as
         background; outside the rect they have no effect.
-    settings
-        Iterations and seed.
-    engine
-        A name out of `bgremove.engines.ENGINES`.
-    edge
-        ``hard``, or ``soft``: near the boundary alpha says how much of a pixel is object, and the old background is
-        taken out of its colour; needs the extra ``soft``. Certain pixels stay 0 or 255, and the mask stays as it is.
-    max_pixels
-        A file whose header promises more is refused before it is decoded.
+    settings, options
+        How it is cut out: a `Settings`, or fields of it by name, such as ``rect`` or ``margin``, or both.
 
-    Cost: that of the engine, see its class, and for a soft edge that of `bgremove.edges.soften`. Errors: `UsageError`
+    Cost: that of the engine, see its class, and for a soft edge that of `bgremove.matting.soften`. Errors: `UsageError`
     (a name or number that cannot be meant, no PyMatting), `ImageError` (unreadable), `FlatImageError` (one colour
     only), `RectError` (outside the image, or no background or no foreground left), `EngineError`.
 
     >>> import numpy as np
     >>> picture = np.full((40, 40, 3), (40, 120, 40), np.uint8)
     >>> picture[10:30, 10:30] = (30, 30, 200)
-    >>> int(remove_background(picture).foreground.sum())
+    >>> int(remove_background(picture, margin=0.1).foreground.sum())
     400
     """
-    check_edge(edge)
-    return segment(as_photo(image, max_pixels=max_pixels), rect, margin, hints, settings, engine, edge)
+    chosen = merged(settings, options)
+    return cut_photo(as_photo(image, max_pixels=chosen.max_pixels), chosen, hints)
 
 
-def segment(
-    photo: Photo, rect: Any, margin: float, hints: Mask | None, settings: GrabCutSettings, engine: str, edge: str
-) -> Cutout:
+def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cutout:
     """Cut the object out of a photo that has been read; see `remove_background`."""
     image = photo.image
     height, width = image.shape[:2]
-    box = Rect.from_margin(margin, height, width) if rect is None else as_rect(rect).clip(height, width)
-    labels = initial_labels(photo, box, hints)
+    given = settings.rect
+    rect = Rect.from_margin(settings.margin, height, width) if given is None else given.clip(height, width)
+    labels = initial_labels(photo, rect, hints)
     if _is_flat(image):
         raise FlatImageError("every pixel of the image has the same colour; there is no object to cut out")
-    mask = make_engine(engine).segment(image, labels, iterations=settings.iterations, seed=settings.seed)
+    engine = make_engine(settings.engine)
+    mask = engine.segment(image, labels, iterations=settings.iterations, seed=settings.seed)
     if mask.shape != labels.shape:
-        raise EngineError(f"engine {engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
+        raise EngineError(f"engine {settings.engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
     foreground = foreground_of(mask)
     warnings = photo.notes if foreground.any() else (*photo.notes, EMPTY_FOREGROUND)
-    pixels = cut_out(image, foreground) if edge == "hard" else _cut_out_softly(image, foreground, labels)
-    return Cutout(pixels, mask, box, warnings)
-
-
-def _cut_out_softly(image: Image, foreground: Foreground, labels: Mask) -> NDArray[np.uint8]:
-    """The cutout with a soft edge, which ends where `labels` are certain, as at the sides of the rect."""
-    alpha, colours = soften(image, foreground)
-    alpha[labels == Label.BACKGROUND] = 0
-    kept = labels == Label.FOREGROUND
-    alpha[kept] = 255
-    colours[kept] = image[kept]
-    bgra = cut_out(colours, alpha > 0)
-    bgra[..., 3] = alpha
-    return bgra
+    hard = settings.edge == "hard"
+    pixels = cut_out(image, foreground) if hard else cut_out_softly(image, foreground, labels)
+    return Cutout(pixels, mask, rect, warnings)
 
 
 def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None) -> Mask:

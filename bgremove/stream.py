@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any
 
-from bgremove.edges import check_edge
-from bgremove.engines import DEFAULT_ENGINE, make_engine
-from bgremove.remove import Cutout, remove_background
+from bgremove.cutout import Cutout
+from bgremove.preparation import Preparation
+from bgremove.remove import remove_background
+from bgremove.settings import Settings, merged
 from bgremove.strategies import DEFAULT_STRATEGY, Outcome, Strategy, Task, make_strategy
 from bgremove.transports import Transport, make_transport
-from bgremove.types import GrabCutSettings
-from bgremove.worker import Preparation
 
 _IN_THIS_PROCESS = ("sequential", "threads")
 
@@ -23,15 +22,13 @@ def iter_cutouts(
     images: Iterable[Any],
     *,
     rects: Iterable[Any] | None = None,
-    margin: float = 0.05,
-    settings: GrabCutSettings = GrabCutSettings(),
-    engine: str = DEFAULT_ENGINE,
-    edge: str = "hard",
     strategy: str = DEFAULT_STRATEGY,
     workers: int | None = None,
     timeout_s: float | None = None,
     start_method: str | None = None,
     transport: str | None = None,
+    settings: Settings | None = None,
+    **options: Any,
 ) -> Generator[Outcome[Cutout], None, None]:
     """Cut the object out of every image; outcomes come as they are completed, in any order, one for each image.
 
@@ -44,12 +41,14 @@ def iter_cutouts(
         Anything that `remove_background` takes, most usefully arrays. Drawn from as workers become free, at most two
         images a worker ahead, so that it may be long and lazy.
     rects
-        A rect, or None for the margin, for each image in turn.
+        For each image in turn a rect, or None for that of the settings.
     strategy, workers, timeout_s, start_method
         As in `make_strategy`. `threads` copies nothing and starts at once; `processes` survives a crash.
     transport
         How images reach a worker process and cutouts come back, a name out of `bgremove.transports.TRANSPORTS`. By
         default ``shared_memory`` where there is such a thing and the workers are processes.
+    settings, options
+        How they are cut out: a `Settings`, or fields of it by name, such as ``engine``, or both.
 
     Cost: that of the engine, and one copy of each image and cutout for worker processes. Raises `UsageError` at once
     for names or values that cannot be meant; ValueError, when it is noticed, if rects are not as many as images.
@@ -60,15 +59,28 @@ def iter_cutouts(
     >>> [int(outcome.value.foreground.sum()) for outcome in iter_cutouts([picture] * 3, strategy="threads")]
     [400, 400, 400]
     """
-    make_engine(engine)
-    check_edge(edge)
-    preparation = Preparation(engine, edge=edge)
+    chosen = merged(settings, options)
     made = make_strategy(
-        strategy, workers=workers, timeout_s=timeout_s, start_method=start_method, worker_context=preparation
+        strategy,
+        workers=workers,
+        timeout_s=timeout_s,
+        start_method=start_method,
+        worker_context=Preparation(chosen.engine, edge=chosen.edge),
     )
     carrier = make_transport(transport or _default_transport(strategy))
-    cut = partial(_cut, margin=margin, settings=settings, engine=engine, edge=edge)
-    return _run(made, carrier, cut, _tasks(images, rects))
+    return _run(made, carrier, ArrayWorker(chosen), _tasks(images, rects))
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayWorker:
+    """The function that is run over images in memory, each with its rect or None."""
+
+    settings: Settings
+
+    def __call__(self, value: tuple[Any, Any]) -> Cutout:
+        """Do one image; see `remove_background`."""
+        image, rect = value
+        return remove_background(image, settings=self.settings if rect is None else replace(self.settings, rect=rect))
 
 
 def _default_transport(strategy: str) -> str:
@@ -76,9 +88,9 @@ def _default_transport(strategy: str) -> str:
 
 
 def _run(
-    strategy: Strategy, transport: Transport, cut: partial[Cutout], tasks: Iterator[Task[tuple[Any, Any]]]
+    strategy: Strategy, transport: Transport, worker: ArrayWorker, tasks: Iterator[Task[tuple[Any, Any]]]
 ) -> Generator[Outcome[Cutout], None, None]:
-    with strategy, closing(transport.run(strategy, cut, tasks)) as outcomes:
+    with strategy, closing(transport.run(strategy, worker, tasks)) as outcomes:
         yield from outcomes
 
 
@@ -86,8 +98,3 @@ def _tasks(images: Iterable[Any], rects: Iterable[Any] | None) -> Iterator[Task[
     pairs = ((image, None) for image in images) if rects is None else zip(images, rects, strict=True)
     for index, pair in enumerate(pairs):
         yield Task(index, pair, f"image {index}")
-
-
-def _cut(pair: tuple[Any, Any], *, margin: float, settings: GrabCutSettings, engine: str, edge: str) -> Cutout:
-    image, rect = pair
-    return remove_background(image, rect=rect, margin=margin, settings=settings, engine=engine, edge=edge)

@@ -1,8 +1,7 @@
-"""The values that every other module speaks of: image, mask, rect, settings."""
+"""The values that every other module speaks of: image, mask, rect."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -85,25 +84,3 @@ def as_rect(value: Any) -> Rect:
     if not whole:
         raise RectError(f"rect is {value!r}; it must be four whole numbers: x, y, width, height")
     return numbers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrabCutSettings:
-    """What a mask depends on besides the image and its rect.
-
-    Parameters
-    ----------
-    iterations
-        How often colour models and cut are refined in turn, at least 1. Time grows about linearly with it.
-    seed
-        Seeds the generator that starts the colour models, immediately before every segmentation.
-    """
-
-    iterations: int = 5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.iterations < 1:
-            raise UsageError(f"iterations is {self.iterations}; it must be at least 1")
-        if not 0 <= self.seed < 2**31:
-            raise UsageError(f"seed is {self.seed}; it must lie between 0 and 2**31 - 1")

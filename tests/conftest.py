@@ -14,7 +14,7 @@ hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, m
 hypothesis.settings.load_profile("suite")
 
 # Workers of the tests are forked from a process that has imported the package, which takes each of them a second.
-multiprocessing.set_forkserver_preload(["bgremove.worker", "tests.contracts"])
+multiprocessing.set_forkserver_preload(["bgremove.batch.worker", "tests.contracts"])
 
 ROOT = Path(__file__).parents[1]
 

@@ -12,29 +12,29 @@ PACKAGE = Path(__file__).parents[1] / "bgremove"
 LAYERS = [
     ["errors"],
     ["types"],
-    ["paths", "machine", "statistics"],
-    ["_pillow", "_matting", "strategies", "meter", "engines"],
-    ["images", "outputs", "edges", "transports"],
+    ["paths", "machine"],
+    ["files", "strategies", "meter", "engines", "matting"],
+    ["formats", "transports"],
+    ["settings"],
+    ["cutout", "preparation"],
     ["remove"],
-    ["worker", "jsonfile"],
-    ["plan", "journal"],
-    ["batch", "compare", "stream"],
-    ["report", "progress"],
+    ["batch", "stream"],
+    ["comparison", "progress"],
     ["cli"],
     ["__main__", "__init__"],
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 ONLY_IN = {
-    "cv2": {"_pillow", "images", "outputs", "engines", "edges", "worker", "machine"},
-    "PIL": {"_pillow", "images", "outputs"},
+    "cv2": {"formats", "cutout", "engines", "matting", "preparation", "machine"},
+    "PIL": {"formats", "settings"},
     "numba": {"engines"},
-    "filelock": {"engines"},
-    "pymatting": {"_matting"},
+    "filelock": {"engines", "batch"},
+    "pymatting": {"matting"},
     "pebble": {"strategies"},
     "click": {"cli"},
-    "rich": {"cli", "report", "progress"},
-    "scipy": {"statistics"},
+    "rich": {"cli", "comparison", "progress"},
+    "scipy": {"comparison"},
     "psutil": {"machine", "meter", "strategies"},
 }
 """The parts that a library is for."""

@@ -1,7 +1,9 @@
 import json
 import os
 import shutil
+import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from PIL import Image
 
 from bgremove import remove_background
 from bgremove.batch import remove_backgrounds
+from bgremove.batch.journal import NAME
 from bgremove.cli import run
-from bgremove.errors import OutputError, WorkerLostError
+from bgremove.errors import OutputError, UsageError, WorkerLostError
 from tests.samples import save_scene
 
 pytestmark = pytest.mark.whole_run
@@ -87,6 +90,20 @@ def test_resume_skips_what_is_done(command, photos, tmp_path):
     assert result.returncode == 0
     assert "5 ok, 1 skipped, 0 failed" in result.stderr
     assert (tmp_path / "0.png").stat().st_mtime_ns == before
+
+
+def test_two_runs_that_resume_at_the_same_time_share_the_work(photos, tmp_path, environment):
+    line = [sys.executable, "-m", "bgremove", "remove", photos, "-o", tmp_path / "out", "--resume", "--workers", "1"]
+    both = [
+        subprocess.Popen([*line, "--json", tmp_path / name], env=environment, stderr=subprocess.PIPE, text=True)
+        for name in ("1.json", "2.json")
+    ]
+    assert [(process.communicate(timeout=100)[1], process.returncode)[1] for process in both] == [0, 0]
+    statuses = Counter()
+    for name in ("1.json", "2.json"):
+        statuses.update(record["status"] for record in json.loads((tmp_path / name).read_text())["images"])
+    assert statuses == {"ok": 6, "skipped": 6}
+    assert len(files_in(tmp_path / "out")) == 6
 
 
 def test_a_dry_run_writes_nothing(command, photos, tmp_path):
@@ -223,6 +240,26 @@ def test_the_library_does_the_same(photos, tmp_path):
     assert len(files_in(tmp_path / "out")) == 6
 
 
+def test_the_library_and_the_command_agree_that_there_is_no_image(command, tmp_path):
+    (tmp_path / "in").mkdir()
+    result = command("remove", tmp_path / "in", "-o", tmp_path / "out")
+    with pytest.raises(UsageError, match="there is no image under") as error:
+        remove_backgrounds(tmp_path / "in", tmp_path / "out")
+    assert result.stderr == f"error: {error.value}\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_where_all_is_done_neither_starts_or_writes_anything(photos, tmp_path, capsys, monkeypatch):
+    assert {record.status for record in remove_backgrounds(photos, tmp_path, strategy="sequential")} == {"ok"}
+    journal = (tmp_path / NAME).read_bytes()
+    monkeypatch.setattr("bgremove.strategies.sequential.Sequential.__enter__", None)
+    records = remove_backgrounds(photos, tmp_path, strategy="sequential", resume=True)
+    assert [record.status for record in records] == ["skipped"] * 6
+    assert run(["remove", str(photos), "-o", str(tmp_path), "--strategy", "sequential", "--resume"]) == 0
+    assert capsys.readouterr().err == "0 ok, 6 skipped, 0 failed\n"
+    assert (tmp_path / NAME).read_bytes() == journal
+
+
 def test_an_unreadable_input_does_not_stop_the_command(photos, tmp_path, monkeypatch):
     # Root may read everything: what the system would answer to others is put in its mouth.
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
@@ -263,6 +300,6 @@ def test_a_comparison_that_ends_early_is_no_wrong_use_and_cannot_be_resumed(
     def end(*_, **__):
         raise error
 
-    monkeypatch.setattr("bgremove.compare.compare", end)
+    monkeypatch.setattr("bgremove.cli.compare_strategies", end)
     assert run(["compare", str(photos)]) == status
     assert capsys.readouterr().err.strip() == told

@@ -58,7 +58,7 @@ def test_second_process_loads_what_the_first_compiled(installation: Path, tmp_pa
 
 POOL = """
 from bgremove.strategies import make_strategy
-from bgremove.worker import Preparation
+from bgremove.preparation import Preparation
 with make_strategy("processes", workers=3, worker_context=Preparation("multiscale")) as strategy:
     strategy.warm_up()
 """

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from bgremove.edges import soften
 from bgremove.engines import make_engine
 from bgremove.errors import UsageError
+from bgremove.matting import soften
 from bgremove.types import Foreground, Image, Label
 from fixtures import load
 

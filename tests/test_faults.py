@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-from bgremove.journal import NAME
+from bgremove.batch.journal import NAME
 from tests.samples import save_scene
 
 LARGE = "large.png"

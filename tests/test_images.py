@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from bgremove.errors import ImageError
-from bgremove.images import FORMATS, SUFFIXES, decode, from_array, from_pil, read
+from bgremove.formats.read import FORMATS, SUFFIXES, decode, from_array, from_pil, read
 from tests.image_files import (
     ORIENTATION,
     WRITTEN,

@@ -7,7 +7,7 @@ import PIL.Image
 import pytest
 
 from bgremove.errors import ImageError, ImageTooLargeError
-from bgremove.images import Photo, as_photo, from_array, from_pil, read
+from bgremove.formats.read import Photo, as_photo, from_array, from_pil, read
 from tests.image_files import (
     quarters,
     saved,

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgremove.errors import ImageError, ImageTooLargeError
-from bgremove.images import decode, from_pil, header_pixels, read
+from bgremove.formats.read import decode, from_pil, header_pixels, read
 from tests.image_files import (
     PROMISES,
     WRITTEN,

@@ -1,10 +1,14 @@
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 
+from bgremove.batch.job import Job
+from bgremove.batch.journal import NAME, Journal
 from bgremove.errors import OutputError
-from bgremove.journal import NAME, Journal
-from bgremove.worker import Job, Recipe
+from bgremove.settings import Settings
 
 
 @pytest.fixture
@@ -16,51 +20,134 @@ def jobs(tmp_path):
     return made
 
 
-def run_some(folder, recipe, jobs):
-    with Journal(folder, recipe) as journal:
+def run_some(folder, settings, jobs):
+    with Journal(folder, settings) as journal:
         for job in jobs[:2]:
-            journal.started(job)
+            assert journal.take(job) is None
         jobs[0].outputs["cutout"].touch()
         journal.done(jobs[0])
 
 
 def test_what_is_done_is_skipped_and_what_was_started_may_be_overwritten(tmp_path, jobs):
-    run_some(tmp_path / "out", Recipe(), jobs)
-    todo, done = Journal(tmp_path / "out", Recipe()).resume(jobs)
+    run_some(tmp_path / "out", Settings(), jobs)
+    todo, done = Journal(tmp_path / "out", Settings()).resume(jobs)
     assert done == jobs[:1]
     assert todo == [replace(jobs[1], overwrite=True), jobs[2]]
 
 
 def test_a_done_output_that_is_gone_is_done_again(tmp_path, jobs):
-    run_some(tmp_path / "out", Recipe(), jobs)
+    run_some(tmp_path / "out", Settings(), jobs)
     jobs[0].outputs["cutout"].unlink()
-    assert Journal(tmp_path / "out", Recipe()).resume(jobs)[1] == []
+    assert Journal(tmp_path / "out", Settings()).resume(jobs)[1] == []
 
 
-@pytest.mark.parametrize("change", ["recipe", "edge", "source", "rect"])
-def test_another_recipe_a_changed_source_or_another_rect_is_another_job(tmp_path, jobs, change):
-    run_some(tmp_path / "out", Recipe(), jobs)
-    recipe = {"recipe": Recipe(margin=0.1), "edge": Recipe(edge="soft")}.get(change, Recipe())
+@pytest.mark.parametrize("change", ["settings", "edge", "source", "rect"])
+def test_another_settings_a_changed_source_or_another_rect_is_another_job(tmp_path, jobs, change):
+    run_some(tmp_path / "out", Settings(), jobs)
+    settings = {"settings": Settings(margin=0.1), "edge": Settings(edge="soft")}.get(change, Settings())
     if change == "source":
         jobs[0].source.write_bytes(b"another picture")
     if change == "rect":
         jobs[0] = replace(jobs[0], rect=(1, 2, 3, 4))
-    todo, done = Journal(tmp_path / "out", recipe).resume(jobs)
+    todo, done = Journal(tmp_path / "out", settings).resume(jobs)
     assert done == []
     assert todo[0].overwrite is False
 
 
 def test_a_line_that_a_crash_cut_short_loses_itself_only(tmp_path, jobs):
-    run_some(tmp_path / "out", Recipe(), jobs)
+    run_some(tmp_path / "out", Settings(), jobs)
     path = tmp_path / "out" / NAME
     path.write_text(path.read_text() + '\n{"version": 1, "state": "do')
-    with Journal(tmp_path / "out", Recipe()) as journal:
+    with Journal(tmp_path / "out", Settings()) as journal:
         jobs[2].outputs["cutout"].touch()
         journal.done(jobs[2])
-    assert Journal(tmp_path / "out", Recipe()).resume(jobs)[1] == [jobs[0], jobs[2]]
+    assert Journal(tmp_path / "out", Settings()).resume(jobs)[1] == [jobs[0], jobs[2]]
 
 
 def test_an_output_folder_that_is_a_file_is_told(tmp_path):
     (tmp_path / "out").touch()
-    with pytest.raises(OutputError, match="journal cannot be kept"), Journal(tmp_path / "out", Recipe()):
+    with pytest.raises(OutputError, match="journal cannot be kept"), Journal(tmp_path / "out", Settings()):
         pass
+
+
+def test_runs_at_the_same_time_share_the_work(tmp_path, jobs):
+    folder = tmp_path / "out"
+    with Journal(folder, Settings()) as first, Journal(folder, Settings()) as second:
+        assert (first.alone, second.alone) == (True, False)
+        assert first.take(jobs[0]) is None
+        assert second.take(jobs[1]) is None
+        jobs[0].outputs["cutout"].touch()
+        first.done(jobs[0])
+        assert f"process {os.getpid()} on " in second.take(jobs[0])
+        assert f"process {os.getpid()} on " in first.take(jobs[1])
+        assert first.take(jobs[2]) is None
+    assert Journal(folder, Settings()).resume(jobs)[1] == jobs[:1]
+    assert list(folder.glob("*.lock")) == []
+
+
+def test_of_two_that_take_a_job_at_the_same_moment_the_first_line_has_it(tmp_path, jobs, monkeypatch):
+    folder = tmp_path / "out"
+    with Journal(folder, Settings()) as first, Journal(folder, Settings()) as second:
+        append, taken = first._append, []
+
+        def append_late(entry):
+            taken.append(second.take(jobs[0]))  # between the look of the first and its line
+            append(entry)
+
+        monkeypatch.setattr(first, "_append", append_late)
+        taken.append(first.take(jobs[0]))
+    assert [other is None for other in taken] == [True, False]
+
+
+def test_what_a_run_that_opened_later_has_taken_is_seen(tmp_path, jobs):
+    folder = tmp_path / "out"
+    with Journal(folder, Settings()) as first:
+        with Journal(folder, Settings()) as second:
+            assert second.take(jobs[0]) is None
+            assert second.take(jobs[1]) is None
+            jobs[0].outputs["cutout"].touch()
+            second.done(jobs[0])
+        assert first.take(jobs[0]) is not None  # done
+        assert first.take(jobs[1]) is None  # given up by a run that has ended
+        assert first.take(jobs[2]) is None
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from bgremove.batch.job import Job
+from bgremove.batch.journal import Journal
+from bgremove.settings import Settings
+
+with Journal(Path(sys.argv[2]), Settings()) as journal:
+    journal.take(Job(Path(sys.argv[1]), {"cutout": Path(sys.argv[2], "a.png")}))
+    print("taken", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_run_has_taken_counts_for_nothing(tmp_path, jobs, environment):
+    line = [sys.executable, "-c", KILLED, jobs[0].source, tmp_path / "out"]
+    with subprocess.Popen(line, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "taken\n"
+        with Journal(tmp_path / "out", Settings()) as journal:
+            assert f"process {process.pid} on " in journal.take(jobs[0])
+        process.kill()
+    with Journal(tmp_path / "out", Settings()) as journal:
+        assert journal.alone
+        assert journal.take(jobs[0]) is None
+    assert list((tmp_path / "out").glob("*.lock")) == []
+
+
+def test_the_lines_of_runs_that_are_over_stop_nobody_from_doing_it_again(tmp_path, jobs):
+    run_some(tmp_path / "out", Settings(), jobs)
+    with Journal(tmp_path / "out", Settings()), Journal(tmp_path / "out", Settings()) as journal:
+        assert [journal.take(job) for job in jobs] == [None] * 3
+
+
+def test_a_journal_of_a_newer_version_is_refused(tmp_path, jobs):
+    run_some(tmp_path / "out", Settings(), jobs)
+    path = tmp_path / "out" / NAME
+    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    with pytest.raises(OutputError, match=r"bgremove-journal.jsonl: a newer bgremove keeps this journal"):
+        Journal(tmp_path / "out", Settings()).resume(jobs)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from bgremove.errors import OutputError, UsageError
-from bgremove.jsonfile import check_json_file, write_json_file
+from bgremove.files import check_json_file, write_json_file
 from tests.permissions import public_folder, unprivileged
 
 

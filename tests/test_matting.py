@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from bgremove._matting import estimate_alpha
+from bgremove.matting._closed_form import estimate_alpha
 
 
 @pytest.mark.parametrize("middle", [30, 61])
@@ -29,7 +29,7 @@ def test_a_mixture_of_two_colours_is_taken_apart(middle: int) -> None:
 SCRIPT = """
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from bgremove.edges import warm_up
+from bgremove.matting import warm_up
 
 with ThreadPoolExecutor(4) as pool:
     for done in [pool.submit(warm_up) for _ in range(4)]:

@@ -19,19 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from bgremove.cutout import cut_out, flatten
 from bgremove.errors import OutputError, UsageError
-from bgremove.images import decode, read
-from bgremove.outputs import (
-    OUTPUT_FORMATS,
-    TEMPORARY_PREFIX,
-    cut_out,
-    encode,
-    flatten,
-    parse_colour,
-    remove_unfinished,
-    write,
-    write_bytes,
-)
+from bgremove.files import TEMPORARY_PREFIX, remove_unfinished, write_bytes
+from bgremove.formats import OUTPUT_FORMATS, encode, write
+from bgremove.formats.read import decode, read
+from bgremove.settings import parse_colour
 from tests.permissions import public_folder, unprivileged
 
 SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 3, 4]))
@@ -283,7 +276,7 @@ def test_ctrl_c_while_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_killed_while_writing(tmp_path: Path) -> None:
     program = (
-        "import os, signal, sys; from bgremove.outputs import write_bytes\n"
+        "import os, signal, sys; from bgremove.files import write_bytes\n"
         "os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
         "write_bytes(sys.argv[1], bytes(100_000))"
     )

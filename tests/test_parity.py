@@ -8,13 +8,13 @@ import cv2
 import pytest
 
 from bgremove import remove_background
-from bgremove.batch import run_jobs
+from bgremove.batch import make_plan, run_jobs
 from bgremove.engines import ENGINES
 from bgremove.machine import start_methods
-from bgremove.plan import find_sources, plan_jobs
+from bgremove.preparation import Preparation
+from bgremove.settings import Settings
 from bgremove.strategies import Task, make_strategy
 from bgremove.transports import TRANSPORTS, make_transport
-from bgremove.worker import Preparation, Recipe
 
 WAYS = [("threads", None), *((name, method) for name in ("pool", "processes") for method in start_methods())]
 
@@ -31,9 +31,8 @@ def bytes_under(name, method, engine, photos, output):
 
 
 def files_under(strategy, engine, photos, output):
-    recipe = Recipe(engine=engine, emit=("cutout", "mask"))
-    jobs = plan_jobs(find_sources([photos])[0], output, emit=recipe.emit)
-    assert {record.status for record in run_jobs(jobs, output, recipe, strategy)} == {"ok"}
+    plan = make_plan(photos, output, Settings(engine=engine, emit=("cutout", "mask")))
+    assert {record.status for record in run_jobs(plan, strategy)} == {"ok"}
     return {path.name: path.read_bytes() for path in output.glob("*.png")}
 
 

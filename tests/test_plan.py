@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bgremove.batch import plan
+from bgremove.batch.plan import make_plan, plan_jobs
+from bgremove.batch.rects import read_rects
+from bgremove.batch.sources import Source, find_sources
 from bgremove.errors import OutputError, RectError, UsageError
-from bgremove.plan import Source, existing_outputs, find_sources, plan_jobs, read_rects
+from bgremove.formats import header_pixels
+from bgremove.settings import Settings
 from bgremove.types import Rect
 from tests.permissions import public_folder, unprivileged
+from tests.samples import save_scene
 
 
 @pytest.fixture
@@ -95,15 +101,15 @@ def source(name):
 
 
 def test_the_tree_is_mirrored_and_kinds_are_told_apart():
-    (job,) = plan_jobs([source("x/a.b.jpg")], Path("out"), emit=["cutout", "mask"], file_format="webp")
+    (job,) = plan_jobs([source("x/a.b.jpg")], Path("out"), Settings(emit=("cutout", "mask"), format="webp"))
     assert job.outputs == {"cutout": Path("out/x/a.b.webp"), "mask": Path("out/x/a.b.mask.webp")}
 
 
 def test_two_inputs_with_one_output_are_refused_unless_named_after_the_whole_file():
     pair = [source("a.jpg"), source("a.png")]
     with pytest.raises(OutputError, match=r"in/a.jpg and in/a.png would both be written to out/a.png"):
-        plan_jobs(pair, Path("out"))
-    names = [job.outputs["cutout"].name for job in plan_jobs(pair, Path("out"), naming="file")]
+        plan_jobs(pair, Path("out"), Settings())
+    names = [job.outputs["cutout"].name for job in plan_jobs(pair, Path("out"), Settings(), naming="file")]
     assert names == ["a.jpg.png", "a.png.png"]
 
 
@@ -111,17 +117,17 @@ def test_two_inputs_with_one_output_are_refused_unless_named_after_the_whole_fil
 def test_what_no_naming_keeps_apart_is_not_told_to_be_named_otherwise(tree, naming):
     pair = [Source(tree / "p/a.jpg", Path("a.jpg")), Source(tree / "q/a.jpg", Path("a.jpg"))]
     with pytest.raises(OutputError, match=r"would both be written to out/a.*: give the folder above both"):
-        plan_jobs(pair, Path("out"), naming=naming)
+        plan_jobs(pair, Path("out"), Settings(), naming=naming)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere case may really make no difference")
 def test_where_case_makes_no_difference_it_keeps_no_two_outputs_apart(tmp_path):
     (tmp_path / "out").mkdir()
     pair = [source("a/photo.jpg"), source("A/Photo.jpg")]
-    assert len(plan_jobs(pair, tmp_path / "out/new")) == 2
+    assert len(plan_jobs(pair, tmp_path / "out/new", Settings())) == 2
     (tmp_path / "OUT").symlink_to(tmp_path / "out")  # as a system that folds case has it
     with pytest.raises(OutputError, match="would both be written to"):
-        plan_jobs(pair, tmp_path / "out/new")
+        plan_jobs(pair, tmp_path / "out/new", Settings())
 
 
 def test_an_output_that_is_an_input_is_refused_even_through_a_link(tmp_path):
@@ -129,13 +135,12 @@ def test_an_output_that_is_an_input_is_refused_even_through_a_link(tmp_path):
     (tmp_path / "in/a.png").touch()
     (tmp_path / "out").symlink_to(tmp_path / "in", target_is_directory=True)
     with pytest.raises(OutputError, match="is an input"):
-        plan_jobs(find_sources([tmp_path / "in"])[0], tmp_path / "out", overwrite=True)
+        plan_jobs(find_sources([tmp_path / "in"])[0], tmp_path / "out", Settings(), overwrite=True)
 
 
-@pytest.mark.parametrize("bad", [{"emit": ["alpha"]}, {"emit": []}, {"file_format": "jpg"}, {"naming": "x"}])
-def test_unknown_choices_are_refused(bad):
-    with pytest.raises(UsageError, match="choose from"):
-        plan_jobs([source("a.jpg")], Path("out"), **bad)
+def test_an_unknown_naming_is_refused():
+    with pytest.raises(UsageError, match="choose from stem, file"):
+        plan_jobs([source("a.jpg")], Path("out"), Settings(), naming="x")
 
 
 names = st.text(st.sampled_from("ab.mask"), min_size=1, max_size=9).filter(lambda name: name.strip("."))
@@ -149,7 +154,7 @@ paths = st.builds(
 def test_planning_never_maps_two_inputs_to_one_file(files, naming):
     sources = [source(name) for name in files]
     try:
-        jobs = plan_jobs(sources, Path("out"), emit=["cutout", "mask"], naming=naming)
+        jobs = plan_jobs(sources, Path("out"), Settings(emit=("cutout", "mask")), naming=naming)
     except OutputError:
         return
     outputs = [os.path.realpath(path) for job in jobs for path in job.outputs.values()]
@@ -161,10 +166,10 @@ def test_rects_belong_to_the_files_beside_the_csv(tmp_path):
     (tmp_path / "rects.csv").write_text('path,x,y,width,height\n"a, b.jpg",1,2,3,4\nsub/c.jpg,5,6,7,8\n', "utf-8")
     rects = read_rects(tmp_path / "rects.csv")
     assert rects == {str(tmp_path / "a, b.jpg"): Rect(1, 2, 3, 4), str(tmp_path / "sub/c.jpg"): Rect(5, 6, 7, 8)}
-    (job,) = plan_jobs([Source(tmp_path / "a, b.jpg", Path("a, b.jpg"))], tmp_path / "out", rects=rects)
+    (job,) = plan_jobs([Source(tmp_path / "a, b.jpg", Path("a, b.jpg"))], tmp_path / "out", Settings(), rects=rects)
     assert job.rect == (1, 2, 3, 4)
     with pytest.raises(RectError, match="no line for this file"):
-        plan_jobs([Source(tmp_path / "d.jpg", Path("d.jpg"))], tmp_path / "out", rects=rects)
+        plan_jobs([Source(tmp_path / "d.jpg", Path("d.jpg"))], tmp_path / "out", Settings(), rects=rects)
 
 
 @pytest.mark.parametrize(
@@ -187,10 +192,43 @@ def test_a_missing_csv_is_told(tmp_path):
         read_rects(tmp_path / "none.csv")
 
 
-def test_existing_outputs_are_found_unless_they_may_be_overwritten(tmp_path):
-    (tmp_path / "a.png").touch()
-    assert existing_outputs(plan_jobs([source("a.jpg")], tmp_path)) == [tmp_path / "a.png"]
-    assert existing_outputs(plan_jobs([source("a.jpg")], tmp_path, overwrite=True)) == []
+def test_existing_outputs_are_refused_unless_they_may_be_overwritten(photos, tmp_path):
+    (tmp_path / "3.png").touch()
+    with pytest.raises(OutputError, match=r"1 of the outputs exist already \(.*3.png\): overwrite or resume"):
+        make_plan(photos, tmp_path, Settings())
+    assert len(make_plan(photos, tmp_path, Settings(), overwrite=True).todo) == 6
+
+
+def test_resuming_with_other_options_is_not_advised_to_resume(photos, tmp_path):
+    (tmp_path / "0.png").touch()
+    with pytest.raises(OutputError, match=r"not of an earlier run with these very options \(.*\): overwrite, or go"):
+        make_plan(photos, tmp_path, Settings(), resume=True)
+
+
+def test_the_largest_comes_first_and_its_header_is_read_once(tmp_path, monkeypatch):
+    for name, side in (("a.png", 20), ("b.png", 60), ("c.png", 40)):
+        save_scene(tmp_path / name, 0, side, side)
+    (tmp_path / "d.png").write_text("no image")
+    read = []
+    monkeypatch.setattr(plan, "header_pixels", lambda path: read.append(path.name) or header_pixels(path))
+    jobs = make_plan(tmp_path, tmp_path / "out", Settings()).todo
+    assert [(job.source.name, job.pixels) for job in jobs] == [
+        ("b.png", 3600),
+        ("c.png", 1600),
+        ("a.png", 400),
+        ("d.png", 0),
+    ]
+    assert sorted(read) == ["a.png", "b.png", "c.png", "d.png"]
+
+
+@pytest.mark.parametrize("inputs", [[], "empty", ["empty", "empty/*.jpg"]])
+def test_no_image_at_all_is_refused(tmp_path, inputs, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty/notes.txt").touch()
+    with pytest.raises(UsageError, match="there is no image"):
+        make_plan("empty" if inputs == "empty" else inputs[:1], tmp_path / "out", Settings())
+    assert not (tmp_path / "out").exists()
 
 
 def test_one_input_needs_no_list(tree):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image as PILImage
 
-from bgremove import GrabCutSettings, Label, remove_background
+from bgremove import Label, Settings, remove_background
 from bgremove.errors import BgremoveError, FlatImageError, ImageError, ImageTooLargeError, RectError, UsageError
 from bgremove.remove import EMPTY_FOREGROUND
 from fixtures import scenes
@@ -146,7 +146,7 @@ def test_wrong_use_is_refused(scene, bad):
 @pytest.mark.parametrize("bad", [{"iterations": 0}, {"seed": -1}])
 def test_wrong_settings_are_refused(bad):
     with pytest.raises(UsageError):
-        GrabCutSettings(**bad)
+        Settings(**bad)
 
 
 images = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12).map(lambda s: (*s, 3)))

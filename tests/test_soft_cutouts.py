@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from bgremove import Label, Rect, edges, iter_cutouts, remove_background, remove_backgrounds
-from bgremove.edges import soften
+from bgremove import Label, Rect, iter_cutouts, matting, remove_background, remove_backgrounds
 from bgremove.errors import UsageError
+from bgremove.matting import soften
 from fixtures import load
 from fixtures.scenes import make_scene
 from tests.samples import save_scene
@@ -20,7 +20,7 @@ STAR = next(fixture for fixture in load() if fixture.name == "star")
 @pytest.fixture(scope="module", autouse=True)
 def _compiled():
     """PyMatting compiles itself here, if it must, and not under the time limit of a command."""
-    edges.warm_up()
+    matting.warm_up()
 
 
 @pytest.fixture(scope="module")

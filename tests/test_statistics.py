@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bgremove.comparison.statistics import paired_ratio, pays_from
 from bgremove.errors import UsageError
-from bgremove.statistics import paired_ratio, pays_from
 
 seconds = st.floats(1e-3, 1e3)
 

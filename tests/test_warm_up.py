@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 SCRIPT = """
 import sys
 from bgremove.engines import make_engine
-from bgremove.images import Photo
+from bgremove.formats.read import Photo
 from bgremove.remove import initial_labels
 from fixtures.scenes import make_scene
 
@@ -38,7 +38,7 @@ print(len(warm), sorted(loaded() - warm))
 
 MATTING = """
 import sys
-from bgremove.worker import Preparation
+from bgremove.preparation import Preparation
 
 with Preparation("opencv", edge=sys.argv[1])():
     print("pymatting.laplacian.cf_laplacian" in sys.modules)
@@ -55,12 +55,15 @@ def test_a_worker_for_soft_edges_has_imported_what_makes_them(edge, imported, en
 READING = """
 import sys
 from pathlib import Path
-from bgremove.worker import Job, Preparation, Recipe, cut_file
+from bgremove.batch.job import Job
+from bgremove.batch.worker import cut_file
+from bgremove.preparation import Preparation
+from bgremove.settings import Settings
 
 with Preparation("opencv")():
     warm = set(sys.modules)
     for name in ("bowl.jpg", "star.png"):
-        cut_file(Job(Path("fixtures/images", name), {"cutout": Path(sys.argv[1], name)}), Recipe(engine="opencv"))
+        cut_file(Job(Path("fixtures/images", name), {"cutout": Path(sys.argv[1], name)}), Settings(engine="opencv"))
 print(sorted(set(sys.modules) - warm))
 """
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, median
 
+from bgremove.batch import Job
+from bgremove.batch.worker import Times, cut_file
+from bgremove.comparison.statistics import Interval, paired_ratio, pays_from
 from bgremove.errors import BgremoveError, UsageError
-from bgremove.images import header_pixels
 from bgremove.machine import usable_cpus
 from bgremove.meter import Meter, Reading
-from bgremove.statistics import Interval, paired_ratio, pays_from
+from bgremove.preparation import Preparation
+from bgremove.settings import Settings
 from bgremove.strategies import Outcome, Strategy, Task, make_strategy
-from bgremove.worker import Job, Preparation, Recipe, Times, cut_file
 
 BASELINE = "sequential"
 OPENCV_THREADS = "opencv_threads"
@@ -35,13 +37,12 @@ class Contender:
     name: str
     workers: int
 
-    def strategy(self, engine: str) -> Strategy:
+    def strategy(self, settings: Settings) -> Strategy:
         """A new strategy, not yet started."""
-        if self.name == OPENCV_THREADS:
-            return make_strategy(BASELINE, worker_context=Preparation(engine, threads=None))
-        if self.name == BASELINE:
-            return make_strategy(BASELINE, worker_context=Preparation(engine))
-        return make_strategy(self.name, workers=self.workers, worker_context=Preparation(engine))
+        own_threads = self.name == OPENCV_THREADS
+        preparation = Preparation(settings.engine, threads=None if own_threads else 1, edge=settings.edge)
+        name = BASELINE if own_threads else self.name
+        return make_strategy(name, workers=None if name == BASELINE else self.workers, worker_context=preparation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,11 @@ class Comparison:
 class MeasuringWorker:
     """The function that is run over the jobs: all that a batch does, and a digest of the mask."""
 
-    recipe: Recipe
+    settings: Settings
 
     def __call__(self, job: Job) -> Measured:
         """Do one file."""
-        cutout, times = cut_file(job, self.recipe)
+        cutout, times = cut_file(job, self.settings)
         return Measured(times, hashlib.blake2b(cutout.mask.tobytes(), digest_size=16).digest())
 
 
@@ -127,7 +128,7 @@ def contenders(names: Sequence[str], workers: Sequence[int]) -> list[Contender]:
 
 def compare(
     jobs: Sequence[Job],
-    recipe: Recipe,
+    settings: Settings,
     chosen: Sequence[Contender],
     *,
     rounds: int = 5,
@@ -144,7 +145,7 @@ def compare(
     """
     if rounds < MIN_ROUNDS:
         raise UsageError(f"{rounds} rounds show no spread; take at least {MIN_ROUNDS}")
-    worker = MeasuringWorker(recipe)
+    worker = MeasuringWorker(settings)
     first = _run(jobs, worker, chosen[0], on_image)
     failed = {outcome.index: outcome.error for outcome in first.outcomes if outcome.error is not None}
     kept = [job for index, job in enumerate(jobs) if index not in failed]
@@ -158,10 +159,10 @@ def compare(
             history[contender].append(_run(kept, worker, contender, on_image))
     return Comparison(
         images=tuple(job.source for job in kept),
-        pixels=sum(header_pixels(job.source) for job in kept),
+        pixels=sum(job.pixels for job in kept),
         failed=tuple((jobs[index].source, error) for index, error in failed.items()),
         rounds=rounds,
-        engine=recipe.engine,
+        engine=settings.engine,
         differing=tuple(kept[index].source for index in _differing(history)),
         results=tuple(_result(contender, own, history[chosen[0]]) for contender, own in history.items()),
     )
@@ -171,7 +172,7 @@ def _run(jobs: Sequence[Job], worker: MeasuringWorker, contender: Contender, on_
     with tempfile.TemporaryDirectory(prefix="bgremove-compare-") as folder:
         tasks = (Task(index, _moved(job, Path(folder, str(index))), str(job.source)) for index, job in enumerate(jobs))
         start = time.perf_counter()
-        with contender.strategy(worker.recipe.engine) as strategy:
+        with contender.strategy(worker.settings) as strategy:
             strategy.warm_up()
             startup_s = time.perf_counter() - start
             outcomes = []

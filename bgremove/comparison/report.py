@@ -1,4 +1,4 @@
-"""What was measured or done, as a table, a sentence, and JSON."""
+"""What a comparison has shown, as a table, a sentence, and JSON."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from typing import Any
 
 from rich.table import Table
 
-from bgremove.batch import ImageRecord
-from bgremove.compare import BASELINE, OPENCV_THREADS, Comparison, StrategyResult
-from bgremove.paths import display_name
-from bgremove.statistics import Interval
-from bgremove.worker import Times
+from bgremove.batch.worker import Times
+from bgremove.comparison.compare import BASELINE, OPENCV_THREADS, Comparison, StrategyResult
+from bgremove.comparison.statistics import Interval
 
 FORMAT_VERSION = 1
 
@@ -44,24 +42,6 @@ def comparison_json(comparison: Comparison, environment: dict[str, Any]) -> dict
 def _strategy_json(result: StrategyResult, paths: Sequence[Path]) -> dict[str, Any]:
     images = [{"path": os.fspath(path), **asdict(times)} for path, times in zip(paths, result.images, strict=True)]
     return {**asdict(result), "images": images}
-
-
-def records_json(records: Sequence[ImageRecord]) -> dict[str, Any]:
-    """What became of each image, for `remove --json`."""
-    return {"format_version": FORMAT_VERSION, "images": [_record_json(record) for record in records]}
-
-
-def _record_json(record: ImageRecord) -> dict[str, Any]:
-    times = asdict(record.times) if record.times else dict.fromkeys(Times.__dataclass_fields__)
-    return {
-        "path": os.fspath(record.path),
-        "output": os.fspath(record.outputs[0]) if record.outputs else None,
-        "outputs": [os.fspath(path) for path in record.outputs],
-        "status": record.status,
-        "error": None if record.error is None else str(record.error),
-        "warnings": list(record.warnings),
-        **times,
-    }
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -119,11 +99,3 @@ def answer(comparison: Comparison) -> str:
     if best.speedup.high < 1:
         return f"No, parallel does not pay here: the best, {how}, ran at {figures} ({evidence}; {masks})."
     return f"Not shown: the best, {how}, ran at {figures}, which may be no gain at all ({evidence}; {masks})."
-
-
-def failures_text(records: Sequence[ImageRecord]) -> list[str]:
-    """A line for each failed image: its name and the reason."""
-    return [
-        text if text.startswith(name) else f"{name}: {text}"
-        for name, text in ((display_name(r.path), str(r.error)) for r in records if r.status == "failed")
-    ]

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bgremove import _matting
-from bgremove.errors import UsageError
+from bgremove.matting import _closed_form
 from bgremove.types import Foreground, Image
 
 _LONG = 1024  # longer side of the largest image that matting is solved on, in pixels; lengths below are in its pixels
@@ -24,14 +23,6 @@ EDGES = ("hard", "soft")
 """What the edge of a cutout may be: alpha 0 or 255 everywhere, or what `soften` gives."""
 
 Plane = NDArray[np.float32]
-
-
-def check_edge(edge: str) -> None:
-    """Raise `UsageError` if `edge` is none of `EDGES`, or soft and PyMatting is not installed. Imports nothing."""
-    if edge not in EDGES:
-        raise UsageError(f"there is no edge {edge!r}; choose one of {', '.join(EDGES)}")
-    if edge == "soft":
-        _matting.check_installed()
 
 
 def peak_bytes(pixels: int) -> int:
@@ -123,7 +114,7 @@ def _solve(image: Image, alpha: NDArray[np.uint8], scale: float) -> _Matte | Non
             break
     else:
         return None
-    solved = _matting.estimate_alpha(shown.astype(np.float64), np.where(band, 0.5, known)).astype(np.float32)
+    solved = _closed_form.estimate_alpha(shown.astype(np.float64), np.where(band, 0.5, known)).astype(np.float32)
     before, behind = _colours(shown, solved)
     return _Matte(band.astype(np.float32), solved, _fit(shown, solved), before, behind)
 

@@ -18,9 +18,9 @@ import PIL
 import PIL.Image
 from numpy.typing import NDArray
 
-from bgremove import _pillow
-from bgremove._pillow import FORMATS
 from bgremove.errors import ImageError
+from bgremove.formats import _pillow
+from bgremove.formats._pillow import FORMATS
 from bgremove.paths import StrOrBytesPath, display_name, printable
 from bgremove.types import Foreground, Image
 

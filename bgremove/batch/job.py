@@ -1,0 +1,20 @@
+"""One file to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bgremove.types import Rect
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One file to do: where it is, the file that each emitted kind goes to, and its own rect if it has one."""
+
+    source: Path
+    outputs: dict[str, Path]
+    rect: Rect | None = None
+    overwrite: bool = False
+    pixels: int = 0
+    """As the header says; 0 if that cannot be read."""

@@ -1,0 +1,219 @@
+"""What is being done and has been done to an output folder, line by line: to resume a batch, and to share it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import platform
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from bgremove.batch.job import Job
+from bgremove.errors import OutputError
+from bgremove.files import TEMPORARY_PREFIX
+from bgremove.paths import display_name
+from bgremove.settings import Settings
+
+NAME = ".bgremove-journal.jsonl"
+FORMAT_VERSION = 1
+
+_LOCK_SUFFIX = ".lock"
+
+
+class _Entry(NamedTuple):
+    """A line of the journal."""
+
+    state: str
+    """``opened`` (a run begins), ``started`` (it takes a job) or ``done``."""
+    run: str
+    key: str = ""
+    """Of the job."""
+    path: str = ""
+    """Of the job's source; where a run begins, what to call it."""
+
+
+class Journal:
+    """The file `NAME` in the output folder: a line when a job is taken, another when it is done.
+
+    A job is known by its source's path, size and time of change, its rect, its outputs and the settings. What was
+    taken under that key and not finished may be written again; what is finished, and still there, is skipped.
+
+    Runs that go on at the same time share the work: lines are appended, which puts them in one order for all, and the
+    first run that takes a job has it. Each run holds a lock of its own as long as it lives, which the system lets go
+    of when it is killed: what a dead run has taken counts for nothing.
+    """
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self._folder = folder
+        self._path = folder / NAME
+        self._settings = json.dumps(asdict(settings), sort_keys=True)
+        self._run = secrets.token_hex(8)
+        self._taken: dict[str, str] = {}
+        self._names: dict[str, str] = {}
+        self._read = 0
+
+    def __enter__(self) -> Self:
+        from filelock import FileLock  # noqa: PLC0415 - only those who write files pay for it
+
+        with ExitStack() as stack:
+            try:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                # Unbuffered: what a full disk refuses is not kept to be tried again.
+                self._stream = stack.enter_context(self._path.open("a+b", buffering=0))
+                living = [run for run in _runs(self._folder) if _lives(self._folder, run)]
+                stack.callback(_lock_file(self._folder, self._run).unlink, missing_ok=True)
+                with suppress(NotImplementedError):  # a file system without locks: nobody will know of this run
+                    stack.enter_context(FileLock(_lock_file(self._folder, self._run)))
+            except OSError as error:
+                raise _unwritable(self._path, error) from error
+            if living:
+                self._note(entry for entry in self._new_entries() if entry.run in living)
+            else:
+                self._read = os.fstat(self._stream.fileno()).st_size
+            with suppress(OutputError):  # it only tells others what to call this run
+                self._append(_Entry("opened", self._run, path=f"process {os.getpid()} on {platform.node()}"))
+            self._stack = stack.pop_all()
+        self.alone = not living
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def take(self, job: Job) -> str | None:
+        """Take `job` before anything of it is written; if another run has it, tell which. `OutputError` if neither."""
+        key = self._key(job)
+        self._note(self._new_entries())
+        if key not in self._taken:
+            self._append(_Entry("started", self._run, key, os.fspath(job.source)))
+            self._note(self._new_entries(), key)
+        other = self._taken.pop(key, None)
+        return None if other is None else self._names[other]
+
+    def done(self, job: Job) -> None:
+        """Note that all outputs of `job` are written. `OutputError` if that cannot be; resuming does it again then."""
+        self._append(_Entry("done", self._run, self._key(job), os.fspath(job.source)))
+
+    def resume(self, jobs: Iterable[Job]) -> tuple[list[Job], list[Job]]:
+        """The jobs that are still to do, and those that are done already.
+
+        A job that was taken but not finished may overwrite its outputs: they are this batch's own.
+        """
+        states = {entry.key: entry.state for entry in _entries(self._path, self._content())}
+        todo: list[Job] = []
+        done: list[Job] = []
+        for job in jobs:
+            state = states.get(self._key(job))
+            if state == "done" and all(path.exists() for path in job.outputs.values()):
+                done.append(job)
+            else:
+                todo.append(job if state is None else replace(job, overwrite=True))
+        return todo, done
+
+    def _append(self, entry: _Entry) -> None:
+        line = {"version": FORMAT_VERSION, **entry._asdict()}
+        # It begins a line, so that what a crash or a full disk has cut short does not swallow it.
+        content = f"\n{json.dumps(line)}\n".encode("ascii")
+        try:
+            written = self._stream.write(content)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        if written != len(content):
+            raise _unwritable(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    def _new_entries(self) -> Iterator[_Entry]:
+        """What has been appended since the last time."""
+        self._stream.seek(self._read)
+        content = self._stream.read()
+        complete = content[: content.rfind(b"\n") + 1]
+        self._read += len(complete)
+        return _entries(self._path, complete)
+
+    def _note(self, entries: Iterable[_Entry], own_key: str | None = None) -> None:
+        """Note what other runs have taken; of `own_key`, only what stands before this run's own line."""
+        own = False
+        for entry in entries:
+            if entry.run == self._run:
+                own = own or entry.key == own_key
+            elif own and entry.key == own_key:
+                continue
+            elif entry.state == "opened":
+                self._names[entry.run] = entry.path
+            elif entry.run in self._names and (entry.state == "done" or _lives(self._folder, entry.run)):
+                self._taken.setdefault(entry.key, entry.run)
+
+    def _content(self) -> bytes:
+        try:
+            return self._path.read_bytes()
+        except FileNotFoundError:
+            return b""
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+    def _key(self, job: Job) -> str:
+        try:
+            stat = job.source.stat()
+            version = [stat.st_size, stat.st_mtime_ns]
+        except OSError:
+            version = []  # it will fail in its turn, with its reason
+        outputs = {kind: path.name for kind, path in job.outputs.items()}
+        source = os.path.abspath(job.source)
+        parts = json.dumps([source, version, job.rect, outputs, self._settings], sort_keys=True)
+        return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
+
+
+def _entries(path: Path, content: bytes) -> Iterator[_Entry]:
+    """The lines of a journal. `OutputError` if a newer version of this package wrote one."""
+    for line in content.splitlines():
+        try:
+            fields = json.loads(line)
+            version = fields.pop("version")
+            entry = _Entry(**fields)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue  # cut short by a crash: that job counts as not done
+        if version > FORMAT_VERSION:
+            raise OutputError(
+                f"{display_name(path)}: a newer bgremove keeps this journal (format {version}, this one knows "
+                f"{FORMAT_VERSION}): update bgremove, or use another output folder"
+            )
+        yield entry
+
+
+def _runs(folder: Path) -> Iterator[str]:
+    """The runs that have a lock in `folder`, held or not."""
+    for file in folder.glob(f"{TEMPORARY_PREFIX}*{_LOCK_SUFFIX}"):
+        yield file.name.removeprefix(TEMPORARY_PREFIX).removesuffix(_LOCK_SUFFIX)
+
+
+def _lock_file(folder: Path, run: str) -> Path:
+    return folder / f"{TEMPORARY_PREFIX}{run}{_LOCK_SUFFIX}"
+
+
+def _lives(folder: Path, run: str) -> bool:
+    """Whether the run that holds a lock still does."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - as above
+
+    file = _lock_file(folder, run)
+    if not file.exists():
+        return False
+    try:
+        with FileLock(file, blocking=False):
+            pass
+        file.unlink(missing_ok=True)  # its holder was killed
+    except NotImplementedError:
+        return False  # a file system without locks
+    except (Timeout, OSError):
+        return True
+    return False
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{display_name(path)}: the journal cannot be kept: {error.strerror}")

@@ -1,0 +1,164 @@
+"""From what the user names to what is to be done: which files, which rects, which outputs. Nothing is written here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from bgremove.batch.job import Job
+from bgremove.batch.journal import Journal
+from bgremove.batch.sources import Source, Unusable, find_sources
+from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
+from bgremove.formats import header_pixels
+from bgremove.paths import StrPath, display_name, file_key, folds_case
+from bgremove.settings import Settings
+from bgremove.types import Rect
+
+NAMINGS = ("stem", "file")
+"""How an output is named after its input ``a.jpg``: ``a.png`` (stem) or ``a.jpg.png`` (file)."""
+
+Counting = Callable[[int], AbstractContextManager[Callable[[], None]]]
+"""Called with how many there are, it gives a function to call for each: see `bgremove.progress.progress`."""
+
+
+def _uncounted(_: int) -> AbstractContextManager[Callable[[], None]]:
+    """Nobody wants to know."""
+    return nullcontext(lambda: None)
+
+
+_MARKS = {"cutout": "", "mask": ".mask"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a batch will do, known before anything is done."""
+
+    folder: Path
+    """Where the outputs go."""
+    settings: Settings
+    todo: tuple[Job, ...]
+    """The largest image first, so that no long one is left for last."""
+    done: tuple[Job, ...] = ()
+    """What an earlier run has finished."""
+    unusable: tuple[Unusable, ...] = ()
+
+
+def make_plan(
+    inputs: StrPath | Iterable[StrPath],
+    output: StrPath,
+    settings: Settings,
+    *,
+    rects: Mapping[str, Rect] | None = None,
+    recursive: bool = False,
+    naming: str = "stem",
+    overwrite: bool = False,
+    resume: bool = False,
+    counting: Counting = _uncounted,
+) -> Plan:
+    """What is to be done for `inputs`: files, folders or glob patterns, one or many.
+
+    The tree below each input is mirrored below the folder `output`. The cutout is called ``NAME.png`` and the mask
+    ``NAME.mask.png``, or as the settings' format says. `rects` are by absolute path, as `read_rects` gives them. The
+    header of each image is read once, which `counting` is told of.
+
+    Raises `UsageError` if there is no image at all, `OutputError` if two images would have the same output, an output
+    would be an input, or exists and may not be overwritten, and `RectError` if `rects` lacks an image.
+    """
+    folder = Path(output)
+    sources, unusable = find_sources(inputs, recursive=recursive, exclude=folder)
+    if not sources and not unusable:
+        named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+        raise UsageError("there is no image under " + ", ".join(display_name(path) for path in named))
+    jobs = plan_jobs(sources, folder, settings, rects=rects, naming=naming, overwrite=overwrite)
+    existing = {path for job in jobs for path in job.outputs.values() if os.path.lexists(path)}
+    # Read after that look, the journal knows of every output that a run which goes on now has written before it.
+    todo, done = Journal(folder, settings).resume(jobs) if resume else (jobs, [])
+    _check_existing(todo, existing, resume=resume)
+    return Plan(folder, settings, tuple(largest_first(todo, counting)), tuple(done), tuple(unusable))
+
+
+def plan_jobs(
+    sources: Sequence[Source],
+    folder: Path,
+    settings: Settings,
+    *,
+    rects: Mapping[str, Rect] | None = None,
+    naming: str = "stem",
+    overwrite: bool = False,
+) -> list[Job]:
+    """One job a source; see `make_plan`."""
+    if naming not in NAMINGS:
+        raise UsageError(f"naming is {naming}; choose from {', '.join(NAMINGS)}")
+    if rects is not None and settings.rect is not None:
+        raise UsageError("a rect for all images and rects by file exclude each other")
+    jobs = []
+    key = partial(file_key, folds_case=folds_case(folder))
+    owners: dict[str, Path] = {key(source.path): source.path for source in sources}
+    for source in sources:
+        name = source.relative if naming == "file" else source.relative.with_suffix("")
+        outputs = {
+            kind: folder / name.parent / f"{name.name}{_MARKS[kind]}.{settings.format}" for kind in settings.emit
+        }
+        for path in outputs.values():
+            _claim(path, source.path, owners, naming, key)
+        jobs.append(Job(source.path, outputs, _rect_of(source.path, rects), overwrite))
+    return jobs
+
+
+def largest_first(jobs: Sequence[Job], counting: Counting = _uncounted) -> list[Job]:
+    """`jobs` by their number of pixels, which is read from their headers here and nowhere else."""
+    measured = []
+    with counting(len(jobs)) as count:
+        for job in jobs:
+            measured.append(replace(job, pixels=_pixels(job.source)))
+            count()
+    return sorted(measured, key=lambda job: job.pixels, reverse=True)
+
+
+def _pixels(path: Path) -> int:
+    try:
+        return header_pixels(path)
+    except BgremoveError:
+        return 0  # it will fail in its turn, with its reason
+
+
+def _check_existing(jobs: Iterable[Job], existing: set[Path], *, resume: bool) -> None:
+    """Raise `OutputError` if one of the `existing` files is an output that may not be overwritten."""
+    refused = [path for job in jobs if not job.overwrite for path in job.outputs.values() if path in existing]
+    if refused:
+        shown = ", ".join(display_name(path) for path in refused[:3]) + (", ..." if len(refused) > 3 else "")
+        cause = " and are not of an earlier run with these very options" if resume else ""
+        advice = "overwrite" if resume else "overwrite or resume"
+        raise OutputError(f"{len(refused)} of the outputs exist already{cause} ({shown}): {advice}, or go elsewhere")
+
+
+def _claim(path: Path, source: Path, owners: dict[str, Path], naming: str, key_of: Callable[[Path], str]) -> None:
+    key = key_of(path)
+    if key in owners:
+        other = owners[key]
+        if key_of(other) == key:
+            reason = f"{display_name(path)} is an input and would be replaced: choose another output folder"
+        else:
+            both = f"{display_name(other)} and {display_name(source)}"
+            reason = f"{both} would both be written to {display_name(path)}: {_way_out(other, source, naming)}"
+        raise OutputError(reason)
+    owners[key] = source
+
+
+def _way_out(one: Path, other: Path, naming: str) -> str:
+    if naming == "stem" and one.name != other.name:
+        return "name outputs after whole files (naming 'file')"
+    return "give the folder above both with --recursive, which keeps them apart, or use two output folders"
+
+
+def _rect_of(path: Path, rects: Mapping[str, Rect] | None) -> Rect | None:
+    if rects is None:
+        return None
+    try:
+        return rects[os.path.abspath(path)]
+    except KeyError:
+        raise RectError(f"{display_name(path)}: the rects hold no line for this file") from None

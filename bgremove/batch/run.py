@@ -1,0 +1,146 @@
+"""A folder in, a folder out: plan, run, and say of each image what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import closing, suppress
+from typing import Any
+
+from bgremove import matting
+from bgremove.batch.job import Job
+from bgremove.batch.journal import Journal
+from bgremove.batch.plan import Plan, make_plan
+from bgremove.batch.records import ImageRecord, finished_record, settled_records, skipped_record
+from bgremove.batch.worker import FileWorker
+from bgremove.engines import make_engine
+from bgremove.errors import NotRunError, OutputError, TaskTimeoutError, WorkerLostError
+from bgremove.files import remove_unfinished
+from bgremove.machine import workers_for
+from bgremove.paths import StrPath, display_name
+from bgremove.preparation import Preparation
+from bgremove.settings import Settings, merged
+from bgremove.strategies import DEFAULT_STRATEGY, Strategy, Task, make_strategy
+from bgremove.types import Rect
+
+_BYTES_PER_DECODED_PIXEL = 16
+"""Image, Pillow's copy, labels, mask and cutout, beyond what the engine needs."""
+
+
+def remove_backgrounds(
+    inputs: StrPath | Iterable[StrPath],
+    output: StrPath,
+    *,
+    rects: Mapping[str, Rect] | None = None,
+    recursive: bool = False,
+    naming: str = "stem",
+    overwrite: bool = False,
+    resume: bool = False,
+    strategy: str = DEFAULT_STRATEGY,
+    workers: int | None = None,
+    timeout_s: float | None = None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> list[ImageRecord]:
+    """Cut out every image under `inputs` (file, folder or glob pattern, one or many) into files under `output`.
+
+    One broken image, or one worker that dies, costs that image and no other: look at each record's `status`.
+
+    Parameters
+    ----------
+    rects, recursive, naming, overwrite, resume
+        As in `make_plan`.
+    strategy, workers, timeout_s
+        As in `bgremove.strategies.make_strategy`; `workers` defaults to what the CPUs and the free memory allow.
+    settings, options
+        How they are cut out: a `Settings`, or fields of it by name, such as ``engine``, or both.
+
+    Raises `UsageError`, `RectError` or `OutputError` before any work starts if the whole cannot be meant, as it cannot
+    if there is no image at all.
+    """
+    plan = make_plan(
+        inputs,
+        output,
+        merged(settings, options),
+        rects=rects,
+        recursive=recursive,
+        naming=naming,
+        overwrite=overwrite,
+        resume=resume,
+    )
+    return settled_records(plan) + list(run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout_s))
+
+
+def run_plan(
+    plan: Plan, *, strategy: str = DEFAULT_STRATEGY, workers: int | None = None, timeout_s: float | None = None
+) -> Generator[ImageRecord, None, None]:
+    """Do what the plan leaves to do; a record for each image, in any order, as images are completed.
+
+    No worker is started, and nothing written, if that is nothing. Closing it cancels the rest.
+    """
+    made = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout_s)
+    if plan.todo:
+        with made as running:
+            yield from run_jobs(plan, running)
+
+
+def batch_strategy(plan: Plan, name: str, *, workers: int | None = None, timeout_s: float | None = None) -> Strategy:
+    """The strategy called `name` with workers prepared for the plan, as many as CPUs, memory and jobs allow."""
+    settings = plan.settings
+    if workers is None and name != "sequential":
+        # The largest comes first, but what is beyond the limit is refused and takes no memory.
+        largest = max(1, next((job.pixels for job in plan.todo if job.pixels <= settings.max_pixels), 1))
+        workers = min(workers_for(_peak_bytes(settings, largest)), max(1, len(plan.todo)))
+    preparation = Preparation(settings.engine, edge=settings.edge)
+    return make_strategy(name, workers=workers, timeout_s=timeout_s, worker_context=preparation)
+
+
+def _peak_bytes(settings: Settings, pixels: int) -> int:
+    """Memory that a worker takes for an image. The engine's is free again when the edge is made soft."""
+    stages = [make_engine(settings.engine).peak_bytes(pixels)]
+    if settings.edge == "soft":
+        stages.append(matting.peak_bytes(pixels))
+    return max(stages) + _BYTES_PER_DECODED_PIXEL * pixels
+
+
+def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, None]:
+    """Run the plan's jobs under a strategy that has been entered.
+
+    The journal is kept up to date, so that whatever happens the batch can be resumed. An image that cannot be entered
+    in it, because the disk is full, is not started and fails; one that another run has taken is skipped.
+    """
+    unstarted: list[ImageRecord] = []
+    unfinished: dict[int, Job] = {}
+
+    def tasks(journal: Journal) -> Iterator[Task[Job]]:
+        for index, job in enumerate(plan.todo):
+            try:
+                other = journal.take(job)
+            except OutputError as error:
+                unstarted.append(finished_record(job, None, error))
+                continue
+            if other is not None:
+                unstarted.append(skipped_record(job, f"another run has taken it: {other}"))
+                continue
+            unfinished[index] = job
+            yield Task(index, job, display_name(job.source))
+
+    with Journal(plan.folder, plan.settings) as journal:
+        if journal.alone:  # among those that may overwrite are all that an earlier batch was killed with
+            remove_unfinished(_outputs(job for job in plan.todo if job.overwrite))
+        try:
+            with closing(strategy.run(FileWorker(plan.settings), tasks(journal))) as outcomes:
+                for outcome in outcomes:
+                    job = plan.todo[outcome.index]
+                    if not isinstance(outcome.error, WorkerLostError | TaskTimeoutError | NotRunError):
+                        del unfinished[outcome.index]
+                    if outcome.error is None:
+                        with suppress(OutputError):  # it is written all the same; a resumed batch does it again
+                            journal.done(job)
+                    yield finished_record(job, outcome.value, outcome.error)
+        finally:
+            remove_unfinished(_outputs(unfinished.values()))
+    yield from unstarted
+
+
+def _outputs(jobs: Iterable[Job]) -> Iterator[StrPath]:
+    return (path for job in jobs for path in job.outputs.values())

@@ -1,0 +1,96 @@
+"""From what the user names to the image files that are meant."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bgremove.errors import BgremoveError, ImageError, UsageError
+from bgremove.formats import SUFFIXES
+from bgremove.paths import StrPath, display_name
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read, and its path relative to the input that it was found under."""
+
+    path: Path
+    relative: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """An input from which nothing can be read, and why; the batch goes on without it."""
+
+    path: Path
+    error: BgremoveError
+
+
+def find_sources(
+    inputs: StrPath | Iterable[StrPath], *, recursive: bool = False, exclude: Path | None = None
+) -> tuple[list[Source], list[Unusable]]:
+    """All image files under files, folders and glob patterns, one or many; each once, in the order they are found in.
+
+    Folders give the images directly in them, told by their suffix and sorted by name, or with `recursive` those of
+    the whole tree (links to folders are not followed). Hidden files are left out, and so is the folder `exclude`,
+    where the outputs go. Raises `UsageError` if that is itself an input.
+    """
+    sources: dict[str, Source] = {}
+    unusable: list[Unusable] = []
+    skip = None if exclude is None else os.path.realpath(exclude)
+    for path in _expand(inputs):
+        if os.path.isdir(path):
+            if os.path.realpath(path) == skip:
+                raise UsageError(
+                    f"{display_name(path)} is an input and the output at once, so that the next run would take results "
+                    "for inputs: choose another output folder"
+                )
+            found = _in_folder(path, recursive, skip, unusable)
+        elif reason := _why_absent(path):
+            unusable.append(Unusable(path, ImageError(f"{display_name(path)}: {reason}")))
+            continue
+        else:
+            found = iter([Source(path, Path(path.name))])
+        for source in found:
+            sources.setdefault(os.path.abspath(source.path), source)  # (resolve() would follow links)
+    return list(sources.values()), unusable
+
+
+def _expand(inputs: StrPath | Iterable[StrPath]) -> Iterator[Path]:
+    for item in [inputs] if isinstance(inputs, str | os.PathLike) else inputs:
+        text = os.fspath(item)
+        # A file may really be called `a[1].jpg`: what exists is meant literally.
+        matches = [] if os.path.lexists(text) else sorted(glob.glob(text, recursive=True))
+        yield from map(Path, matches or [text])
+
+
+def _why_absent(path: Path) -> str | None:
+    """Why there is nothing called `path`; None if there is something."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return "there is no such file, folder or match"
+    except OSError as error:
+        return f"it cannot be reached ({error.strerror})"
+    except ValueError as error:  # a null character in the name
+        return f"it cannot be reached ({error})"
+    return None
+
+
+def _in_folder(folder: Path, recursive: bool, skip: str | None, unusable: list[Unusable]) -> Iterator[Source]:
+    def report(error: OSError) -> None:
+        path = Path(error.filename)
+        reason = f"{display_name(path)}: the folder cannot be read: {error.strerror}"
+        unusable.append(Unusable(path, ImageError(reason)))
+
+    for parent, folders, files in os.walk(folder, onerror=report):
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and recursive)
+        if skip is not None:
+            folders[:] = [f for f in folders if os.path.realpath(os.path.join(parent, f)) != skip]
+        for name in sorted(files):
+            path = Path(parent, name)
+            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+                yield Source(path, path.relative_to(folder))

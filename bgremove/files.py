@@ -1,0 +1,143 @@
+"""Files that appear whole or not at all; and what a killed process left of them."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bgremove.errors import OutputError, UsageError
+from bgremove.paths import StrOrBytesPath, StrPath, display_name
+
+TEMPORARY_PREFIX = ".bgremove-"
+"""How the name of an unfinished file begins. Only a killed process leaves one behind; see `remove_unfinished`."""
+
+_TEMPORARY_SUFFIX = ".tmp"
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+
+
+def write_bytes(path: StrOrBytesPath, content: bytes, *, overwrite: bool = False) -> None:
+    """Write the file `path` so that it appears whole or not at all, whatever happens meanwhile.
+
+    It is written under another, hidden name in the same folder, brought to the disk, and only then named `path`. An
+    existing file is left as it is, even one that another process creates at this very moment, unless `overwrite`.
+    Whoever sees the name `path` sees all of the content, even after a power cut: resuming a batch relies on it.
+
+    Raises `OutputError` that names the file and the reason; the hidden file is gone then.
+    """
+    target = os.fsdecode(path)
+    temporary = temporary_name(target)
+    try:
+        try:
+            with open(temporary, "xb") as file:  # the mode follows the umask
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            if overwrite:
+                os.replace(temporary, target)
+            else:
+                _name_without_replacing(temporary, target)
+        finally:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+    except FileExistsError as error:
+        raise OutputError(f"{display_name(path)}: it exists already, and overwriting was not asked for") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OutputError(f"{display_name(path)}: it cannot be written ({reason})") from error
+
+
+def temporary_name(target: str) -> str:
+    """A new name, in the same folder, for `target` while it is unfinished; it tells whose it is."""
+    folder, name = os.path.split(target)
+    return os.path.join(folder, f"{_own_prefix(name)}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}")
+
+
+def remove_unfinished(paths: Iterable[StrPath]) -> None:
+    """Remove what killed processes have left of the files `paths`, which nobody may be writing now."""
+    prefixes: dict[str, set[str]] = {}
+    for path in paths:
+        folder, name = os.path.split(os.fspath(path))
+        prefixes.setdefault(folder, set()).add(_own_prefix(name))
+    for folder, own in prefixes.items():
+        with suppress(OSError):
+            for name in os.listdir(folder or "."):
+                if name.endswith(_TEMPORARY_SUFFIX) and name[:_PREFIX_LENGTH] in own:
+                    os.unlink(os.path.join(folder, name))
+
+
+def check_json_file(path: Path, keep: Iterable[Path]) -> None:
+    """Raise `OutputError` unless `path` can be written, `UsageError` if it is one of the files to `keep`.
+
+    Folders that are missing on the way are made, as those of the outputs are.
+    """
+    if _is_among(path, keep):
+        raise UsageError(f"{display_name(path)} is an input or an output of this run: write the figures elsewhere")
+    try:
+        if not _is_special(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=os.path.dirname(os.path.realpath(path))):
+                pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def write_json_file(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` to `path`, whole or not at all, whatever was there before."""
+    text = (json.dumps(content, indent=2) + "\n").encode("ascii")
+    if not _is_special(path):
+        write_bytes(os.path.realpath(path), text, overwrite=True)
+        return
+    try:
+        path.write_bytes(text)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _own_prefix(name: str) -> str:
+    digest = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
+    return f"{TEMPORARY_PREFIX}{digest}-"
+
+
+_PREFIX_LENGTH = len(_own_prefix(""))
+
+
+def _name_without_replacing(temporary: str, target: str) -> None:
+    """Give the file `temporary` the name `target`; FileExistsError if something has that name."""
+    try:
+        os.link(temporary, target)  # unlike renaming, this never replaces
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        with open(target, "xb"):  # the name is ours now, so replacing harms nobody
+            pass
+        os.replace(temporary, target)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a device or a pipe, such as ``/dev/stdout``, which must not be replaced by a file."""
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
+def _is_among(path: Path, others: Iterable[Path]) -> bool:
+    name = os.path.abspath(path)
+    file = os.stat(path) if os.path.exists(path) else None
+    for other in others:
+        if os.path.abspath(other) == name:
+            return True
+        if file is not None:
+            with suppress(OSError):
+                if os.path.samestat(os.stat(other), file):
+                    return True
+    return False
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{display_name(path)}: it cannot be written ({error.strerror})")

@@ -1,0 +1,13 @@
+"""The only code that knows image formats: photographs in, pixels out."""
+
+from bgremove.formats.read import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
+from bgremove.formats.read import SUFFIXES as SUFFIXES
+from bgremove.formats.read import ImageSource as ImageSource
+from bgremove.formats.read import Photo as Photo
+from bgremove.formats.read import as_photo as as_photo
+from bgremove.formats.read import decode as decode
+from bgremove.formats.read import header_pixels as header_pixels
+from bgremove.formats.read import read as read
+from bgremove.formats.write import OUTPUT_FORMATS as OUTPUT_FORMATS
+from bgremove.formats.write import encode as encode
+from bgremove.formats.write import write as write

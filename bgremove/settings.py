@@ -1,0 +1,110 @@
+"""Every option that a cutout depends on, in one value that is made and checked where the user speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PIL import ImageColor
+
+from bgremove import matting
+from bgremove.engines import DEFAULT_ENGINE, ENGINES
+from bgremove.errors import UsageError
+from bgremove.formats import DEFAULT_MAX_PIXELS, OUTPUT_FORMATS
+from bgremove.types import Rect, as_rect
+
+EMITS = ("cutout", "mask")
+"""What can be written of an image: the cutout, and a mask that is 0 or 255."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How images are cut out, and what is written of them; two equal values give equal files.
+
+    Parameters
+    ----------
+    engine
+        A name out of `bgremove.engines.ENGINES`.
+    iterations
+        How often colour models and cut are refined in turn, at least 1. Time grows about linearly with it.
+    seed
+        Seeds the generator that starts the colour models, immediately before every segmentation.
+    rect
+        ``(x, y, width, height)`` in pixels around the object, clipped to the image; everything outside is certain
+        background. By default the image less a margin.
+    margin
+        Fraction of each side that is left out when there is no rect; the object must lie inside.
+    edge
+        ``hard``, or ``soft``: near the boundary alpha says how much of a pixel is object, and the old background is
+        taken out of its colour; needs the extra ``soft``. Certain pixels stay 0 or 255, and the mask stays as it is.
+    max_pixels
+        A file whose header promises more is refused before it is decoded.
+    emit
+        What is written of each image, out of `EMITS`.
+    format
+        How it is written, out of `bgremove.formats.OUTPUT_FORMATS`.
+    background
+        Fills the written cutout where the object is not: a colour as CSS writes it, or BGR; None is transparent.
+
+    Raises `UsageError` or `RectError` for what cannot be meant, and for a soft edge without PyMatting.
+
+    >>> Settings(background="#ff8000").background
+    (0, 128, 255)
+    """
+
+    engine: str = DEFAULT_ENGINE
+    iterations: int = 5
+    seed: int = 0
+    rect: Rect | None = None
+    margin: float = 0.05
+    edge: str = "hard"
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    emit: tuple[str, ...] = ("cutout",)
+    format: str = "png"
+    background: tuple[int, int, int] | None = None
+
+    def __post_init__(self) -> None:
+        _check_names("engine", [self.engine], ENGINES)
+        _check_names("edge", [self.edge], matting.EDGES)
+        _check_names("emit", self.emit, EMITS)
+        _check_names("format", [self.format], OUTPUT_FORMATS)
+        if self.edge == "soft":
+            matting.check_installed()
+        if self.iterations < 1:
+            raise UsageError(f"iterations is {self.iterations}; it must be at least 1")
+        if not 0 <= self.seed < 2**31:
+            raise UsageError(f"seed is {self.seed}; it must lie between 0 and 2**31 - 1")
+        if self.max_pixels < 1:
+            raise UsageError(f"max_pixels is {self.max_pixels}; it must be at least 1")
+        Rect.from_margin(self.margin, 100, 100)
+        if self.rect is not None:
+            object.__setattr__(self, "rect", as_rect(self.rect))
+        if isinstance(self.background, str):
+            object.__setattr__(self, "background", parse_colour(self.background))
+
+
+def merged(settings: Settings | None, options: dict[str, Any]) -> Settings:
+    """`settings`, or the defaults, with the given `options` in place of its own."""
+    return replace(settings or Settings(), **options)
+
+
+def parse_colour(text: str) -> tuple[int, int, int]:
+    """BGR of a colour as CSS writes it: a name, ``#rrggbb``, ``rgb(...)``, ``hsl(...)``.
+
+    >>> parse_colour("white")
+    (255, 255, 255)
+    """
+    try:
+        red, green, blue, *alpha = ImageColor.getrgb(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no colour; write it as white or #ffffff") from error
+    if alpha:
+        raise UsageError(f"{text!r} has an alpha; a background is opaque, such as white or #ffffff")
+    return blue, green, red
+
+
+def _check_names(option: str, chosen: Sequence[str], allowed: Sequence[str]) -> None:
+    unknown = [str(name) for name in chosen if name not in allowed]
+    if unknown or not chosen:
+        raise UsageError(f"{option} is {', '.join(unknown) or 'empty'}; choose from {', '.join(allowed)}")
