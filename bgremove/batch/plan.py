@@ -99,10 +99,9 @@ def plan_jobs(
     key = partial(file_key, folds_case=folds_case(folder))
     owners: dict[str, Path] = {key(source.path): source.path for source in sources}
     for source in sources:
-        name = source.relative if naming == "file" else source.relative.with_suffix("")
-        outputs = {
-            kind: folder / name.parent / f"{name.name}{_MARKS[kind]}.{settings.format}" for kind in settings.emit
-        }
+        name = source.relative.name if naming == "file" else os.path.splitext(source.relative.name)[0]
+        place = folder / source.relative.parent
+        outputs = {kind: place / f"{name}{_MARKS[kind]}.{settings.format}" for kind in settings.emit}
         for path in outputs.values():
             _claim(path, source.path, owners, naming, key)
         jobs.append(Job(source.path, outputs, _rect_of(source.path, rects), overwrite))
