@@ -26,7 +26,7 @@ Counting = Callable[[int], AbstractContextManager[Callable[[], None]]]
 
 
 def _uncounted(_: int) -> AbstractContextManager[Callable[[], None]]:
-    """Nobody wants to know."""
+    """Counts nothing."""
     return nullcontext(lambda: None)
 
 
@@ -42,6 +42,8 @@ class Plan:
     settings: Settings
     todo: tuple[Job, ...]
     """The largest image first, so that no long one is left for last."""
+    journal_bytes: int = 0
+    """Size of the folder's journal when this was planned."""
     done: tuple[Job, ...] = ()
     """What an earlier run has finished."""
     unusable: tuple[Unusable, ...] = ()
@@ -74,11 +76,19 @@ def make_plan(
         named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
         raise UsageError("there is no image under " + ", ".join(display_name(path) for path in named))
     jobs = plan_jobs(sources, folder, settings, rects=rects, naming=naming, overwrite=overwrite)
+    journal = Journal(folder, settings)
     existing = {path for job in jobs for path in job.outputs.values() if os.path.lexists(path)}
     # Read after that look, the journal knows of every output that a run which goes on now has written before it.
-    todo, done = Journal(folder, settings).resume(jobs) if resume else (jobs, [])
+    todo, done = journal.resume(jobs) if resume else (jobs, [])
     _check_existing(todo, existing, resume=resume)
-    return Plan(folder, settings, tuple(largest_first(todo, counting)), tuple(done), tuple(unusable))
+    return Plan(
+        folder=folder,
+        settings=settings,
+        todo=tuple(largest_first(todo, counting)),
+        done=tuple(done),
+        unusable=tuple(unusable),
+        journal_bytes=journal.planned,
+    )
 
 
 def plan_jobs(

@@ -124,7 +124,7 @@ def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, Non
             unfinished[index] = job
             yield Task(index, job, display_name(job.source))
 
-    with Journal(plan.folder, plan.settings) as journal:
+    with Journal(plan.folder, plan.settings, plan.journal_bytes) as journal:
         if journal.alone:  # among those that may overwrite are all that an earlier batch was killed with
             remove_unfinished(_outputs(job for job in plan.todo if job.overwrite))
         try:
