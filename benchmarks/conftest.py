@@ -1,4 +1,4 @@
-"""Fixtures and reports of the benchmarks. What pytest-benchmark must not let pass silently is in `guard`."""
+"""Fixtures and reports of the benchmarks. What else must not pass silently is in `benchgate.guard`."""
 
 from __future__ import annotations
 
