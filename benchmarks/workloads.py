@@ -15,7 +15,7 @@ from bgremove.engines import DEFAULT_ENGINE
 from bgremove.outputs import write
 from bgremove.remove import Cutout, remove_background
 from bgremove.strategies import Strategy, Task, make_strategy
-from bgremove.transports import Transport
+from bgremove.strategies.transports import Transport
 from bgremove.types import Image, Rect
 from bgremove.worker import FileWorker, Job, Preparation, Recipe
 from fixtures import load

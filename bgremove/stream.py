@@ -11,12 +11,10 @@ from typing import Any
 from bgremove.edges import check_edge
 from bgremove.engines import DEFAULT_ENGINE, make_engine
 from bgremove.remove import Cutout, remove_background
-from bgremove.strategies import DEFAULT_STRATEGY, Outcome, Strategy, Task, make_strategy
-from bgremove.transports import Transport, make_transport
+from bgremove.strategies import DEFAULT_STRATEGY, Outcome, Strategy, Task, make_strategy, strategy_class
+from bgremove.strategies.transports import Transport, make_transport
 from bgremove.types import GrabCutSettings
 from bgremove.worker import Preparation
-
-_IN_THIS_PROCESS = ("sequential", "threads")
 
 
 def iter_cutouts(
@@ -48,8 +46,8 @@ def iter_cutouts(
     strategy, workers, timeout_s, start_method
         As in `make_strategy`. `threads` copies nothing and starts at once; `processes` survives a crash.
     transport
-        How images reach a worker process and cutouts come back, a name out of `bgremove.transports.TRANSPORTS`. By
-        default ``shared_memory`` where there is such a thing and the workers are processes.
+        How images reach a worker process and cutouts come back, a name out of
+        `bgremove.strategies.transports.TRANSPORTS`. By default ``shared_memory`` where there is such a thing and the workers are processes.
 
     Cost: that of the engine, and one copy of each image and cutout for worker processes. Raises `UsageError` at once
     for names or values that cannot be meant; ValueError, when it is noticed, if rects are not as many as images.
@@ -72,7 +70,7 @@ def iter_cutouts(
 
 
 def _default_transport(strategy: str) -> str:
-    return "pickle" if strategy in _IN_THIS_PROCESS or sys.platform == "win32" else "shared_memory"
+    return "pickle" if strategy_class(strategy).in_this_process or sys.platform == "win32" else "shared_memory"
 
 
 def _run(

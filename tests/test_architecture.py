@@ -14,7 +14,7 @@ LAYERS = [
     ["types"],
     ["paths", "machine", "statistics"],
     ["_pillow", "_matting", "strategies", "meter", "engines"],
-    ["images", "outputs", "edges", "transports"],
+    ["images", "outputs", "edges"],
     ["remove"],
     ["worker", "jsonfile"],
     ["plan", "journal"],
@@ -31,7 +31,6 @@ ONLY_IN = {
     "numba": {"engines"},
     "filelock": {"engines"},
     "pymatting": {"_matting"},
-    "pebble": {"strategies"},
     "click": {"cli"},
     "rich": {"cli", "report", "progress"},
     "scipy": {"statistics"},
@@ -70,7 +69,7 @@ import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
 import bgremove
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before
-heavy = {"numba", "filelock", "scipy", "rich", "click", "pebble"} & set(sys.modules)
+heavy = {"numba", "filelock", "scipy", "rich", "click"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PACKAGE.parent)

@@ -13,7 +13,7 @@ from bgremove.engines import ENGINES
 from bgremove.machine import start_methods
 from bgremove.plan import find_sources, plan_jobs
 from bgremove.strategies import Task, make_strategy
-from bgremove.transports import TRANSPORTS, make_transport
+from bgremove.strategies.transports import TRANSPORTS, make_transport
 from bgremove.worker import Preparation, Recipe
 
 WAYS = [("threads", None), *((name, method) for name in ("pool", "processes") for method in start_methods())]
