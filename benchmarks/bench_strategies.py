@@ -13,7 +13,7 @@ from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Baseline, Measure
 from benchmarks.workloads import SOURCES, cut, cut_file, jobs, pictures, run, started, tasks
 from bgremove.strategies import STRATEGIES
-from bgremove.transports import TRANSPORTS, make_transport
+from bgremove.strategies.transports import TRANSPORTS, make_transport
 
 LOOP = "sequential"
 BY_THREADS = (LOOP, "threads")

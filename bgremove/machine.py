@@ -17,7 +17,7 @@ import psutil
 from bgremove.errors import UsageError
 
 _ROOT = Path("/")
-_PACKAGES = ("opencv-python-headless", "opencv-python", "numpy", "numba", "pillow", "pebble", "psutil")
+_PACKAGES = ("opencv-python-headless", "opencv-python", "numpy", "numba", "pillow", "psutil")
 
 
 def usable_cpus(root: Path = _ROOT) -> int:

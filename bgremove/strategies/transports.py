@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from bgremove.errors import TaskError, UsageError
-from bgremove.strategies import Outcome, Strategy, Task
+from bgremove.strategies.base import Outcome, Strategy, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
