@@ -10,10 +10,10 @@ import pytest
 
 from benchmarks import figures
 from benchmarks.measure import Measure
+from bgremove.strategies import STRATEGIES, strategy_class
 
-IN_PROCESSES = {"pool", "processes"}
-"""Strategies whose workers are processes: as many as there are cores, they vary too much from start to start for 3%."""
 TOLERANCE_OF_PROCESSES = 0.10
+"""Of strategies whose workers are processes: as many as there are cores, they vary too much from start to start for 3%."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,8 +26,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """The gate forgives more where worker processes share all cores."""
-    strategy = getattr(item, "callspec", None) and item.callspec.params.get("strategy", "")  # type: ignore[attr-defined]
-    if strategy and strategy.partition("-")[0] in IN_PROCESSES:
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    name = str(parameters.get("strategy", "")).partition("-")[0]
+    if name in STRATEGIES and not strategy_class(name).in_this_process:
         item.add_marker(pytest.mark.tolerance(TOLERANCE_OF_PROCESSES))
 
 
