@@ -12,8 +12,10 @@ from benchmarks import figures
 from benchmarks.measure import Measure
 from bgremove.strategies import STRATEGIES, strategy_class
 
+collect_ignore = ["gate"]  # a distribution of its own, with tests of its own
+
 TOLERANCE_OF_PROCESSES = 0.10
-"""Of strategies whose workers are processes: as many as there are cores, they vary too much from start to start for 3%."""
+"""Of strategies with worker processes: as many as there are cores, they vary too much from start to start for 3%."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
