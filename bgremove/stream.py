@@ -47,7 +47,8 @@ def iter_cutouts(
         As in `make_strategy`. `threads` copies nothing and starts at once; `processes` survives a crash.
     transport
         How images reach a worker process and cutouts come back, a name out of
-        `bgremove.strategies.transports.TRANSPORTS`. By default ``shared_memory`` where there is such a thing and the workers are processes.
+        `bgremove.strategies.transports.TRANSPORTS`. By default ``shared_memory`` where there is such a thing and the
+        workers are processes.
 
     Cost: that of the engine, and one copy of each image and cutout for worker processes. Raises `UsageError` at once
     for names or values that cannot be meant; ValueError, when it is noticed, if rects are not as many as images.

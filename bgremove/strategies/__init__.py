@@ -1,5 +1,6 @@
 """Strategies: how many tasks are run. They know functions and tasks, and nothing of images."""
 
+from bgremove.strategies.auto import choose as choose
 from bgremove.strategies.base import Outcome as Outcome
 from bgremove.strategies.base import Strategy as Strategy
 from bgremove.strategies.base import Task as Task

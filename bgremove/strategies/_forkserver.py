@@ -35,7 +35,6 @@ class ForkServer:
     def __init__(self, worker_context: bytes) -> None:
         self._worker_context = worker_context
         self._started = 0
-        self._owner = os.getpid()
         self._first = 0
         self._server: subprocess.Popen[bytes] | None = None
         self._control: socket.socket
@@ -53,7 +52,7 @@ class ForkServer:
 
     def end(self, number: int) -> str:
         """See `Launcher.end`."""
-        if self._owner != os.getpid() or number < self._first or self._server is None:
+        if number < self._first or self._server is None:
             return exit_words(None)
         with suppress(OSError):
             self._control.sendall(_REQUEST.pack(number))
@@ -66,7 +65,7 @@ class ForkServer:
     def stop(self) -> None:
         """See `Launcher.stop`."""
         server, self._server = self._server, None
-        if server is None or self._owner != os.getpid():
+        if server is None:
             return
         self._control.close()
         with interrupts_held():

@@ -162,7 +162,7 @@ class Pool(Strategy):
     def _stop(self) -> None:
         """End all workers. Pool waits for ever for a lock that a dead worker held: then its thread is left behind."""
         pool, self._pool = self._pool, None
-        if pool is not None:
+        if pool is not None and self._owned:
             self._ending.set()
             self._ender.join(_STOP_S)
             self._context.kill()

@@ -28,7 +28,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _BRIEF_S = 0.002
-"""A worker whose last task took less is given the next one ahead; behind a long one, it might wait beside idle ones."""
+_BRIEF = 32
+"""After so many tasks in a row that took less, busy workers are given one ahead, which then need not be waited for.
+Behind a long task it would wait itself, although another worker may be idle."""
 _FUTILE = 3
 """Workers in a row that may end in one place without having begun a task, before the place is left empty."""
 
@@ -50,7 +52,6 @@ class _Worker:
     started_s: float | None = None
     """When the first of them began; None if none has."""
     heard_s: float = 0.0
-    brief: bool = False
 
     def overdue_s(self, timeout_s: float | None) -> float:
         """When its task has run too long; sending a large result counts as long as nothing of it arrives."""
@@ -73,6 +74,8 @@ class Processes(Strategy):
         self._selector: DefaultSelector
         self._workers: list[_Worker] = []
         self._waiting: deque[tuple[Task[Any], float]] = deque()
+        self._brief = 0
+        """How many tasks in a row were brief."""
         self._last_words = ""
         """How the worker ended that did so last."""
 
@@ -129,14 +132,14 @@ class Processes(Strategy):
             self._abandon()
 
     def _with_room(self) -> _Worker | None:
-        """A worker that may be given a task: an idle one, or where none can become idle soon, one with brief tasks."""
+        """A worker that may be given a task: an idle one, or after many brief tasks, if all are busy, one of those."""
         ready = [worker for worker in self._workers if worker.pid]
         for worker in ready:
             if not worker.tasks:
                 return worker
-        if len(ready) == len(self._workers):
+        if len(ready) == len(self._workers) and self._brief >= _BRIEF:
             for worker in ready:
-                if worker.brief and len(worker.tasks) == 1:
+                if len(worker.tasks) == 1:
                     return worker
         return None
 
@@ -194,7 +197,7 @@ class Processes(Strategy):
                     self._selector.register(worker.watch, EVENT_READ, worker)
             elif kind == ANSWER:
                 answer = unpack(body)
-                worker.brief = answer.ended_s - answer.started_s < _BRIEF_S
+                self._brief = self._brief + 1 if answer.ended_s - answer.started_s < _BRIEF_S else 0
                 outcomes.append(self._finish(worker, answer))
             else:
                 (worker.started_s,) = struct.unpack("d", body)
@@ -274,6 +277,8 @@ class Processes(Strategy):
 
     def _abandon(self) -> None:
         """End the workers that have something to do, so that the next run finds none of it."""
+        if not self._owned:
+            return
         self._waiting.clear()
         for worker in [worker for worker in self._workers if worker.tasks]:
             self._end(worker)
