@@ -78,6 +78,7 @@ def test_workers_survive_their_server_and_another_takes_its_place():
         server().kill()
         outcomes = run(strategy, nap_or_die, [0, 0, "die", 0, 0, 0])
         assert [index for index, outcome in outcomes.items() if outcome.error] == [2]
+        strategy.warm_up()
         workers = {outcome.worker for outcome in run(strategy, nap, [0.1] * 6).values()}
         assert len(workers) == 2
 

@@ -10,42 +10,7 @@ from bgremove.errors import UsageError
 from bgremove.machine import start_methods, usable_cpus
 from bgremove.strategies.base import Options, Strategy, WorkerContext
 
-# Lazy, so that nobody pays for the libraries of a strategy that is not used.
-# ruff: noqa: PLC0415
-
-
-def _sequential() -> type[Strategy]:
-    from bgremove.strategies.sequential import Sequential
-
-    return Sequential
-
-
-def _threads() -> type[Strategy]:
-    from bgremove.strategies.threads import Threads
-
-    return Threads
-
-
-def _pool() -> type[Strategy]:
-    from bgremove.strategies.pool import Pool
-
-    return Pool
-
-
-def _processes() -> type[Strategy]:
-    from bgremove.strategies.processes import Processes
-
-    return Processes
-
-
-_CLASSES: dict[str, Callable[[], type[Strategy]]] = {
-    "sequential": _sequential,
-    "threads": _threads,
-    "pool": _pool,
-    "processes": _processes,
-}
-
-STRATEGIES = tuple(_CLASSES)
+STRATEGIES = ("sequential", "threads", "pool", "processes")
 """Names that `make_strategy` knows."""
 
 DEFAULT_STRATEGY = "processes"
@@ -53,9 +18,26 @@ DEFAULT_STRATEGY = "processes"
 
 def strategy_class(name: str) -> type[Strategy]:
     """The class of the strategy called `name`, which says what it can; see the attributes of `Strategy`."""
-    if name not in _CLASSES:
-        raise UsageError(f"there is no strategy {name!r}; choose one of {', '.join(STRATEGIES)}")
-    return _CLASSES[name]()
+    # Nobody pays for the libraries of a strategy that is not used.
+    # ruff: noqa: PLC0415
+    match name:
+        case "sequential":
+            from bgremove.strategies.sequential import Sequential
+
+            return Sequential
+        case "threads":
+            from bgremove.strategies.threads import Threads
+
+            return Threads
+        case "pool":
+            from bgremove.strategies.pool import Pool
+
+            return Pool
+        case "processes":
+            from bgremove.strategies.processes import Processes
+
+            return Processes
+    raise UsageError(f"there is no strategy {name!r}; choose one of {', '.join(STRATEGIES)}")
 
 
 def make_strategy(
