@@ -33,7 +33,7 @@ from bgremove.matting import EDGES
 from bgremove.paths import display_name
 from bgremove.progress import progress
 from bgremove.settings import EMITS, Settings
-from bgremove.strategies import DEFAULT_STRATEGY, STRATEGIES
+from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 
 EXIT_FAILURES = 1
 EXIT_USAGE = 2
@@ -115,7 +115,7 @@ def cli() -> None:
 @click.option(
     "--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height."
 )
-@click.option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULT_STRATEGY, show_default=True)
+@click.option("--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Default: what CPUs and memory allow.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that one image may take.")
 @click.option(
