@@ -27,7 +27,7 @@ from bgremove.comparison.report import answer, comparison_json, comparison_table
 from bgremove.engines import ENGINES
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.files import check_json_file, write_json_file
-from bgremove.formats import OUTPUT_FORMATS
+from bgremove.formats import METADATA, OUTPUT_FORMATS
 from bgremove.machine import describe, describe_opencv, usable_cpus
 from bgremove.matting import EDGES
 from bgremove.paths import display_name
@@ -88,6 +88,7 @@ _SETTINGS = (
     _setting("--emit", type=_Listed("KINDS"), help=f"Out of {','.join(EMITS)}."),
     _setting("--format", type=click.Choice(OUTPUT_FORMATS)),
     _setting("--background", metavar="COLOUR", help="Fill the background with a colour, such as white or #fafafa."),
+    _setting("--metadata", type=click.Choice(METADATA), help="EXIF of the cutout; only all has the place."),
     _setting("--max-pixels", type=click.IntRange(min=1), help="Refuse larger images before decoding them."),
 )
 

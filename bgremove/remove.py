@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bgremove.cutout import Cutout, cut_out, cut_out_softly, foreground_of
+from bgremove.cutout import Cutout, cut_photo_out, foreground_of
 from bgremove.engines import make_engine
 from bgremove.errors import EngineError, FlatImageError, ImageError, RectError
 from bgremove.formats import Photo, as_photo
@@ -25,7 +25,8 @@ def remove_background(
     ----------
     image
         A path, encoded bytes, a PIL image, or an ndarray: gray ``(H, W)``, BGR ``(H, W, 3)`` or BGRA
-        ``(H, W, 4)`` of uint8 or uint16. Where it is transparent, it is certain background.
+        ``(H, W, 4)`` of uint8 or uint16. Where it is all transparent, it is certain background; where it is partly
+        so, it stays so.
     hints : (H, W) uint8, optional
         `Label` for every pixel. BACKGROUND and FOREGROUND decide a pixel, PROBABLY_BACKGROUND starts it as
         background; outside the rect they have no effect.
@@ -61,9 +62,8 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
         raise EngineError(f"engine {settings.engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
     foreground = foreground_of(mask)
     warnings = photo.notes if foreground.any() else (*photo.notes, EMPTY_FOREGROUND)
-    hard = settings.edge == "hard"
-    pixels = cut_out(image, foreground) if hard else cut_out_softly(image, foreground, labels)
-    return Cutout(pixels, mask, rect, warnings)
+    pixels = cut_photo_out(photo, foreground, labels, soft=settings.edge == "soft")
+    return Cutout(pixels, mask, rect, warnings, photo.metadata.chosen(settings.metadata))
 
 
 def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None) -> Mask:

@@ -11,7 +11,7 @@ from PIL import ImageColor
 from bgremove import matting
 from bgremove.engines import DEFAULT_ENGINE, ENGINES
 from bgremove.errors import UsageError
-from bgremove.formats import DEFAULT_MAX_PIXELS, OUTPUT_FORMATS
+from bgremove.formats import DEFAULT_MAX_PIXELS, METADATA, OUTPUT_FORMATS
 from bgremove.types import Rect, as_rect
 
 EMITS = ("cutout", "mask")
@@ -46,6 +46,10 @@ class Settings:
         How it is written, out of `bgremove.formats.OUTPUT_FORMATS`.
     background
         Fills the written cutout where the object is not: a colour as CSS writes it, or BGR; None is transparent.
+    metadata
+        What the written cutout says of the photograph, out of `bgremove.formats.METADATA`: ``keep`` is resolution,
+        camera and dates, ``all`` the place (GPS) too, ``none`` neither. The colour profile is always kept, as the
+        pixels mean nothing without it. A mask has no metadata.
 
     Raises `UsageError` or `RectError` for what cannot be meant, and for a soft edge without PyMatting.
 
@@ -63,12 +67,14 @@ class Settings:
     emit: tuple[str, ...] = ("cutout",)
     format: str = "png"
     background: tuple[int, int, int] | None = None
+    metadata: str = "keep"
 
     def __post_init__(self) -> None:
         _check_names("engine", [self.engine], ENGINES)
         _check_names("edge", [self.edge], matting.EDGES)
         _check_names("emit", self.emit, EMITS)
         _check_names("format", [self.format], OUTPUT_FORMATS)
+        _check_names("metadata", [self.metadata], METADATA)
         if self.edge == "soft":
             matting.check_installed()
         if self.iterations < 1:
