@@ -17,9 +17,9 @@ from rich.table import Table
 
 from bgremove import __version__
 from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
-from bgremove.batch.plan import Counting, largest_first
+from bgremove.batch.plan import Counting, Plan, largest_first
 from bgremove.batch.records import failures_text, records_json, settled_records
-from bgremove.batch.sources import find_sources
+from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.comparison import MIN_ROUNDS, contenders
 from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import CONTENDERS
@@ -148,7 +148,7 @@ def remove(
     records = settled_records(plan)
     if dry_run:
         _show_plan(plan.todo)
-        return _conclude(records, to_do=len(plan.todo), quiet=quiet)
+        return _conclude(plan, records, to_do=len(plan.todo), quiet=quiet)
     if json_file is not None:
         files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
         check_json_file(json_file, chain(files, filter(None, [rects])))
@@ -160,9 +160,9 @@ def remove(
                 _say(record.line())
     try:
         if json_file is not None:
-            write_json_file(json_file, records_json(records))
+            write_json_file(json_file, records_json(records, plan.left_out))
     finally:  # what was done is told, too, where the figures do not fit on the disk
-        status = _conclude(records, quiet=quiet)
+        status = _conclude(plan, records, quiet=quiet)
     return status
 
 
@@ -179,7 +179,7 @@ def _show_plan(jobs: Sequence[Job]) -> None:
             )
 
 
-def _conclude(records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
+def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
     """Tell what became of each, and give the exit status; `to_do` is the number of images that a dry run leaves."""
     failures = failures_text(records)
     if not quiet:
@@ -189,6 +189,8 @@ def _conclude(records: Sequence[ImageRecord], *, to_do: int | None = None, quiet
     for line in failures:
         _say(f"failed: {line}")
     if not quiet:
+        if omitted := left_out_text(plan.left_out):
+            _say(omitted)
         count = Counter(record.status for record in records)
         first = f"{count['ok']} ok" if to_do is None else f"{to_do} to do"
         _say(f"{first}, {count['skipped']} skipped, {count['failed']} failed")
@@ -216,7 +218,7 @@ def compare(
     """Does parallel pay? Run INPUTS under each strategy in turn, and say so with evidence."""
     settings = Settings(**options)
     chosen = contenders(strategies, workers)
-    sources, unusable = find_sources(inputs, recursive=recursive)
+    sources, unusable, left_out = find_sources(inputs, recursive=recursive)
     if json_file is not None:
         check_json_file(json_file, (source.path for source in sources))
     outputs = {kind: Path(f"{kind}.{settings.format}") for kind in settings.emit}
@@ -231,6 +233,8 @@ def compare(
         # Narrower, its figures would be cut off; a terminal that is too narrow wraps the lines.
         Console(width=max(_out.width, 132)).print(comparison_table(comparison))
         _out.print(answer(comparison), markup=False, highlight=False)
+        if (omitted := left_out_text(left_out)) and not quiet:
+            _say(omitted)
         for line in failures:
             _say(f"failed: {line}")
     return EXIT_FAILURES if failures or comparison.differing else 0

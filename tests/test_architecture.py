@@ -28,6 +28,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 ONLY_IN = {
     "cv2": {"formats", "cutout", "engines", "matting", "preparation", "machine"},
     "PIL": {"formats", "settings"},
+    "pi_heif": {"formats"},
     "numba": {"engines"},
     "filelock": {"engines", "batch"},
     "pymatting": {"matting"},

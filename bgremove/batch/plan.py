@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from bgremove.batch.job import Job
 from bgremove.batch.journal import Journal
-from bgremove.batch.sources import Source, Unusable, find_sources
+from bgremove.batch.sources import Source, Unusable, find_sources, left_out_text
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.formats import header_pixels
 from bgremove.paths import StrPath, display_name, file_key, folds_case
@@ -45,6 +45,8 @@ class Plan:
     done: tuple[Job, ...] = ()
     """What an earlier run has finished."""
     unusable: tuple[Unusable, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Files that look like photographs and are not read, see `bgremove.batch.sources.Found`."""
 
 
 def make_plan(
@@ -69,16 +71,17 @@ def make_plan(
     would be an input, or exists and may not be overwritten, and `RectError` if `rects` lacks an image.
     """
     folder = Path(output)
-    sources, unusable = find_sources(inputs, recursive=recursive, exclude=folder)
+    sources, unusable, left_out = find_sources(inputs, recursive=recursive, exclude=folder)
     if not sources and not unusable:
         named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-        raise UsageError("there is no image under " + ", ".join(display_name(path) for path in named))
+        nothing = "there is no image under " + ", ".join(display_name(path) for path in named)
+        raise UsageError("; ".join(filter(None, [nothing, left_out_text(left_out)])))
     jobs = plan_jobs(sources, folder, settings, rects=rects, naming=naming, overwrite=overwrite)
     existing = {path for job in jobs for path in job.outputs.values() if os.path.lexists(path)}
     # Read after that look, the journal knows of every output that a run which goes on now has written before it.
     todo, done = Journal(folder, settings).resume(jobs) if resume else (jobs, [])
     _check_existing(todo, existing, resume=resume)
-    return Plan(folder, settings, tuple(largest_first(todo, counting)), tuple(done), tuple(unusable))
+    return Plan(folder, settings, tuple(largest_first(todo, counting)), tuple(done), tuple(unusable), left_out)
 
 
 def plan_jobs(

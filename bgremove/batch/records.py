@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -61,9 +61,10 @@ def failures_text(records: Sequence[ImageRecord]) -> list[str]:
     ]
 
 
-def records_json(records: Sequence[ImageRecord]) -> dict[str, Any]:
-    """What became of each image, for `remove --json`."""
-    return {"format_version": FORMAT_VERSION, "images": [_record_json(record) for record in records]}
+def records_json(records: Sequence[ImageRecord], left_out: Mapping[str, int]) -> dict[str, Any]:
+    """What became of each image, for `remove --json`, and how many files were left out, by suffix."""
+    images = [_record_json(record) for record in records]
+    return {"format_version": FORMAT_VERSION, "images": images, "left_out": dict(left_out)}
 
 
 def _record_json(record: ImageRecord) -> dict[str, Any]:

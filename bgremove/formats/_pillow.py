@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, ImageFile, PngImagePlugin
 
 from bgremove.errors import ImageError, ImageTooLargeError
+from bgremove.formats import _tiff
+from bgremove.formats._kinds import START_BYTES, UNREAD_KINDS, is_heif, kind_of
 from bgremove.paths import printable
 
 FORMATS = {
@@ -28,6 +30,7 @@ FORMATS = {
     "GIF": (".gif",),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
     "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif", ".hif"),
 }
 """Formats that are read, with their usual suffixes. Pillow knows many more (EPS starts Ghostscript): each is a risk."""
 
@@ -39,7 +42,7 @@ _S = TypeVar("_S", np.uint8, np.uint16)
 
 _TEXT_BYTES = 64 * 2**20  # one text or profile of a PNG, decompressed; Pillow, left to itself, reads one mebibyte
 
-_BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
+_SUBFILE_TYPE, _BITS_PER_SAMPLE = 254, 258  # TIFF 6.0, section 8
 _PLUGINS = ("Jpeg", "Mpo", "Png", "WebP", "Tiff", "Bmp", "Gif", "Ppm", "Avif")
 
 _warnings_lock = threading.Lock()
@@ -49,11 +52,13 @@ _text_lock = threading.Lock()
 
 def open_header(file: IO[bytes], notes: list[str], max_pixels: int) -> PIL.Image.Image:
     """What Pillow finds in the header of `file`; no pixel is decoded. What it warns of is added to `notes`."""
-    _register_formats()
+    file.seek(0)
+    start = file.read(START_BYTES)
+    formats = _formats_for(start)
 
     def attempt() -> PIL.Image.Image:
         file.seek(0)
-        image = PIL.Image.open(file, formats=tuple(FORMATS))
+        image = PIL.Image.open(file, formats=formats)
         if image.format == "TIFF":  # loading asks for these, and must find them parsed, or it would warn
             exif = image.getexif()
             exif.get(ExifTags.Base.Orientation)
@@ -62,12 +67,17 @@ def open_header(file: IO[bytes], notes: list[str], max_pixels: int) -> PIL.Image
         return image
 
     try:
-        return warnings_noted(attempt, notes)
+        image = warnings_noted(attempt, notes)
+    except PIL.UnidentifiedImageError as error:
+        raise ImageError(_why_unread(file, start)) from error
     except PIL.Image.DecompressionBombError as error:
         if PIL.Image.MAX_IMAGE_PIXELS is None or max_pixels <= 2 * PIL.Image.MAX_IMAGE_PIXELS:
             raise ImageTooLargeError(_too_large("too many", max_pixels)) from error
         with _pillow_limit_lifted():
-            return warnings_noted(attempt, notes)
+            image = warnings_noted(attempt, notes)
+    if image.format == "TIFF" and image.getexif().get(_SUBFILE_TYPE, 0) & 1:
+        raise ImageError("its first picture is a reduced one, as in raw photos, which are not read: export it as TIFF")
+    return image
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -176,11 +186,39 @@ def _in_mode(image: PIL.Image.Image, mode: str) -> PIL.Image.Image:
     return image.convert(mode)
 
 
+def _formats_for(start: bytes) -> tuple[str, ...]:
+    """Formats that a file which begins with `start` may have, known to Pillow."""
+    if is_heif(start):
+        _register_heif()
+        return ("HEIF",)
+    _register_formats()
+    return tuple(name for name in FORMATS if name != "HEIF")
+
+
 @cache
 def _register_formats() -> None:
     """Let Pillow know the few formats we read. Its own way imports all of its forty."""
     for plugin in _PLUGINS:
         import_module(f"PIL.{plugin}ImagePlugin")
+
+
+def _register_heif() -> None:
+    """Let Pillow know HEIC, of which it has nothing itself."""
+    try:
+        from pi_heif import register_heif_opener  # noqa: PLC0415 - an extra, and only for whom it is for
+    except ImportError as error:
+        raise ImageError("it is a HEIC photo; these are read after: pip install 'bgremove[heic]'") from error
+    register_heif_opener(thumbnails=False)
+
+
+def _why_unread(file: IO[bytes], start: bytes) -> str:
+    kind = kind_of(start)
+    readable = f"formats that are read: {', '.join(FORMATS)}"
+    if kind == "a TIFF" and (samples := _tiff.samples_text(file)):
+        return f"it is a TIFF of {samples}, which is not read: save it with 8 or 16 bits"
+    if kind in UNREAD_KINDS:
+        return f"it is {kind}, which is not read; {readable}"
+    return f"it is no image, or its header is damaged; {readable}"
 
 
 def warnings_noted(call: Callable[[], _T], notes: list[str]) -> _T:

@@ -66,6 +66,19 @@ def layout_of(file: IO[bytes]) -> Layout | None:
     return layout if wanted else None
 
 
+def samples_text(file: IO[bytes]) -> str | None:
+    """What the pixels of a TIFF are made of, for who cannot read them; None if its directory is damaged."""
+    try:
+        order, entries, _ = _directory(file)
+        bits = _values(file, order, entries[_BITS])
+        count = _values(file, order, entries[_SAMPLES])[0]
+        meaning = _values(file, order, entries[_PHOTOMETRIC])[0]
+    except (struct.error, KeyError, ValueError):
+        return None
+    sizes = " and ".join(str(size) for size in sorted(set(bits)))
+    return f"{count} samples of {sizes} bits (photometric interpretation {meaning})"
+
+
 def as_bytes(file: IO[bytes], layout: Layout) -> IO[bytes]:
     """The same TIFF as an image of gray bytes, which Pillow can decode whatever they mean; see `samples_in`."""
     order, entries, following = _directory(file)

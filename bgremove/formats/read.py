@@ -6,11 +6,11 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import cv2
 import numpy as np
@@ -21,11 +21,14 @@ from numpy.typing import NDArray
 from bgremove.errors import ImageError
 from bgremove.formats import _pillow, _tiff
 from bgremove.formats._colour import in_bgr, to_rgb
+from bgremove.formats._kinds import START_BYTES, kind_of
 from bgremove.formats._pillow import FORMATS, Pixels
 from bgremove.formats._tiff import Layout
 from bgremove.formats.metadata import NO_METADATA, Metadata, metadata_of
 from bgremove.paths import StrOrBytesPath, display_name, printable
 from bgremove.types import Foreground, Image
+
+_T = TypeVar("_T")
 
 DEFAULT_MAX_PIXELS = 2**29 // 3
 """179 megapixels: a decoded image of half a gibibyte. Pillow, left to itself, refuses the same."""
@@ -113,8 +116,17 @@ def header_pixels(path: StrOrBytesPath) -> int:
         if layout:
             return layout.width * layout.height
         # The limit is for decoding; whoever plans may count beyond it.
-        width, height = _pillow.open_header(file, [], max_pixels=sys.maxsize).size
+        width, height = _with_long_texts(lambda: _pillow.open_header(file, [], max_pixels=sys.maxsize)).size
         return width * height
+
+
+def looks_like_image(path: StrOrBytesPath) -> bool:
+    """Whether the file `path` begins as an image does, whatever its name, be it of a format that is read or not."""
+    try:
+        with _opened(path) as file:
+            return kind_of(file.read(START_BYTES)) is not None
+    except (ImageError, OSError):
+        return False
 
 
 def decode(data: bytes | bytearray | memoryview, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
@@ -162,15 +174,20 @@ def from_array(array: NDArray[Any]) -> Photo:
 
 
 def _decode(file: IO[bytes], max_pixels: int, suffix: str = "") -> Photo:
-    """The photograph in an open file, whose long texts are read only if it has any."""
+    """The photograph in an open file."""
     with _damage_reported():
-        try:
-            return _decode_once(file, max_pixels, suffix)
-        except ValueError as error:
-            if not _pillow.is_too_long_a_text(error):
-                raise
-        with _pillow.long_texts_allowed():
-            return _decode_once(file, max_pixels, suffix)
+        return _with_long_texts(lambda: _decode_once(file, max_pixels, suffix))
+
+
+def _with_long_texts(call: Callable[[], _T]) -> _T:
+    """Result of `call`, which is called again, with longer texts allowed, if it fails because of one."""
+    try:
+        return call()
+    except ValueError as error:
+        if not _pillow.is_too_long_a_text(error):
+            raise
+    with _pillow.long_texts_allowed():
+        return call()
 
 
 def _decode_once(file: IO[bytes], max_pixels: int, suffix: str) -> Photo:
@@ -281,12 +298,11 @@ def _damage_reported() -> Iterator[None]:
         yield
     except ImageError:
         raise
-    except PIL.UnidentifiedImageError as error:
-        formats = ", ".join(FORMATS)
-        raise ImageError(f"it is no image, or its header is damaged; formats that are read: {formats}") from error
     except MemoryError as error:
         raise ImageError("there is not enough memory to decode it") from error
     except Exception as error:
+        if _pillow.is_too_long_a_text(error):
+            raise ImageError("it holds a text or colour profile of more than 64 MiB") from error
         raise ImageError(f"it is damaged or truncated ({printable(str(error))})") from error
 
 
