@@ -88,6 +88,8 @@ _SETTINGS = (
     _setting("--emit", type=_Listed("KINDS"), help=f"Out of {','.join(EMITS)}."),
     _setting("--format", type=click.Choice(OUTPUT_FORMATS)),
     _setting("--background", metavar="COLOUR", help="Fill the background with a colour, such as white or #fafafa."),
+    _setting("--crop", is_flag=True, help="Crop what is written to the object."),
+    _setting("--pad", type=click.IntRange(min=0), metavar="PIXELS", help="Room around a cropped object."),
     _setting("--metadata", type=click.Choice(METADATA), help="EXIF of the cutout; only all has the place."),
     _setting("--max-pixels", type=click.IntRange(min=1), help="Refuse larger images before decoding them."),
 )

@@ -47,9 +47,22 @@ class Cutout:
 
     def emitted(self, kind: str, settings: Settings) -> NDArray[Any]:
         """The pixels that are written for one of `Settings.emit`: gray 0 or 255, BGRA, or BGR on a background."""
+        part = self.box(settings.pad).slices if settings.crop else ...
         if kind == "mask":
-            return self.foreground.view(np.uint8) * np.uint8(255)
-        return self.image if settings.background is None else flatten(self.image, settings.background)
+            return self.foreground[part].view(np.uint8) * np.uint8(255)
+        image = self.image[part]
+        return image if settings.background is None else flatten(image, settings.background)
+
+    def box(self, pad: int = 0) -> Rect:
+        """The rectangle around all that is not transparent, `pad` pixels larger on each side where the image reaches.
+
+        It is the whole image if all is transparent.
+        """
+        height, width = self.mask.shape
+        left, top, across, down = cv2.boundingRect((self.image[..., 3] > 0).view(np.uint8))
+        if not across:
+            return Rect(0, 0, width, height)
+        return Rect(left - pad, top - pad, across + 2 * pad, down + 2 * pad).clip(height, width)
 
 
 def foreground_of(mask: Mask) -> Foreground:

@@ -170,9 +170,7 @@ def test_what_is_left_out_of_a_tree_is_counted_and_not_what_is_not_looked_at(fol
 
 def test_nothing_but_what_is_left_out_is_told(folder: Path) -> None:
     (folder / "a.png").rename(folder / "a")
-    with pytest.raises(
-        UsageError, match=r"no image under .*; 4 files were left out: 2 \.cr2, 1 \.jxl, 1 without suffix"
-    ):
+    with pytest.raises(UsageError, match=r"no image under .*; 4 files .* out: 2 \.cr2, 1 \.jxl, 1 without suffix"):
         make_plan(folder, folder / "out", Settings())
 
 

@@ -104,7 +104,8 @@ def plan_jobs(
     for source in sources:
         name = source.relative if naming == "file" else source.relative.with_suffix("")
         outputs = {
-            kind: folder / name.parent / f"{name.name}{_MARKS[kind]}.{settings.format}" for kind in settings.emit
+            kind: folder / name.parent / f"{name.name}{_MARKS[kind]}.{settings.format_of(kind)}"
+            for kind in settings.emit
         }
         for path in outputs.values():
             _claim(path, source.path, owners, naming, key)

@@ -13,6 +13,7 @@ from bgremove.batch.plan import Plan
 from bgremove.batch.worker import Done, Times
 from bgremove.errors import BgremoveError
 from bgremove.paths import display_name
+from bgremove.types import Rect
 
 FORMAT_VERSION = 1
 
@@ -27,6 +28,8 @@ class ImageRecord:
     error: BgremoveError | None = None
     times: Times | None = None
     warnings: tuple[str, ...] = ()
+    crop: Rect | None = None
+    """The part of the image that was written, if it was cropped."""
 
     def line(self) -> str:
         """For a log: status, seconds and name."""
@@ -39,7 +42,7 @@ def finished_record(job: Job, done: Done | None, error: BgremoveError | None) ->
     outputs = tuple(job.outputs.values())
     if done is None:
         return ImageRecord(job.source, outputs, "failed", error=error)
-    return ImageRecord(job.source, outputs, "ok", times=done.times, warnings=done.warnings)
+    return ImageRecord(job.source, outputs, "ok", times=done.times, warnings=done.warnings, crop=done.crop)
 
 
 def skipped_record(job: Job, *warnings: str) -> ImageRecord:
@@ -76,5 +79,6 @@ def _record_json(record: ImageRecord) -> dict[str, Any]:
         "status": record.status,
         "error": None if record.error is None else str(record.error),
         "warnings": list(record.warnings),
+        "crop": record.crop,
         **times,
     }

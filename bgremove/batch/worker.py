@@ -13,6 +13,7 @@ from bgremove.formats import DEEP_FORMATS, NO_METADATA, read, write
 from bgremove.paths import display_name
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
+from bgremove.types import Rect
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Done:
 
     times: Times
     warnings: tuple[str, ...]
+    crop: Rect | None = None
+    """The part of the image that was written, if that is not all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class FileWorker:
     def __call__(self, job: Job) -> Done:
         """Do one file; see `cut_file`."""
         cutout, times = cut_file(job, self.settings)
-        return Done(times, cutout.warnings)
+        return Done(times, cutout.warnings, cutout.box(self.settings.pad) if self.settings.crop else None)
 
 
 def cut_file(job: Job, settings: Settings) -> tuple[Cutout, Times]:
@@ -55,11 +58,11 @@ def cut_file(job: Job, settings: Settings) -> tuple[Cutout, Times]:
         _make_folder(path.parent)
         metadata = cutout.metadata if kind == "cutout" else NO_METADATA
         write(
-            path, cutout.emitted(kind, settings), file_format=settings.format, metadata=metadata,
+            path, cutout.emitted(kind, settings), file_format=settings.format_of(kind), metadata=metadata,
             overwrite=job.overwrite,
         )  # fmt: skip
     written = time.perf_counter()
-    if cutout.image.dtype.itemsize == 2 and settings.format not in DEEP_FORMATS:
+    if cutout.image.dtype.itemsize == 2 and "cutout" in settings.emit and settings.format not in DEEP_FORMATS:
         note = f"its 16 bits a sample were reduced to 8, as {settings.format} holds no more"
         cutout = replace(cutout, warnings=(*cutout.warnings, note))
     return cutout, Times(decoded - start, segmented - decoded, written - segmented)
