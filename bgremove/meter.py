@@ -23,9 +23,9 @@ _REST = 50
 _LOOKS = 10
 """How often a look that processes disturb by ending is repeated at most."""
 _PARENTS_KNOW = sys.platform == "linux"
-"""Whether the CPU time of an ended process is found in its parent's account of its children."""
+"""Whether the CPU time of an ended process is added to its parent's time of children."""
 _PARENTS_TELL = Path("/proc/thread-self/children").exists()
-"""Whether a process's children can be read from the process itself."""
+"""Whether the children of a process can be read from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class Reading:
     ticks of 10 ms, so that each process alive at the end adds an error of up to 20 ms. `peak_bytes` is the largest sum
     over the tree that was sampled: of PSS, where memory that processes share is counted once, or of RSS where the
     system does not give PSS of each; `memory_metric` says which. `cpu_utilisation` is CPU seconds / (wall seconds x
-    usable CPUs), from 0 to 1. `meter_cpu_s`, a part of `cpu_s`, is what the sampling itself took: with two workers 1.5
-    ms a look, and 3 ms a GB more when there may be a new peak.
+    usable CPUs), from 0 to 1. Sampling is part of `cpu_s`: with two workers 1.5 ms a look, and 3 ms a GB more when
+    there may be a new peak, at most 2% of one CPU in all.
     """
 
     wall_s: float
@@ -45,7 +45,6 @@ class Reading:
     peak_bytes: int
     memory_metric: str
     cpu_utilisation: float
-    meter_cpu_s: float
 
 
 class Meter:
@@ -60,13 +59,12 @@ class Meter:
     reading: Reading
 
     def __enter__(self) -> Self:
-        self._family = _Family()
+        self._tree = _ProcessTree()
         self._memory = _Memory()
-        self._memory.look(self._family.members())
-        self._meter_cpu_s = 0.0
+        self._memory.look(self._tree.members())
         self._stop = Event()
         self._sampler = Thread(target=self._sample, daemon=True)
-        self._cpu_s = self._family.cpu_s()
+        self._cpu_s = self._tree.cpu_s()
         self._wall_s = perf_counter()
         self._sampler.start()
         return self
@@ -77,8 +75,8 @@ class Meter:
         wall_s = perf_counter() - self._wall_s
         self._stop.set()
         self._sampler.join()
-        cpu_s = self._family.cpu_s() - self._cpu_s
-        self._memory.look(self._family.members())
+        cpu_s = self._tree.cpu_s() - self._cpu_s
+        self._memory.look(self._tree.members())
         self.reading = Reading(
             wall_s=wall_s,
             cpu_s=cpu_s,
@@ -86,36 +84,34 @@ class Meter:
             memory_metric=self._memory.metric,
             # a short block's ticks may add up to more than there was
             cpu_utilisation=min(1.0, cpu_s / (wall_s * usable_cpus())),
-            meter_cpu_s=self._meter_cpu_s,
         )
 
     def _sample(self) -> None:
         rest_s = _SAMPLE_S
         while not self._stop.wait(rest_s):
-            self._family.look(quickly=True)
-            self._memory.look(self._family.members())
-            cost_s = thread_time() - self._meter_cpu_s
-            self._meter_cpu_s += cost_s
-            rest_s = max(_SAMPLE_S, _REST * cost_s)
+            start_s = thread_time()
+            self._tree.look(quickly=True)
+            self._memory.look(self._tree.members())
+            rest_s = max(_SAMPLE_S, _REST * (thread_time() - start_s))
 
 
 @dataclass(slots=True)
 class _Member:
-    """A process of the family, as it was seen last."""
+    """A process of the tree, as it was seen last."""
 
     process: psutil.Process
     parent: int
     cpu_s: float
 
 
-class _Family:
+class _ProcessTree:
     """The root process and its descendants: those alive, and the CPU time of those that are gone.
 
-    When a process ends, its CPU time and that of its children goes into its parent's account, if the parent waits for
-    it: so the times of forked servers' children are found as long as somebody of the family is alive. Who outlives its
-    parent is adopted from outside the family; it is kept track of, and its last time seen is counted once it is gone.
-    What the time between that look and its end took is lost, as is a process that no look has seen before its parent
-    was gone.
+    When a process ends, its CPU time and that of its children is added to its parent's, if the parent waits for
+    it: so the times of a fork server's children are found as long as one process of the tree is alive. A process that
+    outlives its parent is still counted: it is kept track of, and the last time seen of it is added once it has ended.
+    What it took between that look and its end is lost, and so is a process that no look has seen before its parent
+    ended.
     """
 
     def __init__(self) -> None:
@@ -138,11 +134,11 @@ class _Family:
         return self._gone_s + sum(member.cpu_s for member in self._members.values())
 
     def look(self, quickly: bool = False) -> None:
-        """See who is there and what they have used. `quickly` may miss who is new, never who is known."""
+        """See which processes there are and what they have used. `quickly` may miss new ones, never known ones."""
         found = {self._root.pid: self._root}
         found |= {process.pid: process for process in (self._descendants() if quickly else self._root.children(True))}
         for pid, member in self._members.items():
-            if pid not in found and member.process.is_running():  # adopted from outside
+            if pid not in found and member.process.is_running():  # it has outlived its parent
                 found[pid] = member.process
         looks = {pid: _look_at(process) for pid, process in found.items()}
         seen = {pid: look for pid, look in looks.items() if look is not None}
@@ -152,7 +148,7 @@ class _Family:
         self._members = seen
 
     def _descendants(self) -> Iterator[psutil.Process]:
-        """As psutil's children, which reads of every process of the machine who its parent is; this only follows."""
+        """As psutil's children, which reads the parent of every process of the machine; this follows children only."""
         if not _PARENTS_TELL:
             yield from self._root.children(recursive=True)
             return

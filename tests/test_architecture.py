@@ -1,6 +1,7 @@
 """The layers of the package: a module imports only what stands above it, wherever in the file it does so."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,21 +10,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "bgremove"
 
-LAYERS = [
-    ["errors"],
-    ["types"],
-    ["paths", "machine"],
-    ["files", "strategies", "meter", "engines", "matting"],
-    ["formats", "transports"],
-    ["settings"],
-    ["cutout", "preparation"],
-    ["remove"],
-    ["batch", "stream"],
-    ["comparison", "progress"],
-    ["cli"],
-    ["__main__", "__init__"],
-]
-LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+TABLE = re.findall(r"^\| (`.+`) \|", (PACKAGE.parent / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+LEVEL = {name: level for level, row in enumerate(TABLE) for name in re.findall(r"`(\w+)`", row)}
 
 ONLY_IN = {
     "cv2": {"formats", "cutout", "engines", "matting", "preparation", "machine"},
@@ -32,7 +20,6 @@ ONLY_IN = {
     "numba": {"engines"},
     "filelock": {"engines", "batch"},
     "pymatting": {"matting"},
-    "pebble": {"strategies"},
     "click": {"cli"},
     "rich": {"cli", "comparison", "progress"},
     "scipy": {"comparison"},
@@ -54,12 +41,17 @@ def imported(file):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def test_the_table_of_contributing_lists_every_module():
+    parts = {part_of(file) for file in PACKAGE.rglob("*.py")}
+    assert set(LEVEL) == parts - {"__init__", "__main__"}
+
+
 @pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_imports_go_one_way(file):
     own = part_of(file)
     for name in imported(file):
         root, *rest = name.split(".")
-        if root == "bgremove" and rest[0] in LEVEL and own not in ("__init__", "__main__"):
+        if root == "bgremove" and own in LEVEL and rest[0] in LEVEL:
             assert rest[0] == own or LEVEL[rest[0]] < LEVEL[own], f"{own} imports {rest[0]}"
         assert own in ONLY_IN.get(root, {own}), f"{own} imports {root}"
 
@@ -71,7 +63,7 @@ import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
 import bgremove
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before
-heavy = {"numba", "filelock", "scipy", "rich", "click", "pebble"} & set(sys.modules)
+heavy = {"numba", "filelock", "scipy", "rich", "click"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PACKAGE.parent)
