@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from bgremove.batch.plan import Plan
 from bgremove.batch.worker import Done, Times
 from bgremove.errors import BgremoveError
 from bgremove.paths import display_name
+from bgremove.types import Rect
 
 FORMAT_VERSION = 1
 
@@ -27,6 +28,8 @@ class ImageRecord:
     error: BgremoveError | None = None
     times: Times | None = None
     warnings: tuple[str, ...] = ()
+    crop: Rect | None = None
+    """The part of the image that was written, if it was cropped."""
 
     def line(self) -> str:
         """For a log: status, seconds and name."""
@@ -39,7 +42,7 @@ def finished_record(job: Job, done: Done | None, error: BgremoveError | None) ->
     outputs = tuple(job.outputs.values())
     if done is None:
         return ImageRecord(job.source, outputs, "failed", error=error)
-    return ImageRecord(job.source, outputs, "ok", times=done.times, warnings=done.warnings)
+    return ImageRecord(job.source, outputs, "ok", times=done.times, warnings=done.warnings, crop=done.crop)
 
 
 def skipped_record(job: Job, *warnings: str) -> ImageRecord:
@@ -61,9 +64,10 @@ def failures_text(records: Sequence[ImageRecord]) -> list[str]:
     ]
 
 
-def records_json(records: Sequence[ImageRecord]) -> dict[str, Any]:
-    """What became of each image, for `remove --json`."""
-    return {"format_version": FORMAT_VERSION, "images": [_record_json(record) for record in records]}
+def records_json(records: Sequence[ImageRecord], left_out: Mapping[str, int]) -> dict[str, Any]:
+    """What became of each image, for `remove --json`, and how many files were left out, by suffix."""
+    images = [_record_json(record) for record in records]
+    return {"format_version": FORMAT_VERSION, "images": images, "left_out": dict(left_out)}
 
 
 def _record_json(record: ImageRecord) -> dict[str, Any]:
@@ -75,5 +79,6 @@ def _record_json(record: ImageRecord) -> dict[str, Any]:
         "status": record.status,
         "error": None if record.error is None else str(record.error),
         "warnings": list(record.warnings),
+        "crop": record.crop,
         **times,
     }
