@@ -9,7 +9,6 @@ from dataclasses import asdict
 from functools import partial, update_wrapper
 from itertools import chain
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import click
@@ -173,7 +172,6 @@ def remove(
         return _conclude(records, to_do=len(plan.todo), quiet=quiet)
     files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
     _check_figures(json_file, outputs, [*files, *filter(None, [rects])])
-    began_s = perf_counter()
     with Meter() as meter, progress(_err, "images", len(plan.todo), quiet=quiet or not plan.todo) as advance:
         for record in run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout):
             records.append(record)
@@ -181,7 +179,7 @@ def remove(
             if verbose:
                 _say(record.line())
     facts = {**_circumstances(), "settings": asdict(settings), "strategy": strategy}
-    content = records_json(records, began_s=began_s, reading=meter.reading, facts=facts)
+    content = records_json(records, meter.reading, facts)
     try:
         pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
         _write_figures(json_file, outputs, content, pictures)

@@ -51,15 +51,17 @@ class Reading:
     over the tree that was sampled: of PSS, where memory that processes share is counted once, or of RSS where the
     system does not give PSS of each; `memory_metric` says which. `cpu_utilisation` is CPU seconds / (wall seconds x
     usable CPUs), from 0 to 1. Sampling is part of `cpu_s`: with two workers 1.5 ms a look, and 3 ms a GB more when
-    there may be a new peak, at most 2% of one CPU in all. `samples` are in order, a few hundred at most.
+    there may be a new peak, at most 2% of one CPU in all. `samples` are in order, a few hundred at most. The block
+    began at `began_s` of `time.perf_counter`.
     """
 
+    began_s: float
     wall_s: float
     cpu_s: float
     peak_bytes: int
     memory_metric: str
     cpu_utilisation: float
-    samples: tuple[Sample, ...] = ()
+    samples: tuple[Sample, ...]
 
 
 class Meter:
@@ -80,7 +82,7 @@ class Meter:
         self._stop = Event()
         self._sampler = Thread(target=self._sample, daemon=True)
         self._cpu_s = self._tree.cpu_s()
-        self._wall_s = perf_counter()
+        self._began_s = perf_counter()
         self._samples = Samples(_MOST_SAMPLES)
         self._keep_sample()
         self._sampler.start()
@@ -89,13 +91,14 @@ class Meter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        wall_s = perf_counter() - self._wall_s
+        wall_s = perf_counter() - self._began_s
         self._stop.set()
         self._sampler.join()
         cpu_s = self._tree.cpu_s() - self._cpu_s
         self._memory.look(self._tree.members())
         self._samples.add(Sample(wall_s, cpu_s, self._memory.rss_bytes))
         self.reading = Reading(
+            began_s=self._began_s,
             wall_s=wall_s,
             cpu_s=cpu_s,
             peak_bytes=self._memory.peak_bytes,
@@ -116,7 +119,7 @@ class Meter:
 
     def _keep_sample(self) -> None:
         used_s = max(0.0, self._tree.seen_s - self._cpu_s)
-        self._samples.add(Sample(perf_counter() - self._wall_s, used_s, self._memory.rss_bytes))
+        self._samples.add(Sample(perf_counter() - self._began_s, used_s, self._memory.rss_bytes))
 
 
 class Samples:

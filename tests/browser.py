@@ -1,6 +1,5 @@
 """A headless Chromium for tests of pages: nothing of a user's, and no network but loopback."""
 
-import base64
 import os
 import shutil
 from contextlib import contextmanager
@@ -39,11 +38,3 @@ def look(browser, scheme):
     """Show the page in the ``light`` or ``dark`` scheme."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
-
-
-def screenshot(browser, file):
-    """The whole page as a PNG."""
-    size = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
-    clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-    shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True, "clip": clip})
-    file.write_bytes(base64.b64decode(shot["data"]))

@@ -91,25 +91,24 @@ def failures_text(records: Sequence[ImageRecord]) -> list[str]:
     ]
 
 
-def records_json(
-    records: Sequence[ImageRecord], *, began_s: float, reading: Reading, facts: dict[str, Any]
-) -> dict[str, Any]:
+def records_json(records: Sequence[ImageRecord], reading: Reading, facts: dict[str, Any]) -> dict[str, Any]:
     """What became of each image, for `remove --json`.
 
-    Times are seconds since `began_s`, the moment at which the reading began; `facts` are the command, the environment,
-    the settings, the strategy.
+    Times are seconds since the `reading` of the run began; `facts` are the command, the environment, the settings, the
+    strategy.
     """
     return {
         "format_version": FORMAT_VERSION,
         "kind": "remove",
         **facts,
-        **reading_json(reading),
-        "images": [_record_json(record, began_s) for record in records],
+        **reading_json(reading, reading.began_s),
+        "images": [_record_json(record, reading.began_s) for record in records],
     }
 
 
-def reading_json(reading: Reading, offset_s: float = 0.0) -> dict[str, Any]:
-    """What a meter has read, its samples `offset_s` later."""
+def reading_json(reading: Reading, origin_s: float) -> dict[str, Any]:
+    """What a meter has read, its samples in seconds since `origin_s`."""
+    offset_s = reading.began_s - origin_s
     samples = [(round(each.at_s + offset_s, 3), round(each.cpu_s, 3), each.rss_bytes) for each in reading.samples]
     return {
         "wall_s": reading.wall_s,

@@ -133,7 +133,7 @@ def compare(
         rounds=rounds,
         settings=settings,
         differing=tuple(kept[index].source for index in _differing(history)),
-        results=tuple(_result(contender, own, history[chosen[0]]) for contender, own in history.items()),
+        results=tuple(result_of(contender, own, history[chosen[0]]) for contender, own in history.items()),
     )
 
 
@@ -143,7 +143,8 @@ def _differing(history: dict[Contender, list[Round]]) -> list[int]:
     return [index for index, of_image in enumerate(zip(*digests, strict=True)) if len(set(of_image)) > 1]
 
 
-def _result(contender: Contender, own: Sequence[Round], baseline: Sequence[Round]) -> StrategyResult:
+def result_of(contender: Contender, own: Sequence[Round], baseline: Sequence[Round]) -> StrategyResult:
+    """The figures of one contender, from its rounds and those of the loop."""
     count = len(own[0].outcomes)
     walls, loop_walls = _walls(own), _walls(baseline)
     startup_s = median([each.startup_s for each in own])

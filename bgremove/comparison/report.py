@@ -65,7 +65,7 @@ def _round_json(round_: Round, origin_s: float) -> dict[str, Any]:
     return {
         "began_s": round_.began_s - origin_s,
         "startup_s": round_.startup_s,
-        **reading_json(round_.reading, round_.measured_s - round_.began_s),
+        **reading_json(round_.reading, round_.began_s),
         "outcomes": [
             {"image": outcome.index, **span_json(outcome, round_.began_s), **asdict(value.times)}
             for outcome, value in zip(round_.outcomes, round_.values(), strict=True)

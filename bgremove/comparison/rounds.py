@@ -31,13 +31,12 @@ class Measured:
 class Round:
     """One run of the whole workload under one strategy, its outcomes by image.
 
-    Workers were started from `began_s` on, for `startup_s`; the first task was handed out at `measured_s`, when
-    the reading begins. Both are seconds of `time.perf_counter`, as those of the outcomes are.
+    Workers were started from `began_s` on, for `startup_s`; the reading is of what followed. `began_s` is a second of
+    `time.perf_counter`, as those of the outcomes are.
     """
 
     began_s: float
     startup_s: float
-    measured_s: float
     reading: Reading
     outcomes: tuple[Outcome[Measured], ...]
 
@@ -78,14 +77,12 @@ def run_round(jobs: Sequence[Job], worker: MeasuringWorker, made: Strategy, on_i
             strategy.warm_up()
             startup_s = time.perf_counter() - began_s
             outcomes = []
-            with Meter() as meter:
-                measured_s = time.perf_counter()
-                with closing(strategy.run(worker, tasks)) as arriving:
-                    for outcome in arriving:
-                        outcomes.append(outcome)
-                        on_image()
+            with Meter() as meter, closing(strategy.run(worker, tasks)) as arriving:
+                for outcome in arriving:
+                    outcomes.append(outcome)
+                    on_image()
         by_image = sorted(outcomes, key=lambda outcome: outcome.index)
-        return Round(began_s, startup_s, measured_s, meter.reading, tuple(by_image))
+        return Round(began_s, startup_s, meter.reading, tuple(by_image))
 
 
 def _moved(job: Job, stem: Path) -> Job:

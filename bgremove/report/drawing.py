@@ -82,7 +82,7 @@ class Plot:
 
     def inline_svg(self) -> str:
         """For a page: no ids that could clash, its colours those of the page. The words are its name."""
-        text = self._rendered("svg", background="none")
+        text = self._rendered("svg", background="none").decode("utf-8")
         text = text[text.index("<svg") :]
         text = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
         referenced = set(re.findall(r"[(\"]#([\w-]+)[)\"]", text))
@@ -98,16 +98,16 @@ class Plot:
 
     def file(self, file_format: str) -> bytes:
         """For a file: ``svg`` or ``png``, on white."""
-        return self._rendered(file_format, background="white").encode("latin-1")
+        return self._rendered(file_format, background="white")
 
-    def _rendered(self, file_format: str, background: str) -> str:
+    def _rendered(self, file_format: str, background: str) -> bytes:
         with mpl.rc_context(_STYLE):
             figure = Figure(figsize=(8, self.height_in), layout="constrained")
             self.draw(figure)
             content = io.BytesIO()
             metadata = {"Date": None} if file_format == "svg" else {}
             figure.savefig(content, format=file_format, dpi=150, facecolor=background, metadata=metadata)
-        return content.getvalue().decode("utf-8" if file_format == "svg" else "latin-1")
+        return content.getvalue()
 
 
 def rows_axis(axes: Axes, labels: Sequence[str]) -> None:

@@ -148,7 +148,10 @@ def worker_shares(round_: Round) -> list[WorkerShare]:
 
 
 def cpu_over_time(round_: Round, cpus: int) -> tuple[list[float], list[float]]:
-    """Moments, and CPU utilisation from 0 to 1 up to each. Linux counts in ticks of 10 ms: under 0.2 s is no figure."""
+    """Moments, and CPU utilisation from 0 to 1 up to each: of the whole round, if it is too short for more.
+
+    Linux counts in ticks of 10 ms, so that less than 0.2 s gives no figure.
+    """
     moments_s, used = [], []
     before = round_.samples[0] if round_.samples else None
     for sample in round_.samples[1:]:
@@ -157,7 +160,7 @@ def cpu_over_time(round_: Round, cpus: int) -> tuple[list[float], list[float]]:
         moments_s.append(sample.at_s)
         used.append(min(1.0, (sample.cpu_s - before.cpu_s) / ((sample.at_s - before.at_s) * cpus)))
         before = sample
-    return moments_s, used
+    return (moments_s, used) if used else ([round_.total_s], [round_.cpu_utilisation])
 
 
 def crossovers(report: Report) -> list[Crossover]:

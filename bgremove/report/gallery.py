@@ -84,9 +84,11 @@ def _written_cutout(job: Job, photo: Photo, settings: Settings) -> Cutout | None
     given = job.rect or settings.rect
     rect = Rect.from_margin(settings.margin, height, width) if given is None else given.clip(height, width)
     if "mask" in job.outputs:
-        foreground = np.asarray(Pillow.open(job.outputs["mask"]).convert("L")) > 0
+        with Pillow.open(job.outputs["mask"]) as file:
+            foreground = np.asarray(file.convert("L")) > 0
     elif settings.background is None:
-        foreground = np.asarray(Pillow.open(job.outputs["cutout"]).convert("RGBA"))[..., 3] > 127
+        with Pillow.open(job.outputs["cutout"]) as file:
+            foreground = np.asarray(file.convert("RGBA"))[..., 3] > 127
     else:
         return None
     mask = foreground.astype(np.uint8) * np.uint8(Label.FOREGROUND)

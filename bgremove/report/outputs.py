@@ -44,10 +44,7 @@ class Outputs:
         for path in filter(None, (self.report, self.trace)):
             check_json_file(path, keep)
         if self.plots is not None:
-            try:
-                self.plots.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise OutputError(f"{display_name(self.plots)}: the folder cannot be made ({error})") from error
+            _make_folder(self.plots)
 
     def write(self, content: Mapping[str, Any], pictures: Sequence[Picture] = ()) -> None:
         """Write all of them from what ``--json`` writes."""
@@ -62,12 +59,20 @@ class Outputs:
 
         plots = plots_of(report)
         if self.plots is not None:
+            _make_folder(self.plots)
             for plot in plots:
                 for file_format in ("svg", "png"):
                     write_bytes(self.plots / f"{plot.name}.{file_format}", plot.file(file_format), overwrite=True)
         if self.report is not None:
             make = page if self.report.suffix.lower() in _PAGES else markdown
             write_text_file(self.report, make(report, plots, pictures))
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{display_name(folder)}: the folder cannot be made ({error})") from error
 
 
 def check_installed() -> None:
