@@ -68,6 +68,7 @@ def _times(report: Report) -> Plot | None:
     shown = [(contender, values) for contender, values in shown if values]
     if not shown:
         return None
+    wide = max(values[-1] for _, values in shown) > 8 * min(values[0] for _, values in shown)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
@@ -79,10 +80,13 @@ def _times(report: Report) -> Plot | None:
             axes.plot([low, high], [row - 0.32, row - 0.32], color=INK, linewidth=4, solid_capstyle="butt")
             axes.plot([middle], [row - 0.32], "|", color=INK, markersize=13, markeredgewidth=2)
         rows_axis(axes, [contender.title for contender, _ in shown])
-        axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda value, _: f"{1e3 * value:g}")
-        axes.xaxis.set_minor_formatter(lambda value, _: f"{1e3 * value:g}" if f"{value:e}"[0] in "25" else "")
-        axes.set_xlabel("milliseconds an image, from its start in the worker to its end (logarithmic)")
+        if wide:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(lambda value, _: f"{1e3 * value:g}")
+            axes.xaxis.set_minor_formatter(lambda value, _: f"{1e3 * value:g}" if f"{value:e}"[0] in "25" else "")
+        scale = " (logarithmic)" if wide else ""
+        axes.set_xlabel(f"milliseconds an image, from its start in the worker to its end{scale}")
 
     count = max(len(values) for _, values in shown)
     thinned = (
@@ -145,7 +149,7 @@ def _scaling(report: Report) -> Plot | None:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.grid(axis="both")
+        axes.grid(visible=True, axis="both")
         counts = np.linspace(1, most, 50)
         axes.plot(counts, counts, color=MUTED, linestyle=":", label="ideal")
         for each, colour, mark in zip(shown, [BLUE, ORANGE, GREEN, PURPLE, INK], _MARKS, strict=False):
@@ -187,7 +191,7 @@ def _crossover(report: Report) -> Plot | None:
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        axes.grid(axis="both")
+        axes.grid(visible=True, axis="both")
         colours = [INK, BLUE, ORANGE, GREEN, PURPLE, SKY, MUTED]
         for index, line in enumerate(lines):
             colour, dashes = colours[index % 7], ["-", "--", "-."][index // 7 % 3]
@@ -200,7 +204,7 @@ def _crossover(report: Report) -> Plot | None:
         axes.set_ylabel("seconds, start-up included")
         axes.set_xlim(left=0)
         axes.set_ylim(bottom=0)
-        axes.legend(loc="upper left")
+        figure.legend(loc="outside right upper")
 
     rows = [
         (

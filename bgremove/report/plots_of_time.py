@@ -79,7 +79,7 @@ def timeline_plot(report: Report) -> Plot | None:
     return Plot(
         "timeline",
         "Timeline of the workers",
-        "The round of median length: a lane is a worker, a block an image. White is idle time.",
+        "The round of median length: a lane is a worker, a block an image. A gap is idle time.",
         Table(("strategy", "workers", "images", "longest tail, s", "total, s"), tuple(rows)),
         1.1 + 0.5 * len(rounds) + 0.26 * count,
         draw,
