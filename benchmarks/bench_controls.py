@@ -13,7 +13,7 @@ from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Baseline, Measure
 from benchmarks.workloads import run, started, tasks
 from bgremove.machine import usable_cpus
-from bgremove.strategies import STRATEGIES
+from bgremove.strategies import STRATEGIES, strategy_class
 
 LOOP = "sequential"
 EMPTY_TASKS = 200
@@ -21,7 +21,7 @@ BURNERS, BURNT_S = 8, 0.025
 BLOCK_BYTES = 64 * 10**6
 ROOT = Path(__file__).parents[1]
 QUICK_IMPORTS = {"nothing", "bgremove"}
-GATED_DISPATCH, GATED_BURNERS = {"sequential"}, {"pool", "processes"}
+GATED_DISPATCH, GATED_BURNERS = {LOOP}, {name for name in STRATEGIES if not strategy_class(name).in_this_process}
 """What the gate compares: dispatch without workers, for theirs varies too much, and how processes share the cores."""
 IMPORTS = {
     "nothing": "pass",

@@ -12,13 +12,13 @@ import pytest
 from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Baseline, Measure
 from benchmarks.workloads import SOURCES, cut, cut_file, jobs, pictures, run, started, tasks
-from bgremove.strategies import STRATEGIES
-from bgremove.transports import TRANSPORTS, make_transport
+from bgremove.strategies import STRATEGIES, strategy_class
+from bgremove.strategies.transports import TRANSPORTS, make_transport
 
 LOOP = "sequential"
-BY_THREADS = (LOOP, "threads")
+HERE = [name for name in STRATEGIES if strategy_class(name).in_this_process]
 """Strategies whose workers are in this process, so that arrays need no transport."""
-BY_ARRAY = [*BY_THREADS, *(f"{name}-{way}" for name in STRATEGIES if name not in BY_THREADS for way in TRANSPORTS)]
+BY_ARRAY = [*HERE, *(f"{name}-{way}" for name in STRATEGIES if name not in HERE for way in TRANSPORTS)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Fixtures and reports of the benchmarks. What pytest-benchmark must not let pass silently is in `guard`."""
+"""Fixtures and reports of the benchmarks. What else must not pass silently is in `benchgate.guard`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import pytest
 
 from benchmarks import figures
 from benchmarks.measure import Measure
+from bgremove.strategies import STRATEGIES, strategy_class
 
-IN_PROCESSES = {"pool", "processes"}
-"""Strategies whose workers are processes: as many as there are cores, they vary too much from start to start for 3%."""
+collect_ignore = ["gate"]  # a distribution of its own, with tests of its own
+
 TOLERANCE_OF_PROCESSES = 0.10
+"""Of strategies with worker processes: as many as there are cores, they vary too much from start to start for 3%."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,8 +28,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """The gate forgives more where worker processes share all cores."""
-    strategy = getattr(item, "callspec", None) and item.callspec.params.get("strategy", "")  # type: ignore[attr-defined]
-    if strategy and strategy.partition("-")[0] in IN_PROCESSES:
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    name = str(parameters.get("strategy", "")).partition("-")[0]
+    if name in STRATEGIES and not strategy_class(name).in_this_process:
         item.add_marker(pytest.mark.tolerance(TOLERANCE_OF_PROCESSES))
 
 

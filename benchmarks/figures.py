@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine_identity import of_run
+from benchgate.guard.machine import of_run
 
 Case = Mapping[str, Any]
 """As pytest-benchmark stores it."""
@@ -24,7 +24,7 @@ LEGEND = (
     "images/s: by the median round. CPU s: of the process tree, one round. CPU use: of all usable cores. peak MB: of",
     "the process tree, shared memory counted once. speed-up: how many times faster than the case named, from rounds",
     "that took turns with it. stored/now: median of the stored run, divided by this one's; runs at different times",
-    "are no evidence of a few percent, python -m benchmarks.gate is.",
+    "are no evidence of a few percent, benchgate is.",
 )
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from benchmarks.baseline import PROBLEMS
-from benchmarks.machine_identity import differences, of_run
+from benchgate.guard.machine import differences, of_run
+from benchgate.guard.stored import PROBLEMS
 
 FEWEST_RUNS = 6
 """Of fewer runs no change is told: too little is known of the noise."""

@@ -22,7 +22,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from benchmarks import machine_identity
+from benchgate.guard.machine import identity
 from benchmarks.workloads import one_thread
 from bgremove.comparison.statistics import paired_ratio
 from bgremove.engines import make_engine
@@ -178,7 +178,7 @@ def _measured(rounds: int) -> dict[str, Any]:
         for subject in subjects():
             results.append(asdict(measure(subject, rounds, order)))
             sys.stderr.write(f"{subject.group}: {subject.name}\n")
-    machine = machine_identity.identity()
+    machine = identity(Path(__file__).parents[1])
     return {"date": f"{datetime.now(UTC):%Y-%m-%d}", "rounds": rounds, "machine": machine, "results": results}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figures, speed
-from benchmarks.gate import study
+from benchmarks.study import study
 
 FOLDER = Path(__file__).parent
 README = FOLDER / "README.md"

@@ -20,7 +20,7 @@ from bgremove.preparation import Preparation
 from bgremove.remove import remove_background
 from bgremove.settings import Settings
 from bgremove.strategies import Strategy, Task, make_strategy
-from bgremove.transports import Transport
+from bgremove.strategies.transports import Transport
 from bgremove.types import Image, Rect
 from fixtures import load
 from fixtures.scenes import make_scene

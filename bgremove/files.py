@@ -28,7 +28,7 @@ def write_bytes(path: StrOrBytesPath, content: bytes, *, overwrite: bool = False
 
     It is written under another, hidden name in the same folder, brought to the disk, and only then named `path`. An
     existing file is left as it is, even one that another process creates at this very moment, unless `overwrite`.
-    Whoever sees the name `path` sees all of the content, even after a power cut: resuming a batch relies on it.
+    A process that sees the name `path` sees all of the content, even after a power cut: resuming a batch relies on it.
 
     Raises `OutputError` that names the file and the reason; the hidden file is gone then.
     """
@@ -55,13 +55,13 @@ def write_bytes(path: StrOrBytesPath, content: bytes, *, overwrite: bool = False
 
 
 def temporary_name(target: str) -> str:
-    """A new name, in the same folder, for `target` while it is unfinished; it tells whose it is."""
+    """A new name, in the same folder, for `target` while it is unfinished; it is derived from the name of `target`."""
     folder, name = os.path.split(target)
     return os.path.join(folder, f"{_own_prefix(name)}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}")
 
 
 def remove_unfinished(paths: Iterable[StrPath]) -> None:
-    """Remove what killed processes have left of the files `paths`, which nobody may be writing now."""
+    """Remove what killed processes have left of the files `paths`, which no process may be writing now."""
     prefixes: dict[str, set[str]] = {}
     for path in paths:
         folder, name = os.path.split(os.fspath(path))
@@ -121,7 +121,7 @@ def _name_without_replacing(temporary: str, target: str) -> None:
     except OSError as error:
         if error.errno not in _NO_HARD_LINKS:
             raise
-        with open(target, "xb"):  # the name is ours now, so replacing harms nobody
+        with open(target, "xb"):  # the name is taken now, so that replacing loses nothing
             pass
         os.replace(temporary, target)
 

@@ -17,7 +17,7 @@ import psutil
 from bgremove.errors import UsageError
 
 _ROOT = Path("/")
-_PACKAGES = ("opencv-python-headless", "opencv-python", "numpy", "numba", "pillow", "pebble", "psutil")
+_PACKAGES = ("opencv-python-headless", "opencv-python", "numpy", "numba", "pillow", "psutil")
 
 
 def usable_cpus(root: Path = _ROOT) -> int:
@@ -75,7 +75,7 @@ def describe() -> dict[str, Any]:
 
 def describe_opencv() -> dict[str, Any]:
     """What OpenCV was built to use here, as JSON can hold it. Imports cv2."""
-    import cv2  # noqa: PLC0415 - only those who ask pay for it
+    import cv2  # noqa: PLC0415 - only this function pays for it
 
     return {
         "version": cv2.__version__,

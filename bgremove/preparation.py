@@ -28,14 +28,25 @@ class Preparation:
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """See the class."""
-        before = cv2.getNumThreads()
-        if self.threads is not None:
-            cv2.setNumThreads(self.threads)
-        try:
+        with _opencv_threads(self.threads):
+            self.load()
+            yield
+
+    def load(self) -> None:
+        """Import, compile and run once all that a worker will run, in one thread; see `WorkerContext`."""
+        with _opencv_threads(1):
             decode(encode(np.zeros((2, 2, 3), np.uint8)))  # the first of each loads what knows the formats
             make_engine(self.engine).warm_up()
             if self.edge == "soft":
                 matting.warm_up()
-            yield
-        finally:
-            cv2.setNumThreads(before)
+
+
+@contextmanager
+def _opencv_threads(count: int | None) -> Iterator[None]:
+    before = cv2.getNumThreads()
+    if count is not None:
+        cv2.setNumThreads(count)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)

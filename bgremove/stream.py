@@ -12,10 +12,8 @@ from bgremove.cutout import Cutout
 from bgremove.preparation import Preparation
 from bgremove.remove import remove_background
 from bgremove.settings import Settings, merged
-from bgremove.strategies import DEFAULT_STRATEGY, Outcome, Strategy, Task, make_strategy
-from bgremove.transports import Transport, make_transport
-
-_IN_THIS_PROCESS = ("sequential", "threads")
+from bgremove.strategies import DEFAULT_STRATEGY, Outcome, Strategy, Task, make_strategy, strategy_class
+from bgremove.strategies.transports import Transport, make_transport
 
 
 def iter_cutouts(
@@ -45,8 +43,9 @@ def iter_cutouts(
     strategy, workers, timeout_s, start_method
         As in `make_strategy`. `threads` copies nothing and starts at once; `processes` survives a crash.
     transport
-        How images reach a worker process and cutouts come back, a name out of `bgremove.transports.TRANSPORTS`. By
-        default ``shared_memory`` where there is such a thing and the workers are processes.
+        How images reach a worker process and cutouts come back, a name out of
+        `bgremove.strategies.transports.TRANSPORTS`. By default ``shared_memory`` where there is such a thing and the
+        workers are processes.
     settings, options
         How they are cut out: a `Settings`, or fields of it by name, such as ``engine``, or both.
 
@@ -84,7 +83,7 @@ class ArrayWorker:
 
 
 def _default_transport(strategy: str) -> str:
-    return "pickle" if strategy in _IN_THIS_PROCESS or sys.platform == "win32" else "shared_memory"
+    return "pickle" if strategy_class(strategy).in_this_process or sys.platform == "win32" else "shared_memory"
 
 
 def _run(

@@ -19,7 +19,6 @@ ONLY_IN = {
     "numba": {"engines"},
     "filelock": {"engines", "batch"},
     "pymatting": {"matting"},
-    "pebble": {"strategies"},
     "click": {"cli"},
     "rich": {"cli", "comparison", "progress"},
     "scipy": {"comparison"},
@@ -65,7 +64,7 @@ import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
 import bgremove
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before
-heavy = {"numba", "filelock", "scipy", "rich", "click", "pebble", "matplotlib", "jinja2"} & set(sys.modules)
+heavy = {"numba", "filelock", "scipy", "rich", "click", "matplotlib", "jinja2"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PACKAGE.parent)

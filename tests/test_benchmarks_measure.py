@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[1]
 CONFTEST = """
-pytest_plugins = ["benchmarks.guard"]
+pytest_plugins = ["benchgate.guard.plugin"]
 from benchmarks.conftest import measure, pytest_terminal_summary
 """
 CASE = """
@@ -42,7 +43,7 @@ def test_calls():
 @pytest.fixture
 def run(pytester, monkeypatch):
     """Runs the case; gives the result, the stored case and the order of the calls."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT, ROOT / "benchmarks/gate/src"))))
     pytester.makepyfile(CASE)
 
     def call(conftest=CONFTEST):

@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.baseline import PROBLEMS
+from benchgate.guard.stored import PROBLEMS
 from benchmarks.history import FEWEST_RUNS, all_series, changes_in, load_runs
 from benchmarks.report import main
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bgremove.batch import make_plan, remove_backgrounds, run_plan
 from bgremove.batch.job import Job
 from bgremove.batch.journal import NAME, Journal
 from bgremove.errors import OutputError
@@ -116,6 +117,7 @@ KILLED = """
 import sys
 from pathlib import Path
 from bgremove.batch.job import Job
+from bgremove.batch import make_plan, remove_backgrounds, run_plan
 from bgremove.batch.journal import Journal
 from bgremove.settings import Settings
 
@@ -151,3 +153,12 @@ def test_a_journal_of_a_newer_version_is_refused(tmp_path, jobs):
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
     with pytest.raises(OutputError, match=r"bgremove-journal.jsonl: a newer bgremove keeps this journal"):
         Journal(tmp_path / "out", Settings()).resume(jobs)
+
+
+def test_what_another_run_has_done_since_the_planning_is_not_done_again(photos, tmp_path):
+    # The other begins and ends between the planning and the start of this one.
+    plan = make_plan(photos, tmp_path, Settings(), resume=True)
+    assert {record.status for record in remove_backgrounds(photos, tmp_path, strategy="sequential")} == {"ok"}
+    records = list(run_plan(plan, strategy="sequential"))
+    assert [record.status for record in records] == ["skipped"] * 6
+    assert "another run has taken it" in records[0].warnings[0]

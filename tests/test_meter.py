@@ -108,7 +108,7 @@ def test_the_sum_is_of_rss_if_pss_of_one_process_is_not_given(monkeypatch):
 
 
 def test_cpu_seconds_of_a_process_that_outlives_its_parent_are_counted():
-    # It is adopted from outside the family, so that nobody in it ever has its account. The sleeps give the meter time
+    # It outlives its parent, so that no process of the tree ever counts its time. The sleeps give the meter time
     # to look, which it does less often the more a look costs: at the orphan with its parent, and at its end.
     orphan = "import time\nwhile time.process_time() < 1: pass\ntime.sleep(1.5)\n"
     script = (

@@ -222,7 +222,7 @@ def test_impossible_places(tmp_path: Path) -> None:
         tmp_path / "missing" / "a.png": "No such file or directory",
         tmp_path / "file" / "a.png": "Not a directory",
         tmp_path / ("a" * 300): "File name too long",
-        tmp_path / "a\0.png": "embedded null byte",
+        tmp_path / "a\0.png": ".*embedded null .*",
     }.items():
         with pytest.raises(OutputError, match=rf"it cannot be written \({reason}\)"):
             write(path, PIXELS)

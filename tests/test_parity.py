@@ -14,7 +14,7 @@ from bgremove.machine import start_methods
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings
 from bgremove.strategies import Task, make_strategy
-from bgremove.transports import TRANSPORTS, make_transport
+from bgremove.strategies.transports import TRANSPORTS, make_transport
 
 WAYS = [("threads", None), *((name, method) for name in ("pool", "processes") for method in start_methods())]
 

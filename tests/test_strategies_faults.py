@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 
 import psutil
 import pytest
 
 from bgremove.errors import BgremoveError, NotRunError, TaskError, UsageError, WorkerLostError
-from bgremove.strategies import Task, _watch, _worker, make_strategy, processes
+from bgremove.strategies import Task, make_strategy
 
 PROCESSES = ["pool", "processes"]
 
@@ -107,26 +108,29 @@ def test_sys_exit_in_a_task_is_its_error(name):
     assert outcomes[0].error is outcomes[2].error is None
 
 
+def functions(frame):
+    """The names of all functions that a thread is in."""
+    return {each.f_code.co_name for each, _ in traceback.walk_stack(frame)}
+
+
 def die_while_sending(value):
     if value != "die":
         time.sleep(0.1)
         return value
-    board, me = _worker._this.board, os.getpid()
-    (line,) = [line for line in range(4) if board.read(line).worker == me and not board.read(line).ended_s]
+    main = threading.get_ident()
 
     def kill_once_sending():
-        while not board.read(line).ended_s:
+        while not {"send", "_send"} & functions(sys._current_frames()[main]):
             time.sleep(0)
         time.sleep(0.02)
-        os.kill(me, signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=kill_once_sending).start()
     return bytes(300_000_000)
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_a_worker_killed_while_it_sends_takes_no_other_task_along(name, monkeypatch):
-    monkeypatch.setattr(_watch, "_SILENCE_S", 0.5)
+def test_a_worker_killed_while_it_sends_takes_no_other_task_along(name):
     with make_strategy(name, workers=2) as strategy:
         outcomes = run(strategy, die_while_sending, ["die", *[""] * 5])
     assert isinstance(outcomes[0].error, WorkerLostError)
@@ -164,8 +168,7 @@ def test_a_worker_that_cannot_be_prepared_says_why(name):
 
 @pytest.mark.parametrize("code", [0, 3])
 @pytest.mark.parametrize("name", PROCESSES)
-def test_workers_that_die_as_they_start_end_the_run(name, code, monkeypatch):
-    monkeypatch.setattr(processes, "_POOLS", 2)
+def test_workers_that_die_as_they_start_end_the_run(name, code):
     with make_strategy(name, workers=2, worker_context=Leaving(code)) as strategy:
         with pytest.raises(WorkerLostError, match=f"exit code {code}"):
             strategy.warm_up()

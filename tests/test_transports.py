@@ -9,10 +9,9 @@ from contextlib import closing
 import numpy as np
 import pytest
 
-from bgremove import transports
 from bgremove.errors import ImageError, TaskError, UsageError, WorkerLostError
-from bgremove.strategies import Task, make_strategy
-from bgremove.transports import TRANSPORTS, make_transport
+from bgremove.strategies import Task, make_strategy, transports
+from bgremove.strategies.transports import TRANSPORTS, make_transport
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +126,7 @@ SCRIPT = """
 import os, sys, time
 from pathlib import Path
 import numpy as np
-from bgremove import transports
+from bgremove.strategies import transports
 from bgremove.strategies import Task, make_strategy
 
 def wait(array):

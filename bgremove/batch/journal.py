@@ -47,20 +47,21 @@ class Journal:
 
     Runs that go on at the same time share the work: lines are appended, which puts them in one order for all, and the
     first run that takes a job has it. Each run holds a lock of its own as long as it lives, which the system lets go
-    of when it is killed: what a dead run has taken counts for nothing.
+    of when it is killed: what a dead run has taken counts for nothing. What is done counts from the moment on at which
+    this run was planned, when the journal had `planned` bytes, by default as many as it has now.
     """
 
-    def __init__(self, folder: Path, settings: Settings) -> None:
+    def __init__(self, folder: Path, settings: Settings, planned: int | None = None) -> None:
         self._folder = folder
         self._path = folder / NAME
         self._settings = json.dumps(asdict(settings), sort_keys=True)
         self._run = secrets.token_hex(8)
         self._taken: dict[str, str] = {}
         self._names: dict[str, str] = {}
-        self._read = 0
+        self.planned = _size(self._path) if planned is None else planned
 
     def __enter__(self) -> Self:
-        from filelock import FileLock  # noqa: PLC0415 - only those who write files pay for it
+        from filelock import FileLock  # noqa: PLC0415 - only runs that write files pay for it
 
         with ExitStack() as stack:
             try:
@@ -69,14 +70,14 @@ class Journal:
                 self._stream = stack.enter_context(self._path.open("a+b", buffering=0))
                 living = [run for run in _runs(self._folder) if _lives(self._folder, run)]
                 stack.callback(_lock_file(self._folder, self._run).unlink, missing_ok=True)
-                with suppress(NotImplementedError):  # a file system without locks: nobody will know of this run
+                with suppress(NotImplementedError):  # a file system without locks: other runs cannot see this one
                     stack.enter_context(FileLock(_lock_file(self._folder, self._run)))
             except OSError as error:
                 raise _unwritable(self._path, error) from error
+            self._read = 0
             if living:
-                self._note(entry for entry in self._new_entries() if entry.run in living)
-            else:
-                self._read = os.fstat(self._stream.fileno()).st_size
+                self._note(entry for entry in self._new_entries(self.planned) if entry.run in living)
+            self._read = self.planned
             with suppress(OutputError):  # it only tells others what to call this run
                 self._append(_Entry("opened", self._run, path=f"process {os.getpid()} on {platform.node()}"))
             self._stack = stack.pop_all()
@@ -96,7 +97,7 @@ class Journal:
             self._append(_Entry("started", self._run, key, os.fspath(job.source)))
             self._note(self._new_entries(), key)
         other = self._taken.pop(key, None)
-        return None if other is None else self._names[other]
+        return None if other is None else self._names.get(other, "one that has ended")
 
     def done(self, job: Job) -> None:
         """Note that all outputs of `job` are written. `OutputError` if that cannot be; resuming does it again then."""
@@ -129,10 +130,10 @@ class Journal:
         if written != len(content):
             raise _unwritable(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
-    def _new_entries(self) -> Iterator[_Entry]:
-        """What has been appended since the last time."""
+    def _new_entries(self, size: int = -1) -> Iterator[_Entry]:
+        """What has been appended since the last time; of that at most `size` bytes."""
         self._stream.seek(self._read)
-        content = self._stream.read()
+        content = self._stream.read(size)
         complete = content[: content.rfind(b"\n") + 1]
         self._read += len(complete)
         return _entries(self._path, complete)
@@ -147,7 +148,7 @@ class Journal:
                 continue
             elif entry.state == "opened":
                 self._names[entry.run] = entry.path
-            elif entry.run in self._names and (entry.state == "done" or _lives(self._folder, entry.run)):
+            elif entry.state == "done" or _lives(self._folder, entry.run):
                 self._taken.setdefault(entry.key, entry.run)
 
     def _content(self) -> bytes:
@@ -191,6 +192,13 @@ def _runs(folder: Path) -> Iterator[str]:
     """The runs that have a lock in `folder`, held or not."""
     for file in folder.glob(f"{TEMPORARY_PREFIX}*{_LOCK_SUFFIX}"):
         yield file.name.removeprefix(TEMPORARY_PREFIX).removesuffix(_LOCK_SUFFIX)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def _lock_file(folder: Path, run: str) -> Path:

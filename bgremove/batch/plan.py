@@ -26,7 +26,7 @@ Counting = Callable[[int], AbstractContextManager[Callable[[], None]]]
 
 
 def _uncounted(_: int) -> AbstractContextManager[Callable[[], None]]:
-    """Nobody wants to know."""
+    """Counts nothing."""
     return nullcontext(lambda: None)
 
 
@@ -42,6 +42,8 @@ class Plan:
     settings: Settings
     todo: tuple[Job, ...]
     """The largest image first, so that no long one is left for last."""
+    journal_bytes: int = 0
+    """Size of the folder's journal when this was planned."""
     done: tuple[Job, ...] = ()
     """What an earlier run has finished."""
     unusable: tuple[Unusable, ...] = ()
@@ -74,11 +76,19 @@ def make_plan(
         named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
         raise UsageError("there is no image under " + ", ".join(display_name(path) for path in named))
     jobs = plan_jobs(sources, folder, settings, rects=rects, naming=naming, overwrite=overwrite)
+    journal = Journal(folder, settings)
     existing = {path for job in jobs for path in job.outputs.values() if os.path.lexists(path)}
     # Read after that look, the journal knows of every output that a run which goes on now has written before it.
-    todo, done = Journal(folder, settings).resume(jobs) if resume else (jobs, [])
+    todo, done = journal.resume(jobs) if resume else (jobs, [])
     _check_existing(todo, existing, resume=resume)
-    return Plan(folder, settings, tuple(largest_first(todo, counting)), tuple(done), tuple(unusable))
+    return Plan(
+        folder=folder,
+        settings=settings,
+        todo=tuple(largest_first(todo, counting)),
+        done=tuple(done),
+        unusable=tuple(unusable),
+        journal_bytes=journal.planned,
+    )
 
 
 def plan_jobs(
@@ -99,10 +109,9 @@ def plan_jobs(
     key = partial(file_key, folds_case=folds_case(folder))
     owners: dict[str, Path] = {key(source.path): source.path for source in sources}
     for source in sources:
-        name = source.relative if naming == "file" else source.relative.with_suffix("")
-        outputs = {
-            kind: folder / name.parent / f"{name.name}{_MARKS[kind]}.{settings.format}" for kind in settings.emit
-        }
+        name = source.relative.name if naming == "file" else os.path.splitext(source.relative.name)[0]
+        place = folder / source.relative.parent
+        outputs = {kind: place / f"{name}{_MARKS[kind]}.{settings.format}" for kind in settings.emit}
         for path in outputs.values():
             _claim(path, source.path, owners, naming, key)
         jobs.append(Job(source.path, outputs, _rect_of(source.path, rects), overwrite))

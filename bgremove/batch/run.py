@@ -19,7 +19,7 @@ from bgremove.machine import workers_for
 from bgremove.paths import StrPath, display_name
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings, merged
-from bgremove.strategies import DEFAULT_STRATEGY, Strategy, Task, make_strategy
+from bgremove.strategies import DEFAULT_STRATEGY, Strategy, Task, make_strategy, strategy_class
 from bgremove.types import Rect
 
 _BYTES_PER_DECODED_PIXEL = 16
@@ -86,7 +86,7 @@ def run_plan(
 def batch_strategy(plan: Plan, name: str, *, workers: int | None = None, timeout_s: float | None = None) -> Strategy:
     """The strategy called `name` with workers prepared for the plan, as many as CPUs, memory and jobs allow."""
     settings = plan.settings
-    if workers is None and name != "sequential":
+    if workers is None and strategy_class(name).parallel:
         # The largest comes first, but what is beyond the limit is refused and takes no memory.
         largest = max(1, next((job.pixels for job in plan.todo if job.pixels <= settings.max_pixels), 1))
         workers = min(workers_for(_peak_bytes(settings, largest)), max(1, len(plan.todo)))
@@ -124,7 +124,7 @@ def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, Non
             unfinished[index] = job
             yield Task(index, job, display_name(job.source))
 
-    with Journal(plan.folder, plan.settings) as journal:
+    with Journal(plan.folder, plan.settings, plan.journal_bytes) as journal:
         if journal.alone:  # among those that may overwrite are all that an earlier batch was killed with
             remove_unfinished(_outputs(job for job in plan.todo if job.overwrite))
         try:

@@ -17,11 +17,11 @@ from bgremove.errors import BgremoveError, UsageError
 from bgremove.machine import usable_cpus
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings
-from bgremove.strategies import Strategy, make_strategy
+from bgremove.strategies import STRATEGIES, Strategy, make_strategy
 
 BASELINE = "sequential"
 OPENCV_THREADS = "opencv_threads"
-CONTENDERS = (BASELINE, OPENCV_THREADS, "threads", "pool", "processes")
+CONTENDERS = (BASELINE, OPENCV_THREADS, *(name for name in STRATEGIES if name != BASELINE))
 """What `compare` compares: every strategy, and the loop in which OpenCV uses threads of its own."""
 
 MIN_ROUNDS = 3

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import Generic, TypeVar
 
 from bgremove.errors import BgremoveError, TaskError
-from bgremove.strategies import Outcome, Task
+from bgremove.strategies.base import Outcome, Task
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -7,23 +7,24 @@ finished has an error, and the pool is given up. `processes` loses only the one 
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import pickle
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack
-from functools import partial
+from contextlib import ExitStack, suppress
+from multiprocessing.connection import wait
 from multiprocessing.pool import Pool as MultiprocessingPool
 from multiprocessing.process import BaseProcess
 from queue import Empty, SimpleQueue
+from threading import Event, Thread
 from time import perf_counter
 from typing import Any, TypeVar
 
-from bgremove.errors import NotRunError, TaskError, WorkerLostError
-from bgremove.strategies import Outcome, Task, WorkerContext
+from bgremove.errors import BgremoveError, NotRunError, TaskError, UsageError, WorkerLostError
 from bgremove.strategies._attempt import as_task_error, failed
-from bgremove.strategies._board import Board
-from bgremove.strategies._context import Context, exit_words
-from bgremove.strategies._flights import Flight, Flights
-from bgremove.strategies._lifecycle import Lifecycle
-from bgremove.strategies._worker import arrive, pack, prepare, unpack, work
+from bgremove.strategies._launch import NAME, before_ready, check_guard, exit_words
+from bgremove.strategies._worker import arrive, end_with_parent, pack, prepare, unpack, work
+from bgremove.strategies.base import Outcome, Strategy, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,133 +33,212 @@ _WATCH_S = 0.1
 """How often the workers are looked at."""
 _GRACE_S = 0.3
 """How long to wait, after a death, for results that are on their way."""
+_STOP_S = 2.0
+"""How long a pool may take to stop before it is known to wait for a dead worker's lock."""
 
 
-class Pool(Lifecycle):
+class Pool(Strategy):
     """Worker processes that share one queue of tasks."""
 
     name = "pool"
+    in_this_process = False
+    start_methods = ("forkserver", "spawn", "fork")
 
-    def __init__(self, workers: int, start_method: str, worker_context: WorkerContext) -> None:
-        super().__init__()
-        self.workers = workers
-        self._start_method = start_method
-        self._worker_context = worker_context
-        self._pool: MultiprocessingPool | None = None
-        self._context: Context
-        self._board: Board
+    _pool: MultiprocessingPool | None = None
+    _context: _Context
+    _board: Any
+    """Two numbers for each task that has been given: the process id of its worker, and when that started it."""
+    _ending: Event
+    _ender: Thread
 
     def _open(self, stack: ExitStack) -> None:
+        check_guard()
         stack.callback(self._stop)
         self._started()
 
     def _start(self, function: Callable[..., object] | None) -> None:
-        needed = pack(function, None)
+        payload = pack(arrive, function)
         pool = self._started()
-        landed: SimpleQueue[Any] = SimpleQueue()
-        for line in range(self.workers):
-            self._board.clear(line)
-            arguments = (line, self.workers, needed)
-            pool.apply_async(arrive, arguments, callback=landed.put, error_callback=landed.put)
-        try:
-            self._await_arrivals(landed)
-        except BaseException:
-            self._stop()
-            raise
-
-    def _await_arrivals(self, landed: SimpleQueue[Any]) -> None:
+        answers: SimpleQueue[Any] = SimpleQueue()
+        for _ in range(self.workers):
+            pool.apply_async(_arrive, (payload,), callback=answers.put, error_callback=answers.put)
         missing = self.workers
-        while missing:
-            try:
-                failure = landed.get(timeout=_WATCH_S)
-            except Empty:
-                for dead in self._context.ended():
-                    dead.join(_GRACE_S)
-                    raise WorkerLostError(f"{exit_words(dead)} before it could take a task") from None
-                continue
-            if failure is not None:
-                raise failure
-            missing -= 1
+        error: BgremoveError | None = None
+        while missing and error is None:
+            with suppress(Empty):
+                error = _unpacked(answers.get(timeout=_WATCH_S)).error
+                missing -= 1
+            for process in self._context.ended():
+                error = before_ready(exit_words(process.exitcode, process.pid))
+        if error is not None:
+            self._stop()
+            raise error
 
     def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
         pool = self._started()
-        flights = Flights(tasks, lines=2 * self.workers)
-        landed: SimpleQueue[tuple[Flight[T], Any]] = SimpleQueue()
+        source = iter(tasks)
+        given: dict[int, tuple[Task[T], float]] = {}
+        free = list(range(2 * self.workers))
+        answers: SimpleQueue[tuple[int, Any]] = SimpleQueue()
         watched_s = perf_counter()
         try:
             while True:
-                for flight in flights.departures():
+                while free and (task := next(source, None)) is not None:
+                    created_s = perf_counter()
                     try:
-                        payload = pack(function, flight.task.value)
+                        payload = pack(function, task.value)
                     except TaskError as error:
-                        yield flights.land(flight, failed(error))
+                        not_packed: Outcome[Any] = failed(error).outcome(task, created_s)
+                        yield not_packed
                         continue
-                    self._board.clear(flight.line)
-                    callback = partial(_put, landed, flight)
-                    pool.apply_async(work, (flight.line, payload), callback=callback, error_callback=callback)
-                if not flights:
+                    slot = free.pop()
+                    given[slot] = task, created_s
+                    self._board[2 * slot] = 0
+
+                    def put(answer: Any, slot: int = slot) -> None:
+                        answers.put((slot, answer))
+
+                    pool.apply_async(_work, (slot, payload), callback=put, error_callback=put)
+                if not given:
                     return
-                yield from _arrivals(flights, landed, _WATCH_S)
+                with suppress(Empty):
+                    slot, answer = answers.get(timeout=_WATCH_S)
+                    free.append(slot)
+                    yield _unpacked(answer).outcome(*given.pop(slot))
                 if perf_counter() - watched_s > _WATCH_S:
                     watched_s = perf_counter()
-                    dead = self._context.ended()
-                    if dead:
-                        yield from self._give_up(flights, landed, dead)
+                    if dead := self._context.ended():
+                        with suppress(Empty):
+                            while True:
+                                slot, answer = answers.get(timeout=_GRACE_S)
+                                yield _unpacked(answer).outcome(*given.pop(slot))
+                        yield from self._give_up(given, source, dead)
+                        given.clear()
                         return
         finally:
-            if flights:
+            if given:
                 self._stop()
 
     def _give_up(
-        self, flights: Flights[T], landed: SimpleQueue[tuple[Flight[T], Any]], dead: list[BaseProcess]
+        self, given: dict[int, tuple[Task[T], float]], source: Iterator[Task[T]], dead: list[BaseProcess]
     ) -> Iterator[Outcome[Any]]:
-        """Land every task that is left."""
-        yield from _arrivals(flights, landed, _GRACE_S)
-        words = {process.pid: exit_words(process) for process in dead}
-        lines = {flight: self._board.read(flight.line) for flight in flights}
+        """The outcome of every task that is left."""
+        words = {process.pid: exit_words(process.exitcode, process.pid) for process in dead}
+        board = list(self._board)
         self._stop()
-        for flight in flights.grounded():
-            line = lines.get(flight)
-            if line is not None and line.worker in words:
-                lost = WorkerLostError(f"{flight.task.name}: {words[line.worker]} while it ran this task")
-                yield flights.land(flight, failed(lost, line.worker, line.started_s))
-                continue
-            reason = f"{flight.task.name}: not finished, because {' and '.join(words.values())}, which ends a pool"
-            advice = "run the unfinished tasks again, or use strategy 'processes', which loses only the one task"
-            yield flights.land(flight, failed(NotRunError(f"{reason}; {advice}")))
+        error: BgremoveError
+        for slot, (task, created_s) in given.items():
+            worker, started_s = int(board[2 * slot]), board[2 * slot + 1]
+            if worker in words:
+                error = WorkerLostError(f"{task.name}: {words[worker]} while it ran this task")
+                yield failed(error, worker, started_s).outcome(task, created_s)
+            else:
+                yield failed(_not_finished(task, words.values())).outcome(task, created_s)
+        for task in source:
+            created_s = perf_counter()
+            yield failed(_not_finished(task, words.values())).outcome(task, created_s)
 
     def _started(self) -> MultiprocessingPool:
         """The pool, made anew if the last one had to be given up or a worker has died since."""
         if self._pool is not None and self._context.ended():
             self._stop()
         if self._pool is None:
-            self._context = Context(self._start_method)
-            self._board = Board(self._context, lines=2 * self.workers)
-            arguments = (self._worker_context, self._board)
-            context: Any = self._context
-            self._pool = MultiprocessingPool(self.workers, prepare, arguments, context=context)
+            worker_context = pickle.dumps(self._options.worker_context, pickle.HIGHEST_PROTOCOL)
+            context: Any = _Context(self._options.start_method)
+            try:
+                self._board = context.RawArray("d", 4 * self.workers)
+                arguments = (worker_context, self._board, context.Barrier(self.workers))
+                self._pool = MultiprocessingPool(self.workers, _prepare, arguments, context=context)
+            except (ImportError, OSError) as error:
+                raise UsageError(
+                    f"multiprocessing.Pool cannot be had here ({error}), it needs semaphores: use strategy 'processes'"
+                ) from error
+            self._context, self._ending = context, Event()
+            # Started now, because no thread can be when Python ends.
+            self._ender = Thread(target=_terminate, args=(self._pool, self._ending), daemon=True)
+            self._ender.start()
         return self._pool
 
     def _stop(self) -> None:
-        """End all workers."""
+        """End all workers. Pool waits for ever for a lock that a dead worker held: then its thread is left behind."""
         pool, self._pool = self._pool, None
         if pool is not None:
-            self._context.end(pool.terminate)
+            self._ending.set()
+            self._ender.join(_STOP_S)
+            self._context.kill()
 
 
-def _put(landed: SimpleQueue[tuple[Flight[T], Any]], flight: Flight[T], answer: Any) -> None:
-    landed.put((flight, answer))
+class _Context:
+    """A context of `multiprocessing` that remembers the processes it made, to be known without a look into Pool."""
+
+    def __init__(self, start_method: str) -> None:
+        self._context = multiprocessing.get_context(start_method)
+        self._processes: list[BaseProcess] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def Process(self, *arguments: Any, **options: Any) -> BaseProcess:  # noqa: N802 - the name a context must have
+        process: BaseProcess = self._context.Process(*arguments, name=NAME, **options)  # type: ignore[attr-defined]
+        self._processes.append(process)
+        return process
+
+    def ended(self) -> list[BaseProcess]:
+        """Processes that have ended since the last call.
+
+        Asks their sentinels, not their exit codes: two threads that ask a forkserver's child for its exit code at the
+        same time get a wrong one.
+        """
+        started = {process.sentinel: process for process in list(self._processes) if process.pid is not None}
+        ended = [started[sentinel] for sentinel in wait(list(started), timeout=0)]  # type: ignore[index]
+        for process in ended:
+            self._processes.remove(process)
+            process.join(_GRACE_S)
+        return ended
+
+    def kill(self) -> None:
+        for process in self._processes:
+            if process.pid is not None:
+                process.kill()
+                process.join()
 
 
-def _arrivals(
-    flights: Flights[T], landed: SimpleQueue[tuple[Flight[T], Any]], timeout_s: float
-) -> Iterator[Outcome[Any]]:
-    """Outcomes that are here, after waiting up to `timeout_s` for the first."""
-    try:
-        flight, answer = landed.get(timeout=timeout_s)
-        while True:
-            attempt = unpack(answer) if isinstance(answer, bytes) else failed(as_task_error(answer))
-            yield flights.land(flight, attempt)
-            flight, answer = landed.get_nowait()
-    except Empty:
-        return
+def _terminate(pool: MultiprocessingPool, ending: Event) -> None:
+    ending.wait()
+    pool.terminate()
+
+
+def _unpacked(answer: Any) -> Any:
+    """What came of a task: what its worker answered, or an error of Pool's own."""
+    return unpack(answer) if isinstance(answer, bytes) else failed(as_task_error(answer))
+
+
+def _not_finished(task: Task[Any], words: Iterable[str]) -> NotRunError:
+    reason = f"{task.name}: not finished, because {' and '.join(words)}, which ends a pool"
+    advice = "run the unfinished tasks again, or use strategy 'processes', which loses only the one task"
+    return NotRunError(f"{reason}; {advice}")
+
+
+# What follows runs in the workers.
+
+_failure: BgremoveError | None
+_shared_board: Any
+_barrier: Any
+
+
+def _prepare(worker_context: bytes, board: Any, barrier: Any) -> None:
+    global _failure, _shared_board, _barrier
+    _failure, _shared_board, _barrier = prepare(worker_context, end_with_parent), board, barrier
+
+
+def _work(slot: int, payload: bytes) -> bytes:
+    _shared_board[2 * slot + 1] = perf_counter()
+    _shared_board[2 * slot] = os.getpid()
+    return work(payload, _failure)
+
+
+def _arrive(payload: bytes) -> bytes:
+    """Import what is needed, and wait until all workers have come here, so that each comes once."""
+    answer = work(payload, _failure)
+    _barrier.wait()
+    return answer

@@ -1,212 +1,295 @@
 """Worker processes of which each can die, or be stopped, at the cost of its own task only. The default.
 
-The pool is Pebble's. Three things end badly in it and are watched from outside: a worker that leaves with exit code 0
-(its task would never end), one that dies idle (the pool breaks if no task runs at that moment), and one that is killed
-while it speaks (it takes a lock along, and maybe half a message). After the last two the pool is replaced and what
-has no outcome yet is done again.
+Each worker has a connection of its own and shares nothing with the others, no lock and no queue: its death is the end
+of that connection. The caller's thread alone waits for all of them, and for what runs too long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import CancelledError
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
-from functools import partial
-from queue import Empty, SimpleQueue
+import os
+import pickle
+import struct
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from time import perf_counter
 from typing import Any, TypeVar
 
-from pebble import ProcessExpired, ProcessPool
-
-from bgremove.errors import NotRunError, TaskError, TaskTimeoutError, WorkerLostError
-from bgremove.strategies import Outcome, Task, WorkerContext
+from bgremove.errors import BgremoveError, NotRunError, TaskError, TaskTimeoutError, WorkerLostError
 from bgremove.strategies._attempt import Attempt, failed
-from bgremove.strategies._board import Board
-from bgremove.strategies._context import Context, exit_words
-from bgremove.strategies._flights import Flight, Flights
-from bgremove.strategies._lifecycle import Lifecycle
-from bgremove.strategies._watch import Watch
-from bgremove.strategies._worker import arrive, pack, prepare, unpack, work
+from bgremove.strategies._channel import ANSWER, READY, Channel
+from bgremove.strategies._launch import Launcher, ProcessLauncher, before_ready, check_guard
+from bgremove.strategies._worker import arrive, pack, unpack
+from bgremove.strategies.base import Options, Outcome, Strategy, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-_WATCH_S = 0.25
-"""How often the workers are looked at."""
-_POOLS = 3
-"""Pools in a row that may break without a single outcome before the run is given up."""
+_BRIEF_S = 0.002
+"""A worker whose last task took less is given the next one ahead; behind a long one, it might wait beside idle ones."""
+_FUTILE = 3
+"""Workers in a row that may end in one place without having begun a task, before the place is left empty."""
 
 
-class Processes(Lifecycle):
-    """A pool that goes on when workers die or tasks hang."""
+@dataclass(eq=False, slots=True)
+class _Worker:
+    """A worker process, as the caller knows it."""
+
+    number: int
+    channel: Channel
+    futile: int
+    """How many before it, in its place, ended without having begun a task."""
+    pid: int = 0
+    """0 until it is ready."""
+    watch: int = -1
+    """A descriptor that tells its death, where there is such a thing, also if children of it hold its connection."""
+    tasks: deque[tuple[Task[Any], float]] = field(default_factory=deque)
+    """What it has been given and not answered, the one that runs first, each with the time of its creation."""
+    started_s: float | None = None
+    """When the first of them began; None if none has."""
+    heard_s: float = 0.0
+    brief: bool = False
+
+    def overdue_s(self, timeout_s: float | None) -> float:
+        """When its task has run too long; sending a large result counts as long as nothing of it arrives."""
+        if self.started_s is None or timeout_s is None:
+            return float("inf")
+        return (self.heard_s if self.channel.receiving else self.started_s) + timeout_s
+
+
+class Processes(Strategy):
+    """Goes on when workers die or tasks hang."""
 
     name = "processes"
+    in_this_process = False
+    stops_tasks = True
+    start_methods = ("forkserver", "spawn", "fork")
 
-    def __init__(self, workers: int, start_method: str, timeout_s: float | None, worker_context: WorkerContext) -> None:
-        super().__init__()
-        self.workers = workers
-        self._start_method = start_method
-        self._timeout_s = timeout_s
-        self._worker_context = worker_context
-        self._pool: ProcessPool | None = None
-        self._context: Context
-        self._board: Board
-        self._watch: Watch
-        self._landed: SimpleQueue[tuple[Flight[Any], Any]]
-        self._futures: dict[int, Any]
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self._launcher: Launcher
+        self._selector: DefaultSelector
+        self._workers: list[_Worker] = []
+        self._waiting: deque[tuple[Task[Any], float]] = deque()
+        self._last_words = ""
+        """How the worker ended that did so last."""
 
     def _open(self, stack: ExitStack) -> None:
+        check_guard()
+        self._launcher = _launcher(self._options)
+        self._selector = DefaultSelector()
         stack.callback(self._stop)
-        self._started()
+        self._fill()
 
     def _start(self, function: Callable[..., object] | None) -> None:
-        needed = pack(function, None)
-        pool = self._started()
+        payload = pack(arrive, function)
+        self._fill()
+        self._last_words = ""
+        for index, worker in enumerate(self._workers):
+            self._give(worker, (Task(index, None, "warm-up"), perf_counter()), payload)
+        missing = len(self._workers)
         try:
-            futures = []
-            for line in range(self.workers):
-                self._board.clear(line)
-                futures.append(pool.schedule(arrive, (line, self.workers, needed)))
-            self._await_arrivals(futures)
-        except BaseException:
-            self._stop()
-            raise
-
-    def _await_arrivals(self, futures: list[Any]) -> None:
-        for future in futures:
-            while True:
-                try:
-                    failure = future.result(timeout=_WATCH_S)
-                    break
-                except TimeoutError:
-                    dead = self._context.ended()
-                except (ProcessExpired, BrokenProcessPool):
-                    dead = self._context.ended()
-                    if not dead:
-                        raise WorkerLostError("a worker ended before it could take a task") from None
-                if dead:
-                    raise WorkerLostError(f"{exit_words(dead[0])} before it could take a task") from None
-            if failure is not None:
-                raise failure
+            while missing:
+                outcomes = self._listen()
+                for error in filter(None, (outcome.error for outcome in outcomes)):
+                    raise before_ready(self._last_words) if self._last_words else error
+                if self._last_words:
+                    raise before_ready(self._last_words)
+                missing -= len(outcomes)
+        finally:
+            self._abandon()
 
     def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
-        self._started()
-        flights = Flights(tasks, lines=2 * self.workers)
-        broken = 0
+        source = iter(tasks)
+        held = 0  # tasks that have been drawn, and whose outcome has not been given out
+        self._fill()
+        outcomes: deque[Outcome[Any]] = deque(self._listen(0))
         try:
             while True:
-                for flight in flights.departures():
-                    yield from self._depart(function, flights, flight)
-                if not flights:
+                while True:
+                    if self._waiting and (worker := self._with_room()):
+                        outcomes.extend(self._hand_out(worker, function))
+                    elif held < 2 * self.workers and (task := next(source, None)):
+                        self._waiting.append((task, perf_counter()))
+                        held += 1
+                    else:
+                        break
+                if outcomes:
+                    held -= 1
+                    yield outcomes.popleft()
+                elif not held:
                     return
-                for outcome in self._arrivals(flights):
-                    broken = 0
-                    yield outcome
-                yield from self._mourn(flights)
-                if flights and self._watch.stuck(self._pool_lives(), [flight.line for flight in flights]):
-                    broken += 1
-                    if broken == _POOLS:
-                        yield from self._give_up(flights)
-                        return
-                    self._stop()
-                    self._started()
-                    for flight in flights:
-                        yield from self._depart(function, flights, flight)
+                elif self._workers:
+                    outcomes.extend(self._listen())
+                else:
+                    outcomes.extend(self._not_run())
         finally:
-            if flights:
-                self._stop()
+            self._abandon()
 
-    def _depart(self, function: Callable[[T], R], flights: Flights[T], flight: Flight[T]) -> Iterator[Outcome[R]]:
-        """Hand a task to the pool. If it cannot be pickled, that is its outcome."""
+    def _with_room(self) -> _Worker | None:
+        """A worker that may be given a task: an idle one, or where none can become idle soon, one with brief tasks."""
+        ready = [worker for worker in self._workers if worker.pid]
+        for worker in ready:
+            if not worker.tasks:
+                return worker
+        if len(ready) == len(self._workers):
+            for worker in ready:
+                if worker.brief and len(worker.tasks) == 1:
+                    return worker
+        return None
+
+    def _hand_out(self, worker: _Worker, function: Callable[..., object]) -> list[Outcome[Any]]:
+        """Give a worker the task that waits first. If it cannot be pickled, that is its outcome."""
+        task, created_s = self._waiting.popleft()
         try:
-            payload = pack(function, flight.task.value)
+            payload = pack(function, task.value)
         except TaskError as error:
-            yield flights.land(flight, failed(error))
-            return
-        self._board.clear(flight.line)
-        try:
-            future = self._started().schedule(work, (flight.line, payload), timeout=self._timeout_s)
-        except RuntimeError:
-            return  # the pool has just broken; the next look at it finds that, and this task goes to the next pool
-        self._futures[flight.line] = future
-        future.add_done_callback(partial(_put, self._landed, flight))
+            return [failed(error).outcome(task, created_s)]
+        self._give(worker, (task, created_s), payload)
+        return []
 
-    def _arrivals(self, flights: Flights[T]) -> Iterator[Outcome[Any]]:
-        """Outcomes that are here, after waiting a little for the first."""
-        try:
-            flight, future = self._landed.get(timeout=_WATCH_S)
-            while True:
-                if flight in flights:
-                    attempt = self._attempt(flight, future)
-                    if attempt is not None:
-                        self._watch.heard()
-                        yield flights.land(flight, attempt)
-                flight, future = self._landed.get_nowait()
-        except Empty:
-            return
+    def _give(self, worker: _Worker, task: tuple[Task[Any], float], payload: bytes) -> None:
+        worker.tasks.append(task)
+        worker.channel.send(payload)
+        if worker.channel.sending:
+            self._selector.modify(worker.channel.connection, EVENT_READ | EVENT_WRITE, worker)
 
-    def _attempt(self, flight: Flight[T], future: Any) -> Attempt[Any] | None:
-        """What became of a task that the pool is done with; None if the pool itself broke."""
-        line = self._board.read(flight.line)
-        try:
-            return unpack(future.result())
-        except TimeoutError:
-            late = TaskTimeoutError(f"{flight.task.name}: ran longer than {self._timeout_s:g} s and was stopped")
-            return failed(late, line.worker, line.started_s or None)
-        except ProcessExpired as error:
-            return self._lost(flight, exit_words(error))
-        except (BrokenProcessPool, CancelledError):
-            return None
-        except Exception as error:  # noqa: BLE001 - whatever else a pool comes up with concerns this task
-            return failed(TaskError(f"{type(error).__name__}: {error}"), line.worker)
+    def _listen(self, timeout_s: float | None = None) -> list[Outcome[Any]]:
+        """Wait until a worker says something, ends, or is overdue; what became of tasks by that."""
+        limit_s = self._options.timeout_s
+        if timeout_s is None and limit_s is not None:
+            next_s = min(worker.overdue_s(limit_s) for worker in self._workers)
+            timeout_s = None if next_s == float("inf") else max(0.0, next_s - perf_counter())
+        outcomes: list[Outcome[Any]] = []
+        for key, events in self._selector.select(timeout_s):
+            worker: _Worker = key.data
+            if worker not in self._workers:
+                continue
+            if events & EVENT_WRITE:
+                worker.channel.flush()
+                if not worker.channel.sending:
+                    self._selector.modify(worker.channel.connection, EVENT_READ, worker)
+            if key.fd == worker.watch:
+                outcomes += self._hear_last(worker)
+            elif events & EVENT_READ:
+                outcomes += self._hear(worker)
+            if worker.channel.ended:
+                outcomes += self._lost(worker)
+        if limit_s is not None:
+            now_s = perf_counter()
+            for worker in [worker for worker in self._workers if worker.overdue_s(limit_s) <= now_s]:
+                outcomes += self._overdue(worker)
+        return outcomes
 
-    def _lost(self, flight: Flight[T], words: str) -> Attempt[Any]:
-        line = self._board.read(flight.line)
-        error = WorkerLostError(f"{flight.task.name}: {words} while it ran this task")
-        return failed(error, line.worker, line.started_s or None)
+    def _hear(self, worker: _Worker) -> list[Outcome[Any]]:
+        outcomes = []
+        worker.heard_s = perf_counter()
+        for kind, body in worker.channel.receive():
+            if kind == READY:
+                (worker.pid,) = struct.unpack("q", body)
+                with suppress(AttributeError, OSError):
+                    worker.watch = os.pidfd_open(worker.pid)
+                    self._selector.register(worker.watch, EVENT_READ, worker)
+            elif kind == ANSWER:
+                answer = unpack(body)
+                worker.brief = answer.ended_s - answer.started_s < _BRIEF_S
+                outcomes.append(self._finish(worker, answer))
+            else:
+                (worker.started_s,) = struct.unpack("d", body)
+        return outcomes
 
-    def _mourn(self, flights: Flights[T]) -> Iterator[Outcome[Any]]:
-        """Outcomes of tasks whose worker is dead and of whom the pool says nothing."""
-        self._watch.look()
-        for flight in flights:
-            process = self._watch.unannounced(flight.line)
-            if process is not None:
-                attempt = self._lost(flight, exit_words(process))
-                self._futures.pop(flight.line).cancel()
-                yield flights.land(flight, attempt)
+    def _hear_last(self, worker: _Worker) -> list[Outcome[Any]]:
+        """All that a worker has said before its death."""
+        outcomes = []
+        while not (worker.channel.ended or worker.channel.drained):
+            outcomes += self._hear(worker)
+        worker.channel.ended = True
+        return outcomes
 
-    def _give_up(self, flights: Flights[T]) -> Iterator[Outcome[Any]]:
-        """Land every task that is left."""
-        words = self._watch.last_words()
-        self._stop()
-        for flight in flights.grounded():
-            error = NotRunError(f"{flight.task.name}: not run, because no worker can be kept alive: {words}")
-            yield flights.land(flight, failed(error))
+    def _finish(self, worker: _Worker, attempt: Attempt[Any]) -> Outcome[Any]:
+        """The outcome of the task that a worker was running."""
+        task, created_s = worker.tasks.popleft()
+        worker.started_s, worker.futile = None, 0
+        return attempt.outcome(task, created_s)
 
-    def _pool_lives(self) -> bool:
-        return self._pool is not None and bool(self._pool.active)
+    def _lost(self, worker: _Worker) -> list[Outcome[Any]]:
+        """A worker has ended: what it was running is lost, what it was to do next goes to another."""
+        self._last_words = words = self._end(worker)
+        if worker.started_s is None:
+            self._replace(worker, worker.futile + 1)
+            return []
+        return self._fail(worker, WorkerLostError(f"{worker.tasks[0][0].name}: {words} while it ran this task"))
 
-    def _started(self) -> ProcessPool:
-        """The pool, made anew if the last one had to be stopped or broke while nothing ran."""
-        if self._pool is not None and self._active is None and not self._pool_lives():
-            self._stop()
-        if self._pool is None:
-            self._context = Context(self._start_method)
-            self._board = Board(self._context, lines=2 * self.workers)
-            self._watch = Watch(self._context, self._board, self.workers, self._timeout_s)
-            self._landed = SimpleQueue()
-            self._futures = {}
-            arguments = (self._worker_context, self._board)
-            self._pool = ProcessPool(self.workers, 0, prepare, arguments, self._context)
-        return self._pool
+    def _overdue(self, worker: _Worker) -> list[Outcome[Any]]:
+        """End a worker whose task runs too long."""
+        self._end(worker)
+        name, limit_s = worker.tasks[0][0].name, self._options.timeout_s
+        return self._fail(worker, TaskTimeoutError(f"{name}: ran longer than {limit_s:g} s and was stopped"))
+
+    def _fail(self, worker: _Worker, error: BgremoveError) -> list[Outcome[Any]]:
+        outcome = self._finish(worker, failed(error, worker.pid, worker.started_s))
+        self._replace(worker, 0)
+        return [outcome]
+
+    def _replace(self, worker: _Worker, futile: int) -> None:
+        """Start another in the place of a worker that has ended."""
+        self._waiting.extendleft(reversed(worker.tasks))
+        worker.tasks.clear()
+        if futile < _FUTILE:
+            self._add(futile)
+
+    def _not_run(self) -> list[Outcome[Any]]:
+        """The outcome of what waits now, when no worker is left."""
+        outcomes = []
+        for task, created_s in self._waiting:
+            words = f"{task.name}: not run, because no worker can be kept alive: {self._last_words}"
+            outcomes.append(failed(NotRunError(words)).outcome(task, created_s))
+        self._waiting.clear()
+        return outcomes
+
+    def _fill(self) -> None:
+        for _ in range(self.workers - len(self._workers)):
+            self._add(0)
+
+    def _add(self, futile: int) -> None:
+        number, connection = self._launcher.start()
+        worker = _Worker(number, Channel(connection), futile)
+        self._workers.append(worker)
+        self._selector.register(connection, EVENT_READ, worker)
+
+    def _end(self, worker: _Worker) -> str:
+        """End a worker, and say how it ended."""
+        self._forget(worker)
+        return self._launcher.end(worker.number)
+
+    def _forget(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        self._selector.unregister(worker.channel.connection)
+        worker.channel.connection.close()
+        if worker.watch >= 0:
+            self._selector.unregister(worker.watch)
+            os.close(worker.watch)
+
+    def _abandon(self) -> None:
+        """End the workers that have something to do, so that the next run finds none of it."""
+        self._waiting.clear()
+        for worker in [worker for worker in self._workers if worker.tasks]:
+            self._end(worker)
 
     def _stop(self) -> None:
         """End all workers."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.stop()  # type: ignore[no-untyped-call]
-            self._context.end(pool.join)
+        for worker in list(self._workers):
+            self._forget(worker)
+        self._selector.close()
+        self._launcher.stop()
 
 
-def _put(landed: SimpleQueue[tuple[Flight[T], Any]], flight: Flight[T], future: Any) -> None:
-    landed.put((flight, future))
+def _launcher(options: Options) -> Launcher:
+    worker_context = pickle.dumps(options.worker_context, pickle.HIGHEST_PROTOCOL)
+    if options.start_method == "forkserver":
+        from bgremove.strategies._forkserver import ForkServer  # noqa: PLC0415 - needs what Windows does not have
+
+        return ForkServer(worker_context)
+    return ProcessLauncher(options.start_method, worker_context)

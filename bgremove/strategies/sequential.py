@@ -8,29 +8,21 @@ from os import getpid
 from time import perf_counter
 from typing import TypeVar
 
-from bgremove.strategies import Outcome, Task, WorkerContext
 from bgremove.strategies._attempt import attempt
-from bgremove.strategies._lifecycle import Lifecycle
+from bgremove.strategies.base import Outcome, Strategy, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Sequential(Lifecycle):
+class Sequential(Strategy):
     """One task after the other, in the order given."""
 
     name = "sequential"
-    workers = 1
-
-    def __init__(self, worker_context: WorkerContext) -> None:
-        super().__init__()
-        self._worker_context = worker_context
+    parallel = False
 
     def _open(self, stack: ExitStack) -> None:
-        stack.enter_context(self._worker_context())
-
-    def _start(self, function: Callable[..., object] | None) -> None:
-        """Nothing to start."""
+        stack.enter_context(self._options.worker_context())
 
     def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
         worker = getpid()

@@ -1,0 +1,148 @@
+"""What is measured when: every case is screened, what the screen cannot clear is confirmed, within a budget."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from ..measure.records import Pair, Stage
+from .allocation import best_block_s
+from .estimate import Estimate
+from .evidence import Evidence
+from .measured import Hypothesis, Measured
+from .rule import Rule, is_clear, is_suspicious, looks_gained
+
+#: Clean pairs of each case in the screen.
+SCREEN_PAIRS = 8
+#: Clean pairs of a confirmed case: never called unchanged with fewer than the first, never measured beyond the second.
+LEAST_CONFIRM_PAIRS, MOST_CONFIRM_PAIRS = 8, 150
+#: Bounds on the time for the turns of one case in one pair, in seconds. In the screen at most the second, because fresh
+#: processes of the same code differ by 1 to 3%, which more turns in one of them would not tell: more pairs do.
+SHORTEST_BLOCK_S, LONGEST_SCREEN_BLOCK_S, LONGEST_BLOCK_S = 0.05, 0.7, 4.0
+#: A control workload that differs between the arms by more than this many tolerances disturbs a block. Wide, for the
+#: control itself varies by some percent between processes: this is for what is grossly out of order.
+DISTURBING_SHARE = 3.0
+#: The share of the budget that the turns of the screen are planned to take (start-up and warm-up come on top).
+SCREEN_SHARE = 0.35
+
+
+class Measuring(Protocol):
+    """What the schedule needs of a driver of pairs; tests give one that only pretends."""
+
+    def measure(self, block_s: Mapping[str, float], stage: Stage) -> Pair:
+        """One pair of the cases of `block_s`, each for about so many seconds."""
+        ...
+
+
+class Schedule:
+    """Which pairs of `cases` are measured, within a budget; `measured` holds what they have shown so far.
+
+    `tolerances` has those of cases that differ from the rule's.
+    """
+
+    def __init__(
+        self,
+        driver: Measuring,
+        cases: Sequence[str],
+        rule: Rule,
+        budget_s: float,
+        tolerances: Mapping[str, float] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.measured = Measured(cases, rule, tolerances or {}, Evidence(DISTURBING_SHARE * rule.limit))
+        self._driver, self._clock = driver, clock
+        self._end = clock() + budget_s
+        planned = SCREEN_SHARE * budget_s / (SCREEN_PAIRS * max(len(cases), 1))
+        self._block_s = min(max(planned, SHORTEST_BLOCK_S), LONGEST_SCREEN_BLOCK_S)
+        self._tries: dict[tuple[str, Stage], int] = {}
+        self._start_s = 0.0  # what the last pair took beyond the time planned for turns
+
+    @property
+    def _evidence(self) -> Evidence:
+        return self.measured.evidence
+
+    def pairs(self) -> Iterator[Pair]:
+        """Measures, and yields each pair when it is part of the evidence."""
+        yield from self._screen()
+        yield from self._confirm()
+
+    def _screen(self) -> Iterator[Pair]:
+        """Every case in SCREEN_PAIRS clean pairs; then it is known what has to be confirmed."""
+        yield from self._while("screen", lambda case: self._evidence.clean(case, "screen") < SCREEN_PAIRS, SCREEN_PAIRS)
+        hypotheses = tuple(
+            hypothesis
+            for case in self.measured.cases
+            if case not in self._evidence.troubles and self._evidence.clean(case, "screen") >= SCREEN_PAIRS
+            for hypothesis in self._unsettled_by_screen(case)
+        )
+        self.measured = replace(self.measured, hypotheses=hypotheses)
+
+    def _confirm(self) -> Iterator[Pair]:
+        """The suspects in new pairs, after each of which those that are decided drop out.
+
+        What looks slower comes first: where the time is short, a proven loss says more than a cleared case.
+        """
+        yield from self._while("confirm", self._looks_slower, MOST_CONFIRM_PAIRS)
+        yield from self._while("confirm", self._is_undecided, MOST_CONFIRM_PAIRS)
+
+    def _unsettled_by_screen(self, case: str) -> list[Hypothesis]:
+        found: list[Hypothesis] = []
+        rule = self.measured.rule_of(case)
+        for metric in self._evidence.metrics(case):
+            values = self._evidence.values(case, metric, "screen")
+            if is_suspicious(values, rule) or not is_clear(values, rule):
+                found.append(Hypothesis(case, metric, -1 if looks_gained(values, rule) else 1))
+        return found
+
+    def _looks_slower(self, case: str) -> bool:
+        return any(
+            self._latest_middle(hypothesis) >= self.measured.rule_of(case).suspicious and self._needs_more(hypothesis)
+            for hypothesis in self.measured.hypotheses
+            if hypothesis.case == case and hypothesis.direction > 0
+        )
+
+    def _latest_middle(self, hypothesis: Hypothesis) -> float:
+        case, metric, _ = hypothesis
+        confirmed = self._evidence.values(case, metric, "confirm")
+        return Estimate.of(confirmed or self._evidence.values(case, metric, "screen")).middle
+
+    def _is_undecided(self, case: str) -> bool:
+        return any(self._needs_more(hypothesis) for hypothesis in self.measured.hypotheses if hypothesis.case == case)
+
+    def _needs_more(self, hypothesis: Hypothesis) -> bool:
+        values = self._evidence.values(hypothesis.case, hypothesis.metric, "confirm")
+        rule = self.measured.rule_of(hypothesis.case)
+        if hypothesis.direction * Estimate.of(values).middle < rule.alarming:
+            return len(values) < LEAST_CONFIRM_PAIRS or not is_clear(values, rule)
+        return self.measured.wealth_of(hypothesis) * self.measured.rule.alpha < len(self.measured.hypotheses)
+
+    def _while(self, stage: Stage, wanted: Callable[[str], bool], most: int) -> Iterator[Pair]:
+        """Pairs of the wanted cases until none is left or time is; a case is tried at most twice `most` times."""
+        while open_cases := [case for case in self.measured.cases if wanted(case) and self._may_try(case, stage, most)]:
+            begun = self._clock()
+            block_s = {case: self._block_s_of(case, self._start_s / len(open_cases)) for case in open_cases}
+            if begun + self._start_s + sum(block_s.values()) > self._end:
+                return
+            pair = self._driver.measure(block_s, stage)
+            self._note_tries(open_cases, pair)
+            self._evidence.add(pair)
+            self._start_s = max(self._clock() - begun - sum(block_s.values()), 0.0)
+            yield pair
+
+    def _block_s_of(self, case: str, start_s: float) -> float:
+        """As short as all have in the screen; up to LONGEST_BLOCK_S where it pays to confirm a time."""
+        if not any(
+            hypothesis.case == case and hypothesis.metric != "memory" for hypothesis in self.measured.hypotheses
+        ):
+            return self._block_s
+        best_s = best_block_s(self._evidence.blocks(case, "screen"), start_s, self.measured.rule_of(case).limit)
+        return min(max(self._block_s, best_s), LONGEST_BLOCK_S)
+
+    def _may_try(self, case: str, stage: Stage, most: int) -> bool:
+        if case in self._evidence.troubles:
+            return False
+        return self._evidence.clean(case, stage) < most and self._tries.get((case, stage), 0) < 2 * most
+
+    def _note_tries(self, cases: Sequence[str], pair: Pair) -> None:
+        for case in cases:
+            self._tries[case, pair.stage] = self._tries.get((case, pair.stage), 0) + 1

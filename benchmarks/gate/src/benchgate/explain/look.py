@@ -1,0 +1,64 @@
+"""``benchgate profile``: where the time of cases goes, in one revision, worker processes included.
+
+It looks in the way in which the gate looks into what regressed, at the files as they are, and keeps a flame graph of
+each case.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..errors import GateError
+from ..measure.driver import CaseEndedError
+from ..measure.site import Site, Suite, check_collected, check_selection
+from ..report.files import flame_file
+from ..revisions.git import top
+from ..settings import Settings, add_selection, settings
+from .profiles import Look, look
+
+#: Functions printed for a case.
+MOST_SHOWN = 15
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Profiles the selected cases one after the other, prints what they say, and returns the exit status."""
+    given = _parser().parse_args(arguments)
+    try:
+        root = top(Path.cwd())
+        asked = settings(given, Path.cwd(), root)
+        directory = (asked.output or Path(tempfile.mkdtemp(prefix="benchgate-profile-"))).resolve()
+        directory.mkdir(parents=True, exist_ok=True)
+        for case_look in _looks(root, asked, directory):
+            sys.stdout.writelines(f"{line}\n" for line in _lines(case_look, directory))
+    except (GateError, CaseEndedError) as error:
+        sys.stdout.write(f"error: {error}\n")
+        return error.exit_status if isinstance(error, GateError) else GateError.exit_status
+    return 0
+
+
+def _looks(root: Path, asked: Settings, directory: Path) -> Iterator[Look]:
+    check_selection(asked.paths, root)
+    site = Site("head", root, Suite(asked.paths, asked.selection, ()), asked.timeout_s, directory)
+    found = site.collect()
+    check_collected(found)
+    yield from (look(site, case) for case in found.cases)
+
+
+def _lines(case_look: Look, directory: Path) -> Iterator[str]:
+    whole_s = sum(case_look.own_s.values()) or 1.0
+    yield f"{case_look.case}: {whole_s * 1e3:.3g} ms a call in all processes ({case_look.note})"
+    for name, seconds in sorted(case_look.own_s.items(), key=lambda item: -item[1])[:MOST_SHOWN]:
+        yield f"  {seconds / whole_s:6.1%}  {seconds * 1e3:8.3g} ms  {name}"
+    if case_look.flame:
+        flame_file(directory, case_look.case).write_text(case_look.flame)
+        yield f"  flame graph: {flame_file(directory, case_look.case)}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="benchgate profile", description="Says where the time of benchmark cases goes."
+    )
+    add_selection(parser)
+    return parser

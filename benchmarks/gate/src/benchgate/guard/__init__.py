@@ -1,0 +1,1 @@
+"""What pytest-benchmark must not let pass silently, as a pytest plugin."""

@@ -1,0 +1,1 @@
+"""Fresh processes of both revisions that take turns, call by call."""

@@ -1,0 +1,116 @@
+"""One arm as the driver sees it: a measured process that is spoken to through pipes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import ArmError
+from .channel import DriverEnd
+from .control import CONTROL_ROUNDS
+from .messages import (
+    Answer,
+    Call,
+    Called,
+    Collected,
+    Ended,
+    FinishCase,
+    Finished,
+    Ready,
+    RunCases,
+    Trace,
+    Traced,
+)
+from .records import Timing
+
+Wanted = TypeVar("Wanted", bound=Answer)
+
+
+class CaseEndedError(Exception):
+    """A case ended in one arm while the driver expected figures."""
+
+    def __init__(self, arm: "Arm", ended: Ended) -> None:
+        super().__init__(f"{arm.name}: {ended.why}")
+        self.arm, self.ended = arm, ended
+
+
+class Arm:
+    """A running measured process of the revision called `name` ("base" or "head")."""
+
+    def __init__(self, name: str, pid: int, end: DriverEnd, timeout_s: float, log: Path) -> None:
+        self.name, self.pid, self._end, self._timeout_s, self._log = name, pid, end, timeout_s, log
+        self.orderly = False  # whether the session came to its own end
+        self.loopable = False  # whether the case that is met has no set-up of its own for each call
+
+    def collected(self) -> Collected:
+        """Waits until the benchmarks are collected."""
+        try:
+            return self._receive(Collected)
+        except ArmError as error:
+            raise ArmError(self.name, f"could not collect benchmarks: {error}; {self._last_words()}") from None
+
+    def run(self, cases: Sequence[str]) -> None:
+        """Starts the chosen cases, in this order."""
+        self._end.send(RunCases(list(cases)))
+
+    def meet(self, case: str) -> Ready | Ended:
+        """Waits until the case is ready to be called, or has ended without calling the benchmark fixture."""
+        answer = self._receive_of(case, Ready)
+        self.loopable = isinstance(answer, Ready) and answer.loopable
+        return answer
+
+    def call(self, case: str, loops: int, processor: int | None) -> Timing:
+        """Has the target called `loops` times and timed, starting on `processor` if one is given.
+
+        Raises CaseEndedError when the case ended instead.
+        """
+        called = self._called(case, Call(loops, processor, CONTROL_ROUNDS, watch_memory=False))
+        return Timing(called.wall_s, called.cpu_s, called.control_s)
+
+    def call_for_memory(self, case: str) -> tuple[float, int]:
+        """One call whose memory is watched: its wall time (inflated by the watching) and its peak in bytes."""
+        called = self._called(case, Call(1, None, control_rounds=0, watch_memory=True))
+        return called.wall_s, called.peak_bytes
+
+    def trace(self, case: str) -> dict[str, float]:
+        """One call under cProfile: seconds spent in each function itself."""
+        self._end.send(Trace())
+        return self._figures(case, Traced).own_s
+
+    def end_case(self, case: str, *, measured: bool) -> Ended:
+        """Lets the case go on to its end."""
+        self._end.send(FinishCase(measured))
+        return self._receive_of(case, Ended)
+
+    def finished(self) -> dict[str, str]:
+        """Waits for the end of the session; the project's modules that did not come from the worktree, with files."""
+        strangers = self._receive(Finished).strangers
+        self.orderly = True
+        return strangers
+
+    def _called(self, case: str, command: Call) -> Called:
+        self._end.send(command)
+        return self._figures(case, Called)
+
+    def _figures(self, case: str, wanted: type[Wanted]) -> Wanted:
+        answer = self._receive_of(case, wanted)
+        if isinstance(answer, Ended):
+            raise CaseEndedError(self, answer)
+        return answer
+
+    def _receive_of(self, case: str, wanted: type[Wanted]) -> Wanted | Ended:
+        """What is wanted of the case, or its end."""
+        answer = self._end.receive(self._timeout_s)
+        if isinstance(answer, wanted | Ended) and getattr(answer, "case", None) == case:
+            return answer
+        raise ArmError(self.name, f"answered out of turn: {answer} instead of {wanted.__name__} of {case}")
+
+    def _receive(self, wanted: type[Wanted]) -> Wanted:
+        answer = self._end.receive(self._timeout_s)
+        if isinstance(answer, wanted):
+            return answer
+        raise ArmError(self.name, f"answered out of turn: {answer} instead of {wanted.__name__}")
+
+    def _last_words(self) -> str:
+        lines = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        errors = [line for line in lines if "rror" in line]
+        return f"it said: {(errors or lines or ['nothing'])[-1]}"

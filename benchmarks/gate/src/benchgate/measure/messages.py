@@ -1,0 +1,123 @@
+"""What the driver of a pair and its measured processes say to each other, one JSON line a message."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+End = Literal["passed", "failed", "skipped"]
+
+
+# --- from a measured process
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The benchmarks there are, what could not be collected, and tolerances that cases have of their own."""
+
+    cases: list[str]
+    errors: list[str] = field(default_factory=list)
+    tolerances: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A case waits to be called; `loopable` if it has no set-up of its own for each call."""
+
+    case: str
+    loopable: bool
+
+
+@dataclass(frozen=True)
+class Called:
+    """One call was made: its times in seconds, or for a watched call the peak of its memory."""
+
+    case: str
+    wall_s: float
+    cpu_s: float
+    control_s: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Traced:
+    """One call was made under cProfile: seconds spent in each function itself."""
+
+    case: str
+    own_s: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A case came to its end; `why` says what kept it from passing."""
+
+    case: str
+    end: End
+    why: str
+
+
+@dataclass(frozen=True)
+class Finished:
+    """All cases came to their end. `strangers` are modules of the project that came from elsewhere, with files."""
+
+    strangers: dict[str, str]
+
+
+Answer = Collected | Ready | Called | Traced | Ended | Finished
+
+
+# --- from the driver
+
+
+@dataclass(frozen=True)
+class RunCases:
+    """Run these cases, in this order."""
+
+    cases: list[str]
+
+
+@dataclass(frozen=True)
+class Call:
+    """Call the target `loops` times and time it, starting on `processor`; or once, watching its memory."""
+
+    loops: int
+    processor: int | None
+    control_rounds: int
+    watch_memory: bool
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Call the target once under cProfile."""
+
+
+@dataclass(frozen=True)
+class FinishCase:
+    """Let the case go on behind the measured call, with `measured` false as one that is skipped."""
+
+    measured: bool
+
+
+Command = RunCases | Call | Trace | FinishCase
+
+_KINDS: dict[str, type[Answer] | type[Command]] = {
+    kind.__name__: kind
+    for kind in (Collected, Ready, Called, Traced, Ended, Finished, RunCases, Call, Trace, FinishCase)
+}
+
+
+def encode(message: Answer | Command) -> bytes:
+    """The message as a line."""
+    return json.dumps([type(message).__name__, asdict(message)]).encode() + b"\n"
+
+
+def decode(line: bytes) -> Answer | Command:
+    """The message of a line; raises ValueError when it is none.
+
+    >>> decode(encode(RunCases(["a"])))
+    RunCases(cases=['a'])
+    """
+    try:
+        kind, fields = json.loads(line)
+        return _KINDS[kind](**fields)
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(f"{line[:80]!r} is no message") from None

@@ -1,0 +1,99 @@
+"""Files for machines: raw pairs as JSON, JUnit, and beside them the Markdown report and flame graphs."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from ..comparison import Result
+from ..errors import GateError
+from ..explain.profiles import Explanation
+from ..measure.records import FORMAT_VERSION, Pair
+from ..settings import Settings
+from .text import markdown, reason
+
+
+def write(directory: Path, result: Result, explanations: list[Explanation], settings: Settings) -> None:
+    """Writes gate.json, gate.xml, gate.md and a flame graph for each explained case into `directory`."""
+    (directory / "gate.json").write_text(json.dumps(as_json(result, explanations, settings), indent=1))
+    ET.ElementTree(as_junit(result)).write(directory / "gate.xml", encoding="unicode", xml_declaration=True)
+    (directory / "gate.md").write_text(markdown(result, explanations, settings))
+    for explanation in explanations:
+        if explanation.flame:
+            flame_file(directory, explanation.case).write_text(explanation.flame)
+
+
+def write_error(directory: Path, error: GateError) -> None:
+    """Writes a gate.xml in which the whole run is an error, so that its reader does not take silence for a pass."""
+    suite = ET.Element("testsuite", {"name": "gate", "tests": "1", "failures": "0", "errors": "1"})
+    case = ET.SubElement(suite, "testcase", {"classname": "gate", "name": "comparison"})
+    ET.SubElement(case, "error", {"type": type(error).__name__, "message": str(error)})
+    ET.ElementTree(suite).write(directory / "gate.xml", encoding="unicode", xml_declaration=True)
+
+
+def clear(directory: Path) -> None:
+    """Removes what an earlier run wrote: it must not be taken for this one's."""
+    for pattern in ("gate.json", "gate.xml", "gate.md", "flame-*.svg", pairs_file(directory).name):
+        for file in directory.glob(pattern):
+            file.unlink()
+
+
+def pairs_file(directory: Path) -> Path:
+    """Where each pair is kept as soon as it is measured, one JSON line a pair."""
+    return directory / "pairs.jsonl"
+
+
+def keep(directory: Path, pair: Pair) -> None:
+    """Adds one pair to the file of pairs, so that an interruption loses nothing that was measured."""
+    with pairs_file(directory).open("a") as lines:
+        lines.write(json.dumps(pair.as_json()) + "\n")
+
+
+def flame_file(directory: Path, case: str) -> Path:
+    """Where a case's flame graph is kept."""
+    return directory / f"flame-{re.sub(r'[^A-Za-z0-9]+', '-', case).strip('-')}.svg"
+
+
+def as_json(result: Result, explanations: list[Explanation], settings: Settings) -> dict[str, object]:
+    """Everything a later look needs: rule, verdicts and every sample of every pair; `format_version` is its form."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "base": asdict(result.base),
+        "head": asdict(result.head),
+        "tolerance": settings.rule.tolerance,
+        "alpha": settings.rule.alpha,
+        "budget_s": settings.budget_s,
+        "notes": result.notes,
+        "findings": [asdict(finding) for finding in result.findings],
+        "explanations": [
+            {"case": e.case, "note": e.note, "growths": [asdict(g) for g in e.growths]} for e in explanations
+        ],
+        "pairs": [pair.as_json() for pair in result.pairs],
+    }
+
+
+def pairs_of(stored: Mapping[str, Any]) -> list[Pair]:
+    """The pairs of a gate.json; raises GateError when a newer version of this program wrote it."""
+    version = stored.get("format_version")
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+        raise GateError(f"format_version is {version}, and this version reads 1 to {FORMAT_VERSION}: update benchgate")
+    return [Pair.from_json(pair) for pair in stored["pairs"]]
+
+
+def as_junit(result: Result) -> ET.Element:
+    """A test case for each benchmark: a failure when it regressed, an error when it was not decided."""
+    verdicts = [finding.verdict for finding in result.findings]
+    good = verdicts.count("unchanged") + verdicts.count("improved")
+    failures = verdicts.count("regressed")
+    counts = {"tests": len(verdicts), "failures": failures, "errors": len(verdicts) - failures - good}
+    suite = ET.Element("testsuite", {"name": "gate", **{name: str(count) for name, count in counts.items()}})
+    for finding in result.findings:
+        file, _, name = finding.case.partition("::")
+        element = ET.SubElement(suite, "testcase", {"classname": file, "name": name or file})
+        if finding.verdict not in {"unchanged", "improved"}:
+            kind = "failure" if finding.verdict == "regressed" else "error"
+            ET.SubElement(element, kind, {"type": finding.verdict, "message": reason(finding)})
+    return suite

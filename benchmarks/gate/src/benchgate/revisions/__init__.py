@@ -1,0 +1,1 @@
+"""The two revisions on disk: git, worktrees, and which files are case definitions."""

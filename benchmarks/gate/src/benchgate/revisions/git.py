@@ -1,0 +1,104 @@
+"""Git, as a command: revisions by name, and a commit of the files as they are."""
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import GateError, WrongUseError
+
+#: The name by which the state of the files now, committed or not, is asked for.
+WORKING_TREE = "working tree"
+#: What the main branch may be called, the first that there is.
+_MAIN_BRANCHES = (
+    "refs/remotes/origin/HEAD",
+    "refs/remotes/origin/main",
+    "refs/remotes/origin/master",
+    "main",
+    "master",
+)
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A commit and the name it was asked for by."""
+
+    name: str
+    commit: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.commit[:10]})"
+
+
+def git(directory: Path, *arguments: str, **environment: str) -> str:
+    """What git prints, without the last newline; raises GateError with git's own words when it fails.
+
+    Output is bytes of any encoding: what is no UTF-8 stays as it is, as in names of files.
+    """
+    # Of the environment of a hook, GIT_INDEX_FILE and its like would lead to the index of the commit that is made.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(  # noqa: S603 (no shell; the words are ours or the caller's revisions)
+        ["git", "-C", str(directory), *arguments],  # noqa: S607 (whichever git the caller uses)
+        capture_output=True,
+        check=False,
+        env=kept | environment,
+    )
+    if done.returncode:
+        raise GateError(f"git {' '.join(arguments[:2])} failed: {os.fsdecode(done.stderr).strip()}")
+    return os.fsdecode(done.stdout).rstrip("\n")
+
+
+def top(directory: Path) -> Path:
+    """The root of the repository around `directory`."""
+    try:
+        return Path(git(directory, "rev-parse", "--show-toplevel"))
+    except GateError as error:
+        if "dubious ownership" in str(error):
+            raise WrongUseError(
+                f"the repository of {directory} belongs to another user, whose files git does not trust: "
+                f"git config --global --add safe.directory {directory}"
+            ) from error
+        raise WrongUseError(f"{directory} is not in a git repository") from error
+
+
+def resolve(repository: Path, name: str) -> Revision:
+    """The commit called `name`; for `WORKING_TREE` a commit made from the files as they are."""
+    if name == WORKING_TREE:
+        return Revision(name, _snapshot(repository))
+    try:
+        return Revision(name, git(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"))
+    except GateError as error:
+        raise WrongUseError(
+            f"there is no revision {name!r}: give a branch, a tag or a commit{_shallow(repository)}"
+        ) from error
+
+
+def merge_base(repository: Path, head: str) -> Revision:
+    """The commit at which `head` left the main branch, and the name of that branch."""
+    tip = "HEAD" if head == WORKING_TREE else head
+    for branch in _MAIN_BRANCHES:
+        try:
+            commit = git(repository, "merge-base", tip, branch)
+        except GateError:
+            continue
+        name = branch.removeprefix("refs/remotes/")
+        return Revision(f"where head left {name}", commit)
+    raise WrongUseError(f"no main branch shares a commit with head: give --base{_shallow(repository)}")
+
+
+def _shallow(repository: Path) -> str:
+    if git(repository, "rev-parse", "--is-shallow-repository") == "true":
+        return "; this clone is shallow and lacks older commits: set fetch-depth: 0, or run git fetch --unshallow"
+    return ""
+
+
+def _snapshot(repository: Path) -> str:
+    """A commit of everything that is not ignored, on no branch; neither index nor files are touched."""
+    with tempfile.TemporaryDirectory(prefix="benchgate-index-") as directory:
+        index = {"GIT_INDEX_FILE": str(Path(directory) / "index")}
+        git(repository, "read-tree", "HEAD", **index)
+        git(repository, "add", "--all", ".", **index)
+        tree = git(repository, "write-tree", **index)
+    who = {f"GIT_{role}_{part}": "gate" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+    return git(repository, "commit-tree", tree, "-p", "HEAD", "-m", "working tree, for benchgate", **who)

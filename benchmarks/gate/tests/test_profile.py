@@ -1,0 +1,179 @@
+"""The profiles of the gate: of base against head, and of one revision for developers."""
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from benchgate.explain import look
+from benchgate.explain.flame import own_time, parse, svg
+from benchgate.explain.profiles import explain, growths
+from benchgate.measure.pair import PairDriver
+from benchgate.measure.site import Site, Suite
+from benchgate.revisions.git import resolve
+from benchgate.revisions.worktrees import checkouts
+from gate_toy import SOURCE, Toy, make_toy
+
+pytestmark = pytest.mark.whole_run
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Toy:
+    return make_toy(tmp_path / "toy")
+
+
+RAW = """process 7:"python -c
+import json, sys; f("x")
+ [1, "a"]";<module> (<string>:1);Target._loop (gate/arm.py:9);work (toy.py:3);slow (toy.py:9) 30
+process 7:"python -c
+import json, sys; f("x")
+ [1, "a"]";<module> (<string>:1);spin (gate/control.py:9) 5
+process 7:"python -c ...";_bootstrap (threading.py:9);task (toy.py:5) 4
+process 7:"python -c ...";process 8:"python -c from spawn import main; main()";<module> (<string>:1);task (toy.py:5) 10
+"""
+
+
+def test_stacks_of_the_case_of_threads_and_of_workers_are_read_and_the_gates_own_left_out() -> None:
+    samples = parse(RAW, "Target._loop (", 7)
+    assert samples == {
+        ("work (toy.py)", "slow (toy.py)"): 30,
+        ("_bootstrap (threading.py)", "task (toy.py)"): 4,
+        ("<module> (<string>)", "task (toy.py)"): 10,
+    }
+    assert own_time(samples) == {"slow (toy.py)": 30, "task (toy.py)": 14}
+
+
+def test_the_flame_graph_is_well_formed_and_red_where_it_grew() -> None:
+    drawing = svg("a <case>", {("f", "g"): 2.0, ("f",): 0.5}, {("f", "g"): 1.0})
+    boxes = {group[0].text: group[1].get("fill") for group in ET.fromstring(drawing)}  # noqa: S314 (our own text)
+    grown = next(fill for title, fill in boxes.items() if title and title.startswith("g: 2e+03 ms a call, +100.0%"))
+    assert grown == "rgb(255,80,80)"
+
+
+def test_functions_are_named_that_grew_by_more_than_sampling_may_be_wrong_by() -> None:
+    def profile(**samples: int) -> dict[tuple[str, ...], float]:
+        return {(name,): 0.5 * count for name, count in samples.items()}
+
+    # of samples whose true number is the same, 170 and 200 are no rarity; 0 and 40 are
+    base, head = profile(same=170, less=50, rest=580), profile(same=200, less=10, rest=580, more=40)
+    (more,) = growths(base, head, 0.5)
+    assert (more.function, more.base_s, more.head_s, more.share) == ("more", 0, 20, 0.05)
+    assert more.error == pytest.approx(1.96 * 40**0.5 / 800)
+    assert str(more) == "more: +5.0% (±1.5%) of base's call (0 to 2e+04 ms)"
+    # what is sure comes before what is large
+    base, head = profile(large=3000, rest=900), profile(large=3200, rest=900, small=80)
+    assert [growth.function for growth in growths(base, head, 0.5)] == ["small", "large"]
+    # if none did, the one that grew most
+    assert [growth.function for growth in growths(profile(f=9, g=9), profile(f=11, g=10), 0.5)] == ["f"]
+    # what was not sampled has no such error
+    assert [str(growth) for growth in growths(profile(f=9, g=9), profile(f=11, g=10), 0.0)] == [
+        "f: +11.1% of base's call (4.5e+03 to 5.5e+03 ms)", "g: +5.6% of base's call (4.5e+03 to 5e+03 ms)",
+    ]  # fmt: skip
+
+
+def test_of_equal_profiles_few_functions_are_named() -> None:
+    rng = np.random.default_rng(0)
+    true = [300, 100, 30] * 4
+    named = 0
+    for _ in range(200):
+        base, head = ({(str(i),): float(n) for i, n in enumerate(rng.poisson(true))} for _ in range(2))
+        named += sum(growth.share > growth.error for growth in growths(base, head, 1.0))
+    # growth by more than the error has a chance of one in forty for each function
+    assert 0.5 <= named / (200 * len(true) / 40) <= 1.5
+
+
+EXTRA = """
+def extra(total):
+    for number in range(30000):
+        total += number
+    return total
+"""
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_a_profile_names_the_function_that_grew(
+    attached: bool, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 2.0)
+    if not attached:
+        monkeypatch.setattr("benchgate.explain.profiles.RATE_HZ", "no rate")  # py-spy then ends at once
+    toy.commit({"toy.py": SOURCE.replace("return total", "return extra(total)") + EXTRA})
+    with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
+        suite = Suite(("bench",), (), ("toy",))
+        base, head = (Site(root.name, root, suite, 30.0, tmp_path) for root in (trees.base, trees.head))
+        explanation = explain(PairDriver(base, head, frozenset()), "bench/bench_toy.py::test_work", 20)
+    assert "extra" in explanation.growths[0].function
+    assert (explanation.flame != "") == attached or "cProfile" in explanation.note  # no right to ptrace here
+
+
+# calls of a tenth of a second and more: what is runnable but waits for a processor is sampled too
+POOLED = """
+import multiprocessing
+from concurrent.futures import ThreadPoolExecutor
+import pytest
+from toy import work
+
+@pytest.fixture
+def pool():
+    with multiprocessing.get_context("forkserver").Pool(2) as made:
+        yield made
+
+def test_pool(benchmark, pool):
+    benchmark(pool.map, work, [3_000_000] * 2)
+
+def test_threads(benchmark):
+    with ThreadPoolExecutor(1) as threads:
+        benchmark(lambda: threads.submit(work, 3_000_000).result())
+
+def test_other(benchmark):
+    benchmark(work)
+"""
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_one_revision_is_profiled_by_a_command(
+    attached: bool, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 1.0)
+    if not attached:
+        monkeypatch.setattr("benchgate.explain.profiles.RATE_HZ", "no rate")  # py-spy then ends at once
+    toy.write({"bench/bench_toy.py": POOLED})
+    monkeypatch.chdir(toy.root)
+    assert look.run(["bench", "-k", "pool", "--output", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("bench/bench_toy.py::test_pool: ")
+    assert "test_other" not in shown
+    if not attached or "cProfile" in shown:  # no right to ptrace here
+        assert "cProfile instead, which does not see worker processes" in shown
+        return
+    assert "work (toy.py)" in shown.splitlines()[1], "the function that runs in the workers comes first"
+    drawing = (tmp_path / "out/flame-bench-bench-toy-py-test-pool.svg").read_text()
+    assert "% of the call" in drawing
+    assert "work (toy.py)" in drawing
+
+
+def test_work_in_threads_is_profiled(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 1.0)
+    toy.write({"bench/bench_toy.py": POOLED})
+    monkeypatch.chdir(toy.root)
+    assert look.run(["bench", "-k", "threads", "--output", str(tmp_path / "out")]) == 0
+    shown = capsys.readouterr().out
+    if "cProfile" not in shown:  # no right to ptrace here
+        assert "work (toy.py)" in shown.splitlines()[1]
+
+
+@pytest.mark.parametrize(("arguments", "status"), [
+    (["bench", "-k", "nothing_like_it"], 2), (["benhc"], 2), (["bench", "-k", "fails"], 3), (["bench"], 3),
+])  # fmt: skip
+def test_a_profile_of_nothing_is_an_error(
+    arguments: list[str], status: int, toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy.write({"bench/bench_toy.py": "def test_fails(benchmark):\n    benchmark(lambda: 1 / 0)\n"})
+    if arguments == ["bench"]:
+        toy.write({"bench/bench_more.py": "import nowhere_to_be_found\n"})
+    monkeypatch.chdir(toy.root)
+    assert look.run(arguments) == status
+    assert capsys.readouterr().out.startswith("error: ")

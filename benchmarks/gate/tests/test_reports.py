@@ -1,0 +1,119 @@
+"""What a run found, as files, tables and annotations."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from rich.console import Console
+
+from benchgate.comparison import Result
+from benchgate.decide.estimate import Estimate
+from benchgate.decide.findings import CaseFinding, MetricFinding, exit_status
+from benchgate.errors import GateError
+from benchgate.explain.profiles import Explanation, Growth
+from benchgate.measure.records import Block, Pair, Timing, Turn
+from benchgate.report import files
+from benchgate.report.text import annotations, failure, markdown, reason, show
+from benchgate.revisions.git import Revision
+from benchgate.settings import Settings
+
+
+def _result(*verdicts: str) -> Result:
+    metric = MetricFinding.of("wall", "regressed", "confirm", Estimate.of([0.05, 0.06, 0.055]), 500.0)
+    findings = [
+        CaseFinding(f"b.py::test_{v}[a|b]", v, "" if v == "regressed" else "why 5%", (metric,)) for v in verdicts
+    ]  # type: ignore[arg-type]
+    turn = Turn(True, 0, Timing(1.0, 1.0, 1.0), Timing(1.0, 1.0, 1.0))
+    pair = Pair(1, "screen", 1, 2, 3.0, (Block("b.py::x", 1, (turn, turn), 1, 1, 0.0, 0.0),), ())
+    return Result(Revision("main", "a" * 40), Revision("working tree", "b" * 40), findings, [pair], ["a note"])
+
+
+SETTINGS = Settings(("b.py",), base="main")
+ALL = ("regressed", "improved", "unchanged", "inconclusive", "new", "missing", "incomparable")
+
+
+def test_junit_fails_on_a_loss_and_errs_on_what_is_undecided() -> None:
+    element = files.as_junit(_result(*ALL))
+    assert (element.get("tests"), element.get("failures"), element.get("errors")) == ("7", "1", "4")
+    assert [child.tag for case in element for child in case] == ["failure", "error", "error", "error", "error"]
+
+
+def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path) -> None:
+    explanation = Explanation("b.py::test_x", (Growth("f (a.py)", 0.1, 0.2, 0.5, 0.1),), "<svg/>", "py-spy")
+    files.write(tmp_path, _result("regressed"), [explanation], SETTINGS)
+    stored = json.loads((tmp_path / "gate.json").read_text())
+    assert stored["format_version"] == 1
+    assert stored["pairs"][0]["blocks"][0]["turns"][0]["base"]["wall_s"] == 1.0
+    assert stored["findings"][0]["verdict"] == "regressed"
+    assert "f (a.py)" in (tmp_path / "gate.md").read_text()
+    assert files.flame_file(tmp_path, "b.py::test_x").read_text() == "<svg/>"
+    assert ET.parse(tmp_path / "gate.xml").getroot().get("failures") == "1"  # noqa: S314 (our own file)
+
+
+def test_each_pair_is_kept_at_once(tmp_path: Path) -> None:
+    pair = _result().pairs[0]
+    files.keep(tmp_path, pair)
+    files.keep(tmp_path, pair)
+    lines = files.pairs_file(tmp_path).read_text().splitlines()
+    assert [Pair.from_json(json.loads(line)) for line in lines] == [pair, pair]
+
+
+def test_what_too_few_pairs_cannot_bound_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    result = _result("inconclusive")
+    show(result, [], Console(width=200))
+    text = capsys.readouterr().out + markdown(result, [], SETTINGS)
+    assert max(map(len, re.findall(r"\d+", text))) <= 12
+
+
+def test_a_case_for_which_no_time_was_left_shows_no_ratio() -> None:
+    metric = MetricFinding.of("wall", "inconclusive", "confirm", Estimate.of([]), 1.0)
+    finding = CaseFinding("b.py::test_x", "inconclusive", "no time", (metric,))
+    assert reason(finding) == "no time; wall not measured again"
+    result = replace(_result(), findings=[finding])
+    row = next(line for line in markdown(result, [], SETTINGS).splitlines() if "test_x" in line)
+    assert [cell.strip() for cell in row.split("|")[4:7]] == ["", "", ""]
+
+
+def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:
+    lines = list(annotations(_result("regressed", "missing", "unchanged")))
+    assert [line.split(",")[0] for line in lines] == ["::error file=b.py", "::warning file=b.py"]
+    assert "why 5%25" in lines[1]
+
+
+def test_markdown_keeps_its_columns_when_an_id_has_a_bar() -> None:
+    rows = [line for line in markdown(_result("regressed"), [], SETTINGS).splitlines() if line.startswith("|")]
+    assert {line.replace(r"\|", "").count("|") for line in rows} == {9}
+
+
+def test_the_table_shows_the_parameters_of_a_case(capsys: pytest.CaptureFixture[str]) -> None:
+    # rich takes what is in brackets for a style
+    show(_result("regressed"), [], Console(width=200))
+    assert "test_regressed[a|b] " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("verdicts", "status"), [
+    (("unchanged", "improved"), 0), (("unchanged", "regressed", "missing"), 1), (("unchanged", "inconclusive"), 3),
+    (("new",), 3), (("missing",), 3), (("incomparable",), 3), ((), 3),
+])  # fmt: skip
+def test_exit_status(verdicts: tuple[str, ...], status: int) -> None:
+    assert exit_status(_result(*verdicts).findings) == status
+
+
+def test_a_run_without_findings_leaves_an_error_and_nothing_of_the_run_before(tmp_path: Path) -> None:
+    files.write(tmp_path, _result("unchanged"), [Explanation("x", (), "<svg/>", "")], SETTINGS)
+    files.keep(tmp_path, _result().pairs[0])
+    files.clear(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    files.write_error(tmp_path, GateError("no 5%"))
+    assert ET.parse(tmp_path / "gate.xml").getroot().get("errors") == "1"  # noqa: S314 (our own file)
+    assert failure(GateError("no 5%")) == "::error title=the gate could not compare::no 5%25"
+
+
+@pytest.mark.parametrize("version", [None, "1", 0, 10**6])
+def test_pairs_of_a_newer_format_are_refused(version: object) -> None:
+    assert files.pairs_of({"format_version": 1, "pairs": []}) == []
+    with pytest.raises(GateError, match="format_version"):
+        files.pairs_of({"format_version": version, "pairs": []})

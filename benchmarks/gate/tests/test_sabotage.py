@@ -1,0 +1,215 @@
+"""Ways to make a benchmark run look fine: none of them may end with exit status 0."""
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from benchgate.cli import main, run
+from benchgate.comparison import Result
+from benchgate.decide.findings import CaseFinding, exit_status
+from gate_toy import CASES, SOURCE, Toy, make_toy
+
+pytestmark = pytest.mark.whole_run
+
+SHORT = ["--budget-s", "6", "--timeout-s", "3"]
+
+#: Cases of head; each name says what is wrong with it. Base lacks `added` and `FLAG`.
+SABOTAGED_CASES = """
+import os, signal, sys, threading, time
+import pytest
+import toy
+from toy import work
+
+def test_skipped(benchmark):
+    pytest.skip("not today")
+
+def test_fails_before_the_benchmark(benchmark):
+    assert work() < 0
+
+def test_fails_after_the_benchmark(benchmark):
+    assert benchmark(work) < 0
+
+def test_fails_in_the_benchmark(benchmark):
+    benchmark(lambda: 1 / 0)
+
+def test_never_calls_the_benchmark(benchmark):
+    work()
+
+def test_calls_the_benchmark_twice(benchmark):
+    benchmark(work)
+    benchmark(work)
+
+def test_fails_in_base_only(benchmark):
+    benchmark(toy.added)
+
+def test_fails_in_head_only(benchmark):
+    assert not hasattr(toy, "added")
+    benchmark(work)
+
+def test_ends_while_a_thread_still_measures(benchmark):
+    threading.Thread(target=benchmark, args=(work,), daemon=True).start()
+    time.sleep(0.05)
+
+def test_exits_python(benchmark):
+    benchmark(lambda: sys.exit(0))
+
+def test_ends_the_process(benchmark):
+    benchmark(lambda: os._exit(0))
+
+def test_is_killed(benchmark):
+    benchmark(lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+def test_ends_the_session(benchmark):
+    pytest.exit("enough", returncode=0)
+
+def test_closes_all_files(benchmark):
+    benchmark(lambda: os.closerange(3, 256))
+
+def test_writes_to_all_files(benchmark):
+    def write():
+        for fd in range(3, 256):
+            try:
+                os.write(fd, b"nonsense\\n")
+            except OSError:
+                pass
+    benchmark(write)
+
+def test_hangs(benchmark):
+    benchmark(lambda: time.sleep(60))
+
+if hasattr(toy, "added"):
+    def test_exists_in_head_only(benchmark):
+        benchmark(work)
+"""
+
+EXPECTED = {
+    "test_fails_in_base_only": "new",
+    "test_exists_in_head_only": "new",
+    "test_renamed": "missing",
+}
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    made = make_toy(tmp_path / "toy")
+    monkeypatch.chdir(made.root)
+    return made
+
+
+@pytest.fixture(scope="module")
+def sabotaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CaseFinding]:
+    """The findings of one run over all sabotaged cases."""
+    directory = tmp_path_factory.mktemp("sabotage")
+    toy = make_toy(directory / "toy")
+    toy.commit({"bench/bench_toy.py": CASES.replace("test_work", "test_renamed")})
+    toy.git("tag", "--force", "base")
+    toy.commit({"toy.py": SOURCE + "def added():\n    return 1\n", "bench/bench_toy.py": SABOTAGED_CASES})
+    seen: list[Result] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(toy.root)
+        patch.setattr("benchgate.cli.show", lambda result, *_: seen.append(result))
+        status = run(["--base", "base", "bench", *SHORT, "--budget-s", "200", "--output", str(directory / "output")])
+    assert status == 3
+    return {finding.case.split("::")[1]: finding for finding in seen[0].findings}
+
+
+@pytest.mark.parametrize("name", [*re.findall(r"def (test_\w+)", SABOTAGED_CASES), "test_renamed"])
+def test_a_sabotaged_case_is_never_a_pass(name: str, sabotaged: dict[str, CaseFinding]) -> None:
+    finding = sabotaged[name]
+    assert (finding.verdict, finding.why != "") == (EXPECTED.get(name, "incomparable"), True)
+    assert exit_status([finding, CaseFinding("sound", "unchanged", "")]) == 3
+
+
+OPTIONS = "-n auto --benchmark-disable --benchmark-skip -p no:terminal -p no:benchmark -x --co"
+TRICKS = """
+import threading
+
+import pytest
+from toy import work
+
+def test_prints_and_calls_in_a_thread(benchmark):
+    print("collected", '{"say": "finished"}', flush=True)
+    thread = threading.Thread(target=benchmark, args=(work,))
+    thread.start()
+    thread.join()
+"""
+
+
+def test_a_loss_is_found_in_spite_of_options_and_tricks(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    # each of these makes pytest-benchmark measure nothing, or would confuse the arms' answers
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--benchmark-disable")
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    settings = f"[pytest]\npython_files = bench_*.py\naddopts = {OPTIONS}\n"
+    loss = SOURCE.replace("6000", "30000")
+    toy.commit({"toy.py": loss, "bench/bench_toy.py": TRICKS, "pytest.ini": settings})
+    monkeypatch.setattr("benchgate.cli._explain", lambda *_: [])
+    monkeypatch.setattr("benchgate.decide.schedule.LONGEST_SCREEN_BLOCK_S", 0.2)
+    for module in ("schedule", "findings"):
+        monkeypatch.setattr(f"benchgate.decide.{module}.SCREEN_PAIRS", 2)  # five times slower is soon seen
+    assert run(["--base", "base", "bench", "--alpha", "0.2"]) == 1
+
+
+WHOLE_RUNS: dict[str, tuple[dict[str, str | None], list[str], int]] = {
+    "no such base": ({}, ["--base", "nowhere", "bench"], 2),
+    "base is the working tree's name of nothing": ({}, ["--base", "", "bench"], 2),
+    "base is dirty": ({}, ["--base", "working tree", "bench"], 2),
+    "base is a tree, not a commit": ({}, ["--base", "base:bench", "bench"], 2),
+    "no such path": ({}, ["--base", "base", "benhc"], 2),
+    "path outside": ({}, ["--base", "base", "../elsewhere"], 2),
+    "everything would come from head": ({}, ["--base", "base", "."], 2),
+    "empty selection": ({}, ["--base", "base", "bench", "-k", "nothing_like_it"], 2),
+    "bad selection": ({}, ["--base", "base", "bench", "-k", "not ("], 3),
+    "no benchmark in the file": (
+        {"bench/bench_toy.py": "def test_plain():\n    pass\n"}, ["--base", "base", "bench"], 2,
+    ),
+    "import error in head": ({"bench/bench_more.py": "import nowhere_to_be_found\n"}, ["--base", "base", "bench"], 3),
+    "error in conftest": ({"bench/conftest.py": "raise RuntimeError\n"}, ["--base", "base", "bench"], 3),
+    "exit in conftest": ({"bench/conftest.py": "import os\nos._exit(0)\n"}, ["--base", "base", "bench"], 3),
+    "pytest.exit in conftest": (
+        {"bench/conftest.py": "import pytest\npytest.exit('done', returncode=0)\n"}, ["--base", "base", "bench"], 3,
+    ),
+    "another benchmark fixture": (
+        {"bench/conftest.py": "import pytest\n@pytest.fixture\ndef benchmark():\n    return lambda work: work()\n"},
+        ["--base", "base", "bench"],
+        3,
+    ),
+    "a case writes into the worktree": (
+        {"bench/bench_toy.py": CASES + "    import toy, pathlib\n    pathlib.Path(toy.__file__).write_text('#')\n"},
+        ["--base", "base", "bench", "--budget-s", "1"],
+        3,
+    ),
+    "both arms import another copy": (
+        {"bench/conftest.py": "import sys\nsys.path.insert(0, {elsewhere!r})\n"}, ["--base", "base", "bench"], 3,
+    ),
+    "no time": ({}, ["--base", "base", "bench", "--budget-s", "0.001"], 3),
+    "wrong option": ({}, ["--base", "base", "--tolerance", "3%", "bench"], 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WHOLE_RUNS)
+def test_a_sabotaged_run_is_never_a_pass(name: str, toy: Toy, tmp_path: Path) -> None:
+    files, arguments, status = WHOLE_RUNS[name]
+    output = tmp_path / "output"
+    output.mkdir()
+    (output / "gate.xml").write_text("<testsuite failures='0' errors='0'/>")  # of an earlier run that passed
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "toy.py").write_text(SOURCE)
+    toy.commit({file: text and text.replace("{elsewhere!r}", repr(str(elsewhere))) for file, text in files.items()})
+    try:
+        ended = run([*SHORT, "--output", str(output), *arguments])
+        assert ET.parse(output / "gate.xml").getroot().get("errors") == "1"  # noqa: S314 (our own file)
+    except SystemExit as error:  # argparse
+        ended = int(error.code or 0)
+    assert ended == status
+
+
+def test_a_crash_of_the_gate_itself_is_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    # status 1 means that something regressed; Python ends with 1 after an exception
+    def crash() -> int:
+        raise RuntimeError
+
+    monkeypatch.setattr("benchgate.cli.run", crash)
+    assert main() == 3

@@ -1,0 +1,66 @@
+"""Tolerances that cases have of their own: from a marker of any suite to the verdict."""
+
+from pathlib import Path
+
+import pytest
+
+from benchgate.cli import run
+from benchgate.decide.findings import find
+from benchgate.decide.rule import Rule
+from benchgate.decide.schedule import Schedule
+from benchgate.measure.site import Site, Suite
+from gate_fakes import PretendedDriver, normal
+from gate_toy import make_toy
+
+pytestmark = pytest.mark.whole_run
+
+MARKED = """
+import pytest
+from toy import work
+
+@pytest.mark.parametrize("size", [1, pytest.param(2, marks=pytest.mark.tolerance({share}))])
+def test_work(benchmark, size):
+    benchmark(work)
+"""
+
+
+def test_a_marked_case_may_lose_what_another_may_not() -> None:
+    draws = {"marked": normal(0.02, 0.004), "plain": normal(0.02, 0.004), "lost": normal(0.2, 0.004)}
+    driver = PretendedDriver(draws)
+    schedule = Schedule(driver, list(draws), Rule(), 600.0, {"marked": 0.1, "lost": 0.1}, clock=driver.clock)
+    for _ in schedule.pairs():
+        pass
+    found = {finding.case: (finding.verdict, finding.tolerance) for finding in find(schedule.measured, [])}
+    assert found == {"marked": ("unchanged", 0.1), "plain": ("regressed", 0.03), "lost": ("regressed", 0.1)}
+
+
+def test_the_marker_of_a_case_is_told_by_its_process(tmp_path: Path) -> None:
+    toy = make_toy(tmp_path / "toy")
+    strict = "[pytest]\npython_files = bench_*.py\nfilterwarnings = error\nxfail_strict = true\n"
+    toy.write({"bench/bench_toy.py": MARKED.format(share="0.10"), "pytest.ini": strict})
+    collected = Site("head", toy.root, Suite(("bench",), (), ()), 30.0, tmp_path).collect()
+    assert len(collected.cases) == 2
+    assert collected.tolerances == {"bench/bench_toy.py::test_work[2]": 0.1}
+
+
+@pytest.mark.parametrize("share", ["10", "'3%'", "", "share=0.1", "0.0", "1.0"])
+def test_a_tolerance_that_is_no_share_is_never_a_pass(
+    share: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy = make_toy(tmp_path / "toy")
+    toy.write({"bench/bench_toy.py": MARKED.format(share=share)})
+    monkeypatch.chdir(toy.root)
+    assert run(["--base", "base", "bench"]) == 3
+    assert "tolerance(0.10)" in capsys.readouterr().out
+
+
+def test_a_head_that_forgives_more_than_base_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy = make_toy(tmp_path / "toy")
+    toy.commit({"bench/bench_toy.py": MARKED.format(share="0.05")})
+    toy.git("tag", "--force", "base")
+    toy.commit({"bench/bench_toy.py": MARKED.format(share="0.5")})
+    monkeypatch.chdir(toy.root)
+    assert run(["--base", "base", "bench", "--budget-s", "0.01"]) == 3
+    assert "test_work[2]: head tolerates 50%, base 5%" in capsys.readouterr().out

@@ -1,0 +1,167 @@
+"""What every strategy is: tasks in, outcomes out, entered and left, one run at a time."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Callable, Generator, Iterable
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+from bgremove.errors import BgremoveError, UsageError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WorkerContext = Callable[[], AbstractContextManager[Any]]
+"""Makes the context that every worker works in. It must be picklable for the strategies that use processes.
+
+If it has a method `load`, without arguments, `processes` calls that once, in the process that its workers are forked
+from, where there is one: what `load` imports and compiles is then there in every worker. It must start no threads.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Generic[T]):
+    """One thing to do: the function is called with `value`."""
+
+    index: int
+    """Tells the tasks of one run apart; each is used once."""
+    value: T
+    """Argument of the function; picklable for the strategies that use processes."""
+    name: str
+    """What an error message calls this task."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Generic[R]):
+    """What became of one task: a value or an error, and when.
+
+    All times are seconds of `time.perf_counter`, which is one clock for all processes of a machine on Linux
+    (CLOCK_MONOTONIC), macOS (mach_absolute_time) and Windows (QueryPerformanceCounter), so that they can be
+    subtracted from one another. ``created_s <= started_s <= ended_s <= received_s`` always holds.
+    """
+
+    index: int
+    value: R | None = None
+    """What the function returned, if `error` is None."""
+    error: BgremoveError | None = None
+    created_s: float
+    """The strategy took the task and queued it."""
+    started_s: float
+    """The function was called. For a task that never started, the time at which that was known."""
+    ended_s: float
+    """The function ended. For a task whose worker was lost, the time at which that was known."""
+    received_s: float
+    """The value was back in the process that asked for it."""
+    worker: int = 0
+    """Process id (`threads`: native thread id) of the worker; 0 if the task never started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a strategy is made with; `make_strategy` has checked that the strategy can honour it."""
+
+    workers: int = 1
+    timeout_s: float | None = None
+    start_method: str = ""
+    worker_context: WorkerContext = nullcontext
+
+
+class Strategy:
+    """Runs a function over tasks. A context manager, because it may own processes or threads.
+
+    Workers may be started on entry or as late as the first run; `warm_up` starts them at a moment of one's choosing.
+    On exit, also by an exception, and at the latest when Python ends, all workers have ended and the worker context of
+    this process is left.
+    """
+
+    name: ClassVar[str]
+    in_this_process: ClassVar[bool] = True
+    """Whether tasks run in the process that asks for them, so that their values need not be carried anywhere."""
+    parallel: ClassVar[bool] = True
+    """Whether it may have more than one worker."""
+    stops_tasks: ClassVar[bool] = False
+    """Whether it can stop a task that has started, and so honour `timeout_s`."""
+    start_methods: ClassVar[tuple[str, ...]] = ()
+    """The ways to start worker processes that it can use, where the system has them."""
+
+    _stack: ExitStack | None = None
+    _active: Generator[Any, None, None] | None = None
+    _owner = 0
+
+    def __init__(self, options: Options | None = None) -> None:
+        self._options = options or Options()
+        self.workers = self._options.workers
+
+    def __enter__(self) -> Self:
+        if self._stack is not None:
+            raise UsageError(f"strategy {self.name!r} is entered already; leave it first or make another")
+        with ExitStack() as stack:
+            # Before Python begins to shut down: after that no thread can be started or relied upon.
+            atexit.register(self._leave_at_exit)
+            stack.callback(atexit.unregister, self._leave_at_exit)
+            self._open(stack)
+            self._stack, self._owner = stack.pop_all(), os.getpid()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        stack, self._stack = self._stack, None
+        if stack is not None and self._owner == os.getpid():  # a fork of the owner has no say over its workers
+            with stack:
+                if self._active is not None:
+                    self._active.close()
+
+    def run(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
+        """Outcomes of ``function(task.value)`` as they come, in any order, exactly one for every task.
+
+        `tasks` may be any iterable, also a very long lazy one: it is drawn from as workers become free, never more
+        than two tasks a worker ahead. A `BgremoveError` that the function raises is the outcome's error as it is; any
+        other exception becomes a `TaskError` whose notes hold the traceback. Closing the iterator cancels the rest.
+        One run at a time; a strategy may be used for several runs one after the other.
+        """
+        self._check_entered()
+        return self._one_at_a_time(function, tasks)
+
+    def warm_up(self, function: Callable[..., object] | None = None) -> None:
+        """Start every worker, let it enter its worker context and import the modules that `function` needs.
+
+        Calls nothing. Raises the error of a worker that cannot be started.
+        """
+        self._check_entered()
+        self._start(function)
+
+    def _open(self, stack: ExitStack) -> None:
+        """Acquire what all runs need; `stack` gives it back."""
+        raise NotImplementedError
+
+    def _start(self, function: Callable[..., object] | None) -> None:
+        """Start all workers and wait for them."""
+
+    def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
+        """The run itself. When closed, it stops what it started."""
+        raise NotImplementedError
+
+    def _leave_at_exit(self) -> None:
+        with suppress(ValueError):  # a thread that Python does not wait for may be in the middle of the run
+            self.__exit__(None, None, None)
+
+    def _check_entered(self) -> None:
+        if self._stack is None:
+            raise UsageError(f"strategy {self.name!r} runs only inside its `with` block")
+        if self._active is not None:
+            raise UsageError(f"strategy {self.name!r} is running already; finish or close that run first")
+
+    def _one_at_a_time(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
+        self._check_entered()  # again: time may have passed since `run` gave out this iterator
+        self._active = self._outcomes(function, tasks)
+        try:
+            yield from self._active
+            if self._stack is None:
+                raise UsageError(f"strategy {self.name!r} was left before this run was finished")
+        finally:
+            self._active = None

@@ -1,0 +1,122 @@
+"""From the name of a strategy to the strategy."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from contextlib import nullcontext
+
+from bgremove.errors import UsageError
+from bgremove.machine import start_methods, usable_cpus
+from bgremove.strategies.base import Options, Strategy, WorkerContext
+
+# Lazy, so that nobody pays for the libraries of a strategy that is not used.
+# ruff: noqa: PLC0415
+
+
+def _sequential() -> type[Strategy]:
+    from bgremove.strategies.sequential import Sequential
+
+    return Sequential
+
+
+def _threads() -> type[Strategy]:
+    from bgremove.strategies.threads import Threads
+
+    return Threads
+
+
+def _pool() -> type[Strategy]:
+    from bgremove.strategies.pool import Pool
+
+    return Pool
+
+
+def _processes() -> type[Strategy]:
+    from bgremove.strategies.processes import Processes
+
+    return Processes
+
+
+_CLASSES: dict[str, Callable[[], type[Strategy]]] = {
+    "sequential": _sequential,
+    "threads": _threads,
+    "pool": _pool,
+    "processes": _processes,
+}
+
+STRATEGIES = tuple(_CLASSES)
+"""Names that `make_strategy` knows."""
+
+DEFAULT_STRATEGY = "processes"
+
+
+def strategy_class(name: str) -> type[Strategy]:
+    """The class of the strategy called `name`, which says what it can; see the attributes of `Strategy`."""
+    if name not in _CLASSES:
+        raise UsageError(f"there is no strategy {name!r}; choose one of {', '.join(STRATEGIES)}")
+    return _CLASSES[name]()
+
+
+def make_strategy(
+    name: str,
+    *,
+    workers: int | None = None,
+    timeout_s: float | None = None,
+    start_method: str | None = None,
+    worker_context: WorkerContext = nullcontext,
+) -> Strategy:
+    """The strategy called `name`; its module is imported only now, its workers are not started yet.
+
+    Parameters
+    ----------
+    workers
+        How many tasks run at a time; by default as many as there are usable CPUs. `sequential` has one.
+    timeout_s
+        A task that runs longer is stopped and has a `TaskTimeoutError`. Counted from its start in the worker.
+        `processes` only.
+    start_method
+        How worker processes come to be: fork, spawn or forkserver; by default forkserver where there is one, else
+        spawn. `pool` and `processes` only.
+    worker_context
+        Gives a context manager that is entered in every worker process once, before its first task, and never left;
+        with `sequential` and `threads` it is entered in this process when the strategy is, and left with it.
+
+    Raises `UsageError` if a value, or a combination, cannot be meant, or worker processes cannot be had here.
+    """
+    cls = strategy_class(name)
+    _check(cls, "timeout_s", timeout_s, lambda each: each.stops_tasks)
+    _check(cls, "start_method", start_method, lambda each: bool(each.start_methods))
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers is {workers}; it must be at least 1")
+    if timeout_s is not None and not timeout_s > 0:
+        raise UsageError(f"timeout_s is {timeout_s}; it must be more than 0")
+    if not cls.parallel and workers not in {None, 1}:
+        raise UsageError(f"workers is {workers}, but strategy {name!r} has one worker")
+    methods = [method for method in start_methods() if method in cls.start_methods]
+    if start_method is not None and start_method not in methods:
+        raise UsageError(f"there is no start method {start_method!r} here; choose one of {', '.join(methods)}")
+    if not cls.in_this_process and not may_start_processes():
+        raise UsageError(
+            f"strategy {name!r} starts processes, which a daemonic process, such as a worker of Celery or of "
+            'multiprocessing.Pool, may not; use strategy="threads"'
+        )
+    return cls(
+        Options(
+            workers=(usable_cpus() if workers is None else workers) if cls.parallel else 1,
+            timeout_s=timeout_s,
+            start_method=start_method or next(iter(methods), ""),
+            worker_context=worker_context,
+        )
+    )
+
+
+def may_start_processes() -> bool:
+    """Whether this process may have children by the rules of `multiprocessing`: daemonic ones may not."""
+    return not multiprocessing.current_process().daemon
+
+
+def _check(cls: type[Strategy], option: str, value: object, can: Callable[[type[Strategy]], bool]) -> None:
+    if value is not None and not can(cls):
+        able = " and ".join(name for name in STRATEGIES if can(strategy_class(name)))
+        raise UsageError(f"strategy {cls.name!r} cannot honour {option}; only {able} can")
