@@ -62,12 +62,14 @@ def _strategy_json(result: StrategyResult, images: Sequence[dict[str, Any]], ori
 
 
 def _round_json(round_: Round, origin_s: float) -> dict[str, Any]:
+    # What the meter takes to begin, between start-up and work, is left out.
+    start_s = round_.reading.began_s - round_.startup_s
     return {
-        "began_s": round_.began_s - origin_s,
+        "began_s": start_s - origin_s,
         "startup_s": round_.startup_s,
-        **reading_json(round_.reading, round_.began_s),
+        **reading_json(round_.reading, start_s),
         "outcomes": [
-            {"image": outcome.index, **span_json(outcome, round_.began_s), **asdict(value.times)}
+            {"image": outcome.index, **span_json(outcome, start_s), **asdict(value.times)}
             for outcome, value in zip(round_.outcomes, round_.values(), strict=True)
         ],
     }
