@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import asdict
+from functools import partial, update_wrapper
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,10 @@ from bgremove.files import check_json_file, write_json_file
 from bgremove.formats import METADATA, OUTPUT_FORMATS
 from bgremove.machine import describe, describe_opencv, usable_cpus
 from bgremove.matting import EDGES
+from bgremove.meter import Meter
 from bgremove.paths import display_name
 from bgremove.progress import progress
+from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture, load_json
 from bgremove.settings import EMITS, Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 
@@ -66,6 +69,12 @@ _inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path
 _recursive = click.option("-r", "--recursive", is_flag=True, help="Go down into folders.")
 _json_file = click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures here."
+)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_OUTPUTS = (
+    click.option("--report", type=_FILE, help="Write a page (.html) or a text (.md) here; needs bgremove[report]."),
+    click.option("--plots", type=click.Path(path_type=Path, file_okay=False), help="Write the plots into this folder."),
+    click.option("--trace", type=_FILE, help="Write a timeline for Perfetto here."),
 )
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 
@@ -102,6 +111,18 @@ def _settings(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
+def _outputs(command: Callable[..., int]) -> Callable[..., int]:
+    """Gives a command the options of what it leaves to look at, as one `Outputs`."""
+
+    def call(*, report: Path | None, plots: Path | None, trace: Path | None, **rest: Any) -> int:
+        return command(outputs=Outputs(report, plots, trace), **rest)
+
+    decorated = update_wrapper(call, command)
+    for option in reversed(_OUTPUTS):
+        decorated = option(decorated)
+    return decorated
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bgremove")
 def cli() -> None:
@@ -128,20 +149,21 @@ def cli() -> None:
 @click.option("--resume", is_flag=True, help="Do only what an interrupted run has left.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @_json_file
+@_outputs
 @_quiet
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
     inputs: tuple[Path, ...], output: Path, recursive: bool, rects: Path | None, strategy: str, workers: int | None,
     timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, json_file: Path | None,
-    quiet: bool, verbose: bool, **options: Any,
+    outputs: Outputs, quiet: bool, verbose: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Cut the objects out of INPUTS (files, folders, glob patterns) into the folder OUTPUT."""
     if options["rect"] is not None and rects is not None:
         raise UsageError("--rect and --rects exclude each other")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
-    if dry_run and json_file is not None:
-        raise UsageError("--dry-run writes nothing: leave --json out")
+    if dry_run and (json_file is not None or outputs):
+        raise UsageError("--dry-run writes nothing: leave --json and what is made of it out")
     settings = Settings(**options)
     plan = make_plan(
         inputs, output, settings, rects=None if rects is None else read_rects(rects), recursive=recursive,
@@ -151,21 +173,54 @@ def remove(
     if dry_run:
         _show_plan(plan.todo)
         return _conclude(plan, records, to_do=len(plan.todo), quiet=quiet)
-    if json_file is not None:
-        files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
-        check_json_file(json_file, chain(files, filter(None, [rects])))
-    with progress(_err, "images", len(plan.todo), quiet=quiet or not plan.todo) as advance:
+    files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
+    _check_figures(json_file, outputs, [*files, *filter(None, [rects])])
+    with Meter() as meter, progress(_err, "images", len(plan.todo), quiet=quiet or not plan.todo) as advance:
         for record in run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout):
             records.append(record)
             advance()
             if verbose:
                 _say(record.line())
+    facts = {**_circumstances(), "settings": asdict(settings), "strategy": strategy}
+    content = records_json(records, plan.left_out, meter.reading, facts)
     try:
-        if json_file is not None:
-            write_json_file(json_file, records_json(records, plan.left_out))
+        pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
+        _write_figures(json_file, outputs, content, pictures)
     finally:  # what was done is told, too, where the figures do not fit on the disk
         status = _conclude(plan, records, quiet=quiet)
     return status
+
+
+def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> list[Picture]:
+    """Pictures of what was cut out, made from the files that were written."""
+    done = {record.path for record in records if record.status == "ok"}
+    jobs = [job for job in plan.todo if job.source in done][:MOST_PICTURES]
+    gallery = Gallery(plan.settings)
+    with progress(_err, "pictures", len(jobs), quiet=quiet) as advance:
+        for job in jobs:
+            gallery.add_written(job)
+            advance()
+    return gallery.in_order()
+
+
+def _circumstances() -> dict[str, Any]:
+    """Where a report was made, and by which command."""
+    return {"command": ["bgremove", *click.get_current_context().obj], "environment": describe()}
+
+
+def _check_figures(json_file: Path | None, outputs: Outputs, keep: Sequence[Path]) -> None:
+    if json_file is not None:
+        check_json_file(json_file, keep)
+    outputs.check(keep)
+
+
+def _write_figures(
+    json_file: Path | None, outputs: Outputs, content: dict[str, Any], pictures: Sequence[Picture]
+) -> None:
+    if json_file is not None:
+        write_json_file(json_file, content)
+    if outputs:
+        outputs.write(content, pictures)
 
 
 def _headers(quiet: bool) -> Counting:
@@ -212,25 +267,29 @@ def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None =
 @click.option("--rounds", type=click.IntRange(min=MIN_ROUNDS), default=5, show_default=True)
 @_settings
 @_json_file
+@_outputs
 @_quiet
 def compare(
     inputs: tuple[Path, ...], recursive: bool, strategies: tuple[str, ...], workers: tuple[int, ...], rounds: int,
-    json_file: Path | None, quiet: bool, **options: Any,
+    json_file: Path | None, outputs: Outputs, quiet: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Does parallel pay? Run INPUTS under each strategy in turn, and say so with evidence."""
     settings = Settings(**options)
     chosen = contenders(strategies, workers)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive)
-    if json_file is not None:
-        check_json_file(json_file, (source.path for source in sources))
-    outputs = {kind: Path(f"{kind}.{settings.format}") for kind in settings.emit}
-    jobs = largest_first([Job(source.path, outputs) for source in sources], _headers(quiet))
+    _check_figures(json_file, outputs, [source.path for source in sources])
+    emitted = {kind: Path(f"{kind}.{settings.format}") for kind in settings.emit}
+    jobs = largest_first([Job(source.path, emitted) for source in sources], _headers(quiet))
+    gallery = Gallery(settings)
     with progress(_err, "images", len(jobs) * (1 + rounds * len(chosen)), quiet=quiet) as advance:
-        comparison = compare_strategies(jobs, settings, chosen, rounds=rounds, on_image=advance)
+        comparison = compare_strategies(
+            jobs, settings, chosen, rounds=rounds, on_image=advance,
+            on_cutout=gallery.add if outputs.has_pictures else None,
+        )  # fmt: skip
     failures = [str(each.error) for each in unusable] + [str(error) for _, error in comparison.failed]
     try:
-        if json_file is not None:
-            write_json_file(json_file, comparison_json(comparison, describe()))
+        content = comparison_json(comparison, **_circumstances())
+        _write_figures(json_file, outputs, content, gallery.in_order())
     finally:
         # Narrower, its figures would be cut off; a terminal that is too narrow wraps the lines.
         Console(width=max(_out.width, 132)).print(comparison_table(comparison))
@@ -240,6 +299,19 @@ def compare(
         for line in failures:
             _say(f"failed: {line}")
     return EXIT_FAILURES if failures or comparison.differing else 0
+
+
+@cli.command()
+@click.argument("figures", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@_outputs
+def report(figures: Path, outputs: Outputs) -> int:
+    """Make a report of FIGURES, a file that compare or remove wrote with --json. It then holds no pictures."""
+    if not outputs:
+        raise UsageError("say what to make: --report, --plots or --trace")
+    content = load_json(figures)
+    outputs.check([figures])
+    outputs.write(content)
+    return 0
 
 
 @cli.command()
@@ -263,7 +335,9 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command and give its exit status: 0 all done, 1 some images failed, 2 wrong use, 130 interrupted."""
     try:
-        status: int | None = cli.main(list(arguments), prog_name="bgremove", standalone_mode=False)
+        status: int | None = cli.main(
+            list(arguments), prog_name="bgremove", standalone_mode=False, obj=tuple(arguments)
+        )
     except click.ClickException as error:
         error.show()
         return error.exit_code

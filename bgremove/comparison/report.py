@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
+from dataclasses import asdict, fields
 from statistics import fmean
 from typing import Any
 
 from rich.table import Table
 
+from bgremove.batch.records import reading_json, span_json
 from bgremove.batch.worker import Times
 from bgremove.comparison.compare import BASELINE, OPENCV_THREADS, Comparison, StrategyResult
+from bgremove.comparison.rounds import Round
 from bgremove.comparison.statistics import Interval
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
-def comparison_json(comparison: Comparison, environment: dict[str, Any]) -> dict[str, Any]:
-    """All of a comparison, for `compare --json`; ``environment`` is where it ran."""
+def comparison_json(comparison: Comparison, environment: dict[str, Any], command: Sequence[str] = ()) -> dict[str, Any]:
+    """All of a comparison, for `compare --json`; ``environment`` is where it ran, ``command`` what was typed.
+
+    Times of a round are seconds since it began to start its workers; it began itself `began_s` after the first.
+    """
+    images = [{"path": os.fspath(job.source), "pixels": job.pixels} for job in comparison.jobs]
+    origin_s = min(each.began_s for result in comparison.results for each in result.rounds)
     return {
         "format_version": FORMAT_VERSION,
+        "kind": "compare",
+        "command": list(command),
         "environment": environment,
+        "settings": asdict(comparison.settings),
         "workload": {
-            "images": len(comparison.images),
-            "pixels": comparison.pixels,
-            "engine": comparison.engine,
+            "images": len(images),
+            "pixels": sum(job.pixels for job in comparison.jobs),
+            "engine": comparison.settings.engine,
             "failed": [{"path": os.fspath(path), "error": str(error)} for path, error in comparison.failed],
         },
         "rounds": comparison.rounds,
@@ -35,18 +44,41 @@ def comparison_json(comparison: Comparison, environment: dict[str, Any]) -> dict
             "differing": [os.fspath(path) for path in comparison.differing],
         },
         "answer": answer(comparison),
-        "strategies": [_strategy_json(result, comparison.images) for result in comparison.results],
+        "images": images,
+        "strategies": [_strategy_json(result, images, origin_s) for result in comparison.results],
     }
 
 
-def _strategy_json(result: StrategyResult, paths: Sequence[Path]) -> dict[str, Any]:
-    images = [{"path": os.fspath(path), **asdict(times)} for path, times in zip(paths, result.images, strict=True)]
-    return {**asdict(result), "images": images}
+def _strategy_json(result: StrategyResult, images: Sequence[dict[str, Any]], origin_s: float) -> dict[str, Any]:
+    own = {field.name: getattr(result, field.name) for field in fields(result)}
+    times = [{"path": image["path"], **asdict(times)} for image, times in zip(images, result.images, strict=True)]
+    return {
+        **own,
+        "speedup": asdict(result.speedup),
+        "total_speedup": asdict(result.total_speedup),
+        "images": times,
+        "rounds": [_round_json(each, origin_s) for each in result.rounds],
+    }
+
+
+def _round_json(round_: Round, origin_s: float) -> dict[str, Any]:
+    # What the meter takes to begin, between start-up and work, is left out.
+    start_s = round_.reading.began_s - round_.startup_s
+    return {
+        "began_s": start_s - origin_s,
+        "startup_s": round_.startup_s,
+        **reading_json(round_.reading, start_s),
+        "outcomes": [
+            {"image": outcome.index, **span_json(outcome, start_s), **asdict(value.times)}
+            for outcome, value in zip(round_.outcomes, round_.values(), strict=True)
+        ],
+    }
 
 
 def comparison_table(comparison: Comparison) -> Table:
     """A row for each contender."""
-    table = Table(title=f"{len(comparison.images)} images, engine {comparison.engine}, {comparison.rounds} rounds")
+    engine = comparison.settings.engine
+    table = Table(title=f"{len(comparison.jobs)} images, engine {engine}, {comparison.rounds} rounds")
     table.add_column("strategy", no_wrap=True)
     table.add_column("work-\ners", justify="right")
     for heading in ("read", "segment", "write"):
@@ -86,7 +118,7 @@ def _shown(interval: Interval) -> str:
 def answer(comparison: Comparison) -> str:
     """One sentence: does parallel pay, by how much, from how many images on, and on what evidence."""
     parallel = [result for result in comparison.results if result.name not in (BASELINE, OPENCV_THREADS)]
-    evidence = f"{comparison.rounds} interleaved rounds of {len(comparison.images)} images"
+    evidence = f"{comparison.rounds} interleaved rounds of {len(comparison.jobs)} images"
     masks = "all masks identical" if not comparison.differing else f"MASKS OF {len(comparison.differing)} IMAGES DIFFER"
     if not parallel:
         return f"No parallel strategy was compared ({evidence}; {masks})."
