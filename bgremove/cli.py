@@ -24,7 +24,7 @@ from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.comparison import MIN_ROUNDS, contenders
 from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import CONTENDERS
-from bgremove.comparison.report import answer, comparison_json, comparison_table
+from bgremove.comparison.report import answer, choice, comparison_json, comparison_table
 from bgremove.engines import ENGINES
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.files import check_json_file, write_json_file
@@ -293,7 +293,8 @@ def compare(
     finally:
         # Narrower, its figures would be cut off; a terminal that is too narrow wraps the lines.
         Console(width=max(_out.width, 132)).print(comparison_table(comparison))
-        _out.print(answer(comparison), markup=False, highlight=False)
+        for sentence in (answer(comparison), choice(comparison)):
+            _out.print(sentence, markup=False, highlight=False)
         if (omitted := left_out_text(left_out)) and not quiet:
             _say(omitted)
         for line in failures:

@@ -93,11 +93,11 @@ def batch_strategy(plan: Plan, name: str, *, workers: int | None = None, timeout
         largest = max(1, next((job.pixels for job in plan.todo if job.pixels <= settings.max_pixels), 1))
         workers = min(workers_for(_peak_bytes(settings, largest)), max(1, len(plan.todo)))
     preparation = Preparation(settings.engine, edge=settings.edge)
-    task_s = [_estimate_s(settings, job.pixels) for job in plan.todo]
+    task_s = [estimate_s(settings, job.pixels) for job in plan.todo]
     return make_strategy(name, workers=workers, timeout_s=timeout_s, worker_context=preparation, task_s=task_s)
 
 
-def _estimate_s(settings: Settings, pixels: int) -> float:
+def estimate_s(settings: Settings, pixels: int) -> float:
     """About how long a worker takes for an image."""
     segment_s = make_engine(settings.engine).estimate_s(pixels) * settings.iterations / 5
     return segment_s + _S_PER_READ_AND_WRITTEN_PIXEL * pixels
