@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.controls import burn, hold, nothing
 from benchmarks.marks import QUICK_AND_GATE
-from benchmarks.measure import Reference, Measure
+from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import run, started, tasks
 from bgremove.machine import usable_cpus
 from bgremove.strategies import STRATEGIES, strategy_class

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from benchmarks.marks import QUICK_AND_GATE
-from benchmarks.measure import Reference, Measure
+from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import Picture, fixture, one_thread, scene
 from bgremove.engines import ENGINES, make_engine
 from bgremove.formats import Photo

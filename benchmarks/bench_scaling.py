@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from benchmarks.measure import Reference, Measure
+from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import cut, pictures, run, started, tasks
 from bgremove.machine import usable_cpus
 from bgremove.strategies import Strategy

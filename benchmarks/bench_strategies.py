@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.marks import QUICK_AND_GATE
-from benchmarks.measure import Reference, Measure
+from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import SOURCES, cut, cut_file, jobs, pictures, run, started, tasks
 from bgremove.strategies import STRATEGIES, strategy_class
 from bgremove.strategies.transports import TRANSPORTS, make_transport
