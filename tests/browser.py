@@ -16,7 +16,7 @@ def chromium(profile):
     """A driver of a browser whose profile is the empty folder `profile`; both end with the block."""
     binary, driver = map(shutil.which, BINARIES)
     if binary is None or driver is None:
-        pytest.fail(MISSING)
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)  # CI installs them
     options = webdriver.ChromeOptions()
     options.binary_location = binary
     for flag in (
