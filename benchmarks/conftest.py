@@ -15,6 +15,9 @@ IN_PROCESSES = {"pool", "processes"}
 """Strategies whose workers are processes: as many as there are cores, they vary too much from start to start for 3%."""
 TOLERANCE_OF_PROCESSES = 0.10
 
+collect_ignore = ["gate"]
+"""A distribution of its own, whose tests are run by themselves."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Benchmarks are in files called ``bench_*.py``, so that a run of the tests does not meet them."""

@@ -56,7 +56,9 @@ class Project:
     def run(self, *arguments, path="benchmarks"):
         with warnings.catch_warnings():
             warnings.simplefilter("error" if self.guarded else "ignore")  # as in this project; as out of the box
-            return self.pytester.runpytest_inprocess(*([path] if path else []), "-p", "no:cacheprovider", *self.options, *arguments)
+            return self.pytester.runpytest_inprocess(
+                *([path] if path else []), "-p", "no:cacheprovider", *self.options, *arguments
+            )
 
     def store(self):
         assert self.run("--benchmark-save=stored").ret == 0
