@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -16,8 +16,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from bgremove import __version__
-from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
-from bgremove.batch.plan import Counting, Plan, largest_first
+from bgremove.batch import (
+    NAMINGS,
+    ImageRecord,
+    Job,
+    make_plan,
+    names_a_file,
+    read_rects,
+    run_plan,
+    run_single,
+    single_job,
+)  # fmt: skip
+from bgremove.batch.job import STANDARD
+from bgremove.batch.plan import Counting, largest_first
 from bgremove.batch.records import failures_text, records_json, settled_records
 from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.comparison import MIN_ROUNDS, contenders
@@ -27,7 +38,7 @@ from bgremove.comparison.report import answer, comparison_json, comparison_table
 from bgremove.engines import ENGINES
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.files import check_json_file, write_json_file
-from bgremove.formats import METADATA, OUTPUT_FORMATS
+from bgremove.formats import FORMAT_OF_SUFFIX, METADATA, OUTPUT_FORMATS
 from bgremove.machine import describe, describe_opencv, usable_cpus
 from bgremove.matting import EDGES
 from bgremove.paths import display_name
@@ -111,8 +122,9 @@ def cli() -> None:
 @cli.command()
 @_inputs
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the results."
-)
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER|FILE|-",
+    help="Folder for the results; for one image a file, whose suffix says the format, or - for standard output.",
+)  # fmt: skip
 @_recursive
 @_settings
 @click.option(
@@ -135,13 +147,19 @@ def remove(
     timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, json_file: Path | None,
     quiet: bool, verbose: bool, **options: Any,
 ) -> int:  # fmt: skip
-    """Cut the objects out of INPUTS (files, folders, glob patterns) into the folder OUTPUT."""
+    """Cut the objects out of INPUTS (files, folders, glob patterns, or - for standard input).
+
+    Photographs in a folder that are not read are counted; other files in it, and hidden ones, are passed by.
+    """
     if options["rect"] is not None and rects is not None:
         raise UsageError("--rect and --rects exclude each other")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     if dry_run and json_file is not None:
         raise UsageError("--dry-run writes nothing: leave --json out")
+    if STANDARD in inputs or names_a_file(output):
+        _refuse_given("one image, a file or a pipe", "recursive", "rects", "timeout", "naming", "resume", "dry_run")
+        return _remove_one(inputs, output, options, overwrite, json_file, quiet)
     settings = Settings(**options)
     plan = make_plan(
         inputs, output, settings, rects=None if rects is None else read_rects(rects), recursive=recursive,
@@ -150,7 +168,7 @@ def remove(
     records = settled_records(plan)
     if dry_run:
         _show_plan(plan.todo)
-        return _conclude(plan, records, to_do=len(plan.todo), quiet=quiet)
+        return _conclude(plan.left_out, records, to_do=len(plan.todo), quiet=quiet)
     if json_file is not None:
         files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
         check_json_file(json_file, chain(files, filter(None, [rects])))
@@ -164,8 +182,38 @@ def remove(
         if json_file is not None:
             write_json_file(json_file, records_json(records, plan.left_out))
     finally:  # what was done is told, too, where the figures do not fit on the disk
-        status = _conclude(plan, records, quiet=quiet)
+        status = _conclude(plan.left_out, records, quiet=quiet)
     return status
+
+
+def _remove_one(
+    inputs: Sequence[Path], output: Path, options: dict[str, Any], overwrite: bool, json_file: Path | None, quiet: bool
+) -> int:
+    """`remove` for one image and one output, which may both be pipes."""
+    if named := FORMAT_OF_SUFFIX.get(output.suffix.lower()):
+        if _is_given("format") and options["format"] != named:
+            raise UsageError(f"{display_name(output)} is a name for {named}, and --format says {options['format']}")
+        options = {**options, "format": named}
+    settings = Settings(**options)
+    job = single_job(inputs, output, settings, overwrite=overwrite)
+    if json_file is not None:
+        check_json_file(json_file, (job.source, *job.outputs.values()))
+    records = [run_single(job, settings)]
+    if json_file is not None:
+        write_json_file(json_file, records_json(records, {}))
+    return _conclude({}, records, quiet=quiet)
+
+
+def _is_given(name: str) -> bool:
+    """Whether the user gave an option, and its value is not the default."""
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _refuse_given(what: str, *names: str) -> None:
+    """Raise `UsageError` if one of the options was given, which mean nothing for `what`."""
+    given = [f"--{name.replace('_', '-')}" for name in names if _is_given(name)]
+    if given:
+        raise UsageError(f"{', '.join(given)}: for a folder of results, and not for {what}")
 
 
 def _headers(quiet: bool) -> Counting:
@@ -181,7 +229,9 @@ def _show_plan(jobs: Sequence[Job]) -> None:
             )
 
 
-def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
+def _conclude(
+    left_out: Mapping[str, int], records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool
+) -> int:
     """Tell what became of each, and give the exit status; `to_do` is the number of images that a dry run leaves."""
     failures = failures_text(records)
     if not quiet:
@@ -191,7 +241,7 @@ def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None =
     for line in failures:
         _say(f"failed: {line}")
     if not quiet:
-        if omitted := left_out_text(plan.left_out):
+        if omitted := left_out_text(left_out):
             _say(omitted)
         count = Counter(record.status for record in records)
         first = f"{count['ok']} ok" if to_do is None else f"{to_do} to do"

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from bgremove.types import Rect
 
+STANDARD = Path("-")
+"""Standard input as a source, standard output as an output."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
