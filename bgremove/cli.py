@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ from bgremove.batch import (
 )  # fmt: skip
 from bgremove.batch.job import STANDARD
 from bgremove.batch.plan import Counting, largest_first
-from bgremove.batch.records import failures_text, records_json, settled_records
+from bgremove.batch.records import failures_text, settled_records
+from bgremove.batch.reports import Reports
 from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.comparison import MIN_ROUNDS, contenders
 from bgremove.comparison import compare as compare_strategies
@@ -139,13 +140,17 @@ def cli() -> None:
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--resume", is_flag=True, help="Do only what an interrupted run has left.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option(
+    "--contact-sheet", type=click.Path(path_type=Path, dir_okay=False), metavar="IMAGE",
+    help="Draw photo, mask and cutout of each image (at most 240) here.",
+)  # fmt: skip
 @_json_file
 @_quiet
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
     inputs: tuple[Path, ...], output: Path, recursive: bool, rects: Path | None, strategy: str, workers: int | None,
-    timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, json_file: Path | None,
-    quiet: bool, verbose: bool, **options: Any,
+    timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, contact_sheet: Path | None,
+    json_file: Path | None, quiet: bool, verbose: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Cut the objects out of INPUTS (files, folders, glob patterns, or - for standard input).
 
@@ -155,11 +160,12 @@ def remove(
         raise UsageError("--rect and --rects exclude each other")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
-    if dry_run and json_file is not None:
-        raise UsageError("--dry-run writes nothing: leave --json out")
+    if dry_run and (json_file or contact_sheet):
+        raise UsageError("--dry-run writes nothing: leave --json and --contact-sheet out")
+    reports = Reports(json_file, contact_sheet)
     if STANDARD in inputs or names_a_file(output):
         _refuse_given("one image, a file or a pipe", "recursive", "rects", "timeout", "naming", "resume", "dry_run")
-        return _remove_one(inputs, output, options, overwrite, json_file, quiet)
+        return _remove_one(inputs, output, options, overwrite, reports, quiet)
     settings = Settings(**options)
     plan = make_plan(
         inputs, output, settings, rects=None if rects is None else read_rects(rects), recursive=recursive,
@@ -169,9 +175,8 @@ def remove(
     if dry_run:
         _show_plan(plan.todo)
         return _conclude(plan.left_out, records, to_do=len(plan.todo), quiet=quiet)
-    if json_file is not None:
-        files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
-        check_json_file(json_file, chain(files, filter(None, [rects])))
+    reports.check((*plan.todo, *plan.done), filter(None, [rects]))
+    plan = replace(plan, todo=reports.prepared(plan.todo))
     with progress(_err, "images", len(plan.todo), quiet=quiet or not plan.todo) as advance:
         for record in run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout):
             records.append(record)
@@ -179,15 +184,14 @@ def remove(
             if verbose:
                 _say(record.line())
     try:
-        if json_file is not None:
-            write_json_file(json_file, records_json(records, plan.left_out))
+        reports.write(records, plan.left_out)
     finally:  # what was done is told, too, where the figures do not fit on the disk
         status = _conclude(plan.left_out, records, quiet=quiet)
     return status
 
 
 def _remove_one(
-    inputs: Sequence[Path], output: Path, options: dict[str, Any], overwrite: bool, json_file: Path | None, quiet: bool
+    inputs: Sequence[Path], output: Path, options: dict[str, Any], overwrite: bool, reports: Reports, quiet: bool
 ) -> int:
     """`remove` for one image and one output, which may both be pipes."""
     if named := FORMAT_OF_SUFFIX.get(output.suffix.lower()):
@@ -196,11 +200,9 @@ def _remove_one(
         options = {**options, "format": named}
     settings = Settings(**options)
     job = single_job(inputs, output, settings, overwrite=overwrite)
-    if json_file is not None:
-        check_json_file(json_file, (job.source, *job.outputs.values()))
-    records = [run_single(job, settings)]
-    if json_file is not None:
-        write_json_file(json_file, records_json(records, {}))
+    reports.check([job])
+    records = [run_single(reports.prepared([job])[0], settings)]
+    reports.write(records, {})
     return _conclude({}, records, quiet=quiet)
 
 

@@ -30,6 +30,8 @@ class ImageRecord:
     warnings: tuple[str, ...] = ()
     crop: Rect | None = None
     """The part of the image that was written, if it was cropped."""
+    preview: bytes | None = None
+    """For a contact sheet."""
 
     def line(self) -> str:
         """For a log: status, seconds and name."""
@@ -42,7 +44,9 @@ def finished_record(job: Job, done: Done | None, error: BgremoveError | None) ->
     outputs = tuple(job.outputs.values())
     if done is None:
         return ImageRecord(job.source, outputs, "failed", error=error)
-    return ImageRecord(job.source, outputs, "ok", times=done.times, warnings=done.warnings, crop=done.crop)
+    return ImageRecord(
+        job.source, outputs, "ok", times=done.times, warnings=done.warnings, crop=done.crop, preview=done.preview
+    )
 
 
 def skipped_record(job: Job, *warnings: str) -> ImageRecord:

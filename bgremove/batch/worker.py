@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bgremove.batch.job import STANDARD, Job
+from bgremove.contact_sheet import preview
 from bgremove.cutout import Cutout
 from bgremove.errors import OutputError
 from bgremove.files import write_bytes
-from bgremove.formats import DEEP_FORMATS, NO_METADATA, decode, encode, read
+from bgremove.formats import DEEP_FORMATS, NO_METADATA, Photo, decode, encode, read
 from bgremove.paths import display_name
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
@@ -35,6 +36,8 @@ class Done:
     warnings: tuple[str, ...]
     crop: Rect | None = None
     """The part of the image that was written, if that is not all."""
+    preview: bytes | None = None
+    """For a contact sheet, if the job wants one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,12 @@ class FileWorker:
 
     def __call__(self, job: Job) -> Done:
         """Do one file; see `cut_file`."""
-        cutout, times = cut_file(job, self.settings)
-        return Done(times, cutout.warnings, cutout.box(self.settings.pad) if self.settings.crop else None)
+        photo, cutout, times = cut_file(job, self.settings)
+        crop = cutout.box(self.settings.pad) if self.settings.crop else None
+        return Done(times, cutout.warnings, crop, preview(photo, cutout) if job.preview else None)
 
 
-def cut_file(job: Job, settings: Settings) -> tuple[Cutout, Times]:
+def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
     """Read, segment and write one file; every error that names a reason is a `BgremoveError`."""
     start = time.perf_counter()
     limit = settings.max_pixels
@@ -70,7 +74,7 @@ def cut_file(job: Job, settings: Settings) -> tuple[Cutout, Times]:
     if cutout.image.dtype.itemsize == 2 and "cutout" in settings.emit and settings.format not in DEEP_FORMATS:
         note = f"its 16 bits a sample were reduced to 8, as {settings.format} holds no more"
         cutout = replace(cutout, warnings=(*cutout.warnings, note))
-    return cutout, Times(decoded - start, segmented - decoded, written - segmented)
+    return photo, cutout, Times(decoded - start, segmented - decoded, written - segmented)
 
 
 def _write_to_pipe(content: bytes) -> None:

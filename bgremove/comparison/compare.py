@@ -106,7 +106,7 @@ class MeasuringWorker:
 
     def __call__(self, job: Job) -> Measured:
         """Do one file."""
-        cutout, times = cut_file(job, self.settings)
+        _, cutout, times = cut_file(job, self.settings)
         return Measured(times, hashlib.blake2b(cutout.mask.tobytes(), digest_size=16).digest())
 
 
