@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -41,27 +42,24 @@ class Entry:
 def preview(photo: Photo, cutout: Cutout) -> bytes:
     """A small PNG: the photo, the mask, and the cutout on a checkerboard, side by side, all of the image.
 
-    20 ms for 12 megapixels.
+    Some ms, whatever the size of the image: of one that is reduced much, some 16 pixels are looked at for each.
     """
     height, width = photo.image.shape[:2]
     scale = min(1.0, _TILE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    mask = cv2.resize(cutout.foreground.view(np.uint8) * np.uint8(255), size, interpolation=cv2.INTER_AREA)
-    pixels = cutout.image if cutout.image.dtype == np.uint8 else (cutout.image >> 8).astype(np.uint8)
-    alpha = cv2.cvtColor(np.ascontiguousarray(pixels[..., 3]), cv2.COLOR_GRAY2BGR)
-    coloured = cv2.multiply(cv2.cvtColor(pixels, cv2.COLOR_BGRA2BGR), alpha, scale=1 / 255)
-    share = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) / 255
-    front = cv2.resize(coloured, size, interpolation=cv2.INTER_AREA)
+    step = max(1, int(1 / scale) // 4)
+    image, pixels, foreground = (array[::step, ::step] for array in (photo.image, cutout.image, cutout.foreground))
+    if pixels.dtype == np.uint16:
+        pixels = (pixels >> 8).astype(np.uint8)
+    alpha = pixels[..., 3:] / np.float32(255)
+    share = _reduced(alpha, size)[..., None]
+    front = _reduced(pixels[..., :3] * alpha, size)
+    mask = _reduced(foreground * np.float32(255), size)[..., None].repeat(3, axis=2)
     strip = np.full((_TILE, _STRIP, 3), 255, np.uint8)
-    for index, tile in enumerate(
-        (
-            cv2.resize(photo.image, size, interpolation=cv2.INTER_AREA),
-            cv2.cvtColor(mask, cv2.COLOR_GRAY2BGR),
-            np.clip(np.rint(front + (1 - share) * _checkerboard(size[1], size[0])[..., None]), 0, 255),
-        )
-    ):
+    behind = (1 - share) * _checkerboard(size[1], size[0])[..., None]
+    for index, tile in enumerate((_reduced(image, size), mask, front + behind)):
         top, left = (_TILE - size[1]) // 2, index * (_TILE + _GAP) + (_TILE - size[0]) // 2
-        strip[top : top + size[1], left : left + size[0]] = tile
+        strip[top : top + size[1], left : left + size[0]] = np.clip(np.rint(tile), 0, 255)
     return cv2.imencode(".png", strip)[1].tobytes()
 
 
@@ -82,6 +80,10 @@ def contact_sheet(entries: Sequence[Entry]) -> Image:
         name = _fitting(entry.name, font)
         draw.text((left, top + _TILE + _GAP), name, _ALARM if entry.alarming else _INK, font)
     return np.asarray(cv2.cvtColor(np.asarray(sheet), cv2.COLOR_RGB2BGR), np.uint8)
+
+
+def _reduced(array: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
+    return cv2.resize(np.ascontiguousarray(array), size, interpolation=cv2.INTER_AREA)
 
 
 def _checkerboard(height: int, width: int) -> NDArray[np.uint8]:
