@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from functools import partial, update_wrapper
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +17,29 @@ from rich.markup import escape
 from rich.table import Table
 
 from bgremove import __version__
-from bgremove.batch import (
-    NAMINGS,
-    ImageRecord,
-    Job,
-    make_plan,
-    names_a_file,
-    read_rects,
-    run_plan,
-    run_single,
-    single_job,
-)  # fmt: skip
+from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
 from bgremove.batch.job import STANDARD
-from bgremove.batch.plan import Counting, largest_first
-from bgremove.batch.records import failures_text, settled_records
-from bgremove.batch.reports import Reports
+from bgremove.batch.plan import Counting, Plan, largest_first, output_paths
+from bgremove.batch.records import failures_text, records_json, settled_records
+from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
+from bgremove.batch.single import names_a_file, plan_single, run_single
 from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.comparison import MIN_ROUNDS, contenders
 from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import CONTENDERS
-from bgremove.comparison.report import answer, comparison_json, comparison_table
+from bgremove.comparison.report import answer, choice, comparison_json, comparison_table
 from bgremove.engines import ENGINES
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.files import check_json_file, write_json_file
 from bgremove.formats import FORMAT_OF_SUFFIX, METADATA, OUTPUT_FORMATS
 from bgremove.machine import describe, describe_opencv, usable_cpus
 from bgremove.matting import EDGES
+from bgremove.meter import Meter
 from bgremove.paths import display_name
 from bgremove.progress import progress
+from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture, load_json
 from bgremove.settings import EMITS, Settings
-from bgremove.strategies import DEFAULT_STRATEGY, STRATEGIES
+from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 
 EXIT_FAILURES = 1
 EXIT_USAGE = 2
@@ -78,6 +72,12 @@ _inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path
 _recursive = click.option("-r", "--recursive", is_flag=True, help="Go down into folders.")
 _json_file = click.option(
     "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures here."
+)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_OUTPUTS = (
+    click.option("--report", type=_FILE, help="Write a page (.html) or a text (.md) here; needs bgremove[report]."),
+    click.option("--plots", type=click.Path(path_type=Path, file_okay=False), help="Write the plots into this folder."),
+    click.option("--trace", type=_FILE, help="Write a timeline for Perfetto here."),
 )
 _quiet = click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 
@@ -114,6 +114,18 @@ def _settings(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
+def _outputs(command: Callable[..., int]) -> Callable[..., int]:
+    """Gives a command the options of what it leaves to look at, as one `Outputs`."""
+
+    def call(*, report: Path | None, plots: Path | None, trace: Path | None, **rest: Any) -> int:
+        return command(outputs=Outputs(report, plots, trace), **rest)
+
+    decorated = update_wrapper(call, command)
+    for option in reversed(_OUTPUTS):
+        decorated = option(decorated)
+    return decorated
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bgremove")
 def cli() -> None:
@@ -131,7 +143,7 @@ def cli() -> None:
 @click.option(
     "--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height."
 )
-@click.option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULT_STRATEGY, show_default=True)
+@click.option("--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Default: what CPUs and memory allow.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that one image may take.")
 @click.option(
@@ -140,17 +152,15 @@ def cli() -> None:
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--resume", is_flag=True, help="Do only what an interrupted run has left.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
-@click.option(
-    "--contact-sheet", type=click.Path(path_type=Path, dir_okay=False), metavar="IMAGE",
-    help="Draw photo, mask and cutout of each image (at most 240) here.",
-)  # fmt: skip
+@click.option("--contact-sheet", type=_FILE, help="Draw photo, mask and cutout of each image, at most 240, here.")
 @_json_file
+@_outputs
 @_quiet
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
     inputs: tuple[Path, ...], output: Path, recursive: bool, rects: Path | None, strategy: str, workers: int | None,
     timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, contact_sheet: Path | None,
-    json_file: Path | None, quiet: bool, verbose: bool, **options: Any,
+    json_file: Path | None, outputs: Outputs, quiet: bool, verbose: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Cut the objects out of INPUTS (files, folders, glob patterns, or - for standard input).
 
@@ -160,62 +170,98 @@ def remove(
         raise UsageError("--rect and --rects exclude each other")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
-    if dry_run and (json_file or contact_sheet):
-        raise UsageError("--dry-run writes nothing: leave --json and --contact-sheet out")
-    reports = Reports(json_file, contact_sheet)
-    if STANDARD in inputs or names_a_file(output):
-        _refuse_given("one image, a file or a pipe", "recursive", "rects", "timeout", "naming", "resume", "dry_run")
-        return _remove_one(inputs, output, options, overwrite, reports, quiet)
+    if dry_run and (json_file or contact_sheet or outputs):
+        raise UsageError("--dry-run writes nothing: leave --json and what is made of it out")
+    single = STANDARD in inputs or names_a_file(output)
+    if single:
+        _refuse_given(
+            "one image", "recursive", "rects", "strategy", "workers", "timeout", "naming", "resume", "dry_run"
+        )
+        options["format"] = _format_of(output, options["format"])
     settings = Settings(**options)
-    plan = make_plan(
+    plan = plan_single(inputs, output, settings, overwrite=overwrite) if single else make_plan(
         inputs, output, settings, rects=None if rects is None else read_rects(rects), recursive=recursive,
         naming=naming, overwrite=overwrite, resume=resume, counting=_headers(quiet),
     )  # fmt: skip
     records = settled_records(plan)
     if dry_run:
         _show_plan(plan.todo)
-        return _conclude(plan.left_out, records, to_do=len(plan.todo), quiet=quiet)
-    reports.check((*plan.todo, *plan.done), filter(None, [rects]))
-    plan = replace(plan, todo=reports.prepared(plan.todo))
-    with progress(_err, "images", len(plan.todo), quiet=quiet or not plan.todo) as advance:
-        for record in run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout):
+        return _conclude(plan, records, to_do=len(plan.todo), quiet=quiet)
+    files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
+    keep = [*files, *filter(None, [rects])]
+    _check_figures(json_file, outputs, keep)
+    if contact_sheet is not None:
+        check_sheet(contact_sheet, [*keep, *filter(None, [json_file])])
+        plan = replace(plan, todo=with_previews(plan.todo))
+    running = run_single(plan) if single else run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout)
+    with Meter() as meter, progress(_err, "images", len(plan.todo), quiet=quiet or not plan.todo) as advance:
+        for record in running:
             records.append(record)
             advance()
             if verbose:
                 _say(record.line())
+    facts = {**_circumstances(), "settings": asdict(settings), "strategy": strategy}
+    content = records_json(records, plan.left_out, meter.reading, facts)
     try:
-        reports.write(records, plan.left_out)
+        pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
+        _write_figures(json_file, outputs, content, pictures)
+        if contact_sheet is not None:
+            write_sheet(contact_sheet, records)
     finally:  # what was done is told, too, where the figures do not fit on the disk
-        status = _conclude(plan.left_out, records, quiet=quiet)
+        status = _conclude(plan, records, quiet=quiet)
     return status
 
 
-def _remove_one(
-    inputs: Sequence[Path], output: Path, options: dict[str, Any], overwrite: bool, reports: Reports, quiet: bool
-) -> int:
-    """`remove` for one image and one output, which may both be pipes."""
-    if named := FORMAT_OF_SUFFIX.get(output.suffix.lower()):
-        if _is_given("format") and options["format"] != named:
-            raise UsageError(f"{display_name(output)} is a name for {named}, and --format says {options['format']}")
-        options = {**options, "format": named}
-    settings = Settings(**options)
-    job = single_job(inputs, output, settings, overwrite=overwrite)
-    reports.check([job])
-    records = [run_single(reports.prepared([job])[0], settings)]
-    reports.write(records, {})
-    return _conclude({}, records, quiet=quiet)
+def _format_of(output: Path, given: str) -> str:
+    """The format that the name of an output file says, which must not be another than a `given` one."""
+    named = FORMAT_OF_SUFFIX.get(output.suffix.lower(), given)
+    if named != given and _is_given("format"):
+        raise UsageError(f"{display_name(output)} is a name for {named}, and --format says {given}")
+    return named
 
 
 def _is_given(name: str) -> bool:
-    """Whether the user gave an option, and its value is not the default."""
+    """Whether the user has given an option."""
     return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
-def _refuse_given(what: str, *names: str) -> None:
-    """Raise `UsageError` if one of the options was given, which mean nothing for `what`."""
+def _refuse_given(*names: str) -> None:
+    """Raise `UsageError` if the user has given one of the options, which mean nothing for one image."""
     given = [f"--{name.replace('_', '-')}" for name in names if _is_given(name)]
     if given:
-        raise UsageError(f"{', '.join(given)}: for a folder of results, and not for {what}")
+        raise UsageError(f"{', '.join(given)}: for a folder of results, and not for one image")
+
+
+def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> list[Picture]:
+    """Pictures of what was cut out, made from the files that were written."""
+    done = {record.path for record in records if record.status == "ok"}
+    jobs = [job for job in plan.todo if job.source in done][:MOST_PICTURES]
+    gallery = Gallery(plan.settings)
+    with progress(_err, "pictures", len(jobs), quiet=quiet) as advance:
+        for job in jobs:
+            gallery.add_written(job)
+            advance()
+    return gallery.in_order()
+
+
+def _circumstances() -> dict[str, Any]:
+    """Where a report was made, and by which command."""
+    return {"command": ["bgremove", *click.get_current_context().obj], "environment": describe()}
+
+
+def _check_figures(json_file: Path | None, outputs: Outputs, keep: Sequence[Path]) -> None:
+    if json_file is not None:
+        check_json_file(json_file, keep)
+    outputs.check(keep)
+
+
+def _write_figures(
+    json_file: Path | None, outputs: Outputs, content: dict[str, Any], pictures: Sequence[Picture]
+) -> None:
+    if json_file is not None:
+        write_json_file(json_file, content)
+    if outputs:
+        outputs.write(content, pictures)
 
 
 def _headers(quiet: bool) -> Counting:
@@ -231,9 +277,7 @@ def _show_plan(jobs: Sequence[Job]) -> None:
             )
 
 
-def _conclude(
-    left_out: Mapping[str, int], records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool
-) -> int:
+def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
     """Tell what became of each, and give the exit status; `to_do` is the number of images that a dry run leaves."""
     failures = failures_text(records)
     if not quiet:
@@ -243,7 +287,7 @@ def _conclude(
     for line in failures:
         _say(f"failed: {line}")
     if not quiet:
-        if omitted := left_out_text(left_out):
+        if omitted := left_out_text(plan.left_out):
             _say(omitted)
         count = Counter(record.status for record in records)
         first = f"{count['ok']} ok" if to_do is None else f"{to_do} to do"
@@ -264,34 +308,52 @@ def _conclude(
 @click.option("--rounds", type=click.IntRange(min=MIN_ROUNDS), default=5, show_default=True)
 @_settings
 @_json_file
+@_outputs
 @_quiet
 def compare(
     inputs: tuple[Path, ...], recursive: bool, strategies: tuple[str, ...], workers: tuple[int, ...], rounds: int,
-    json_file: Path | None, quiet: bool, **options: Any,
+    json_file: Path | None, outputs: Outputs, quiet: bool, **options: Any,
 ) -> int:  # fmt: skip
     """Does parallel pay? Run INPUTS under each strategy in turn, and say so with evidence."""
     settings = Settings(**options)
     chosen = contenders(strategies, workers)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive)
-    if json_file is not None:
-        check_json_file(json_file, (source.path for source in sources))
-    outputs = {kind: Path(f"{kind}.{settings.format}") for kind in settings.emit}
-    jobs = largest_first([Job(source.path, outputs) for source in sources], _headers(quiet))
+    _check_figures(json_file, outputs, [source.path for source in sources])
+    emitted = output_paths(Path(), "cutout", settings)
+    jobs = largest_first([Job(source.path, emitted) for source in sources], _headers(quiet))
+    gallery = Gallery(settings)
     with progress(_err, "images", len(jobs) * (1 + rounds * len(chosen)), quiet=quiet) as advance:
-        comparison = compare_strategies(jobs, settings, chosen, rounds=rounds, on_image=advance)
+        comparison = compare_strategies(
+            jobs, settings, chosen, rounds=rounds, on_image=advance,
+            on_cutout=gallery.add if outputs.has_pictures else None,
+        )  # fmt: skip
     failures = [str(each.error) for each in unusable] + [str(error) for _, error in comparison.failed]
     try:
-        if json_file is not None:
-            write_json_file(json_file, comparison_json(comparison, describe()))
+        content = comparison_json(comparison, **_circumstances())
+        _write_figures(json_file, outputs, content, gallery.in_order())
     finally:
         # Narrower, its figures would be cut off; a terminal that is too narrow wraps the lines.
         Console(width=max(_out.width, 132)).print(comparison_table(comparison))
-        _out.print(answer(comparison), markup=False, highlight=False)
+        for sentence in (answer(comparison), choice(comparison)):
+            _out.print(sentence, markup=False, highlight=False)
         if (omitted := left_out_text(left_out)) and not quiet:
             _say(omitted)
         for line in failures:
             _say(f"failed: {line}")
     return EXIT_FAILURES if failures or comparison.differing else 0
+
+
+@cli.command()
+@click.argument("figures", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@_outputs
+def report(figures: Path, outputs: Outputs) -> int:
+    """Make a report of FIGURES, a file that compare or remove wrote with --json. It then holds no pictures."""
+    if not outputs:
+        raise UsageError("say what to make: --report, --plots or --trace")
+    content = load_json(figures)
+    outputs.check([figures])
+    outputs.write(content)
+    return 0
 
 
 @cli.command()
@@ -315,7 +377,9 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run the command and give its exit status: 0 all done, 1 some images failed, 2 wrong use, 130 interrupted."""
     try:
-        status: int | None = cli.main(list(arguments), prog_name="bgremove", standalone_mode=False)
+        status: int | None = cli.main(
+            list(arguments), prog_name="bgremove", standalone_mode=False, obj=tuple(arguments)
+        )
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -15,7 +15,7 @@ LEVEL = {name: level for level, row in enumerate(TABLE) for name in re.findall(r
 
 ONLY_IN = {
     "cv2": {"formats", "contact_sheet", "cutout", "engines", "matting", "preparation", "machine"},
-    "PIL": {"formats", "contact_sheet", "settings"},
+    "PIL": {"formats", "contact_sheet", "settings", "report"},
     "pi_heif": {"formats"},
     "numba": {"engines"},
     "filelock": {"engines", "batch"},
@@ -23,6 +23,8 @@ ONLY_IN = {
     "click": {"cli"},
     "rich": {"cli", "comparison", "progress"},
     "scipy": {"comparison"},
+    "matplotlib": {"report"},
+    "jinja2": {"report"},
     "psutil": {"machine", "meter", "strategies"},
 }
 """The parts that a library is for."""
@@ -63,7 +65,7 @@ import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
 import bgremove
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before
-heavy = {"numba", "filelock", "scipy", "rich", "click"} & set(sys.modules)
+heavy = {"numba", "filelock", "scipy", "rich", "click", "matplotlib", "jinja2"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PACKAGE.parent)

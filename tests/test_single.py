@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from bgremove import remove_background
-from bgremove.batch import names_a_file, single_job
+from bgremove.batch.single import names_a_file, plan_single
 from bgremove.errors import OutputError, UsageError
 from bgremove.formats.read import decode
 from bgremove.settings import Settings
@@ -163,6 +163,6 @@ def test_a_folder_may_be_named_as_a_file(folder: Path) -> None:
 def test_a_link_to_the_input_is_the_input(folder: Path) -> None:
     (folder / "link.png").symlink_to(folder / "a.png")
     with pytest.raises(OutputError, match="is the input"):
-        single_job([folder / "a.png"], folder / "link.png", Settings(), overwrite=True)
+        plan_single([folder / "a.png"], folder / "link.png", Settings(), overwrite=True)
     with pytest.raises(UsageError, match="takes one image"):
-        single_job([folder / "a.png", folder / "b.png"], folder / "cut.png", Settings())
+        plan_single([folder / "a.png", folder / "b.png"], folder / "cut.png", Settings())

@@ -9,6 +9,3 @@ from bgremove.batch.rects import read_rects as read_rects
 from bgremove.batch.run import remove_backgrounds as remove_backgrounds
 from bgremove.batch.run import run_jobs as run_jobs
 from bgremove.batch.run import run_plan as run_plan
-from bgremove.batch.single import names_a_file as names_a_file
-from bgremove.batch.single import run_single as run_single
-from bgremove.batch.single import single_job as single_job

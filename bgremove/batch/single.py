@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bgremove.batch.job import STANDARD, Job
-from bgremove.batch.plan import output_paths
+from bgremove.batch.plan import Plan, output_paths
 from bgremove.batch.records import ImageRecord, finished_record
+from bgremove.batch.run import batch_strategy
 from bgremove.batch.sources import find_sources
 from bgremove.batch.worker import FileWorker
-from bgremove.errors import BgremoveError, OutputError, UsageError
+from bgremove.errors import OutputError, UsageError
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.paths import display_name
 from bgremove.settings import Settings
+from bgremove.strategies import Task
 
 
 def names_a_file(output: Path) -> bool:
@@ -23,8 +25,8 @@ def names_a_file(output: Path) -> bool:
     return output == STANDARD or (output.suffix.lower() in FORMAT_OF_SUFFIX and not output.is_dir())
 
 
-def single_job(inputs: Sequence[Path], output: Path, settings: Settings, *, overwrite: bool = False) -> Job:
-    """The job that makes one file, or what a pipe carries, out of one image.
+def plan_single(inputs: Sequence[Path], output: Path, settings: Settings, *, overwrite: bool = False) -> Plan:
+    """The plan that makes one file, or what a pipe carries, out of one image, for `run_single`.
 
     Raises `UsageError` if there is more than one image, or a terminal instead of a pipe, and `OutputError` if the
     output exists and may not be overwritten, or is the input.
@@ -39,7 +41,7 @@ def single_job(inputs: Sequence[Path], output: Path, settings: Settings, *, over
             raise UsageError("standard output is a terminal: send it to a file or a pipe, or name a file with -o")
         if len(settings.emit) > 1:
             raise UsageError("standard output takes one image: emit the cutout or the mask")
-        return Job(source, {settings.emit[0]: STANDARD})
+        return Plan(output.parent, settings, (Job(source, {settings.emit[0]: STANDARD}),))
     outputs = output_paths(output.parent, output.stem, settings)
     outputs[settings.emit[0]] = output
     for path in outputs.values():
@@ -47,15 +49,15 @@ def single_job(inputs: Sequence[Path], output: Path, settings: Settings, *, over
             raise OutputError(f"{display_name(path)} is the input and would be replaced: choose another output")
         if os.path.lexists(path) and not overwrite:
             raise OutputError(f"{display_name(path)} exists already: overwrite it, or choose another output")
-    return Job(source, outputs, overwrite=overwrite)
+    return Plan(output.parent, settings, (Job(source, outputs, overwrite=overwrite),))
 
 
-def run_single(job: Job, settings: Settings) -> ImageRecord:
-    """Do a job of `single_job` in this process."""
-    try:
-        return finished_record(job, FileWorker(settings)(job), None)
-    except BgremoveError as error:
-        return finished_record(job, None, error)
+def run_single(plan: Plan) -> Iterator[ImageRecord]:
+    """Do a plan of `plan_single` in this process, whose standard input and output the worker uses."""
+    with batch_strategy(plan, "sequential") as strategy:
+        tasks = [Task(index, job, display_name(job.source)) for index, job in enumerate(plan.todo)]
+        for outcome in strategy.run(FileWorker(plan.settings), tasks):
+            yield finished_record(plan.todo[outcome.index], outcome)
 
 
 def _only_one(inputs: Sequence[Path]) -> Path:
