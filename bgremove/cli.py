@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial, update_wrapper
 from itertools import chain
 from pathlib import Path
@@ -18,8 +18,11 @@ from rich.table import Table
 
 from bgremove import __version__
 from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
-from bgremove.batch.plan import Counting, Plan, largest_first
+from bgremove.batch.job import STANDARD
+from bgremove.batch.plan import Counting, Plan, largest_first, output_paths
 from bgremove.batch.records import failures_text, records_json, settled_records
+from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
+from bgremove.batch.single import names_a_file, plan_single, run_single
 from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.comparison import MIN_ROUNDS, contenders
 from bgremove.comparison import compare as compare_strategies
@@ -28,7 +31,7 @@ from bgremove.comparison.report import answer, choice, comparison_json, comparis
 from bgremove.engines import ENGINES
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.files import check_json_file, write_json_file
-from bgremove.formats import METADATA, OUTPUT_FORMATS
+from bgremove.formats import FORMAT_OF_SUFFIX, METADATA, OUTPUT_FORMATS
 from bgremove.machine import describe, describe_opencv, usable_cpus
 from bgremove.matting import EDGES
 from bgremove.meter import Meter
@@ -132,8 +135,9 @@ def cli() -> None:
 @cli.command()
 @_inputs
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the results."
-)
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER|FILE|-",
+    help="Folder for the results; for one image a file, whose suffix says the format, or - for standard output.",
+)  # fmt: skip
 @_recursive
 @_settings
 @click.option(
@@ -148,24 +152,34 @@ def cli() -> None:
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--resume", is_flag=True, help="Do only what an interrupted run has left.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option("--contact-sheet", type=_FILE, help="Draw photo, mask and cutout of each image, at most 240, here.")
 @_json_file
 @_outputs
 @_quiet
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
     inputs: tuple[Path, ...], output: Path, recursive: bool, rects: Path | None, strategy: str, workers: int | None,
-    timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, json_file: Path | None,
-    outputs: Outputs, quiet: bool, verbose: bool, **options: Any,
+    timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, contact_sheet: Path | None,
+    json_file: Path | None, outputs: Outputs, quiet: bool, verbose: bool, **options: Any,
 ) -> int:  # fmt: skip
-    """Cut the objects out of INPUTS (files, folders, glob patterns) into the folder OUTPUT."""
+    """Cut the objects out of INPUTS (files, folders, glob patterns, or - for standard input).
+
+    Photographs in a folder that are not read are counted; other files in it, and hidden ones, are passed by.
+    """
     if options["rect"] is not None and rects is not None:
         raise UsageError("--rect and --rects exclude each other")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
-    if dry_run and (json_file is not None or outputs):
+    if dry_run and (json_file or contact_sheet or outputs):
         raise UsageError("--dry-run writes nothing: leave --json and what is made of it out")
+    single = STANDARD in inputs or names_a_file(output)
+    if single:
+        _refuse_given(
+            "one image", "recursive", "rects", "strategy", "workers", "timeout", "naming", "resume", "dry_run"
+        )
+        options["format"] = _format_of(output, options["format"])
     settings = Settings(**options)
-    plan = make_plan(
+    plan = plan_single(inputs, output, settings, overwrite=overwrite) if single else make_plan(
         inputs, output, settings, rects=None if rects is None else read_rects(rects), recursive=recursive,
         naming=naming, overwrite=overwrite, resume=resume, counting=_headers(quiet),
     )  # fmt: skip
@@ -174,9 +188,14 @@ def remove(
         _show_plan(plan.todo)
         return _conclude(plan, records, to_do=len(plan.todo), quiet=quiet)
     files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
-    _check_figures(json_file, outputs, [*files, *filter(None, [rects])])
+    keep = [*files, *filter(None, [rects])]
+    _check_figures(json_file, outputs, keep)
+    if contact_sheet is not None:
+        check_sheet(contact_sheet, [*keep, *filter(None, [json_file])])
+        plan = replace(plan, todo=with_previews(plan.todo))
+    running = run_single(plan) if single else run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout)
     with Meter() as meter, progress(_err, "images", len(plan.todo), quiet=quiet or not plan.todo) as advance:
-        for record in run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout):
+        for record in running:
             records.append(record)
             advance()
             if verbose:
@@ -186,9 +205,31 @@ def remove(
     try:
         pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
         _write_figures(json_file, outputs, content, pictures)
+        if contact_sheet is not None:
+            write_sheet(contact_sheet, records)
     finally:  # what was done is told, too, where the figures do not fit on the disk
         status = _conclude(plan, records, quiet=quiet)
     return status
+
+
+def _format_of(output: Path, given: str) -> str:
+    """The format that the name of an output file says, which must not be another than a `given` one."""
+    named = FORMAT_OF_SUFFIX.get(output.suffix.lower(), given)
+    if named != given and _is_given("format"):
+        raise UsageError(f"{display_name(output)} is a name for {named}, and --format says {given}")
+    return named
+
+
+def _is_given(name: str) -> bool:
+    """Whether the user has given an option."""
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _refuse_given(*names: str) -> None:
+    """Raise `UsageError` if the user has given one of the options, which mean nothing for one image."""
+    given = [f"--{name.replace('_', '-')}" for name in names if _is_given(name)]
+    if given:
+        raise UsageError(f"{', '.join(given)}: for a folder of results, and not for one image")
 
 
 def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> list[Picture]:
@@ -278,7 +319,7 @@ def compare(
     chosen = contenders(strategies, workers)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive)
     _check_figures(json_file, outputs, [source.path for source in sources])
-    emitted = {kind: Path(f"{kind}.{settings.format}") for kind in settings.emit}
+    emitted = output_paths(Path(), "cutout", settings)
     jobs = largest_first([Job(source.path, emitted) for source in sources], _headers(quiet))
     gallery = Gallery(settings)
     with progress(_err, "images", len(jobs) * (1 + rounds * len(chosen)), quiet=quiet) as advance:

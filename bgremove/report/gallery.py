@@ -65,7 +65,7 @@ class Gallery:
             self.pictures.append(make_picture(str(job.source), photo, cutout, self.settings))
 
     def add_written(self, job: Job) -> None:
-        """A picture of a job whose outputs are written; none if they tell nothing of the mask, or are gone."""
+        """A picture of a job whose outputs are written; none if they tell nothing of the mask, are cropped, or gone."""
         try:
             photo = read(job.source, max_pixels=self.settings.max_pixels)
             cutout = _written_cutout(job, photo, self.settings)
@@ -91,6 +91,8 @@ def _written_cutout(job: Job, photo: Photo, settings: Settings) -> Cutout | None
             foreground = np.asarray(file.convert("RGBA"))[..., 3] > 127
     else:
         return None
+    if foreground.shape != (height, width):
+        return None  # it was cropped
     mask = foreground.astype(np.uint8) * np.uint8(Label.FOREGROUND)
     return Cutout(cut_out(photo.image, foreground), mask, rect)
 
