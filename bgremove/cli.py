@@ -20,15 +20,15 @@ from bgremove import __version__
 from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
 from bgremove.batch.plan import Counting, Plan, largest_first
 from bgremove.batch.records import failures_text, records_json, settled_records
-from bgremove.batch.sources import find_sources
+from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.comparison import MIN_ROUNDS, contenders
 from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import CONTENDERS
-from bgremove.comparison.report import answer, comparison_json, comparison_table
+from bgremove.comparison.report import answer, choice, comparison_json, comparison_table
 from bgremove.engines import ENGINES
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.files import check_json_file, write_json_file
-from bgremove.formats import OUTPUT_FORMATS
+from bgremove.formats import METADATA, OUTPUT_FORMATS
 from bgremove.machine import describe, describe_opencv, usable_cpus
 from bgremove.matting import EDGES
 from bgremove.meter import Meter
@@ -36,7 +36,7 @@ from bgremove.paths import display_name
 from bgremove.progress import progress
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture, load_json
 from bgremove.settings import EMITS, Settings
-from bgremove.strategies import DEFAULT_STRATEGY, STRATEGIES
+from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 
 EXIT_FAILURES = 1
 EXIT_USAGE = 2
@@ -97,6 +97,9 @@ _SETTINGS = (
     _setting("--emit", type=_Listed("KINDS"), help=f"Out of {','.join(EMITS)}."),
     _setting("--format", type=click.Choice(OUTPUT_FORMATS)),
     _setting("--background", metavar="COLOUR", help="Fill the background with a colour, such as white or #fafafa."),
+    _setting("--crop", is_flag=True, help="Crop what is written to the object."),
+    _setting("--pad", type=click.IntRange(min=0), metavar="PIXELS", help="Room around a cropped object."),
+    _setting("--metadata", type=click.Choice(METADATA), help="EXIF of the cutout; only all has the place."),
     _setting("--max-pixels", type=click.IntRange(min=1), help="Refuse larger images before decoding them."),
 )
 
@@ -136,7 +139,7 @@ def cli() -> None:
 @click.option(
     "--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height."
 )
-@click.option("--strategy", type=click.Choice(STRATEGIES), default=DEFAULT_STRATEGY, show_default=True)
+@click.option("--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True)
 @click.option("--workers", type=click.IntRange(min=1), help="Default: what CPUs and memory allow.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that one image may take.")
 @click.option(
@@ -169,7 +172,7 @@ def remove(
     records = settled_records(plan)
     if dry_run:
         _show_plan(plan.todo)
-        return _conclude(records, to_do=len(plan.todo), quiet=quiet)
+        return _conclude(plan, records, to_do=len(plan.todo), quiet=quiet)
     files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
     _check_figures(json_file, outputs, [*files, *filter(None, [rects])])
     with Meter() as meter, progress(_err, "images", len(plan.todo), quiet=quiet or not plan.todo) as advance:
@@ -179,12 +182,12 @@ def remove(
             if verbose:
                 _say(record.line())
     facts = {**_circumstances(), "settings": asdict(settings), "strategy": strategy}
-    content = records_json(records, meter.reading, facts)
+    content = records_json(records, plan.left_out, meter.reading, facts)
     try:
         pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
         _write_figures(json_file, outputs, content, pictures)
     finally:  # what was done is told, too, where the figures do not fit on the disk
-        status = _conclude(records, quiet=quiet)
+        status = _conclude(plan, records, quiet=quiet)
     return status
 
 
@@ -233,7 +236,7 @@ def _show_plan(jobs: Sequence[Job]) -> None:
             )
 
 
-def _conclude(records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
+def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
     """Tell what became of each, and give the exit status; `to_do` is the number of images that a dry run leaves."""
     failures = failures_text(records)
     if not quiet:
@@ -243,6 +246,8 @@ def _conclude(records: Sequence[ImageRecord], *, to_do: int | None = None, quiet
     for line in failures:
         _say(f"failed: {line}")
     if not quiet:
+        if omitted := left_out_text(plan.left_out):
+            _say(omitted)
         count = Counter(record.status for record in records)
         first = f"{count['ok']} ok" if to_do is None else f"{to_do} to do"
         _say(f"{first}, {count['skipped']} skipped, {count['failed']} failed")
@@ -271,7 +276,7 @@ def compare(
     """Does parallel pay? Run INPUTS under each strategy in turn, and say so with evidence."""
     settings = Settings(**options)
     chosen = contenders(strategies, workers)
-    sources, unusable = find_sources(inputs, recursive=recursive)
+    sources, unusable, left_out = find_sources(inputs, recursive=recursive)
     _check_figures(json_file, outputs, [source.path for source in sources])
     emitted = {kind: Path(f"{kind}.{settings.format}") for kind in settings.emit}
     jobs = largest_first([Job(source.path, emitted) for source in sources], _headers(quiet))
@@ -288,7 +293,10 @@ def compare(
     finally:
         # Narrower, its figures would be cut off; a terminal that is too narrow wraps the lines.
         Console(width=max(_out.width, 132)).print(comparison_table(comparison))
-        _out.print(answer(comparison), markup=False, highlight=False)
+        for sentence in (answer(comparison), choice(comparison)):
+            _out.print(sentence, markup=False, highlight=False)
+        if (omitted := left_out_text(left_out)) and not quiet:
+            _say(omitted)
         for line in failures:
             _say(f"failed: {line}")
     return EXIT_FAILURES if failures or comparison.differing else 0

@@ -12,7 +12,7 @@ from bgremove.cutout import Cutout
 from bgremove.preparation import Preparation
 from bgremove.remove import remove_background
 from bgremove.settings import Settings, merged
-from bgremove.strategies import DEFAULT_STRATEGY, Outcome, Strategy, Task, make_strategy, strategy_class
+from bgremove.strategies import DEFAULT_STRATEGY, Outcome, Strategy, Task, make_strategy
 from bgremove.strategies.transports import Transport, make_transport
 
 
@@ -41,7 +41,8 @@ def iter_cutouts(
     rects
         For each image in turn a rect, or None for that of the settings.
     strategy, workers, timeout_s, start_method
-        As in `make_strategy`. `threads` copies nothing and starts at once; `processes` survives a crash.
+        As in `make_strategy`; by default `threads`, which copy nothing and start at once, or `processes` if there is a
+        `timeout_s`. Under `processes` an image at which a worker crashes costs itself only.
     transport
         How images reach a worker process and cutouts come back, a name out of
         `bgremove.strategies.transports.TRANSPORTS`. By default ``shared_memory`` where there is such a thing and the
@@ -66,7 +67,7 @@ def iter_cutouts(
         start_method=start_method,
         worker_context=Preparation(chosen.engine, edge=chosen.edge),
     )
-    carrier = make_transport(transport or _default_transport(strategy))
+    carrier = make_transport(transport or _default_transport(made))
     return _run(made, carrier, ArrayWorker(chosen), _tasks(images, rects))
 
 
@@ -82,8 +83,8 @@ class ArrayWorker:
         return remove_background(image, settings=self.settings if rect is None else replace(self.settings, rect=rect))
 
 
-def _default_transport(strategy: str) -> str:
-    return "pickle" if strategy_class(strategy).in_this_process or sys.platform == "win32" else "shared_memory"
+def _default_transport(strategy: Strategy) -> str:
+    return "pickle" if strategy.in_this_process or sys.platform == "win32" else "shared_memory"
 
 
 def _run(

@@ -44,7 +44,9 @@ def made_round(images, workers, startup_s, began_s, slower):
     return Round(began_s, startup_s, reading, tuple(outcomes))
 
 
-def comparison(images=6, chosen=(("sequential", 1), ("threads", 2), ("processes", 2)), failed=(), rounds=3):
+def comparison(
+    images=6, chosen=(("sequential", 1), ("threads", 2), ("processes", 2)), failed=(), rounds=3, auto="threads"
+):
     """A comparison whose files are ``photos/0.jpg`` and so on, the last one called `EVIL`."""
     names = [f"{n}.jpg" for n in range(images - 1)] + [EVIL]
     jobs = tuple(
@@ -65,6 +67,7 @@ def comparison(images=6, chosen=(("sequential", 1), ("threads", 2), ("processes"
         rounds=rounds,
         settings=Settings(),
         differing=(),
+        auto=auto,
         results=tuple(result_of(contender, own, loop) for contender, own in history.items()),
     )
 

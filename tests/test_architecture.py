@@ -16,6 +16,7 @@ LEVEL = {name: level for level, row in enumerate(TABLE) for name in re.findall(r
 ONLY_IN = {
     "cv2": {"formats", "cutout", "engines", "matting", "preparation", "machine"},
     "PIL": {"formats", "settings", "report"},
+    "pi_heif": {"formats"},
     "numba": {"engines"},
     "filelock": {"engines", "batch"},
     "pymatting": {"matting"},

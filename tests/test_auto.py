@@ -25,7 +25,8 @@ class Fake:
 @pytest.mark.parametrize(("width", "chosen"), [(1000, "exact"), (1001, "multiscale")])
 def test_the_size_of_the_image_decides(width, chosen, monkeypatch):
     signs = {"exact": Label.FOREGROUND, "multiscale": Label.PROBABLY_FOREGROUND}
-    monkeypatch.setattr(auto, "make_engine", lambda name: Fake(signs[name]))
+    monkeypatch.setattr(auto, "ExactEngine", lambda: Fake(signs["exact"]))
+    monkeypatch.setattr(auto, "MultiscaleEngine", lambda: Fake(signs["multiscale"]))
     image = np.full((1000, width, 3), 90, np.uint8)
     image[:500] = 20  # an image of one colour is refused before any engine is asked
     # of a small rect in a large image, it is the image that counts

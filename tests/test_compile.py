@@ -26,7 +26,7 @@ grid.excess[7], grid.excess[8] = 5, -9
 grid.residual[7, 1] = 3
 announce(solve)
 solve(grid)
-print(grid.excess[8], sum(solve.stats.cache_hits.values()), sum(solve.stats.cache_misses.values()))
+print(grid.excess[8], sum(solve.compiled.stats.cache_hits.values()), sum(solve.compiled.stats.cache_misses.values()))
 """
 
 
@@ -143,3 +143,38 @@ def test_other_threads_run_while_a_kernel_does(tmp_path: Path, monkeypatch: pyte
 def test_all_kernels_are_made_by_the_one_function_that_lets_threads_run() -> None:
     engines = Path(_compile.__file__).parent
     assert [file.name for file in engines.glob("*.py") if "numba" in file.read_text()] == ["_compile.py"]
+
+
+CALLER = """
+from bgremove.engines._compile import kernel
+from bgremove.engines._factor import FACTOR, scale
+
+@kernel
+def triple(value):
+    return scale(value) + FACTOR
+"""
+CALLED = """
+from bgremove.engines._compile import kernel
+
+FACTOR = {factor}
+
+@kernel
+def scale(value):
+    return FACTOR * value
+"""
+
+
+def test_a_kernel_is_compiled_anew_when_another_file_changes_that_it_calls(installation: Path, tmp_path: Path) -> None:
+    engines = installation / "bgremove" / "engines"
+    (engines / "_caller.py").write_text(CALLER)
+    script = (
+        "from bgremove.engines._caller import triple; print(triple(7), sum(triple.compiled.stats.cache_hits.values()))"
+    )
+    environment = {"HOME": str(tmp_path), "PYTHONPATH": str(installation), "PYTHONDONTWRITEBYTECODE": "1"}
+    for factor, printed in ((3, "24 0"), (3, "24 1"), (4, "32 0")):
+        (engines / "_factor.py").write_text(CALLED.format(factor=factor))
+        line = [sys.executable, "-c", script]
+        done = subprocess.run(
+            line, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=100
+        )
+        assert done.stdout.strip() == printed

@@ -29,13 +29,13 @@ def composite(height: int, width: int, ramp: float) -> tuple[Image, np.ndarray, 
         )
         return np.clip(rng.uniform(low, high, 3) + waves, 0, 255)
 
-    before, behind = texture(120, 220), texture(20, 110)
+    f, b = texture(120, 220), texture(20, 110)
     y, x = np.mgrid[:height, :width]
     angle = np.arctan2(y - height / 2, x - width / 2)
     outline = height * (0.3 + 0.04 * np.sin(7 * angle) + 0.01 * np.sin(31 * angle))
     alpha = np.clip(0.5 - (np.hypot(y - height / 2, x - width / 2) - outline) / ramp, 0, 1)
-    mixed = alpha[..., None] * before + (1 - alpha[..., None]) * behind + rng.normal(0, 3, (height, width, 3))
-    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8), alpha, before
+    mixed = alpha[..., None] * f + (1 - alpha[..., None]) * b + rng.normal(0, 3, (height, width, 3))
+    return np.clip(np.rint(mixed), 0, 255).astype(np.uint8), alpha, f
 
 
 def test_alpha_of_the_composites_is_better_than_the_hard_mask_by_a_third() -> None:
@@ -55,10 +55,10 @@ def test_alpha_of_the_composites_is_better_than_the_hard_mask_by_a_third() -> No
 
 @pytest.mark.parametrize(("height", "width", "ramp"), [(300, 400, 3), (1500, 2000, 6)])
 def test_the_old_background_does_not_shine_through(height: int, width: int, ramp: float) -> None:
-    image, alpha, before = composite(height, width, ramp)
+    image, alpha, f = composite(height, width, ramp)
     soft = soften(image, alpha >= 0.5)
     mixed = (alpha > 0.05) & (alpha < 0.95)
-    assert np.abs(soft.colours - before)[mixed].mean() < 0.2 * np.abs(image - before)[mixed].mean()
+    assert np.abs(soft.colours - f)[mixed].mean() < 0.2 * np.abs(image - f)[mixed].mean()
     band = near_boundary(alpha >= 0.5, 4 * max(1, width / 1024))
     hard = np.abs((alpha >= 0.5) - alpha)[band].mean()
     assert np.abs(soft.alpha / 255 - alpha)[band].mean() < 0.4 * hard

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgremove.engines._kmeans import cluster, make_generator
-from bgremove.engines._palette import make_palette, tally
+from bgremove.engines._kmeans import Points, cluster, make_generator
+from bgremove.engines._palette import count_pixels, make_palette
 from bgremove.types import Image
 
 CRITERIA = (cv2.TERM_CRITERIA_MAX_ITER, 10, 0.0)
@@ -21,21 +21,20 @@ def labelled(colours: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def check_same(image: Image, foreground: np.ndarray, seed: int) -> None:
-    sides = foreground.view(np.uint8)
-    palette = make_palette(image, sides)
-    counts = tally(palette, sides)
+    labels = foreground.view(np.uint8)
+    palette = make_palette(image, labels)
+    counts = count_pixels(palette, labels)
     generator = make_generator(seed)
     cv2.setRNGSeed(seed)
-    for side, chosen in enumerate((~foreground, foreground)):
+    for model, chosen in enumerate((~foreground, foreground)):
         pixels = image[chosen].astype(np.float32)
         _, wanted, _ = cv2.kmeans(pixels, min(5, len(pixels)), None, CRITERIA, 1, cv2.KMEANS_PP_CENTERS)
-        labels, moved = cluster(
-            palette.colours, counts[side], palette.codes.reshape(-1), sides.reshape(-1), side, generator
-        )
+        points = Points(palette.colours, counts[model], palette.codes.reshape(-1), labels.reshape(-1), model)
+        clusters, moved = cluster(points, generator)
         codes = palette.codes[chosen]
-        given = labels[codes]
+        given = clusters[codes]
         for k in np.flatnonzero(moved >= 0):
-            given[np.flatnonzero((codes == moved[k]) & (given == labels[moved[k]]))[-1]] = k
+            given[np.flatnonzero((codes == moved[k]) & (given == clusters[moved[k]]))[-1]] = k
         for a, b in zip(labelled(pixels, given), labelled(pixels, wanted[:, 0]), strict=True):
             assert np.array_equal(a, b)
 
@@ -72,7 +71,7 @@ def test_palette() -> None:
     assert (palette.codes[labels > 0] < palette.candidates).all()
     assert palette.candidates == number_of_colours(image[labels > 0])
     assert palette.colours.shape[1] == number_of_colours(image)
-    ground, figure = tally(palette, labels)
+    ground, figure = count_pixels(palette, labels)
     assert len(figure) == palette.candidates
     for code in (0, 1, palette.candidates - 1):
         assert figure[code] == np.count_nonzero((labels & 1 == 1) & (palette.codes == code))
@@ -83,9 +82,9 @@ def test_palette() -> None:
 def test_a_colour_of_very_many_pixels_has_several_numbers_each_counted_in_8_bits() -> None:
     image = np.zeros((50, 30, 3), np.uint8)
     image[:, :7] = 90
-    sides = (image[..., 0] > 0).view(np.uint8)
-    palette = make_palette(image, sides)
+    labels = (image[..., 0] > 0).view(np.uint8)
+    palette = make_palette(image, labels)
     assert np.array_equal(palette.colours.T[palette.codes], image)
-    ground, figure = tally(palette, sides)
+    ground, figure = count_pixels(palette, labels)
     assert sorted(figure) == [50 * 7 - 255, 255]
     assert sorted(ground[palette.candidates :]) == [50 * 23 - 4 * 255, 255, 255, 255, 255]

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgremove import Label, Rect
-from bgremove.engines import _band, _pyramid, _sample, make_engine, multiscale
+from bgremove.engines import _band, _pyramid, make_engine, multiscale
+from bgremove.engines._energy import measure_neighbour_weights
+from bgremove.engines._subset import initialise_gmms, take_subset
 from bgremove.types import Foreground, Image, Mask
 from fixtures import load
 from fixtures.scenes import Scene, make_scene
@@ -205,9 +207,9 @@ def test_memory_of_a_large_photo_is_at_most_40_bytes_a_pixel() -> None:
 def test_work_grows_with_the_boundary_and_memory_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
     cut, work = _band.cut, {}
 
-    def count(image, foreground, open_pixels, energy):  # type: ignore[no-untyped-def]
+    def count(image, foreground, open_pixels, gmms, weights):  # type: ignore[no-untyped-def]
         work[size] += np.count_nonzero(open_pixels)
-        cut(image, foreground, open_pixels, energy)
+        cut(image, foreground, open_pixels, gmms, weights)
 
     monkeypatch.setattr(_band, "cut", count)
     for size in ((750, 1000), (1500, 2000), (3000, 4000)):
@@ -222,12 +224,12 @@ def test_work_grows_with_the_boundary_and_memory_stays_small(monkeypatch: pytest
 
 def test_windows_together_cut_as_one(scene: Scene) -> None:
     coarse = cv2.blur(scene.truth * np.uint8(255), (9, 9)) > 140
-    band = _band.around(coarse, labels_of(scene), 5)
-    mixtures = _sample.start(_sample.draw(scene.image, coarse), seed=0)
-    energy = _band.Energy(_band.make_densities(mixtures), _band.measure_strengths(scene.image))
+    band = _band.find_band(coarse, labels_of(scene), 5)
+    gmms = initialise_gmms(take_subset(scene.image, coarse), seed=0)
+    weights = measure_neighbour_weights(scene.image)
     whole, pieces = coarse.copy(), coarse.copy()
-    _band.cut(scene.image, whole, band, energy)
-    _band.cut_band(scene.image, pieces, band, energy)
+    _band.cut(scene.image, whole, band, gmms, weights)
+    _band.cut_band(scene.image, pieces, band, gmms, weights)
     assert np.count_nonzero(whole != coarse) > 500
     np.testing.assert_array_equal(pieces[~band], coarse[~band])
     assert np.count_nonzero(whole != pieces) <= 0.001 * np.count_nonzero(band)
@@ -238,7 +240,7 @@ def test_the_band_is_open_and_near_the_boundary() -> None:
     foreground[:, 15:] = True
     labels = np.full((20, 30), Label.PROBABLY_FOREGROUND, np.uint8)
     labels[5] = Label.FOREGROUND
-    band = _band.around(foreground, labels, 3)
+    band = _band.find_band(foreground, labels, 3)
     expected = np.zeros((20, 30), np.bool_)
     expected[:, 12:18] = True
     expected[5] = False

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 
+from bgremove.comparison.report import choice
 from bgremove.comparison.statistics import amdahl, serial_fraction
 from bgremove.errors import UsageError
 from bgremove.report import Outputs, load_json
@@ -23,7 +24,7 @@ from bgremove.report.plots import plots_of
 from bgremove.report.report import report_from_json
 from bgremove.report.trace import trace
 from bgremove.report.words import cards, strategies_table
-from tests.report_values import EVIL, READ_S, STARTUP_S, WRITE_S, content, segment_s
+from tests.report_values import EVIL, READ_S, STARTUP_S, WRITE_S, comparison, content, segment_s
 
 IMAGES = 7
 SECONDS = [READ_S + segment_s(image) + WRITE_S for image in range(IMAGES)]
@@ -35,6 +36,13 @@ def report(**options):
 
 def of(name, **options):
     return next(each for each in report(**options).contenders if each.name == name)
+
+
+def test_what_auto_would_have_chosen_is_told_beside_the_fastest():
+    told = {name: choice(comparison(IMAGES, auto=name)) for name in ("threads", "processes", "pool")}
+    assert told["threads"] == "`auto` would have chosen `threads`, which was the fastest, start included."
+    assert re.search(r"chosen `processes`, which took \d+% longer, start included, than `threads`", told["processes"])
+    assert told["pool"].endswith("`pool`, which was not compared; the fastest was `threads`.")
 
 
 def test_figures_of_a_strategy():

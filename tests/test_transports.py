@@ -3,13 +3,15 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from bgremove.errors import ImageError, TaskError, UsageError, WorkerLostError
+from bgremove.errors import ImageError, UsageError, WorkerLostError
 from bgremove.strategies import Task, make_strategy, transports
 from bgremove.strategies.transports import TRANSPORTS, make_transport
 
@@ -107,19 +109,45 @@ def test_a_run_that_is_closed_leaves_no_memory_behind(name, memory):
         assert list(memory.iterdir()) == []
 
 
-def test_full_memory_is_the_error_of_the_task_that_did_not_fit():
+def test_a_value_for_which_memory_and_disk_are_full_crosses_the_pipe():
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     with make_strategy("sequential") as strategy:
         outcomes = make_transport("shared_memory").run(strategy, shape, tasks_of(*map(np.zeros, (10, 10_000, 10))))
         try:
-            # To a process, a file that may not grow is memory that is full.
+            # To a process, a file that may not grow is a disk that is full.
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-            errors = [outcome.error for outcome in outcomes]
+            values = [outcome.value for outcome in outcomes]
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert errors[0] is errors[2] is None
-    assert isinstance(errors[1], TaskError)
-    assert "too large" in str(errors[1])
+    assert values == [(10,), (10_000,), (10,)]
+
+
+@pytest.mark.parametrize("free", [0, 16 * 2**20, 64 * 2**20])
+def test_arrays_for_which_memory_has_no_room_cross_all_the_same(memory, monkeypatch, free):
+    # As in a container: what lies in the folder takes from what is free.
+    def disk_usage(folder):
+        used = sum(file.stat().st_size for file in memory.glob("*/*")) if memory in folder.parents else 0
+        largest.append(used)
+        return SimpleNamespace(free=free - used if memory in folder.parents else 2**40)
+
+    largest = []
+    monkeypatch.setattr(transports.shutil, "disk_usage", disk_usage)
+    images = [np.full((2000, 3000, 3), index, np.uint8) for index in range(4)]
+    with make_strategy("threads", workers=2) as strategy:
+        outcomes = list(make_transport("shared_memory").run(strategy, np.copy, tasks_of(*images)))
+    assert [outcome.error for outcome in outcomes] == [None] * 4
+    assert all((outcome.value == outcome.index).all() for outcome in outcomes)
+    assert max(largest) <= free
+
+
+@pytest.mark.parametrize("left", ["disk", "pipe"])
+def test_without_memory_that_can_be_written_to_arrays_cross_all_the_same(memory, tmp_path, monkeypatch, left):
+    monkeypatch.setattr(transports, "_MEMORY", tmp_path / "not there")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path if left == "disk" else tmp_path / "not there"))
+    with make_strategy("processes", workers=2) as strategy:
+        outcomes = list(make_transport("shared_memory").run(strategy, np.copy, tasks_of(*[np.ones(100_000)] * 4)))
+    assert [outcome.value.sum() for outcome in outcomes] == [100_000] * 4
+    assert list(tmp_path.iterdir()) == [memory]
 
 
 SCRIPT = """

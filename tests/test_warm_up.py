@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 SCRIPT = """
 import sys
 from bgremove.engines import make_engine
+from bgremove.engines._compile import Kernel
 from bgremove.formats.read import Photo
 from bgremove.remove import initial_labels
 from fixtures.scenes import make_scene
@@ -21,8 +22,8 @@ def loaded():
     return {
         (module.__name__, name, str(signature))
         for module in [m for n, m in list(sys.modules.items()) if n.startswith("bgremove.engines.")]
-        for name, value in vars(module).items() if hasattr(value, "nopython_signatures")
-        for signature in value.signatures
+        for name, value in vars(module).items() if isinstance(value, Kernel) and "compiled" in vars(value)
+        for signature in value.compiled.signatures
     }
 
 engine = make_engine(sys.argv[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bgremove.errors import BgremoveError
 from bgremove.meter import Reading
 from bgremove.paths import display_name
 from bgremove.strategies import Outcome
+from bgremove.types import Rect
 
 FORMAT_VERSION = 2
 
@@ -45,6 +46,8 @@ class ImageRecord:
     error: BgremoveError | None = None
     times: Times | None = None
     warnings: tuple[str, ...] = ()
+    crop: Rect | None = None
+    """The part of the image that was written, if it was cropped."""
     span: Span | None = None
     """None if it was never handed to a strategy."""
     pixels: int = 0
@@ -63,7 +66,14 @@ def finished_record(job: Job, outcome: Outcome[Done]) -> ImageRecord:
         return ImageRecord(job.source, outputs, "failed", error=outcome.error, span=span, pixels=job.pixels)
     done = outcome.value
     return ImageRecord(
-        job.source, outputs, "ok", times=done.times, warnings=done.warnings, span=span, pixels=job.pixels
+        job.source,
+        outputs,
+        "ok",
+        times=done.times,
+        warnings=done.warnings,
+        crop=done.crop,
+        span=span,
+        pixels=job.pixels,
     )
 
 
@@ -91,8 +101,10 @@ def failures_text(records: Sequence[ImageRecord]) -> list[str]:
     ]
 
 
-def records_json(records: Sequence[ImageRecord], reading: Reading, facts: dict[str, Any]) -> dict[str, Any]:
-    """What became of each image, for `remove --json`.
+def records_json(
+    records: Sequence[ImageRecord], left_out: Mapping[str, int], reading: Reading, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """What became of each image, for `remove --json`, and how many files were left out, by suffix.
 
     Times are seconds since the `reading` of the run began; `facts` are the command, the environment, the settings, the
     strategy.
@@ -103,6 +115,7 @@ def records_json(records: Sequence[ImageRecord], reading: Reading, facts: dict[s
         **facts,
         **reading_json(reading, reading.began_s),
         "images": [_record_json(record, reading.began_s) for record in records],
+        "left_out": dict(left_out),
     }
 
 
@@ -137,6 +150,7 @@ def _record_json(record: ImageRecord, began_s: float) -> dict[str, Any]:
         "status": record.status,
         "error": None if record.error is None else str(record.error),
         "warnings": list(record.warnings),
+        "crop": record.crop,
         **times,
         **span,
     }

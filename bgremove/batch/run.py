@@ -19,11 +19,13 @@ from bgremove.machine import workers_for
 from bgremove.paths import StrPath, display_name
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings, merged
-from bgremove.strategies import DEFAULT_STRATEGY, Strategy, Task, make_strategy, strategy_class
+from bgremove.strategies import AUTO, DEFAULT_STRATEGY, Strategy, Task, make_strategy, strategy_class
 from bgremove.types import Rect
 
 _BYTES_PER_DECODED_PIXEL = 16
 """Image, Pillow's copy, labels, mask and cutout, beyond what the engine needs."""
+_S_PER_READ_AND_WRITTEN_PIXEL = 27e-9
+"""Of JPEG to PNG at 12 megapixels, on the machine of `benchmarks/results/speed.json`."""
 
 
 def remove_backgrounds(
@@ -86,12 +88,19 @@ def run_plan(
 def batch_strategy(plan: Plan, name: str, *, workers: int | None = None, timeout_s: float | None = None) -> Strategy:
     """The strategy called `name` with workers prepared for the plan, as many as CPUs, memory and jobs allow."""
     settings = plan.settings
-    if workers is None and strategy_class(name).parallel:
+    if workers is None and (name == AUTO or strategy_class(name).parallel):
         # The largest comes first, but what is beyond the limit is refused and takes no memory.
         largest = max(1, next((job.pixels for job in plan.todo if job.pixels <= settings.max_pixels), 1))
         workers = min(workers_for(_peak_bytes(settings, largest)), max(1, len(plan.todo)))
     preparation = Preparation(settings.engine, edge=settings.edge)
-    return make_strategy(name, workers=workers, timeout_s=timeout_s, worker_context=preparation)
+    task_s = [estimate_s(settings, job.pixels) for job in plan.todo]
+    return make_strategy(name, workers=workers, timeout_s=timeout_s, worker_context=preparation, task_s=task_s)
+
+
+def estimate_s(settings: Settings, pixels: int) -> float:
+    """About how long a worker takes for an image."""
+    segment_s = make_engine(settings.engine).estimate_s(pixels) * settings.iterations / 5
+    return segment_s + _S_PER_READ_AND_WRITTEN_PIXEL * pixels
 
 
 def _peak_bytes(settings: Settings, pixels: int) -> int:

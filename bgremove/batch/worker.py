@@ -9,10 +9,11 @@ from pathlib import Path
 from bgremove.batch.job import Job
 from bgremove.cutout import Cutout
 from bgremove.errors import OutputError
-from bgremove.formats import read, write
+from bgremove.formats import DEEP_FORMATS, NO_METADATA, read, write
 from bgremove.paths import display_name
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
+from bgremove.types import Rect
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Done:
 
     times: Times
     warnings: tuple[str, ...]
+    crop: Rect | None = None
+    """The part of the image that was written, if that is not all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class FileWorker:
     def __call__(self, job: Job) -> Done:
         """Do one file; see `cut_file`."""
         cutout, times = cut_file(job, self.settings)
-        return Done(times, cutout.warnings)
+        return Done(times, cutout.warnings, cutout.box(self.settings.pad) if self.settings.crop else None)
 
 
 def cut_file(job: Job, settings: Settings) -> tuple[Cutout, Times]:
@@ -53,8 +56,15 @@ def cut_file(job: Job, settings: Settings) -> tuple[Cutout, Times]:
     segmented = time.perf_counter()
     for kind, path in job.outputs.items():
         _make_folder(path.parent)
-        write(path, cutout.emitted(kind, settings), file_format=settings.format, overwrite=job.overwrite)
+        metadata = cutout.metadata if kind == "cutout" else NO_METADATA
+        write(
+            path, cutout.emitted(kind, settings), file_format=settings.format_of(kind), metadata=metadata,
+            overwrite=job.overwrite,
+        )  # fmt: skip
     written = time.perf_counter()
+    if cutout.image.dtype.itemsize == 2 and "cutout" in settings.emit and settings.format not in DEEP_FORMATS:
+        note = f"its 16 bits a sample were reduced to 8, as {settings.format} holds no more"
+        cutout = replace(cutout, warnings=(*cutout.warnings, note))
     return cutout, Times(decoded - start, segmented - decoded, written - segmented)
 
 

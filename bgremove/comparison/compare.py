@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean, median
 
 from bgremove.batch import Job
+from bgremove.batch.run import estimate_s
 from bgremove.batch.worker import Times
 from bgremove.comparison.rounds import MeasuringWorker, Round, run_round
 from bgremove.comparison.statistics import Interval, paired_ratio, pays_from
@@ -17,7 +18,7 @@ from bgremove.errors import BgremoveError, UsageError
 from bgremove.machine import usable_cpus
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings
-from bgremove.strategies import STRATEGIES, Strategy, make_strategy
+from bgremove.strategies import STRATEGIES, Strategy, choose, make_strategy
 
 BASELINE = "sequential"
 OPENCV_THREADS = "opencv_threads"
@@ -75,6 +76,8 @@ class Comparison:
     rounds: int
     settings: Settings
     differing: tuple[Path, ...]
+    auto: str
+    """The strategy that `auto` would have chosen for the workload."""
     results: tuple[StrategyResult, ...]
 
 
@@ -132,6 +135,7 @@ def compare(
         failed=tuple((jobs[index].source, error) for index, error in failed.items()),
         rounds=rounds,
         settings=settings,
+        auto=choose([estimate_s(settings, job.pixels) for job in kept], workers=usable_cpus()),
         differing=tuple(kept[index].source for index in _differing(history)),
         results=tuple(result_of(contender, own, history[chosen[0]]) for contender, own in history.items()),
     )

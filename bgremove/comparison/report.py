@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 
 from rich.table import Table
@@ -44,6 +44,7 @@ def comparison_json(comparison: Comparison, environment: dict[str, Any], command
             "differing": [os.fspath(path) for path in comparison.differing],
         },
         "answer": answer(comparison),
+        "auto": {"chosen": comparison.auto, "fastest": fastest(comparison).name},
         "images": images,
         "strategies": [_strategy_json(result, images, origin_s) for result in comparison.results],
     }
@@ -94,7 +95,6 @@ def comparison_table(comparison: Comparison) -> Table:
 
 def _cells(result: StrategyResult) -> list[str]:
     stages = [fmean(getattr(times, stage) for times in result.images) for stage in Times.__dataclass_fields__]
-    wall_s = sorted(result.wall_s)[len(result.wall_s) // 2]
     is_baseline = result.name == BASELINE
     pays = "" if result.name in (BASELINE, OPENCV_THREADS) else str(result.pays_from_images or "never")
     return [
@@ -102,7 +102,7 @@ def _cells(result: StrategyResult) -> list[str]:
         str(result.workers),
         *(f"{1e3 * seconds:.1f}" for seconds in stages),
         f"{result.startup_s:.2f}",
-        f"{result.startup_s + wall_s:.2f}",
+        f"{_total_s(result):.2f}",
         f"{result.cpu_utilisation:.0%}",
         f"{result.peak_memory_bytes / 1e6:.0f}",
         "1" if is_baseline else _shown(result.speedup),
@@ -131,3 +131,25 @@ def answer(comparison: Comparison) -> str:
     if best.speedup.high < 1:
         return f"No, parallel does not pay here: the best, {how}, ran at {figures} ({evidence}; {masks})."
     return f"Not shown: the best, {how}, ran at {figures}, which may be no gain at all ({evidence}; {masks})."
+
+
+def fastest(comparison: Comparison) -> StrategyResult:
+    """The contender with the least time, start-up included."""
+    return min(comparison.results, key=_total_s)
+
+
+def choice(comparison: Comparison) -> str:
+    """One sentence: what `auto` would have chosen, and how that did beside the fastest."""
+    chosen = [result for result in comparison.results if result.name == comparison.auto]
+    best = fastest(comparison)
+    if not chosen:
+        return f"`auto` would have chosen `{comparison.auto}`, which was not compared; the fastest was `{best.name}`."
+    own = min(chosen, key=_total_s)
+    if own is best:
+        return f"`auto` would have chosen `{own.name}`, which was the fastest, start included."
+    more = _total_s(own) / _total_s(best) - 1
+    return f"`auto` would have chosen `{own.name}`, which took {more:.0%} longer, start included, than `{best.name}`."
+
+
+def _total_s(result: StrategyResult) -> float:
+    return result.startup_s + median(result.wall_s)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Callable
 from typing import Protocol
 
+from bgremove.engines.auto import AutoEngine
+from bgremove.engines.exact import ExactEngine
+from bgremove.engines.multiscale import MultiscaleEngine
+from bgremove.engines.opencv import OpenCVEngine
 from bgremove.errors import UsageError
 from bgremove.types import Image, Mask
 
@@ -52,11 +56,11 @@ class Engine(Protocol):
         ...
 
 
-_CLASSES = {
-    "opencv": "bgremove.engines.opencv:OpenCVEngine",
-    "exact": "bgremove.engines.exact:ExactEngine",
-    "multiscale": "bgremove.engines.multiscale:MultiscaleEngine",
-    "auto": "bgremove.engines.auto:AutoEngine",
+_CLASSES: dict[str, Callable[[], Engine]] = {
+    "opencv": OpenCVEngine,
+    "exact": ExactEngine,
+    "multiscale": MultiscaleEngine,
+    "auto": AutoEngine,
 }
 
 ENGINES = tuple(_CLASSES)
@@ -66,9 +70,7 @@ DEFAULT_ENGINE = "exact"
 
 
 def make_engine(name: str) -> Engine:
-    """The engine called `name`; its module is imported only now."""
+    """The engine called `name`."""
     if name not in _CLASSES:
         raise UsageError(f"there is no engine {name!r}; choose one of {', '.join(ENGINES)}")
-    module, _, attribute = _CLASSES[name].partition(":")
-    engine: Engine = getattr(import_module(module), attribute)()
-    return engine
+    return _CLASSES[name]()

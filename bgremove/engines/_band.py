@@ -1,4 +1,4 @@
-"""GrabCut's energy minimised over some pixels of an image, while all others keep their side.
+"""GrabCut's energy minimised over some pixels of an image, while all others keep their label.
 
 A band around a boundary is cut into square windows that overlap, and each is solved by itself on a small grid that fits
 the processor's cache. A window sees what the ones before it decided: what lies on its rim or beyond stays. Since the
@@ -7,91 +7,58 @@ band is far narrower than a window, the cuts join as one. Time and memory belong
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
-from bgremove.engines._gmm import Mixtures
-from bgremove.engines._grid import GAMMA, SCALE, SURE
-from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, make_grid, solve
-from bgremove.types import Foreground, Image, Mask
-
-
-class Energy(NamedTuple):
-    """What GrabCut minimises over one image."""
-
-    densities: NDArray[np.float64]
-    """(2, 5, 10): of each component of each side the density at its mean times its weight, the mean (3), and the
-    factors of the products of two channels in the exponent (6)."""
-    strengths: NDArray[np.int32]
-    """(2, D): capacity of a link side by side (0) and diagonally (1) by the squared difference of its two colours."""
-
+from bgremove.engines._energy import BLOCK, OPEN, GMMs, NeighbourWeights, link_neighbours, terminal_weights
+from bgremove.engines._maxflow import Grid, make_grid, solve, source_side
+from bgremove.types import Foreground, Image, Mask, Rect
 
 _CORE, _OVERLAP = 48, 8  # sides of the squares the image is cut into, and how far a window reaches beyond its square
-_ROWS = 200  # that the contrast is measured in, and the row below each
-_STEPS = np.array(DIRECTIONS)
 
 
-def measure_strengths(image: Image) -> NDArray[np.int32]:
-    """`Energy.strengths` of an image, as ``cv2.grabCut`` has them, but for a contrast measured in some rows only."""
-    squares = _mean_difference(image, max(1, len(image) // _ROWS))
-    beta = 1 / (2 * squares) if squares > 0 else 0.0
-    peak = GAMMA * SCALE
-    reach = min(3 * 255**2, math.ceil(math.log(4 * peak) / beta)) if beta > 0 else 0
-    fall = np.exp(-beta * np.arange(reach + 1))
-    if beta > 0:
-        fall[-1] = 0  # what differs more than the table has no link to speak of
-    strengths: NDArray[np.int32] = np.rint(np.multiply.outer((peak, peak / math.sqrt(2)), fall)).astype(np.int32)
-    return strengths
-
-
-def make_densities(mixtures: Mixtures) -> NDArray[np.float64]:
-    """`Energy.densities` of colour models, see `_gmm.learn`."""
-    densities = mixtures[:, :, 1:11].copy()
-    densities[:, :, 0] = mixtures[:, :, 0] * np.exp(mixtures[:, :, 1])
-    densities[:, :, 4:] *= -0.5
-    densities[:, :, [5, 6, 8]] *= 2  # what stands off the diagonal counts twice
-    return densities
-
-
-def around(foreground: Foreground, labels: Mask, reach: int) -> NDArray[np.bool_]:
-    """The open pixels at most `reach` rows and columns away from a pixel of the other side, ``(H, W)`` bool."""
+def find_band(foreground: Foreground, labels: Mask, reach: int) -> NDArray[np.bool_]:
+    """The open pixels at most `reach` rows and columns away from a pixel of the other label, ``(H, W)`` bool."""
     square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     edge = cv2.morphologyEx(foreground.view(np.uint8), cv2.MORPH_GRADIENT, square)
     return np.asarray(np.bitwise_and(edge, labels >> 1, out=edge).view(np.bool_))
 
 
-def cut_band(image: Image, foreground: Foreground, band: NDArray[np.bool_], energy: Energy) -> None:
+def cut_band(
+    image: Image, foreground: Foreground, band: NDArray[np.bool_], gmms: GMMs, weights: NeighbourWeights
+) -> None:
     """Decide the pixels of `band` anew, in place, one window after the other. See `cut`."""
     for window in _windows(band):
         part = np.ascontiguousarray(foreground[window])
-        cut(np.ascontiguousarray(image[window]), part, _without_rim(band, window), energy)
+        cut(np.ascontiguousarray(image[window]), part, _without_rim(band, window), gmms, weights)
         foreground[window] = part
 
 
-def cut(image: Image, foreground: Foreground, open_pixels: NDArray[np.bool_], energy: Energy) -> None:
+def cut(
+    image: Image, foreground: Foreground, open_pixels: NDArray[np.bool_], gmms: GMMs, weights: NeighbourWeights
+) -> None:
     """Decide `open_pixels` at the least energy, in place. 60 bytes a pixel, all arrays C-contiguous.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
     foreground : (H, W) bool
-        The side of every pixel; only those of `open_pixels` are changed.
+        Only the `open_pixels` are changed.
     open_pixels : (H, W) bool
-    energy
+    gmms, weights
         Of `image`, or of a larger one that it is a part of.
     """
     height, width = open_pixels.shape
     grid = make_grid(height, width)
-    fill(grid, image, foreground, open_pixels, energy)
+    labels = foreground + np.uint8(OPEN) * open_pixels
+    link_neighbours(grid, image, labels, Rect(0, 0, width, height), weights)
+    add_terminal_weights(grid, image, labels, gmms)
     solve(grid)
-    inside = grid.distance.reshape(height + 2, width + 2)[1:-1, 1:-1] == FAR
-    np.copyto(foreground, inside, where=open_pixels)
+    np.copyto(foreground, source_side(grid, height, width), where=open_pixels)
 
 
 def _windows(band: NDArray[np.bool_]) -> Iterator[tuple[slice, slice]]:
@@ -120,74 +87,20 @@ def _without_rim(band: NDArray[np.bool_], window: tuple[slice, slice]) -> NDArra
 
 
 @kernel
-def _wish(densities: NDArray[np.float64], blue: int, green: int, red: int) -> float:
-    """How much likelier a colour is in the foreground than in the background, in natural logarithms, within `SURE`."""
-    background = foreground = 0.0
-    for k in range(densities.shape[1]):
-        background += _density(densities[0, k], blue, green, red)
-        foreground += _density(densities[1, k], blue, green, red)
-    if background == 0:  # also if neither side knows the colour: cv2 takes such a pixel for foreground
-        return SURE
-    if foreground == 0:
-        return -SURE
-    return min(max(math.log(foreground / background), -SURE), SURE)
-
-
-@kernel
-def _density(d: NDArray[np.float64], blue: int, green: int, red: int) -> float:
-    a, b, c = blue - d[1], green - d[2], red - d[3]
-    density: float = d[0] * math.exp(a * (a * d[4] + b * d[5] + c * d[6]) + b * (b * d[7] + c * d[8]) + c * c * d[9])
-    return density
-
-
-@kernel
-def _mean_difference(image: Image, step: int) -> float:
-    """Mean squared difference between neighbours: those in every `step`-th row, and between it and the next."""
-    height, width = image.shape[:2]
-    total = links = 0
-    for y in range(0, height, step):
-        for x in range(width):
-            for direction in range(1, 8, 2):
-                v, u = y + _STEPS[direction, 0], x + _STEPS[direction, 1]
-                if 0 <= v < height and 0 <= u < width:
-                    total += _difference(image, y, x, v, u)
-                    links += 1
-    return total / max(links, 1)
-
-
-@kernel
-def _difference(image: Image, y: int, x: int, v: int, u: int) -> int:
-    a = np.int64(image[y, x, 0]) - image[v, u, 0]
-    b = np.int64(image[y, x, 1]) - image[v, u, 1]
-    c = np.int64(image[y, x, 2]) - image[v, u, 2]
-    return int(a * a + b * b + c * c)
-
-
-@kernel
-def fill(
-    grid: Grid,
-    image: NDArray[np.uint8],
-    foreground: NDArray[np.bool_],
-    open_pixels: NDArray[np.bool_],
-    energy: Energy,
-) -> None:
-    """Write links and excess of the open pixels into an empty grid. A link to any other pixel becomes excess."""
-    height, width = open_pixels.shape
-    densities, strengths = energy
-    last = strengths.shape[1] - 1
+def add_terminal_weights(grid: Grid, image: Image, labels: Mask, gmms: GMMs) -> None:
+    """Add the weights of the open pixels' links to source and sink to their excess."""
+    height, width = labels.shape
+    colours, nodes, weights = np.empty((3, BLOCK), np.uint8), np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int32)
+    found = 0
     for y in range(height):
         for x in range(width):
-            if not open_pixels[y, x]:
-                continue
-            node = (y + 1) * (width + 2) + x + 1
-            excess = round(_wish(densities, image[y, x, 0], image[y, x, 1], image[y, x, 2]) * SCALE)
-            for direction in range(8):
-                v, u = y + _STEPS[direction, 0], x + _STEPS[direction, 1]
-                if not (0 <= v < height and 0 <= u < width):
-                    continue
-                strength = strengths[direction // 4, min(_difference(image, y, x, v, u), last)]
-                if open_pixels[v, u]:
-                    grid.residual[node, direction] = strength
-                else:
-                    excess += strength if foreground[v, u] else -strength
-            grid.excess[node] = excess
+            if labels[y, x] >= OPEN:
+                for channel in range(3):
+                    colours[channel, found] = image[y, x, channel]
+                nodes[found] = (y + 1) * (width + 2) + x + 1
+                found += 1
+            if found == BLOCK or (y == height - 1 and x == width - 1):
+                terminal_weights(colours, gmms, weights[:found])
+                for i in range(found):
+                    grid.excess[nodes[i]] += weights[i]
+                found = 0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, cached_property, update_wrapper
 from pathlib import Path
 from typing import Any, TypeVar, cast
-
-from numba import njit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -16,15 +16,45 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def kernel(function: Function) -> Function:
     """Compile `function` at its first call, for other threads to run meanwhile; keep the result on disk if possible.
 
-    Numba keeps it beside the source, or in the user's cache folder where the installation is read-only. A kernel must
-    not call kernels of other files: the kept result would outlive a change of those.
+    Numba, which is imported only then, keeps it beside the source, or in the user's cache folder where the installation
+    is read-only. A kernel may call kernels and take constants of all files of this folder: what is kept bears a digest
+    of them all in its name, and is passed over once any of them has changed.
     """
-    compiled: Any
-    try:
-        compiled = njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # neither folder can be written to
-        compiled = njit(nogil=True)(function)
-    return cast("Function", compiled)
+    return cast("Function", Kernel(function))
+
+
+class Kernel:
+    """A function that is compiled when it is called, or when a kernel is that calls it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        update_wrapper(self, function)
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.compiled(*arguments)
+
+    @cached_property
+    def compiled(self) -> Any:
+        """What Numba makes of it."""
+        from numba import njit  # noqa: PLC0415 - takes a third of a second, and not all engines need it
+
+        self._function.__qualname__ = f"{self._function.__name__}-{_digest()}"  # what the kept file is called
+        try:
+            return njit(nogil=True, cache=True)(self._function)
+        except RuntimeError:  # neither folder can be written to
+            return njit(nogil=True)(self._function)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """How Numba sees it where another kernel calls it."""
+        return self.compiled._numba_type_
+
+
+@cache
+def _digest() -> str:
+    """Of the sources of all kernels."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 def announce(function: Callable[..., Any]) -> None:
@@ -51,13 +81,13 @@ def compiled_once(last: Callable[..., Any]) -> Iterator[None]:
 
 def _is_compiled(function: Callable[..., Any]) -> bool:
     """Whether a kernel is loaded or kept on disk."""
-    dispatcher: Any = function
+    compiled = cast("Kernel", function).compiled
+    name = f"{function.__module__.rpartition('.')[2]}.{compiled.py_func.__qualname__}"
     folder = _folder(function)
-    return bool(dispatcher.signatures or (folder and any(folder.glob(f"*.{function.__name__}-*.nbi"))))
+    return bool(compiled.signatures or (folder and any(folder.glob(f"{name}-*.nbi"))))
 
 
 def _folder(function: Callable[..., Any]) -> Path | None:
     """Where a kernel is kept, None if nowhere."""
-    dispatcher: Any = function
-    path = dispatcher.stats.cache_path
+    path = cast("Kernel", function).compiled.stats.cache_path
     return Path(path) if path else None

@@ -7,6 +7,8 @@ rounded to float32 in the order of the pixels wherever that makes a difference.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +19,21 @@ _TRIALS, _ROUNDS = 3, 10
 _STILL = float(np.finfo(np.float32).eps) ** 2  # squared shift of the centres below which they rest
 _BLOCK = 512  # colours whose distances are in the cache together
 _EXACT = 2**24  # whole numbers up to here are exact in float32, sums of them in any order too
+
+
+class Points(NamedTuple):
+    """The pixels of one model that are to be clustered: those of the background or those of the foreground."""
+
+    colours: NDArray[np.uint8]
+    """(3, C): distinct colours."""
+    counts: NDArray[np.uint8]
+    """(D,): on how many of the pixels each of the first D colours is; the others are on none."""
+    codes: NDArray[np.int32]
+    """(N,): index of its colour, of all pixels of the image in order."""
+    labels: NDArray[np.uint8]
+    """(N,): of all pixels of the image, odd in the foreground."""
+    model: int
+    """0 if the background's pixels take part, 1 if the foreground's do. There is at least one."""
 
 
 def make_generator(seed: int) -> NDArray[np.uint64]:
@@ -39,24 +56,8 @@ def _draw_fraction(generator: NDArray[np.uint64]) -> float:
 
 
 @kernel
-def cluster(
-    colours: NDArray[np.uint8],
-    counts: NDArray[np.uint8],
-    codes: NDArray[np.int32],
-    sides: NDArray[np.uint8],
-    side: int,
-    generator: NDArray[np.uint64],
-) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Split the colours of the pixels on one `side` into `CLUSTERS`, or as many as there are pixels.
-
-    Parameters
-    ----------
-    colours, counts : (3, C) uint8, (D,) uint8
-        Distinct colours, and on how many of the pixels of this side each of the first D is; the others are on none.
-    codes, sides : (N,) int32, (N,) uint8
-        Of all pixels in order: index of the colour, and the side, odd (1) or even (0).
-    side : int
-        The side whose pixels take part, 0 or 1. There is at least one.
+def cluster(points: Points, generator: NDArray[np.uint64]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+    """Split the colours of the points into `CLUSTERS`, or as many as there are points.
 
     Returns
     -------
@@ -64,22 +65,22 @@ def cluster(
     (5,) int32 : for each cluster the code of a colour of which one pixel was moved there from the cluster that the
     colour has, because the cluster would have been empty; -1 if none was.
     """
-    total = _total(counts)
-    clusters = min(CLUSTERS, total)
-    centres = _seed(colours, counts, codes, sides, side, generator, clusters)
-    labels = np.zeros(len(counts), np.uint8)
+    colours, counts = points.colours, points.counts
+    clusters = min(CLUSTERS, _total(counts))
+    centres = _choose_centres(points, generator, clusters)
+    nearest = np.zeros(len(counts), np.uint8)
     before = np.empty_like(centres)
     moved = np.full(CLUSTERS, -1, np.int32)
     for rounds in range(1, _ROUNDS):
-        _assign(colours, centres, labels)
+        _assign(colours, centres, nearest)
         for k in range(clusters):
             for j in range(3):
                 before[k, j] = centres[k, j]
-        sizes = _sum(colours, counts, codes, sides, side, labels, centres)
+        sizes = _sum(points, nearest, centres)
         moved[:] = -1
         for k in range(clusters):
             if sizes[k] == 0:
-                _fill(k, colours, codes, sides, side, labels, centres, sizes, moved)
+                _fill(k, points, nearest, centres, sizes, moved)
         shift = 0.0
         for k in range(clusters):
             scale = np.float32(1.0) / np.float32(sizes[k])
@@ -89,10 +90,10 @@ def cluster(
                 step = float(centres[k, j] - before[k, j])
                 distance += step * step
             shift = max(shift, distance)
-        # A single cluster is settled in two rounds.
+        # A single cluster comes to rest in two rounds.
         if shift <= _STILL or (clusters == 1 and rounds == 1):
             break
-    return labels, moved
+    return nearest, moved
 
 
 @kernel
@@ -104,27 +105,20 @@ def _total(counts: NDArray[np.uint8]) -> int:
 
 
 @kernel
-def _seed(
-    colours: NDArray[np.uint8],
-    counts: NDArray[np.uint8],
-    codes: NDArray[np.int32],
-    sides: NDArray[np.uint8],
-    side: int,
-    generator: NDArray[np.uint64],
-    clusters: int,
-) -> NDArray[np.float32]:
+def _choose_centres(points: Points, generator: NDArray[np.uint64], clusters: int) -> NDArray[np.float32]:
     """First centres: each a pixel drawn in proportion to its squared distance to the centres so far, best of three."""
+    colours, counts = points.colours, points.counts
     centres = np.empty((clusters, 3), np.float32)
     near = np.ones(len(counts), np.int32)
     total = _total(counts)
-    winner = _pick(codes, sides, side, near, float(_draw(generator) % np.uint64(total)) + 1, total)
+    winner = _pick(points, near, float(_draw(generator) % np.uint64(total)) + 1, total)
     near[:] = _EXACT
     left = _potential(colours, counts, winner, near)
     for k in range(clusters):
         if k > 0:
             least = -1
             for _ in range(_TRIALS):
-                code = _pick(codes, sides, side, near, _draw_fraction(generator) * float(left), total)
+                code = _pick(points, near, _draw_fraction(generator) * float(left), total)
                 potential = _potential(colours, counts, code, near)
                 if least < 0 or potential < least:
                     least, winner = potential, code
@@ -136,19 +130,13 @@ def _seed(
 
 
 @kernel
-def _pick(
-    codes: NDArray[np.int32],
-    sides: NDArray[np.uint8],
-    side: int,
-    share: NDArray[np.int32],
-    mark: float,
-    total: int,
-) -> int:
-    """Code of the first pixel of the side at which the sum of the shares reaches `mark`, else of the last."""
+def _pick(points: Points, share: NDArray[np.int32], mark: float, total: int) -> int:
+    """Code of the first point at which the sum of the shares reaches `mark`, else of the last."""
+    codes, labels = points.codes, points.labels
     passed = 0
     seen = 0
     for i in range(len(codes)):
-        if sides[i] & 1 == side:
+        if labels[i] & 1 == points.model:
             seen += 1
             passed += share[codes[i]]
             if passed >= mark or seen == total:
@@ -177,41 +165,34 @@ def _approach(colours: NDArray[np.uint8], code: int, near: NDArray[np.int32]) ->
 
 
 @kernel
-def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
-    """Label every colour with its nearest centre; in blocks, and in loops of one width of number, to be vectorised."""
+def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], nearest: NDArray[np.uint8]) -> None:
+    """Find the centre nearest to every colour; in blocks, and in loops of one width of number, to be vectorised."""
     distance, least = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
-    nearest = np.empty(_BLOCK, np.int32)
-    for begin in range(0, len(labels), _BLOCK):
-        block, out = colours[:, begin : begin + _BLOCK], labels[begin : begin + _BLOCK]
+    best = np.empty(_BLOCK, np.int32)
+    for begin in range(0, len(nearest), _BLOCK):
+        block, out = colours[:, begin : begin + _BLOCK], nearest[begin : begin + _BLOCK]
         first, second, third = block[0], block[1], block[2]
         least[:] = np.inf
         for k in range(len(centres)):
             a, b, c = centres[k, 0], centres[k, 1], centres[k, 2]
-            label = np.int32(k)
+            number = np.int32(k)
             for i in range(len(out)):
                 x, y, z = np.float32(first[i]) - a, np.float32(second[i]) - b, np.float32(third[i]) - c
                 distance[i] = x * x + y * y + z * z
             for i in range(len(out)):
-                nearest[i] = label if distance[i] < least[i] else nearest[i]
+                best[i] = number if distance[i] < least[i] else best[i]
                 least[i] = min(distance[i], least[i])
         for i in range(len(out)):
-            out[i] = nearest[i]
+            out[i] = best[i]
 
 
 @kernel
-def _sum(
-    colours: NDArray[np.uint8],
-    counts: NDArray[np.uint8],
-    codes: NDArray[np.int32],
-    sides: NDArray[np.uint8],
-    side: int,
-    labels: NDArray[np.uint8],
-    centres: NDArray[np.float32],
-) -> NDArray[np.int64]:
-    """Write the sums of the clusters to `centres`; return their numbers of pixels."""
+def _sum(points: Points, nearest: NDArray[np.uint8], centres: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Write the sums of the clusters to `centres`; return their numbers of points."""
+    colours, counts, codes, labels = points.colours, points.counts, points.codes, points.labels
     sums = np.zeros((CLUSTERS, 4), np.int64)
     for i in range(len(counts)):
-        total, count = sums[labels[i]], np.int64(counts[i])
+        total, count = sums[nearest[i]], np.int64(counts[i])
         total[0] += count * colours[0, i]
         total[1] += count * colours[1, i]
         total[2] += count * colours[2, i]
@@ -226,9 +207,9 @@ def _sum(
     if not exact:
         centres[:] = 0
         for i in range(len(codes)):
-            if sides[i] & 1 == side:
+            if labels[i] & 1 == points.model:
                 code = codes[i]
-                centre = centres[labels[code]]
+                centre = centres[nearest[code]]
                 centre[0] += np.float32(colours[0, code])
                 centre[1] += np.float32(colours[1, code])
                 centre[2] += np.float32(colours[2, code])
@@ -238,16 +219,14 @@ def _sum(
 @kernel
 def _fill(
     empty: int,
-    colours: NDArray[np.uint8],
-    codes: NDArray[np.int32],
-    sides: NDArray[np.uint8],
-    side: int,
-    labels: NDArray[np.uint8],
+    points: Points,
+    nearest: NDArray[np.uint8],
     centres: NDArray[np.float32],
     sizes: NDArray[np.int64],
     moved: NDArray[np.int32],
 ) -> None:
-    """Move the pixel of the largest cluster that lies farthest from its centre to the `empty` one."""
+    """Move the point of the largest cluster that lies farthest from its centre to the `empty` one."""
+    colours, codes, labels = points.colours, points.codes, points.labels
     largest = 0
     for k in range(1, len(centres)):
         if sizes[k] > sizes[largest]:
@@ -260,7 +239,7 @@ def _fill(
     most, farthest = np.float32(-1), -1
     for i in range(len(codes) - 1, -1, -1):
         code = codes[i]
-        if sides[i] & 1 != side or labels[code] != largest:
+        if labels[i] & 1 != points.model or nearest[code] != largest:
             continue
         away = False
         for k in range(CLUSTERS):

@@ -40,8 +40,8 @@ class Grid(NamedTuple):
     """(nodes,): what is left to send from the source (above 0), or what may still go to the sink (below 0)."""
     distance: NDArray[np.int32]
     """(nodes,): steps to the sink, or `FAR`."""
-    follower: NDArray[np.int32]
-    """(nodes,): first the queue of the search, then the next in the list of nodes with excess at the same distance."""
+    next_active: NDArray[np.int32]
+    """(nodes,): first the queue of the search, then the next in the list of active nodes of the same distance."""
     step: NDArray[np.uint64]
     """(8,): what to add to a node, modulo 2**64, to get its neighbours; unsigned, for Numba tests signed indices."""
 
@@ -50,8 +50,8 @@ class _Shell(NamedTuple):
     """The distances up to some depth."""
 
     first: NDArray[np.int32]
-    """(depth + 2,): the first in the list of nodes that have excess and this distance, or `_NONE`."""
-    population: NDArray[np.int32]
+    """(depth + 2,): the first in the list of active nodes of this distance, those with excess, or `_NONE`."""
+    members: NDArray[np.int32]
     """(depth + 2,): how many nodes have this distance."""
 
 
@@ -63,9 +63,15 @@ def make_grid(height: int, width: int) -> Grid:
         residual=np.zeros((nodes, 8), np.int32),
         excess=np.zeros(nodes, np.int32),
         distance=np.zeros(nodes, np.int32),
-        follower=np.empty(nodes, np.int32),
+        next_active=np.empty(nodes, np.int32),
         step=np.array([dy * stride + dx for dy, dx in DIRECTIONS], np.int64).astype(np.uint64),
     )
+
+
+def source_side(grid: Grid, height: int, width: int) -> NDArray[np.bool_]:
+    """``(height, width)``: which nodes of a solved grid are on the source's side of the cut."""
+    inner: NDArray[np.int32] = grid.distance.reshape(height + 2, width + 2)[1:-1, 1:-1]
+    return np.asarray(inner == FAR)
 
 
 @kernel
@@ -83,10 +89,10 @@ def solve(grid: Grid) -> None:
     depth = 2
     shell = _make_shell(depth)
     while True:
-        top, short = _measure(grid, shell)
+        top, short = _relabel_all(grid, shell)
         if top == 0 and not short:
             return
-        if _drain(grid, shell, top, nodes):
+        if _discharge(grid, shell, top, nodes):
             depth += depth // 2 + 1
             shell = _make_shell(depth)
 
@@ -97,15 +103,15 @@ def _make_shell(depth: int) -> _Shell:
 
 
 @kernel
-def _measure(grid: Grid, shell: _Shell) -> tuple[int, bool]:
-    """Find the distances up to the depth of the `shell`, and list the excess.
+def _relabel_all(grid: Grid, shell: _Shell) -> tuple[int, bool]:
+    """Find the distances up to the depth of the `shell`, the global relabelling, and list the active nodes.
 
-    Returns the greatest distance that has excess, 0 if none has, and whether the search stopped short of some nodes.
+    Returns the greatest distance of an active node, 0 if there is none, and whether the search stopped short of some.
     """
-    residual, excess, distance, queue, step = grid.residual, grid.excess, grid.distance, grid.follower, grid.step
-    first, population = shell
+    residual, excess, distance, queue, step = grid.residual, grid.excess, grid.distance, grid.next_active, grid.step
+    first, members = shell
     first[:] = _NONE
-    population[:] = 0
+    members[:] = 0
     depth = first.size - 2
     found = done = 0
     short = False
@@ -120,7 +126,7 @@ def _measure(grid: Grid, shell: _Shell) -> tuple[int, bool]:
         node = np.uint64(queue[done])
         done += 1
         away = distance[node] + 1
-        population[away - 1] += 1
+        members[away - 1] += 1
         if away > depth:
             short = True
             continue
@@ -130,25 +136,32 @@ def _measure(grid: Grid, shell: _Shell) -> tuple[int, bool]:
                 distance[other] = away
                 queue[found] = other
                 found += 1
-    follower = queue
+    next_active = queue
     top = 0
     for start in range(excess.size):
         if excess[start] > 0 and distance[start] != FAR:
             away = distance[start]
-            follower[start] = first[away]
+            next_active[start] = first[away]
             first[away] = start
             top = max(top, int(away))
     return top, short
 
 
 @kernel
-def _drain(grid: Grid, shell: _Shell, top: int, patience: int) -> bool:
-    """Push excess towards the sink until none is left in the shell (true), or after `patience` liftings (false).
+def _discharge(grid: Grid, shell: _Shell, top: int, budget: int) -> bool:
+    """Push excess towards the sink until none is left in the shell (true), or after `budget` relabellings (false).
 
     One long function with plain local names: calls and records inside the loop double its time.
     """
-    residual, excess, distance, follower, step = grid.residual, grid.excess, grid.distance, grid.follower, grid.step
-    first, population = shell
+    residual, excess, distance, next_active, step = (
+        grid.residual,
+        grid.excess,
+        grid.distance,
+        grid.next_active,
+        grid.step,
+    )
+    next_active = grid.next_active
+    first, members = shell
     ceiling = first.size - 1  # the least distance that is out of reach
     while top > 0:
         head = first[top]
@@ -156,7 +169,7 @@ def _drain(grid: Grid, shell: _Shell, top: int, patience: int) -> bool:
             top -= 1
             continue
         node = np.uint64(head)
-        first[top] = follower[node]
+        first[top] = next_active[node]
         height, left = top, excess[node]
         while left > 0:
             lowest = ceiling
@@ -175,7 +188,7 @@ def _drain(grid: Grid, shell: _Shell, top: int, patience: int) -> bool:
                 before = excess[other]
                 excess[other] = before + amount
                 if before <= 0 and before + amount > 0:
-                    follower[other] = first[level]
+                    next_active[other] = first[level]
                     first[level] = other
                     top = max(top, int(level))
                 left -= amount
@@ -183,18 +196,18 @@ def _drain(grid: Grid, shell: _Shell, top: int, patience: int) -> bool:
                     break
             if left == 0:
                 break
-            # All neighbours one step down are full: lift the node just above the lowest other one that has room.
-            patience -= 1
-            population[height] -= 1
-            if population[height] == 0:  # a gap: nothing at this distance or beyond reaches the sink
+            # No room to any neighbour one step down: relabel, to just above the lowest other one that has room.
+            budget -= 1
+            members[height] -= 1
+            if members[height] == 0:  # a gap: nothing at this distance or beyond reaches the sink
                 ceiling = min(ceiling, height)
             height = lowest + 1
             if height >= ceiling:
                 distance[node] = FAR
                 break
             distance[node] = height
-            population[height] += 1
+            members[height] += 1
         excess[node] = left
-        if patience < 0:
+        if budget < 0:
             return False
     return True

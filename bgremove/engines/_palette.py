@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
+from bgremove.types import Image, Mask
 
 _MOST = 255  # pixels under one number, so that they can be counted in 8 bits
 
@@ -30,7 +31,7 @@ class Palette(NamedTuple):
     """How many colours, the first ones, are on pixels that are or may become foreground."""
 
 
-def make_palette(image: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Palette:
+def make_palette(image: Image, labels: Mask) -> Palette:
     """Palette of an ``(H, W, 3)`` uint8 image, in time linear in its pixels.
 
     The `labels`, ``(H, W)``, are 0 where a pixel is background and stays so.
@@ -43,10 +44,10 @@ def make_palette(image: NDArray[np.uint8], labels: NDArray[np.uint8]) -> Palette
     return Palette(colours, codes, candidates)
 
 
-def tally(palette: Palette, sides: NDArray[np.uint8]) -> Counts:
-    """The counts of an image's colours when its `sides`, ``(H, W)``, are odd on the foreground."""
+def count_pixels(palette: Palette, labels: Mask) -> Counts:
+    """The counts of an image's colours when its `labels` are odd on the foreground."""
     counts = np.zeros(palette.colours.shape[1], np.uint8), np.zeros(palette.candidates, np.uint8)
-    _tally(palette.codes, sides, counts)
+    _count(palette.codes, labels, counts)
     return counts
 
 
@@ -108,7 +109,7 @@ def _collect(pixels: NDArray[np.uint8], candidates: int, codes: NDArray[np.int32
 
 
 @kernel
-def _tally(codes: NDArray[np.int32], sides: NDArray[np.uint8], counts: Counts) -> None:
+def _count(codes: NDArray[np.int32], labels: Mask, counts: Counts) -> None:
     for y in range(codes.shape[0]):
         for x in range(codes.shape[1]):
-            counts[sides[y, x] & 1][codes[y, x]] += 1
+            counts[labels[y, x] & 1][codes[y, x]] += 1

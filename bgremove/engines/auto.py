@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bgremove.engines import make_engine
+from bgremove.engines.exact import ExactEngine
+from bgremove.engines.multiscale import MultiscaleEngine
 from bgremove.types import Image, Mask
 
 LIMIT = 1_000_000  # pixels: up to here `exact` takes two seconds at most, so that there is little to gain by less
@@ -16,7 +17,7 @@ class AutoEngine:
     """
 
     def __init__(self) -> None:
-        self._small, self._large = make_engine("exact"), make_engine("multiscale")
+        self._small, self._large = ExactEngine(), MultiscaleEngine()
 
     def peak_bytes(self, pixels: int) -> int:
         """See `bgremove.engines.Engine.peak_bytes`."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bgremove.engines import _gmm, _grid, _maxflow, _rehearsal
-from bgremove.engines._compile import announce, compiled_once
-from bgremove.engines._palette import make_palette, tally
+from bgremove.engines import _gmm, _maxflow, _warm_up
+from bgremove.engines._compile import announce, compiled_once, kernel
+from bgremove.engines._energy import OPEN, link_neighbours, measure_neighbour_weights, open_box, terminal_weights
+from bgremove.engines._palette import Counts, count_pixels, make_palette
 from bgremove.errors import EngineError
-from bgremove.types import Image, Label, Mask
+from bgremove.types import Image, Label, Mask, Rect
 
 
 class ExactEngine:
@@ -34,8 +35,8 @@ class ExactEngine:
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
-        with compiled_once(_grid.settle):
-            self.segment(*_rehearsal.make_picture(), iterations=_rehearsal.ITERATIONS, seed=0)
+        with compiled_once(update_labels):
+            self.segment(*_warm_up.make_picture(), iterations=_warm_up.ITERATIONS, seed=0)
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
         """See `bgremove.engines.Engine.segment`.
@@ -46,42 +47,78 @@ class ExactEngine:
             return labels.copy()
         announce(_maxflow.solve)
         try:
-            window, sided = _decide(
+            box, open_pixels = _minimise(
                 np.ascontiguousarray(image), np.ascontiguousarray(labels), iterations=iterations, seed=seed
             )
         except ValueError as error:
             raise EngineError(str(error)) from error
         mask = labels.copy()
-        decided = sided % 2 + Label.PROBABLY_BACKGROUND
-        np.copyto(mask[window.slices], decided, where=sided >= 0, casting="unsafe")
+        decided = open_pixels % 2 + Label.PROBABLY_BACKGROUND
+        np.copyto(mask[box.slices], decided, where=open_pixels >= 0, casting="unsafe")
         return mask
 
 
-def _decide(image: Image, labels: Mask, *, iterations: int, seed: int) -> tuple[_grid.Window, NDArray[np.int32]]:
-    """The window of the open pixels and their final sides, see `_grid.side`."""
+def _minimise(image: Image, labels: Mask, *, iterations: int, seed: int) -> tuple[Rect, NDArray[np.int32]]:
+    """The box of the open pixels and, packed, their last labels, see `pack_open_pixels`."""
     palette = make_palette(image, labels)
-    counts = tally(palette, labels)
-    moments = _gmm.start(palette, counts, labels, seed)
-    mixtures = _gmm.learn(moments)
+    counts = count_pixels(palette, labels)
+    moments = _gmm.initialise(palette, counts, labels, seed)
+    gmms = _gmm.learn(moments)
 
-    window = _grid.window_of(labels)
-    # From here on only the window counts: what lies around it is in `counts` for good.
-    sided = _grid.side(palette.codes, labels, window)
+    box = open_box(labels)
+    # From here on only the box counts: what lies around it is in `counts` for good.
+    open_pixels = np.empty((box.height, box.width), np.int32)
+    pack_open_pixels(palette.codes, labels, box, open_pixels)
     colours = palette.colours
     del palette
-    grid = _maxflow.make_grid(window.height, window.width)
-    _grid.link(grid, image, window, labels)
-    units = np.zeros(len(counts[1]), np.int32)
+    grid = _maxflow.make_grid(box.height, box.width)
+    link_neighbours(grid, image, labels, box, measure_neighbour_weights(image))
+    weights = np.zeros(len(counts[1]), np.int32)
 
     for iteration in range(iterations):
-        _gmm.assign(colours, counts, mixtures, moments)
-        before, mixtures = mixtures, _gmm.learn(moments)
-        if iteration > 0 and np.array_equal(mixtures, before):
-            break  # a fixed point: the same mixtures give the same cut
-        # The flow is kept: of the excess, only what the colours ask for is taken back and given anew.
-        _grid.pull(grid, sided, units, -1)
-        _gmm.prefer(colours, mixtures, _grid.SURE, _grid.SCALE, units)
-        _grid.pull(grid, sided, units, 1)
+        _gmm.assign_components(colours, counts, gmms, moments)
+        before, gmms = gmms, _gmm.learn(moments)
+        if iteration > 0 and np.array_equal(gmms, before):
+            break  # a fixed point: the same models give the same cut
+        # The flow is kept: of the excess, only the terminal weights are taken back and given anew.
+        add_terminal_weights(grid, open_pixels, weights, -1)
+        terminal_weights(colours, gmms, weights)
+        add_terminal_weights(grid, open_pixels, weights, 1)
         _maxflow.solve(grid)
-        _grid.settle(grid, sided, counts)
-    return window, sided
+        update_labels(grid, open_pixels, counts)
+    return box, open_pixels
+
+
+@kernel
+def pack_open_pixels(codes: NDArray[np.int32], labels: Mask, box: Rect, open_pixels: NDArray[np.int32]) -> None:
+    """Of each pixel in the `box`: twice the code of its colour, and 1 more in the foreground; -1 if it is certain."""
+    for y in range(box.height):
+        for x in range(box.width):
+            v, u = box.y + y, box.x + x
+            open_pixels[y, x] = 2 * codes[v, u] + (labels[v, u] & 1) if labels[v, u] >= OPEN else -1
+
+
+@kernel
+def add_terminal_weights(
+    grid: _maxflow.Grid, open_pixels: NDArray[np.int32], weights: NDArray[np.int32], sign: int
+) -> None:
+    """Add the weight of its colour's link to source or sink, times `sign`, to the excess of each open pixel."""
+    for y in range(open_pixels.shape[0]):
+        node = (y + 1) * (open_pixels.shape[1] + 2) + 1
+        for x in range(open_pixels.shape[1]):
+            if open_pixels[y, x] >= 0:
+                grid.excess[node + x] += sign * weights[open_pixels[y, x] >> 1]
+
+
+@kernel
+def update_labels(grid: _maxflow.Grid, open_pixels: NDArray[np.int32], counts: Counts) -> None:
+    """Label the open pixels by the source's and the sink's side of the cut, and keep the `counts` of colours true."""
+    for y in range(open_pixels.shape[0]):
+        node = (y + 1) * (open_pixels.shape[1] + 2) + 1
+        for x in range(open_pixels.shape[1]):
+            code, before = open_pixels[y, x] >> 1, open_pixels[y, x] & 1
+            after = 1 if grid.distance[node + x] == _maxflow.FAR else 0
+            if open_pixels[y, x] >= 0 and before != after:
+                open_pixels[y, x] ^= 1
+                counts[after][code] += 1
+                counts[before][code] -= 1

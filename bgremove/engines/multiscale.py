@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from bgremove.engines import _band, _rehearsal, _sample
+from bgremove.engines import _band, _warm_up
 from bgremove.engines._compile import announce, compiled_once
-from bgremove.engines._gmm import COMPONENTS, PARAMETERS, Mixtures
+from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_neighbour_weights, open_box
 from bgremove.engines._pyramid import Level, build, enlarge
+from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
 from bgremove.engines.exact import ExactEngine
 from bgremove.errors import EngineError
 from bgremove.types import Foreground, Image, Label, Mask, Rect
@@ -21,9 +21,10 @@ _ALONE = 60_000  # an open box of no more pixels than this is not reduced
 _SMALL = 1_000_000  # an image of no more pixels than this, with such a box, is left to the exact engine
 _CONTEXT = 0.25  # surroundings of the open box that are looked at, as a share of its sides
 _REACH = 3  # half the width of the band, in pixels: at least what one pixel of the level above covers
-_SETTLED = 0.005  # iterations end early when no greater share of the open pixels changes sides
-_GONE, _GROWN = 0.005, 0.99  # shares of the open pixels beyond which the foreground has collapsed
-_PATIENCE = 2  # after so many collapses, the third result is taken as it is
+_CONVERGED = 0.005  # iterations end early when no greater share of the open pixels changes its label
+_LEAST, _MOST = 0.005, 0.99  # shares of the open pixels beyond which the foreground has collapsed
+_MOST_COLLAPSES = 2  # the third result is taken as it is
+_ROWS = 200  # that the contrast is measured in, and the row below each
 _LARGEST = 2_300_000  # pixels of the image that this is of at most: _COARSE * 2.5**2 * 2**2, and the surroundings
 
 
@@ -31,7 +32,7 @@ class _Result(NamedTuple):
     """What is known at one level."""
 
     foreground: Foreground
-    mixtures: Mixtures
+    gmms: GMMs
 
 
 class MultiscaleEngine:
@@ -62,13 +63,13 @@ class MultiscaleEngine:
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
         ExactEngine().warm_up()
-        image, labels = _rehearsal.make_picture()
-        with compiled_once(_band.fill):
-            _coarse_to_fine(image, labels, _box_of(labels), 2, iterations=_rehearsal.ITERATIONS, seed=0)
+        image, labels = _warm_up.make_picture()
+        with compiled_once(_band.add_terminal_weights):
+            _coarse_to_fine(image, labels, open_box(labels), 2, iterations=_warm_up.ITERATIONS, seed=0)
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
-        box = _box_of(labels)
+        box = open_box(labels)
         area = box.width * box.height
         if area <= _ALONE and labels.size <= _SMALL:
             return ExactEngine().segment(image, labels, iterations=iterations, seed=seed)
@@ -81,14 +82,9 @@ class MultiscaleEngine:
             raise EngineError(str(error)) from error
 
 
-def _box_of(labels: Mask) -> Rect:
-    """The box of the open pixels."""
-    return Rect(*cv2.boundingRect(labels & np.uint8(Label.PROBABLY_BACKGROUND)))
-
-
 def _coarse_to_fine(image: Image, labels: Mask, box: Rect, shrink: float, *, iterations: int, seed: int) -> Mask:
     """The mask, from an image whose sides are ``1 / shrink`` of the given ones on."""
-    announce(_band.fill)
+    announce(_band.add_terminal_weights)
     x, y, width, height = box
     aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
     window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
@@ -105,7 +101,7 @@ def _descend(levels: list[Level], *, iterations: int, seed: int) -> Foreground:
     while True:
         level = levels.pop()
         result = _solve(level, iterations=iterations, seed=seed)
-        if not levels or collapses == _PATIENCE or not _collapsed(result.foreground, level.labels):
+        if not levels or collapses == _MOST_COLLAPSES or not _collapsed(result.foreground, level.labels):
             break
         collapses += 1
     for level in reversed(levels):
@@ -118,38 +114,43 @@ def _solve(level: Level, *, iterations: int, seed: int) -> _Result:
     image, labels = np.ascontiguousarray(level.image), level.labels
     foreground = (labels & 1).astype(np.bool_)
     open_pixels = labels >= Label.PROBABLY_BACKGROUND
-    if _one_sided(foreground):  # nothing in sight tells the open pixels from the rest
+    if _is_uniform(foreground):  # nothing in sight tells the open pixels from the rest
         return _Result(foreground, np.zeros((2, COMPONENTS, PARAMETERS)))
-    strengths = _band.measure_strengths(image)
-    mixtures = _sample.start(_sample.draw(image, foreground), seed)
+    weights = measure_neighbour_weights(image, _row_step(image))
+    gmms = initialise_gmms(take_subset(image, foreground), seed)
     for _ in range(iterations):
-        if _one_sided(foreground):
+        if _is_uniform(foreground):
             break
         before = foreground.copy()
-        mixtures = _sample.improve(_sample.draw(image, foreground), mixtures)
-        _band.cut(image, foreground, open_pixels, _band.Energy(_band.make_densities(mixtures), strengths))
-        if np.count_nonzero(foreground != before) <= _SETTLED * np.count_nonzero(open_pixels):
+        gmms = learn_gmms(take_subset(image, foreground), gmms)
+        _band.cut(image, foreground, open_pixels, gmms, weights)
+        if np.count_nonzero(foreground != before) <= _CONVERGED * np.count_nonzero(open_pixels):
             break
-    return _Result(foreground, mixtures)
+    return _Result(foreground, gmms)
 
 
 def _refine(level: Level, coarser: _Result) -> _Result:
     """Carry a result to a larger level, and decide anew what lies near its boundary."""
     foreground = enlarge(coarser.foreground, level.labels)
-    if _one_sided(foreground):
-        return _Result(foreground, coarser.mixtures)
-    mixtures = _sample.improve(_sample.draw(level.image, foreground), coarser.mixtures)
-    band = _band.around(foreground, level.labels, _REACH)
-    energy = _band.Energy(_band.make_densities(mixtures), _band.measure_strengths(level.image))
-    _band.cut_band(level.image, foreground, band, energy)
-    return _Result(foreground, mixtures)
+    if _is_uniform(foreground):
+        return _Result(foreground, coarser.gmms)
+    gmms = learn_gmms(take_subset(level.image, foreground), coarser.gmms)
+    band = _band.find_band(foreground, level.labels, _REACH)
+    weights = measure_neighbour_weights(level.image, _row_step(level.image))
+    _band.cut_band(level.image, foreground, band, gmms, weights)
+    return _Result(foreground, gmms)
+
+
+def _row_step(image: Image) -> int:
+    """Of the rows that the contrast is measured in."""
+    return max(1, len(image) // _ROWS)
 
 
 def _collapsed(foreground: Foreground, labels: Mask) -> bool:
     """Whether hardly any or hardly all of the open pixels are foreground."""
     inside = foreground[labels >= Label.PROBABLY_BACKGROUND]
-    return not (inside.size and _GONE < np.count_nonzero(inside) / inside.size < _GROWN)
+    return not (inside.size and _LEAST < np.count_nonzero(inside) / inside.size < _MOST)
 
 
-def _one_sided(foreground: Foreground) -> bool:
+def _is_uniform(foreground: Foreground) -> bool:
     return not foreground.any() or bool(foreground.all())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from bgremove.engines import _rehearsal
+from bgremove.engines import _warm_up
 from bgremove.errors import EngineError
 from bgremove.types import Image, Mask
 
@@ -27,7 +27,7 @@ class OpenCVEngine:
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
-        self.segment(*_rehearsal.make_picture(), iterations=_rehearsal.ITERATIONS, seed=0)
+        self.segment(*_warm_up.make_picture(), iterations=_warm_up.ITERATIONS, seed=0)
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
         """See `bgremove.engines.Engine.segment`. Reseeds OpenCV's generator of the calling thread."""

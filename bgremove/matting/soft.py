@@ -16,7 +16,7 @@ _LONG = 1024  # longer side of the largest image that matting is solved on, in p
 _REACHES = (4, 2, 1)  # half the width of the band; the lesser ones are for objects that a wide band would swallow
 _FIT = 2  # half the side of the squares in which alpha is taken for a linear function of colour
 _NOISE = 1e-4  # variance of colours from 0 to 1 that such a function does not follow
-_FAR, _NEAR = 24, 5  # half the sides of the squares in which colours of object and background are averaged
+_FAR, _NEAR = 24, 5  # half the sides of the squares in which F and B are averaged
 _TILE = 256  # side of the squares of the image that are worked on, if the band is there, in pixels of the image
 
 EDGES = ("hard", "soft")
@@ -47,7 +47,7 @@ class Soft(NamedTuple):
 
 
 class _Matte(NamedTuple):
-    """What is known at the size that matting is solved on."""
+    """What is known at the size that matting is solved on, where ``I = alpha F + (1 - alpha) B``."""
 
     band: Plane
     """(h, w): 1 in the band, else 0."""
@@ -55,10 +55,10 @@ class _Matte(NamedTuple):
     """(h, w)."""
     fit: Plane
     """(h, w, 4): alpha as a linear function of colour, three factors and a constant."""
-    before: Plane
-    """(h, w, 3): colour of the object nearby."""
-    behind: Plane
-    """(h, w, 3): colour of the background nearby."""
+    f: Plane
+    """(h, w, 3): F, the colour of the object nearby."""
+    b: Plane
+    """(h, w, 3): B, the colour of the background nearby."""
 
 
 def soften(image: Image, foreground: Foreground) -> Soft:
@@ -66,7 +66,7 @@ def soften(image: Image, foreground: Foreground) -> Soft:
 
     Closed-form matting (Levin, Lischinski, Weiss 2008, https://doi.org/10.1109/TPAMI.2007.1177), solved by PyMatting.
     A large image is reduced to a longer side of 1024 pixels for it; then alpha follows the colours of the large one
-    (guided filter: He, Sun, Tang 2013, https://doi.org/10.1109/TPAMI.2012.213). Object colours come from averages
+    (guided filter: He, Sun, Tang 2013, https://doi.org/10.1109/TPAMI.2012.213). Colours F of the object are averages
     nearby, corrected by what each pixel shows (after Forte, "Approximate fast foreground colour estimation", 2021).
 
     About one second a megapixel up to one megapixel, and a tenth of a second for each beyond. Some 500 MB. The first
@@ -88,60 +88,61 @@ def soften(image: Image, foreground: Foreground) -> Soft:
     for tile in _tiles(matte.band, foreground.shape):
         whole = (foreground.shape, tile)
         inside = _part(matte.band, *whole) >= 0.5
-        shown = np.asarray(image[tile] / np.float32(255), np.float32)
+        pixels = np.asarray(image[tile] / np.float32(255), np.float32)
         if scale > 1:
             fit = _part(matte.fit, *whole)
-            share = np.clip((fit[..., :3] * shown).sum(axis=-1) + fit[..., 3], 0, 1)
+            alphas = np.clip((fit[..., :3] * pixels).sum(axis=-1) + fit[..., 3], 0, 1)
         else:
-            share = matte.alpha[tile]
-        colour = _uncover(shown, share, _part(matte.before, *whole), _part(matte.behind, *whole))
-        np.copyto(alpha[tile], np.rint(share * 255).astype(np.uint8), where=inside)
-        np.copyto(colours[tile], np.rint(colour * 255).astype(np.uint8), where=inside[..., None])
+            alphas = matte.alpha[tile]
+        f = _correct_f(pixels, alphas, _part(matte.f, *whole), _part(matte.b, *whole))
+        np.copyto(alpha[tile], np.rint(alphas * 255).astype(np.uint8), where=inside)
+        np.copyto(colours[tile], np.rint(f * 255).astype(np.uint8), where=inside[..., None])
     return Soft(alpha, colours)
 
 
 def _solve(image: Image, alpha: NDArray[np.uint8], scale: float) -> _Matte | None:
     """Matting at a smaller size; nothing if there is no boundary, or nothing but boundary."""
     height, width = (max(1, round(side / scale)) for side in alpha.shape)
-    shown = _reduce(image, height, width)
-    shares = _reduce(alpha, height, width)
-    known = (shares >= 0.5).astype(np.uint8)
+    pixels = _reduce(image, height, width)
+    hard = (_reduce(alpha, height, width) >= 0.5).astype(np.uint8)
     for reach in _REACHES:
         square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-        band = cv2.morphologyEx(known, cv2.MORPH_GRADIENT, square).view(np.bool_)
-        sure = known[~band]
-        if sure.any() and not sure.all():
+        band = cv2.morphologyEx(hard, cv2.MORPH_GRADIENT, square).view(np.bool_)
+        known = hard[~band]
+        if known.any() and not known.all():
             break
     else:
         return None
-    solved = _closed_form.estimate_alpha(shown.astype(np.float64), np.where(band, 0.5, known)).astype(np.float32)
-    before, behind = _colours(shown, solved)
-    return _Matte(band.astype(np.float32), solved, _fit(shown, solved), before, behind)
+    trimap = np.where(band, 0.5, hard)
+    solved = _closed_form.estimate_alpha(pixels.astype(np.float64), trimap).astype(np.float32)
+    return _Matte(band.astype(np.float32), solved, _fit(pixels, solved), *_estimate_f_and_b(pixels, solved))
 
 
-def _fit(shown: Plane, alpha: Plane) -> Plane:
+def _fit(pixels: Plane, alpha: Plane) -> Plane:
     """Linear functions of colour that come closest to `alpha` in the squares around each pixel, averaged."""
-    mean, mean_alpha = _average(shown, _FIT), _average(alpha, _FIT)
-    products = _average((shown[..., :, None] * shown[..., None, :]).reshape(*alpha.shape, 9), _FIT)
-    spread = products.reshape(*alpha.shape, 3, 3) - mean[..., :, None] * mean[..., None, :]
-    along = _average(shown * alpha[..., None], _FIT) - mean * mean_alpha[..., None]
-    factors = np.linalg.solve(spread + np.float32(_NOISE) * np.eye(3, dtype=np.float32), along[..., None])[..., 0]
+    mean, mean_alpha = _average(pixels, _FIT), _average(alpha, _FIT)
+    products = _average((pixels[..., :, None] * pixels[..., None, :]).reshape(*alpha.shape, 9), _FIT)
+    covariance = products.reshape(*alpha.shape, 3, 3) - mean[..., :, None] * mean[..., None, :]
+    along_alpha = _average(pixels * alpha[..., None], _FIT) - mean * mean_alpha[..., None]
+    factors = np.linalg.solve(covariance + np.float32(_NOISE) * np.eye(3, dtype=np.float32), along_alpha[..., None])[
+        ..., 0
+    ]
     constant = mean_alpha - (factors * mean).sum(axis=-1)
     return _average(np.dstack([factors, constant]), _FIT)
 
 
-def _colours(shown: Plane, alpha: Plane) -> tuple[Plane, Plane]:
-    """Colours of the object and of the background around each pixel: averages far, corrected, then averages near."""
-    before, behind = _weighted(shown, alpha, _FAR), _weighted(shown, 1 - alpha, _FAR)
-    before = _uncover(shown, alpha, before, behind)
-    return _weighted(before, alpha, _NEAR), _weighted(behind, 1 - alpha, _NEAR)
+def _estimate_f_and_b(pixels: Plane, alpha: Plane) -> tuple[Plane, Plane]:
+    """F and B around each pixel: averages far, corrected, then averages near."""
+    f, b = _weighted(pixels, alpha, _FAR), _weighted(pixels, 1 - alpha, _FAR)
+    f = _correct_f(pixels, alpha, f, b)
+    return _weighted(f, alpha, _NEAR), _weighted(b, 1 - alpha, _NEAR)
 
 
-def _uncover(shown: Plane, alpha: Plane, before: Plane, behind: Plane) -> Plane:
-    """Object colours near `before` that come closer to giving, mixed with `behind`, what is `shown`."""
-    share = alpha[..., None]
-    nearer = before + share * (shown - share * before - (1 - share) * behind)
-    return np.asarray(np.clip(nearer, 0, 1), np.float32)
+def _correct_f(pixels: Plane, alpha: Plane, f: Plane, b: Plane) -> Plane:
+    """Move F so that ``alpha F + (1 - alpha) B`` comes closer to the `pixels`."""
+    alpha = alpha[..., None]
+    corrected = f + alpha * (pixels - alpha * f - (1 - alpha) * b)
+    return np.asarray(np.clip(corrected, 0, 1), np.float32)
 
 
 def _weighted(plane: Plane, weight: Plane, reach: int) -> Plane:

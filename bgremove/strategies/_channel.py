@@ -16,21 +16,15 @@ _CHUNK = 1 << 18
 
 def send(connection: socket, kind: int, body: bytes) -> None:
     """Send one message, and block until all of it is on its way."""
-    header = _HEADER.pack(kind, len(body))
-    if len(body) < _CHUNK:
-        connection.sendall(header + body)
-    else:
-        connection.sendall(header)
-        connection.sendall(body)
+    for part in _parts(kind, body):
+        connection.sendall(part)
 
 
 def receive(stream: BinaryIO) -> bytes | None:
     """The body of the next message, once it is here; None when the other end is closed."""
     header = stream.read(_HEADER.size)
-    if len(header) < _HEADER.size:
-        return None
-    length = _HEADER.unpack(header)[1]
-    body = stream.read(length)
+    length = _HEADER.unpack(header)[1] if len(header) == _HEADER.size else -1
+    body = stream.read(length) if length >= 0 else b""
     return body if len(body) == length else None
 
 
@@ -44,38 +38,28 @@ class Channel:
         """Whether the worker's end is closed, and all that it sent has been taken."""
         self.drained = False
         """Whether the last `receive` found nothing."""
-        self._out: deque[memoryview] = deque()
-        self._in = bytearray()
-
-    @property
-    def sending(self) -> bool:
-        """Whether something is left for `flush` to do, once the socket can be written to."""
-        return bool(self._out)
-
-    @property
-    def receiving(self) -> bool:
-        """Whether a part of a message is here."""
-        return bool(self._in)
+        self.unsent: deque[memoryview] = deque()
+        """What is left for `flush`, once the socket can be written to."""
+        self.partial = bytearray()
+        """The part of a message that is here."""
 
     def send(self, body: bytes) -> None:
         """Send one message, or as much of it as there is room for."""
-        header = _HEADER.pack(0, len(body))
-        parts = [header + body] if len(body) < _CHUNK else [header, body]
-        self._out.extend(map(memoryview, parts))
+        self.unsent.extend(map(memoryview, _parts(0, body)))
         self.flush()
 
     def flush(self) -> None:
         """Go on with what is left to send."""
         try:
-            while self._out:
-                sent = self.connection.send(self._out[0])
-                self._out[0] = self._out[0][sent:]
-                if not self._out[0]:
-                    self._out.popleft()
+            while self.unsent:
+                sent = self.connection.send(self.unsent[0])
+                self.unsent[0] = self.unsent[0][sent:]
+                if not self.unsent[0]:
+                    self.unsent.popleft()
         except BlockingIOError:
             pass
         except OSError:
-            self._out.clear()  # nobody reads any more; `receive` will see the end
+            self.unsent.clear()  # nobody reads any more; `receive` will see the end
 
     def receive(self) -> list[tuple[int, memoryview]]:
         """The messages that are complete now, each with its kind; reads once."""
@@ -87,11 +71,8 @@ class Channel:
         except OSError:
             chunk = b""
         self.ended = not chunk
-        self._in += chunk
-        return self._complete()
-
-    def _complete(self) -> list[tuple[int, memoryview]]:
-        data, start, found = self._in, 0, []
+        self.partial += chunk
+        data, start, found = self.partial, 0, []
         while len(data) - start >= _HEADER.size:
             kind, length = _HEADER.unpack_from(data, start)
             end = start + _HEADER.size + length
@@ -100,5 +81,10 @@ class Channel:
             found.append((kind, memoryview(data)[start + _HEADER.size : end]))
             start = end
         if start:
-            self._in = data[start:]
+            self.partial = data[start:]
         return found
+
+
+def _parts(kind: int, body: bytes) -> list[bytes]:
+    header = _HEADER.pack(kind, len(body))
+    return [header + body] if len(body) < _CHUNK else [header, body]

@@ -13,15 +13,17 @@ import struct
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from multiprocessing import parent_process
 from socket import socket
 from threading import Thread
 from time import perf_counter
 from typing import Any
 
-from bgremove.errors import BgremoveError, TaskError
-from bgremove.strategies._attempt import Attempt, as_task_error, attempt, failed
+from bgremove.errors import BgremoveError
+from bgremove.strategies._attempt import as_task_error, attempt, failed
 from bgremove.strategies._channel import ANSWER, READY, STARTED, receive, send
+from bgremove.strategies.base import Outcome, Task
 
 _entered: list[AbstractContextManager[Any]] = []
 """Kept, because a context made from a generator is left when it is forgotten."""
@@ -32,7 +34,7 @@ def serve(connection: socket, worker_context: bytes, inherited: Iterable[socket]
     for each in inherited:
         each.close()
     connection.setblocking(True)
-    failure = prepare(worker_context, lambda: _end_with(connection))
+    failure = prepare(worker_context, lambda: _wait_for_end(connection))
     messages = connection.makefile("rb")
     with suppress(OSError):  # the caller has closed its end
         send(connection, READY, struct.pack("q", os.getpid()))
@@ -52,59 +54,67 @@ def prepare(worker_context: bytes, wait_for_end: Callable[[], object]) -> Bgremo
         context = pickle.loads(worker_context)()  # noqa: S301 - comes from the parent
         context.__enter__()
     except Exception as error:  # noqa: BLE001 - told as the outcome of each task
-        return prefixed("the worker cannot be prepared", error)
+        return as_task_error(error, "the worker cannot be prepared")
     _entered.append(context)
     return None
 
 
+def pack(function: Callable[..., object] | None, task: Task[Any], created_s: float) -> bytes:
+    """What a worker is sent for one task. Raises `TaskError` if it cannot be pickled."""
+    try:
+        return pickle.dumps((function, task, created_s), pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # noqa: BLE001 - pickling calls any code of the value
+        raise as_task_error(error, "the task cannot be pickled") from None
+
+
+def pack_import(function: Callable[..., object] | None) -> tuple[Task[Any], bytes]:
+    """A task that calls nothing, and so only lets the worker import what `function` needs."""
+    task = Task(0, function, "warm-up")
+    return task, pack(_nothing, task, perf_counter())
+
+
 def work(payload: bytes, failure: BgremoveError | None) -> bytes:
-    """Do one task: `payload` is what `pack` made, the answer is for `unpack`."""
-    done = _attempt(payload, failure, os.getpid())
+    """Do the task that `pack` has packed; the answer is for `unpack`."""
     try:
-        return pickle.dumps(done, pickle.HIGHEST_PROTOCOL)
-    except Exception as error:  # noqa: BLE001 - pickling calls any code of the value
-        lost = prefixed("the result cannot be pickled", error)
-        return pickle.dumps(Attempt(None, lost, done.started_s, done.ended_s, done.worker))
-
-
-def arrive(function: object) -> None:
-    """A task that only lets the worker import what `function` needs."""
-
-
-def pack(function: Callable[..., object], value: object) -> bytes:
-    """The payload of one task. Raises `TaskError` if it cannot be pickled."""
-    try:
-        return pickle.dumps((function, value), pickle.HIGHEST_PROTOCOL)
-    except Exception as error:  # noqa: BLE001 - pickling calls any code of the value
-        raise prefixed("the task cannot be pickled", error) from None
-
-
-def unpack(answer: bytes | memoryview) -> Attempt[Any]:
-    """What `work` answered."""
-    try:
-        done: Attempt[Any] = pickle.loads(answer)  # noqa: S301 - comes from our own worker
+        if failure is not None:
+            return pickle.dumps(failure)
+        function, task, created_s = pickle.loads(payload)  # noqa: S301 - comes from the parent
     except Exception as error:  # noqa: BLE001 - unpickling calls any code of the value
-        return failed(prefixed("the result cannot be unpickled", error))
-    return done
-
-
-def prefixed(what: str, error: Exception) -> TaskError:
-    """A `TaskError` that says what could not be done, and why."""
-    inner = as_task_error(error)
-    outer = TaskError(f"{what}: {inner}")
-    for note in getattr(inner, "__notes__", ()):
-        outer.add_note(note)
-    return outer
-
-
-def _attempt(payload: bytes, failure: BgremoveError | None, worker: int) -> Attempt[Any]:
-    if failure is not None:
-        return failed(failure, worker)
+        return pickle.dumps(as_task_error(error, "the task cannot be unpickled in the worker"))
+    outcome = attempt(function, task, created_s, os.getpid())
     try:
-        function, value = pickle.loads(payload)  # noqa: S301 - comes from the parent
+        return pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # noqa: BLE001 - pickling calls any code of the value
+        lost = as_task_error(error, "the result cannot be pickled")
+        return pickle.dumps(failed(task, created_s, lost, outcome.worker, outcome.started_s))
+
+
+def unpack(answer: bytes | memoryview, task: Task[Any], created_s: float, worker: int = 0) -> Outcome[Any]:
+    """What became of a task, received now."""
+    try:
+        found = pickle.loads(answer)  # noqa: S301 - comes from our own worker
     except Exception as error:  # noqa: BLE001 - unpickling calls any code of the value
-        return failed(prefixed("the task cannot be unpickled in the worker", error), worker)
-    return attempt(function, value, worker)
+        found = as_task_error(error, "the result cannot be unpickled")
+    if isinstance(found, Outcome):
+        return replace(found, received_s=perf_counter())
+    return failed(task, created_s, found, worker)
+
+
+def wait_for_parent() -> None:
+    """Wait until the parent has ended."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+
+
+def _wait_for_end(connection: socket) -> None:
+    """Wait until the other end of the connection is closed, without reading."""
+    if sys.platform == "win32":
+        wait_for_parent()
+        return
+    poll = select.poll()
+    poll.register(connection, 0)  # asks for nothing but the end, which is always told
+    poll.poll()
 
 
 def _end_after(wait_for_end: Callable[[], object]) -> None:
@@ -113,18 +123,5 @@ def _end_after(wait_for_end: Callable[[], object]) -> None:
     os._exit(1)
 
 
-def _end_with(connection: socket) -> None:
-    """Wait until the other end of the connection is closed, without reading."""
-    if sys.platform == "win32":
-        end_with_parent()
-        return
-    poll = select.poll()
-    poll.register(connection, 0)  # asks for nothing but the end, which is always told
-    poll.poll()
-
-
-def end_with_parent() -> None:
-    """Wait until the parent has ended."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
+def _nothing(function: object) -> None:
+    """See `pack_import`."""

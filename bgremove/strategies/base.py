@@ -99,19 +99,20 @@ class Strategy:
     def __enter__(self) -> Self:
         if self._stack is not None:
             raise UsageError(f"strategy {self.name!r} is entered already; leave it first or make another")
+        self._owner = os.getpid()
         with ExitStack() as stack:
             # Before Python begins to shut down: after that no thread can be started or relied upon.
             atexit.register(self._leave_at_exit)
             stack.callback(atexit.unregister, self._leave_at_exit)
             self._open(stack)
-            self._stack, self._owner = stack.pop_all(), os.getpid()
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         stack, self._stack = self._stack, None
-        if stack is not None and self._owner == os.getpid():  # a fork of the owner has no say over its workers
+        if stack is not None and self._owned:
             with stack:
                 if self._active is not None:
                     self._active.close()
@@ -145,6 +146,11 @@ class Strategy:
     def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
         """The run itself. When closed, it stops what it started."""
         raise NotImplementedError
+
+    @property
+    def _owned(self) -> bool:
+        """Whether this is the process that entered the strategy: a fork of that has no say over its workers."""
+        return self._owner == os.getpid()
 
     def _leave_at_exit(self) -> None:
         with suppress(ValueError):  # a thread that Python does not wait for may be in the middle of the run

@@ -2,60 +2,42 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from bgremove.errors import UsageError
 from bgremove.machine import start_methods, usable_cpus
+from bgremove.strategies.auto import AUTO, choose, may_start_processes
 from bgremove.strategies.base import Options, Strategy, WorkerContext
 
-# Lazy, so that nobody pays for the libraries of a strategy that is not used.
-# ruff: noqa: PLC0415
-
-
-def _sequential() -> type[Strategy]:
-    from bgremove.strategies.sequential import Sequential
-
-    return Sequential
-
-
-def _threads() -> type[Strategy]:
-    from bgremove.strategies.threads import Threads
-
-    return Threads
-
-
-def _pool() -> type[Strategy]:
-    from bgremove.strategies.pool import Pool
-
-    return Pool
-
-
-def _processes() -> type[Strategy]:
-    from bgremove.strategies.processes import Processes
-
-    return Processes
-
-
-_CLASSES: dict[str, Callable[[], type[Strategy]]] = {
-    "sequential": _sequential,
-    "threads": _threads,
-    "pool": _pool,
-    "processes": _processes,
-}
-
-STRATEGIES = tuple(_CLASSES)
+STRATEGIES = ("sequential", "threads", "pool", "processes")
 """Names that `make_strategy` knows."""
 
-DEFAULT_STRATEGY = "processes"
+DEFAULT_STRATEGY = AUTO
 
 
 def strategy_class(name: str) -> type[Strategy]:
     """The class of the strategy called `name`, which says what it can; see the attributes of `Strategy`."""
-    if name not in _CLASSES:
-        raise UsageError(f"there is no strategy {name!r}; choose one of {', '.join(STRATEGIES)}")
-    return _CLASSES[name]()
+    # Nobody pays for the libraries of a strategy that is not used.
+    # ruff: noqa: PLC0415
+    match name:
+        case "sequential":
+            from bgremove.strategies.sequential import Sequential
+
+            return Sequential
+        case "threads":
+            from bgremove.strategies.threads import Threads
+
+            return Threads
+        case "pool":
+            from bgremove.strategies.pool import Pool
+
+            return Pool
+        case "processes":
+            from bgremove.strategies.processes import Processes
+
+            return Processes
+    raise UsageError(f"there is no strategy {name!r}; choose one of {', '.join(STRATEGIES)}")
 
 
 def make_strategy(
@@ -65,11 +47,14 @@ def make_strategy(
     timeout_s: float | None = None,
     start_method: str | None = None,
     worker_context: WorkerContext = nullcontext,
+    task_s: Sequence[float] | None = None,
 ) -> Strategy:
     """The strategy called `name`; its module is imported only now, its workers are not started yet.
 
     Parameters
     ----------
+    name
+        One of `STRATEGIES`, or ``auto``: what `choose` says.
     workers
         How many tasks run at a time; by default as many as there are usable CPUs. `sequential` has one.
     timeout_s
@@ -81,9 +66,15 @@ def make_strategy(
     worker_context
         Gives a context manager that is entered in every worker process once, before its first task, and never left;
         with `sequential` and `threads` it is entered in this process when the strategy is, and left with it.
+    task_s
+        For ``auto``: about how many seconds each task will take; None if that is not known before.
 
     Raises `UsageError` if a value, or a combination, cannot be meant, or worker processes cannot be had here.
     """
+    if name == AUTO:
+        cpus = usable_cpus() if workers is None else workers
+        name = "processes" if start_method else choose(task_s, workers=cpus, timeout_s=timeout_s)
+        workers = workers if strategy_class(name).parallel else None
     cls = strategy_class(name)
     _check(cls, "timeout_s", timeout_s, lambda each: each.stops_tasks)
     _check(cls, "start_method", start_method, lambda each: bool(each.start_methods))
@@ -109,11 +100,6 @@ def make_strategy(
             worker_context=worker_context,
         )
     )
-
-
-def may_start_processes() -> bool:
-    """Whether this process may have children by the rules of `multiprocessing`: daemonic ones may not."""
-    return not multiprocessing.current_process().daemon
 
 
 def _check(cls: type[Strategy], option: str, value: object, can: Callable[[type[Strategy]], bool]) -> None:

@@ -12,6 +12,8 @@ import os
 import pickle
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
+from itertools import chain
 from multiprocessing.connection import wait
 from multiprocessing.pool import Pool as MultiprocessingPool
 from multiprocessing.process import BaseProcess
@@ -22,8 +24,8 @@ from typing import Any, TypeVar
 
 from bgremove.errors import BgremoveError, NotRunError, TaskError, UsageError, WorkerLostError
 from bgremove.strategies._attempt import as_task_error, failed
-from bgremove.strategies._launch import NAME, before_ready, check_guard, exit_words
-from bgremove.strategies._worker import arrive, end_with_parent, pack, prepare, unpack, work
+from bgremove.strategies._launch import NAME, check_guard, exit_words, lost_before_ready
+from bgremove.strategies._worker import pack, pack_import, prepare, unpack, wait_for_parent, work
 from bgremove.strategies.base import Outcome, Strategy, Task
 
 T = TypeVar("T")
@@ -57,19 +59,18 @@ class Pool(Strategy):
         self._started()
 
     def _start(self, function: Callable[..., object] | None) -> None:
-        payload = pack(arrive, function)
+        task, payload = pack_import(function)
         pool = self._started()
         answers: SimpleQueue[Any] = SimpleQueue()
         for _ in range(self.workers):
             pool.apply_async(_arrive, (payload,), callback=answers.put, error_callback=answers.put)
-        missing = self.workers
-        error: BgremoveError | None = None
+        missing, error = self.workers, None
         while missing and error is None:
             with suppress(Empty):
-                error = _unpacked(answers.get(timeout=_WATCH_S)).error
+                error = _unpack(answers.get(timeout=_WATCH_S), task, perf_counter()).error
                 missing -= 1
             for process in self._context.ended():
-                error = before_ready(exit_words(process.exitcode, process.pid))
+                error = lost_before_ready(exit_words(process.pid, process.exitcode))
         if error is not None:
             self._stop()
             raise error
@@ -83,37 +84,32 @@ class Pool(Strategy):
         watched_s = perf_counter()
         try:
             while True:
-                while free and (task := next(source, None)) is not None:
+                while free and (task := next(source, None)):
                     created_s = perf_counter()
                     try:
-                        payload = pack(function, task.value)
+                        payload = pack(function, task, created_s)
                     except TaskError as error:
-                        not_packed: Outcome[Any] = failed(error).outcome(task, created_s)
-                        yield not_packed
+                        yield failed(task, created_s, error)
                         continue
                     slot = free.pop()
                     given[slot] = task, created_s
                     self._board[2 * slot] = 0
-
-                    def put(answer: Any, slot: int = slot) -> None:
-                        answers.put((slot, answer))
-
+                    put = partial(_put, answers, slot)
                     pool.apply_async(_work, (slot, payload), callback=put, error_callback=put)
                 if not given:
                     return
                 with suppress(Empty):
                     slot, answer = answers.get(timeout=_WATCH_S)
                     free.append(slot)
-                    yield _unpacked(answer).outcome(*given.pop(slot))
+                    yield _unpack(answer, *given.pop(slot))
                 if perf_counter() - watched_s > _WATCH_S:
                     watched_s = perf_counter()
                     if dead := self._context.ended():
                         with suppress(Empty):
                             while True:
                                 slot, answer = answers.get(timeout=_GRACE_S)
-                                yield _unpacked(answer).outcome(*given.pop(slot))
+                                yield _unpack(answer, *given.pop(slot))
                         yield from self._give_up(given, source, dead)
-                        given.clear()
                         return
         finally:
             if given:
@@ -123,20 +119,18 @@ class Pool(Strategy):
         self, given: dict[int, tuple[Task[T], float]], source: Iterator[Task[T]], dead: list[BaseProcess]
     ) -> Iterator[Outcome[Any]]:
         """The outcome of every task that is left."""
-        words = {process.pid: exit_words(process.exitcode, process.pid) for process in dead}
-        board = list(self._board)
+        words = {process.pid: exit_words(process.pid, process.exitcode) for process in dead}
+        reason = f"not finished, because {' and '.join(words.values())}, which ends a pool"
+        advice = "run the unfinished tasks again, or use strategy 'processes', which loses only the one task"
+        begun = {slot: (int(self._board[2 * slot]), self._board[2 * slot + 1]) for slot in given}
         self._stop()
-        error: BgremoveError
-        for slot, (task, created_s) in given.items():
-            worker, started_s = int(board[2 * slot]), board[2 * slot + 1]
+        for slot, (task, created_s) in chain(given.items(), ((-1, (task, perf_counter())) for task in source)):
+            worker, started_s = begun.get(slot, (0, 0.0))
             if worker in words:
-                error = WorkerLostError(f"{task.name}: {words[worker]} while it ran this task")
-                yield failed(error, worker, started_s).outcome(task, created_s)
+                lost = WorkerLostError(f"{task.name}: {words[worker]} while it ran this task")
+                yield failed(task, created_s, lost, worker, started_s)
             else:
-                yield failed(_not_finished(task, words.values())).outcome(task, created_s)
-        for task in source:
-            created_s = perf_counter()
-            yield failed(_not_finished(task, words.values())).outcome(task, created_s)
+                yield failed(task, created_s, NotRunError(f"{task.name}: {reason}; {advice}"))
 
     def _started(self) -> MultiprocessingPool:
         """The pool, made anew if the last one had to be given up or a worker has died since."""
@@ -144,16 +138,15 @@ class Pool(Strategy):
             self._stop()
         if self._pool is None:
             worker_context = pickle.dumps(self._options.worker_context, pickle.HIGHEST_PROTOCOL)
-            context: Any = _Context(self._options.start_method)
+            self._context = context = _Context(self._options.start_method)
             try:
                 self._board = context.RawArray("d", 4 * self.workers)
                 arguments = (worker_context, self._board, context.Barrier(self.workers))
-                self._pool = MultiprocessingPool(self.workers, _prepare, arguments, context=context)
+                self._pool = MultiprocessingPool(self.workers, _prepare, arguments, None, context)
             except (ImportError, OSError) as error:
-                raise UsageError(
-                    f"multiprocessing.Pool cannot be had here ({error}), it needs semaphores: use strategy 'processes'"
-                ) from error
-            self._context, self._ending = context, Event()
+                reason = f"multiprocessing.Pool needs semaphores, which cannot be had here ({error})"
+                raise UsageError(f"{reason}: use strategy 'processes'") from error
+            self._ending = Event()
             # Started now, because no thread can be when Python ends.
             self._ender = Thread(target=_terminate, args=(self._pool, self._ending), daemon=True)
             self._ender.start()
@@ -162,7 +155,7 @@ class Pool(Strategy):
     def _stop(self) -> None:
         """End all workers. Pool waits for ever for a lock that a dead worker held: then its thread is left behind."""
         pool, self._pool = self._pool, None
-        if pool is not None:
+        if pool is not None and self._owned:
             self._ending.set()
             self._ender.join(_STOP_S)
             self._context.kill()
@@ -208,15 +201,15 @@ def _terminate(pool: MultiprocessingPool, ending: Event) -> None:
     pool.terminate()
 
 
-def _unpacked(answer: Any) -> Any:
-    """What came of a task: what its worker answered, or an error of Pool's own."""
-    return unpack(answer) if isinstance(answer, bytes) else failed(as_task_error(answer))
+def _put(answers: SimpleQueue[tuple[int, Any]], slot: int, answer: Any) -> None:
+    answers.put((slot, answer))
 
 
-def _not_finished(task: Task[Any], words: Iterable[str]) -> NotRunError:
-    reason = f"{task.name}: not finished, because {' and '.join(words)}, which ends a pool"
-    advice = "run the unfinished tasks again, or use strategy 'processes', which loses only the one task"
-    return NotRunError(f"{reason}; {advice}")
+def _unpack(answer: Any, task: Task[Any], created_s: float) -> Outcome[Any]:
+    """What became of a task by what its worker answered, or by an error of Pool's own."""
+    if isinstance(answer, bytes):
+        return unpack(answer, task, created_s)
+    return failed(task, created_s, as_task_error(answer))
 
 
 # What follows runs in the workers.
@@ -228,7 +221,7 @@ _barrier: Any
 
 def _prepare(worker_context: bytes, board: Any, barrier: Any) -> None:
     global _failure, _shared_board, _barrier
-    _failure, _shared_board, _barrier = prepare(worker_context, end_with_parent), board, barrier
+    _failure, _shared_board, _barrier = prepare(worker_context, wait_for_parent), board, barrier
 
 
 def _work(slot: int, payload: bytes) -> bytes:

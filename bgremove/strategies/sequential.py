@@ -27,5 +27,4 @@ class Sequential(Strategy):
     def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
         worker = getpid()
         for task in tasks:
-            created_s = perf_counter()
-            yield attempt(function, task.value, worker).outcome(task, created_s)
+            yield attempt(function, task, perf_counter(), worker)

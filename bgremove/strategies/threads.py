@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from queue import SimpleQueue
 from threading import Barrier, get_native_id
 from time import perf_counter
 from typing import TypeVar
 
-from bgremove.strategies._attempt import Attempt, attempt
+from bgremove.strategies._attempt import attempt
 from bgremove.strategies.base import Outcome, Strategy, Task
 
 T = TypeVar("T")
@@ -35,24 +36,24 @@ class Threads(Strategy):
 
     def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
         source = iter(tasks)
-        created: dict[Future[Attempt[R]], tuple[Task[T], float]] = {}
-        done: SimpleQueue[Future[Attempt[R]]] = SimpleQueue()
+        calls: set[Future[Outcome[R]]] = set()
+        done: SimpleQueue[Future[Outcome[R]]] = SimpleQueue()
         try:
             while True:
-                for task in islice(source, 2 * self.workers - len(created)):
-                    created_s = perf_counter()
-                    future = self._executor.submit(_call, function, task.value)
-                    created[future] = task, created_s
+                for task in islice(source, 2 * self.workers - len(calls)):
+                    future = self._executor.submit(_call, function, task, perf_counter())
+                    calls.add(future)
                     future.add_done_callback(done.put)
-                if not created:
+                if not calls:
                     return
                 future = done.get()
-                yield future.result().outcome(*created.pop(future))
+                calls.remove(future)
+                yield replace(future.result(), received_s=perf_counter())
         finally:
-            for future in created:
+            for future in calls:
                 future.cancel()
-            wait(created)
+            wait(calls)
 
 
-def _call(function: Callable[[T], R], value: T) -> Attempt[R]:
-    return attempt(function, value, get_native_id())
+def _call(function: Callable[[T], R], task: Task[T], created_s: float) -> Outcome[R]:
+    return attempt(function, task, created_s, get_native_id())

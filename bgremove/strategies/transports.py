@@ -5,13 +5,15 @@ For files there is nothing to carry: a task whose value is a path crosses in no 
 
 from __future__ import annotations
 
+import atexit
+import errno
 import os
 import pickle
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from mmap import ACCESS_COPY, mmap
 from pathlib import Path
@@ -59,10 +61,12 @@ class SharedMemoryTransport:
     Each array is copied once, by its sender, and viewed by its receiver, who may write to its own view. Every
     contiguous array anywhere inside a value goes this way, by the out-of-band buffers of pickle protocol 5 (PEP 574).
 
-    The memory is that of files in ``/dev/shm`` (where there is none, in the folder for temporary files), not
-    `multiprocessing.shared_memory`, whose resource tracker before Python 3.13 unlinks and complains about segments
-    that a worker has only looked at, and whose segments fault when the memory is full, where a file has an error.
-    A file lives as long as its task is in flight; this process, which names it, removes it whatever became of the
+    The memory is that of files in ``/dev/shm``, not `multiprocessing.shared_memory`, whose resource tracker before
+    Python 3.13 unlinks and complains about segments that a worker has only looked at, and whose segments fault when the
+    memory is full, where a file has an error. A value for which there is no room (containers have 64 MB) lies in the
+    folder for temporary files; if that is full or cannot be written to either, it crosses the pipe.
+
+    A file lives as long as its task is under way; this process, which names it, removes it whatever became of the
     worker. What a process that was killed could not remove, the next run of any does.
     """
 
@@ -72,11 +76,14 @@ class SharedMemoryTransport:
         self, strategy: Strategy, function: Callable[[T], R], tasks: Iterable[Task[T]]
     ) -> Generator[Outcome[R], None, None]:
         """See `Transport.run`."""
-        with _folder() as folder:
-            call: _Call[T, R] = _Call(function, folder)
-            with closing(strategy.run(call, _sent(tasks, folder))) as outcomes:
-                for outcome in outcomes:
-                    yield _received(outcome, folder)
+        with ExitStack() as stack:
+            # Before Python begins to shut down, too: after that a run that was left open could not be ended.
+            atexit.register(stack.close)
+            stack.callback(atexit.unregister, stack.close)
+            folders = [stack.enter_context(_folder(parent)) for parent in _parents()]
+            call: _Call[T, R] = _Call(function, folders)
+            for outcome in stack.enter_context(closing(strategy.run(call, _sent(tasks, folders)))):
+                yield _received(outcome, folders)
 
 
 _CLASSES: dict[str, type[PickleTransport] | type[SharedMemoryTransport]] = {
@@ -97,21 +104,22 @@ def make_transport(name: str) -> Transport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parcel:
+class _Packed:
     """A value without its arrays, and where they are."""
 
     stream: bytes
-    file: Path
+    file: Path | None
+    """None if the arrays are in the stream, or there are none."""
     places: tuple[tuple[int, int], ...]
-    """First byte and length of each array in the file; there is no file without one."""
+    """First byte and length of each array in the file."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Letter:
-    """What crosses for one task: a parcel, or why there is none."""
+class _Argument:
+    """What crosses for one task: its value, or why that is not to be had."""
 
     index: int
-    content: _Parcel | TaskError
+    content: _Packed | TaskError
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,26 +127,26 @@ class _Call(Generic[T, R]):
     """What runs in the worker."""
 
     function: Callable[[T], R]
-    folder: Path
+    folders: Sequence[Path]
 
-    def __call__(self, letter: _Letter) -> _Parcel:
-        if isinstance(letter.content, TaskError):
-            raise letter.content
-        return _pack(self.function(_unpack(letter.content)), _result(self.folder, letter.index))
+    def __call__(self, argument: _Argument) -> _Packed:
+        if isinstance(argument.content, TaskError):
+            raise argument.content
+        return _pack(self.function(_unpack(argument.content)), _files(self.folders, argument.index, "result"))
 
 
-def _sent(tasks: Iterable[Task[T]], folder: Path) -> Iterator[Task[_Letter]]:
+def _sent(tasks: Iterable[Task[T]], folders: Sequence[Path]) -> Iterator[Task[_Argument]]:
     """The tasks, each packed only when the strategy takes it."""
     for task in tasks:
-        content: _Parcel | TaskError
+        content: _Packed | TaskError
         try:
-            content = _pack(task.value, _argument(folder, task.index))
-        except Exception as error:  # noqa: BLE001 - no memory left, or not picklable: this task's outcome alone
+            content = _pack(task.value, _files(folders, task.index, "argument"))
+        except Exception as error:  # noqa: BLE001 - not picklable, whatever that raises: this task's outcome alone
             content = TaskError(f"the task cannot be packed: {type(error).__name__}: {error}")
-        yield Task(task.index, _Letter(task.index, content), task.name)
+        yield Task(task.index, _Argument(task.index, content), task.name)
 
 
-def _received(outcome: Outcome[_Parcel], folder: Path) -> Outcome[Any]:
+def _received(outcome: Outcome[_Packed], folders: Sequence[Path]) -> Outcome[Any]:
     try:
         if outcome.value is None:
             return replace(outcome, value=None)
@@ -146,65 +154,86 @@ def _received(outcome: Outcome[_Parcel], folder: Path) -> Outcome[Any]:
     except Exception as error:  # noqa: BLE001 - unpickling calls any code of the value
         return replace(outcome, value=None, error=TaskError(f"the result cannot be unpacked: {error}"))
     finally:
-        for file in (_argument(folder, outcome.index), _result(folder, outcome.index)):
-            file.unlink(missing_ok=True)  # what is mapped stays mapped
+        for what in ("argument", "result"):
+            for file in _files(folders, outcome.index, what):
+                file.unlink(missing_ok=True)  # what is mapped stays mapped
 
 
-def _argument(folder: Path, index: int) -> Path:
-    return folder / f"{index}.argument"
+def _files(folders: Sequence[Path], index: int, what: str) -> list[Path]:
+    return [folder / f"{index}.{what}" for folder in folders]
 
 
-def _result(folder: Path, index: int) -> Path:
-    return folder / f"{index}.result"
-
-
-def _pack(value: object, file: Path) -> _Parcel:
+def _pack(value: object, files: Iterable[Path]) -> _Packed:
+    """Put the arrays into the first of `files` for which there is room."""
     buffers: list[pickle.PickleBuffer] = []
     stream = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    arrays = [buffer.raw() for buffer in buffers]
+    if any(array.nbytes for array in arrays):
+        for file in files:
+            with suppress(OSError):
+                return _Packed(stream, file, _write(file, arrays))
+    return _Packed(pickle.dumps(value, protocol=5), None, ())
+
+
+def _write(file: Path, arrays: Sequence[memoryview]) -> tuple[tuple[int, int], ...]:
+    """Write arrays, and say where each is. Raises OSError, and leaves no file, if there is no room."""
+    size = sum(array.nbytes + _ALIGNMENT for array in arrays)
+    if shutil.disk_usage(file.parent).free < 2 * size:  # half of what is left is for others
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     places = []
-    if any(buffer.raw().nbytes for buffer in buffers):
+    try:
         with file.open("wb") as out:
-            for buffer in buffers:
+            for array in arrays:
                 out.write(bytes(-out.tell() % _ALIGNMENT))
-                places.append((out.tell(), buffer.raw().nbytes))
-                out.write(buffer.raw())
-    else:
-        stream = pickle.dumps(value, protocol=5)
-    return _Parcel(stream, file, tuple(places))
+                places.append((out.tell(), array.nbytes))
+                out.write(array)
+    except OSError:
+        file.unlink(missing_ok=True)
+        raise
+    return tuple(places)
 
 
-def _unpack(parcel: _Parcel) -> Any:
-    if not parcel.places:
-        return pickle.loads(parcel.stream)  # noqa: S301 - comes from our own process or worker
-    with parcel.file.open("rb") as file:
+def _unpack(packed: _Packed) -> Any:
+    if packed.file is None:
+        return pickle.loads(packed.stream)  # noqa: S301 - comes from our own process or worker
+    with packed.file.open("rb") as file:
         view = memoryview(mmap(file.fileno(), 0, access=ACCESS_COPY))
-    buffers = [view[first : first + length] for first, length in parcel.places]
-    return pickle.loads(parcel.stream, buffers=buffers)  # noqa: S301 - comes from our own process or worker
+    buffers = [view[first : first + length] for first, length in packed.places]
+    return pickle.loads(packed.stream, buffers=buffers)  # noqa: S301 - comes from our own process or worker
+
+
+def _parents() -> Iterator[Path]:
+    """Where folders for arrays can be made: in memory, and on the disk."""
+    with suppress(OSError):  # there may be no folder for temporary files
+        for parent in dict.fromkeys((_MEMORY, Path(tempfile.gettempdir()))):
+            with suppress(OSError):
+                os.rmdir(tempfile.mkdtemp(prefix=_NEW, dir=parent))
+                yield parent
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    """A private folder in memory, removed at the end; one that a killed process left behind is removed now.
+def _folder(parent: Path) -> Iterator[Path]:
+    """A private folder, removed at the end; one that a killed process left behind is removed now.
 
     The owner holds a lock on its folder, which the system lets go of when the process and its workers are gone. A
     folder gets the name that others look for only when it is locked.
     """
     import fcntl  # noqa: PLC0415 - there is none on Windows, where this is not called
 
-    memory = _MEMORY if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    for left in memory.glob(f"{_OWNED}*"):
+    for left in parent.glob(f"{_OWNED}*"):
         with suppress(OSError), _opened(left) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left)
-    new = Path(tempfile.mkdtemp(prefix=_NEW, dir=memory))
-    folder = new.with_name(new.name.replace(_NEW, _OWNED))
+    new = Path(tempfile.mkdtemp(prefix=_NEW, dir=parent))
+    folder, owner = new.with_name(new.name.replace(_NEW, _OWNED)), os.getpid()
     with _opened(new) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         new.rename(folder)
         try:
             yield folder
         finally:
-            shutil.rmtree(folder)
+            if owner == os.getpid():  # a fork of the owner leaves it alone
+                shutil.rmtree(folder)
 
 
 @contextmanager

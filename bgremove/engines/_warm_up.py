@@ -1,4 +1,4 @@
-"""A picture so small that segmenting it takes no longer than loading and compiling what does it."""
+"""What an engine segments to warm up: so small that it takes no longer than loading and compiling what does it."""
 
 from __future__ import annotations
 

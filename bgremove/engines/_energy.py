@@ -1,0 +1,202 @@
+"""GrabCut's energy: what a pixel pays for its label, and what two neighbours pay for different ones.
+
+Rother, Kolmogorov, Blake 2004, https://doi.org/10.1145/1015706.1015720. Weights are whole numbers, in units of
+``1 / SCALE`` of an energy of 1, so that sums are exact. Two Gaussian mixture models of five components, of the
+background (0) and of the foreground (1), are one float64 array ``(2, 5, PARAMETERS)``, see `bgremove.engines._gmm`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bgremove.engines._compile import kernel
+from bgremove.engines._maxflow import DIRECTIONS, Grid
+from bgremove.types import Image, Label, Mask, Rect
+
+SCALE = 2**21
+"""Units in an energy of 1. An excess is at most 683 of energy, which is below 2**31 units."""
+
+GAMMA = 50.0
+"""Energy between neighbours of equal colours side by side; 1/sqrt(2) of it diagonally."""
+
+LAMBDA = 342.0
+"""More energy than all eight neighbours of a pixel weigh: enough to decide it. (cv2 takes 450 for it, to no effect.)"""
+
+OPEN = int(Label.PROBABLY_BACKGROUND)
+"""The least label of a pixel that may change. Odd labels are foreground."""
+
+COMPONENTS = 5
+PARAMETERS = 12
+"""Of a component: see the next five."""
+WEIGHT, LOG_PEAK, MEAN, PRECISION, LOG_WEIGHTED_PEAK = 0, 1, 2, 5, 11
+"""Places of the weight, the logarithm of the peak density, the mean (3), the inverse of the covariance (6: its upper
+triangle, row by row), and the logarithm of weight times peak density."""
+
+GMMs = NDArray[np.float64]
+
+BLOCK = 32
+"""Colours whose densities are in the cache together."""
+
+_FOREGROUND = int(Label.FOREGROUND)
+_NEGLIGIBLE = 37.0  # a density smaller by this factor, as a logarithm, is lost in rounding
+_UNDERFLOW = -745.13  # the least exponent whose exponential is a double above 0
+_STEPS = np.array(DIRECTIONS)
+_PEAKS = np.array([GAMMA, GAMMA / math.sqrt(2.0)])
+_TABLE = 4096  # squared colour differences below this are looked up
+
+
+class NeighbourWeights(NamedTuple):
+    """What neighbours of different labels pay, by their squared colour difference."""
+
+    beta: float
+    """One over twice the mean squared difference; 0 if all colours are equal."""
+    table: NDArray[np.int32]
+    """(2, 4096): side by side (0) and diagonally (1), for small differences."""
+
+
+def open_box(labels: Mask) -> Rect:
+    """The bounding box of the open pixels; empty if there is none."""
+    return Rect(*cv2.boundingRect(labels & np.uint8(OPEN)))
+
+
+def measure_neighbour_weights(image: Image, step: int = 1) -> NeighbourWeights:
+    """Weights by the contrast of every `step`-th row of an image, and between it and the row below."""
+    beta = _measure_beta(image, step)
+    table = np.empty((2, _TABLE), np.int32)
+    _fill_table(beta, table)
+    return NeighbourWeights(beta, table)
+
+
+@kernel
+def _measure_beta(image: Image, step: int) -> float:
+    height, width = image.shape[:2]
+    total = pairs = 0
+    for y in range(0, height, step):
+        for x in range(width - 1):
+            total += _squared_difference(image, y, x, y, x + 1)
+        pairs += width - 1
+        if y + 1 < height:
+            for x in range(width):
+                total += _squared_difference(image, y, x, y + 1, x)
+            for x in range(width - 1):
+                total += _squared_difference(image, y, x, y + 1, x + 1)
+                total += _squared_difference(image, y, x + 1, y + 1, x)
+            pairs += 3 * width - 2
+    return 1.0 / (2 * total / pairs) if total > 0 else 0.0
+
+
+@kernel
+def _squared_difference(image: Image, y: int, x: int, v: int, u: int) -> int:
+    a = int(image[y, x, 0]) - int(image[v, u, 0])
+    b = int(image[y, x, 1]) - int(image[v, u, 1])
+    c = int(image[y, x, 2]) - int(image[v, u, 2])
+    return a * a + b * b + c * c
+
+
+@kernel
+def _fill_table(beta: float, table: NDArray[np.int32]) -> None:
+    for diagonal in range(2):
+        for difference in range(_TABLE):
+            table[diagonal, difference] = _neighbour_weight(beta, diagonal, difference)
+
+
+@kernel
+def _neighbour_weight(beta: float, diagonal: int, difference: int) -> int:
+    weight: int = round(_PEAKS[diagonal] * math.exp(-beta * difference) * SCALE)
+    return weight
+
+
+@kernel
+def link_neighbours(grid: Grid, image: Image, labels: Mask, box: Rect, weights: NeighbourWeights) -> None:
+    """Link the open pixels, all of them in the `box` that the empty `grid` covers, to their neighbours.
+
+    The weight of a certain neighbour becomes excess, since that one stays where it is.
+    """
+    height, width = labels.shape
+    left, right = max(0, box.x - 1), min(width, box.x + box.width + 1)
+    for y in range(max(0, box.y - 1), min(height, box.y + box.height + 1)):
+        for x in range(left, right):
+            here = labels[y, x]
+            for direction in range(1, 8, 2):  # each pair once, from the pixel that comes first
+                v, u = y + _STEPS[direction, 0], x + _STEPS[direction, 1]
+                if v < height and 0 <= u < width and (here >= OPEN or labels[v, u] >= OPEN):
+                    there = labels[v, u]
+                    difference = _squared_difference(image, y, x, v, u)
+                    if difference < _TABLE:
+                        weight = weights.table[direction // 4, difference]
+                    else:
+                        weight = _neighbour_weight(weights.beta, direction // 4, difference)
+                    node, other = _node(box, y, x), _node(box, v, u)
+                    if here < OPEN:
+                        grid.excess[other] += weight if here == _FOREGROUND else -weight
+                    elif there < OPEN:
+                        grid.excess[node] += weight if there == _FOREGROUND else -weight
+                    else:
+                        grid.residual[node, direction] = weight
+                        grid.residual[other, direction ^ 1] = weight
+
+
+@kernel
+def _node(box: Rect, y: int, x: int) -> int:
+    return (y - box.y + 1) * (box.width + 2) + x - box.x + 1
+
+
+@kernel
+def log_densities(
+    colours: NDArray[np.uint8], component: NDArray[np.float64], peak: int, out: NDArray[np.float64]
+) -> None:
+    """Logarithm of the density of a component at ``colours`` (3, n) to `out`, or -infinity where it underflows.
+
+    With weight or without, as the place `peak` is `LOG_WEIGHTED_PEAK` or `LOG_PEAK`.
+    """
+    p = component
+    highest = p[peak] if p[WEIGHT] > 0 else -np.inf
+    mean_a, mean_b, mean_c, aa, ab, ac, bb, bc, cc = p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10]
+    first, second, third = colours[0], colours[1], colours[2]
+    for i in range(len(first)):
+        a, b, c = first[i] - mean_a, second[i] - mean_b, third[i] - mean_c
+        exponent = -0.5 * (a * (aa * a + 2 * (ab * b + ac * c)) + b * (bb * b + 2 * bc * c) + cc * c * c)
+        out[i] = highest + exponent if exponent > _UNDERFLOW else -np.inf
+
+
+@kernel
+def terminal_weights(colours: NDArray[np.uint8], gmms: GMMs, weights: NDArray[np.int32]) -> None:
+    """What the first colours cost as background more than as foreground, within `LAMBDA`; as many as `weights` has.
+
+    A positive weight links a pixel to the source, a negative one to the sink. Where neither model knows the colour,
+    both densities being 0, cv2 takes it for certain foreground, and so do we.
+    """
+    terms, densities = np.empty((COMPONENTS, BLOCK)), np.empty((2, BLOCK))
+    for begin in range(0, len(weights), BLOCK):
+        block, number = colours[:, begin : begin + BLOCK], min(BLOCK, len(weights) - begin)
+        for model in range(2):
+            for k in range(COMPONENTS):
+                log_densities(block, gmms[model, k], LOG_WEIGHTED_PEAK, terms[k])
+            for i in range(number):
+                densities[model, i] = _log_sum(terms, i)
+        for i in range(number):
+            background, foreground = densities[0, i], densities[1, i]
+            weight = LAMBDA if background == -np.inf else min(max(foreground - background, -LAMBDA), LAMBDA)
+            weights[begin + i] = round(weight * SCALE)
+
+
+@kernel
+def _log_sum(terms: NDArray[np.float64], i: int) -> float:
+    """Logarithm of the sum of the exponentials of ``terms[:, i]``."""
+    most = terms[0, i]
+    for k in range(1, COMPONENTS):
+        most = max(most, terms[k, i])
+    if most == -np.inf:
+        return -np.inf
+    total = 0.0
+    for k in range(COMPONENTS):
+        if terms[k, i] == most:
+            total += 1.0
+        elif terms[k, i] > most - _NEGLIGIBLE:
+            total += math.exp(terms[k, i] - most)
+    return float(most + math.log(total))
