@@ -193,12 +193,12 @@ def remove(
 
 def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> list[Picture]:
     """Pictures of what was cut out, made from the files that were written."""
-    done = {record.path for record in records if record.status == "ok"}
+    done = {record.path: record.crop for record in records if record.status == "ok"}
     jobs = [job for job in plan.todo if job.source in done][:MOST_PICTURES]
     gallery = Gallery(plan.settings)
     with progress(_err, "pictures", len(jobs), quiet=quiet) as advance:
         for job in jobs:
-            gallery.add_written(job)
+            gallery.add_written(job, done[job.source])
             advance()
     return gallery.in_order()
 
