@@ -20,6 +20,7 @@ from bgremove import __version__
 from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
 from bgremove.batch.plan import Counting, Plan, largest_first
 from bgremove.batch.records import failures_text, records_json, settled_records
+from bgremove.batch.run import batch_strategy
 from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.comparison import MIN_ROUNDS, contenders
 from bgremove.comparison import compare as compare_strategies
@@ -181,7 +182,8 @@ def remove(
             advance()
             if verbose:
                 _say(record.line())
-    facts = {**_circumstances(), "settings": asdict(settings), "strategy": strategy}
+    chosen = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout).name  # of auto, what that is
+    facts = {**_circumstances(), "settings": asdict(settings), "strategy": chosen}
     content = records_json(records, plan.left_out, meter.reading, facts)
     try:
         pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []

@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 
 
 def test_remove_reports_what_became_of_each_image(folder, tmp_path):
-    line = ["remove", str(folder), "-o", str(tmp_path / "out"), "--strategy", "sequential", "-q"]
+    line = ["remove", str(folder), "-o", str(tmp_path / "out"), "--workers", "1", "-q"]
     files = ["--report", tmp_path / "r.html", "--trace", tmp_path / "t.json", "--json", tmp_path / "r.json"]
     assert run([*line, *map(str, files)]) == 1
     page = (tmp_path / "r.html").read_text()
@@ -37,6 +37,7 @@ def test_remove_reports_what_became_of_each_image(folder, tmp_path):
     made = json.loads((tmp_path / "r.json").read_text())
     assert made["command"][:2] == ["bgremove", "remove"]
     assert made["settings"]["engine"] == "exact"
+    assert made["strategy"] == "sequential"  # what auto makes of one worker
     for each in made["images"]:
         assert each["created_s"] <= each["started_s"] <= each["ended_s"] <= each["received_s"] <= made["wall_s"]
         assert each["worker"] == os.getpid()
