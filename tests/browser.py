@@ -17,7 +17,7 @@ def chromium(profile):
     binary = next(filter(None, map(shutil.which, BROWSERS)), None)
     driver = shutil.which("chromedriver")
     if binary is None or driver is None:
-        pytest.fail(MISSING)
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)  # CI installs them
     options = webdriver.ChromeOptions()
     options.binary_location = binary
     for flag in (

@@ -143,7 +143,12 @@ def link_neighbours(grid: Grid, image: Image, labels: Mask, box: Rect, weights: 
 
 @kernel
 def _node(box: Rect, y: int, x: int) -> int:
-    return (y - box.y + 1) * (box.width + 2) + x - box.x + 1
+    return (y - box.y + 1) * (box.width + 1) + x - box.x + 1
+
+
+def make_scratch() -> NDArray[np.float64]:
+    """What `terminal_weights` computes in."""
+    return np.empty((COMPONENTS + 2, BLOCK))
 
 
 @kernel
@@ -165,13 +170,15 @@ def log_densities(
 
 
 @kernel
-def terminal_weights(colours: NDArray[np.uint8], gmms: GMMs, weights: NDArray[np.int32]) -> None:
+def terminal_weights(
+    colours: NDArray[np.uint8], gmms: GMMs, weights: NDArray[np.int32], scratch: NDArray[np.float64]
+) -> None:
     """What the first colours cost as background more than as foreground, within `LAMBDA`; as many as `weights` has.
 
     A positive weight links a pixel to the source, a negative one to the sink. Where neither model knows the colour,
-    both densities being 0, cv2 takes it for certain foreground, and so do we.
+    both densities being 0, cv2 takes it for certain foreground, and so do we. For `scratch` see `make_scratch`.
     """
-    terms, densities = np.empty((COMPONENTS, BLOCK)), np.empty((2, BLOCK))
+    terms, densities = scratch[:COMPONENTS], scratch[COMPONENTS:]
     for begin in range(0, len(weights), BLOCK):
         block, number = colours[:, begin : begin + BLOCK], min(BLOCK, len(weights) - begin)
         for model in range(2):
