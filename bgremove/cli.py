@@ -21,6 +21,7 @@ from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run
 from bgremove.batch.job import STANDARD
 from bgremove.batch.plan import Counting, Plan, largest_first, output_paths
 from bgremove.batch.records import failures_text, records_json, settled_records
+from bgremove.batch.run import batch_strategy
 from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
 from bgremove.batch.single import names_a_file, plan_single, run_single
 from bgremove.batch.sources import find_sources, left_out_text
@@ -200,7 +201,8 @@ def remove(
             advance()
             if verbose:
                 _say(record.line())
-    facts = {**_circumstances(), "settings": asdict(settings), "strategy": strategy}
+    chosen = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout).name  # of auto, what that is
+    facts = {**_circumstances(), "settings": asdict(settings), "strategy": chosen}
     content = records_json(records, plan.left_out, meter.reading, facts)
     try:
         pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
@@ -234,12 +236,12 @@ def _refuse_given(*names: str) -> None:
 
 def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> list[Picture]:
     """Pictures of what was cut out, made from the files that were written."""
-    done = {record.path for record in records if record.status == "ok"}
+    done = {record.path: record.crop for record in records if record.status == "ok"}
     jobs = [job for job in plan.todo if job.source in done][:MOST_PICTURES]
     gallery = Gallery(plan.settings)
     with progress(_err, "pictures", len(jobs), quiet=quiet) as advance:
         for job in jobs:
-            gallery.add_written(job)
+            gallery.add_written(job, done[job.source])
             advance()
     return gallery.in_order()
 

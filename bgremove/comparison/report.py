@@ -44,7 +44,7 @@ def comparison_json(comparison: Comparison, environment: dict[str, Any], command
             "differing": [os.fspath(path) for path in comparison.differing],
         },
         "answer": answer(comparison),
-        "auto": {"chosen": comparison.auto, "fastest": fastest(comparison).name},
+        "auto": {"chosen": comparison.auto, "fastest": fastest(comparison).name, "told": choice(comparison)},
         "images": images,
         "strategies": [_strategy_json(result, images, origin_s) for result in comparison.results],
     }
