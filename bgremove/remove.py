@@ -90,7 +90,8 @@ def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:
 
 def _segment(image: Image, labels: Mask, settings: Settings) -> Mask:
     engine = make_engine(settings.engine)
-    mask = engine.segment(image, labels, iterations=settings.iterations, seed=settings.seed)
+    drawn = settings.rect is not None
+    mask = engine.segment(image, labels, iterations=settings.iterations, seed=settings.seed, drawn=drawn)
     if mask.shape != labels.shape:
         raise EngineError(f"engine {settings.engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
     return mask

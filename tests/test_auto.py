@@ -16,7 +16,7 @@ class Fake:
         self.sign = sign
 
     def segment(self, _, labels, **options):
-        assert sorted(options) == ["iterations", "seed"]
+        assert sorted(options) == ["drawn", "iterations", "seed"]
         mask = labels.copy()
         mask[0, 0] = self.sign
         return mask

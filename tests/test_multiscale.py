@@ -39,12 +39,14 @@ def scene() -> Scene:
     return make_scene(866, 1154, seed=0)
 
 
-def test_a_small_box_in_a_small_image_gets_the_mask_of_the_exact_engine() -> None:
-    scene = make_scene(200, 260, seed=3)
-    expected = make_engine("exact").segment(scene.image, labels_of(scene), **SETTINGS)
-    np.testing.assert_array_equal(
-        make_engine("multiscale").segment(scene.image, labels_of(scene), **SETTINGS), expected
+def test_a_small_image_is_solved_at_its_own_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene, sizes = make_scene(200, 260, seed=3), []
+    solve = multiscale._solve
+    monkeypatch.setattr(
+        multiscale, "_solve", lambda level, **how: sizes.append(level.labels.shape) or solve(level, **how)
     )
+    assert error(ENGINE.segment(scene.image, labels_of(scene), **SETTINGS), scene.truth, scene.rect) < 0.01
+    assert sizes == [scene.truth.shape]
 
 
 @pytest.mark.parametrize("hole", [False, True])

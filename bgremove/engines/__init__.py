@@ -32,7 +32,7 @@ class Engine(Protocol):
         """Import, compile and run all that `segment` may call, so that no image has to wait for it."""
         ...
 
-    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
+    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
         """Decide every pixel that `labels` leaves open.
 
         Parameters
@@ -46,6 +46,9 @@ class Engine(Protocol):
             How often colour models and cut are refined in turn, at least 1. Time grows about linearly with it.
         seed : int
             Of the generator that starts the colour models, 0 to 2**31 - 1.
+        drawn
+            Whether the open pixels are those of a rect drawn around the object; else they are what a margin leaves, and
+            the object may be anywhere in it. The engines that give the mask of ``cv2.grabCut`` do without.
 
         Returns
         -------
@@ -66,7 +69,7 @@ _CLASSES: dict[str, Callable[[], Engine]] = {
 ENGINES = tuple(_CLASSES)
 """Names that `make_engine` knows."""
 
-DEFAULT_ENGINE = "exact"
+DEFAULT_ENGINE = "multiscale"
 
 
 def make_engine(name: str) -> Engine:

@@ -21,6 +21,7 @@ from bgremove.engines._energy import (
     make_scratch,
     terminal_weights,
 )
+from bgremove.engines._location import Field, add_prior
 from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, Shell, make_grid, solve, solve_within, source_side
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
@@ -36,15 +37,18 @@ def find_band(foreground: Foreground, labels: Mask, reach: int) -> Mask:
     return np.asarray(np.bitwise_and(edge, labels >> 1, out=edge))
 
 
-def cut(image: Image, labels: Mask, gmms: GMMs, weights: NeighbourWeights) -> Foreground:
+def cut(image: Image, labels: Mask, gmms: GMMs, weights: NeighbourWeights, odds: Field | None = None) -> Foreground:
     """The foreground of least energy where `labels` are open, and as they say elsewhere. 60 bytes a pixel.
 
-    Models and weights are those of `image`, or of a larger one that it is a part of.
+    Models and weights are those of `image`, or of a larger one that it is a part of. The `odds`, see
+    `bgremove.engines._location.log_odds`, are a prior.
     """
     height, width = labels.shape
     grid = make_grid(height, width)
     link_neighbours(grid, image, labels, Rect(0, 0, width, height), weights)
     add_terminal_weights(grid, image, labels, gmms, *_make_buffers())
+    if odds is not None:
+        add_prior(grid, labels, odds)
     solve(grid)
     return np.where(labels >= OPEN, source_side(grid, height, width), labels == Label.FOREGROUND)
 

@@ -32,7 +32,7 @@ class AutoEngine:
         self._small.warm_up()
         self._large.warm_up()
 
-    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
+    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
         engine = self._small if labels.size <= LIMIT else self._large
-        return engine.segment(image, labels, iterations=iterations, seed=seed)
+        return engine.segment(image, labels, iterations=iterations, seed=seed, drawn=drawn)

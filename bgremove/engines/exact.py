@@ -45,7 +45,7 @@ class ExactEngine:
         with compiled_once(update_labels):
             self.segment(*_warm_up.make_picture(), iterations=_warm_up.ITERATIONS, seed=0)
 
-    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
+    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:  # noqa: ARG002
         """See `bgremove.engines.Engine.segment`.
 
         Raises `EngineError` where the colours of a component have no density, as ``cv2.grabCut`` does.

@@ -29,7 +29,7 @@ class OpenCVEngine:
         """See `bgremove.engines.Engine.warm_up`."""
         self.segment(*_warm_up.make_picture(), iterations=_warm_up.ITERATIONS, seed=0)
 
-    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
+    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:  # noqa: ARG002
         """See `bgremove.engines.Engine.segment`. Reseeds OpenCV's generator of the calling thread."""
         mask = labels.copy()
         models = np.zeros((2, 1, 65))
