@@ -20,7 +20,7 @@ from bgremove import __version__
 from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
 from bgremove.batch.job import STANDARD
 from bgremove.batch.plan import Counting, Plan, largest_first, output_paths
-from bgremove.batch.records import failures_text, records_json, settled_records
+from bgremove.batch.records import doubts_text, failures_text, records_json, settled_records
 from bgremove.batch.run import batch_strategy
 from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
 from bgremove.batch.single import names_a_file, plan_single, run_single
@@ -31,16 +31,18 @@ from bgremove.comparison.compare import CONTENDERS
 from bgremove.comparison.report import answer, choice, comparison_json, comparison_table
 from bgremove.engines import ENGINES
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
-from bgremove.files import check_json_file, write_json_file
+from bgremove.files import check_json_file, write_json_file, write_text_file
 from bgremove.formats import FORMAT_OF_SUFFIX, METADATA, OUTPUT_FORMATS
 from bgremove.machine import describe, describe_opencv, usable_cpus
 from bgremove.matting import EDGES
 from bgremove.meter import Meter
 from bgremove.paths import display_name
 from bgremove.progress import progress
+from bgremove.rects import propose_rects, rects_csv
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture, load_json
 from bgremove.settings import EMITS, Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
+from bgremove.types import Rect
 
 EXIT_FAILURES = 1
 EXIT_USAGE = 2
@@ -291,6 +293,8 @@ def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None =
     if not quiet:
         if omitted := left_out_text(plan.left_out):
             _say(omitted)
+        if doubts := doubts_text(records):
+            _say(doubts)
         count = Counter(record.status for record in records)
         first = f"{count['ok']} ok" if to_do is None else f"{to_do} to do"
         _say(f"{first}, {count['skipped']} skipped, {count['failed']} failed")
@@ -356,6 +360,35 @@ def report(figures: Path, outputs: Outputs) -> int:
     outputs.check([figures])
     outputs.write(content)
     return 0
+
+
+@cli.command()
+@_inputs
+@click.option("-o", "--output", required=True, type=_FILE, help="CSV: path,x,y,width,height.")
+@_recursive
+@_setting("--engine", type=click.Choice(ENGINES))
+@_setting("--margin", type=float, help="Fraction of each side in which there is no object.")
+@_quiet
+def rects(
+    inputs: tuple[Path, ...], output: Path, recursive: bool, engine: str, margin: float, quiet: bool
+) -> int:  # fmt: skip
+    """Propose a rectangle around the object of each of INPUTS, for `remove --rects`, to be corrected by hand."""
+    settings = Settings(engine=engine, margin=margin)
+    sources, unusable, _ = find_sources(inputs, recursive=recursive)
+    check_json_file(output, (source.path for source in sources))
+    found: dict[Path, Rect] = {}
+    failures = [str(each.error) for each in unusable]
+    with progress(_err, "images", len(sources), quiet=quiet) as advance:
+        for path, proposed in propose_rects((source.path for source in sources), settings):
+            if isinstance(proposed, Rect):
+                found[path] = proposed
+            else:
+                failures.append(str(proposed))
+            advance()
+    write_text_file(output, rects_csv(found, output.parent))
+    for line in failures:
+        _say(f"failed: {line}")
+    return EXIT_FAILURES if failures else 0
 
 
 @cli.command()

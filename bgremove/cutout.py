@@ -30,6 +30,8 @@ class Cutout:
         The rectangle that was used, clipped to the image.
     warnings
         What the caller should know, such as an empty foreground or that only the first frame was read.
+    doubts
+        Reasons why the mask is probably bad, see `bgremove.doubt.find_doubts`.
     metadata
         What is written beside the pixels, by `bgremove.formats.write`.
     """
@@ -39,6 +41,7 @@ class Cutout:
     rect: Rect
     warnings: tuple[str, ...] = ()
     metadata: Metadata = NO_METADATA
+    doubts: tuple[str, ...] = ()
 
     @property
     def foreground(self) -> Foreground:

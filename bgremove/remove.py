@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bgremove.cutout import Cutout, cut_photo_out, foreground_of
+from bgremove.doubt import find_doubts
 from bgremove.engines import make_engine
 from bgremove.errors import EngineError, ImageError, RectError
 from bgremove.formats import Photo, as_photo
@@ -71,7 +72,8 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
         labels = mask = settled[0]
         warnings = (settled[1],)
     pixels = cut_photo_out(photo, foreground_of(mask), labels, soft=settings.edge == "soft" and settled is None)
-    return Cutout(pixels, mask, rect, (*photo.notes, *warnings), photo.metadata.chosen(settings.metadata))
+    doubts = find_doubts(image, mask, rect) if settled is None else ()
+    return Cutout(pixels, mask, rect, (*photo.notes, *warnings), photo.metadata.chosen(settings.metadata), doubts)
 
 
 def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:

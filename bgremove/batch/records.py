@@ -19,6 +19,8 @@ from bgremove.types import Rect
 
 FORMAT_VERSION = 2
 
+_MOST_NAMES = 5  # of doubtful images that are listed
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -54,6 +56,8 @@ class ImageRecord:
     """None if it was never handed to a strategy."""
     pixels: int = 0
     """As the header says; 0 if it was not read."""
+    doubts: tuple[str, ...] = ()
+    """Reasons why its mask is probably bad."""
 
     def line(self) -> str:
         """For a log: status, seconds and name."""
@@ -77,6 +81,7 @@ def finished_record(job: Job, outcome: Outcome[Done]) -> ImageRecord:
         preview=done.preview,
         span=span,
         pixels=job.pixels,
+        doubts=done.doubts,
     )
 
 
@@ -102,6 +107,16 @@ def failures_text(records: Sequence[ImageRecord]) -> list[str]:
         text if text.startswith(name) else f"{name}: {text}"
         for name, text in ((display_name(r.path), str(r.error)) for r in records if r.status == "failed")
     ]
+
+
+def doubts_text(records: Sequence[ImageRecord]) -> str:
+    """How many masks are probably bad, and the first of them by name; empty if there is none."""
+    doubtful = [display_name(record.path) for record in records if record.doubts]
+    done = sum(1 for record in records if record.status == "ok")
+    names = ", ".join(doubtful[:_MOST_NAMES]) + (", ..." if len(doubtful) > _MOST_NAMES else "")
+    verb = "looks" if len(doubtful) == 1 else "look"
+    advice = "rects drawn around the object help, see `bgremove rects`"
+    return f"{len(doubtful)} of {done} {verb} doubtful: {names}: {advice}" if doubtful else ""
 
 
 def records_json(
@@ -153,6 +168,7 @@ def _record_json(record: ImageRecord, began_s: float) -> dict[str, Any]:
         "status": record.status,
         "error": None if record.error is None else str(record.error),
         "warnings": list(record.warnings),
+        "doubtful": list(record.doubts),
         "crop": record.crop,
         **times,
         **span,

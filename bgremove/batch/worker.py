@@ -36,6 +36,7 @@ class Done:
     warnings: tuple[str, ...]
     crop: Rect | None = None
     """The part of the image that was written, if that is not all."""
+    doubts: tuple[str, ...] = ()
     preview: bytes | None = None
     """For a contact sheet, if the job wants one."""
 
@@ -50,7 +51,8 @@ class FileWorker:
         """Do one file; see `cut_file`."""
         photo, cutout, times = cut_file(job, self.settings)
         crop = cutout.box(self.settings.pad) if self.settings.crop else None
-        return Done(times, cutout.warnings, crop, preview(photo, cutout) if job.preview else None)
+        shown = preview(photo, cutout) if job.preview else None
+        return Done(times, cutout.warnings, crop=crop, preview=shown, doubts=cutout.doubts)
 
 
 def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from bgremove.engines._location import told_by_colour as told_by_colour
 from bgremove.engines.auto import AutoEngine
 from bgremove.engines.exact import ExactEngine
 from bgremove.engines.multiscale import MultiscaleEngine

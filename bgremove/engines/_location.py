@@ -16,6 +16,8 @@ photographs with masks (of PASCAL-S, and of people), and judged by 339 others.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -58,12 +60,13 @@ def log_odds(image: Image, labels: Mask, *, drawn: bool) -> Field:
 def measure_cues(image: Image, labels: Mask) -> Field:
     """``(H, W, 7)``, see `CUES`."""
     box, inside = open_box(labels), labels >= OPEN
-    lab = cv2.cvtColor(cv2.GaussianBlur(image, (0, 0), _BLUR), cv2.COLOR_BGR2Lab)
+    lab = _lab(cv2.GaussianBlur(image, (0, 0), _BLUR))
     height, width = labels.shape
     across = (2 * (np.arange(width, dtype=np.float32) + 0.5 - box.x) / box.width - 1)[None, :]
     down = (2 * (np.arange(height, dtype=np.float32) + 0.5 - box.y) / box.height - 1)[:, None]
     barrier = np.zeros((height, width), np.float32)
-    measure_barriers(lab, inside, *np.empty((3, height, width), np.int32), barrier)
+    low, high, distance = np.empty((3, height, width), np.int32)
+    measure_barriers(lab, inside, low, high, distance, barrier)
     colour = _compare_colours(lab, inside, np.exp(-2 * (across**2 + down**2)))
     cues = np.empty((height, width, len(CUES)), np.float32)
     cues[..., 0], cues[..., 1], cues[..., 2] = across**2, down**2, down
@@ -89,9 +92,13 @@ def _compare_colours(lab: Image, inside: NDArray[np.bool_], middle: Field) -> Fi
 
 def told_by_colour(image: Image, labels: Mask, foreground: Foreground) -> float:
     """Share of the open pixels whose colour alone, by how often it is met on either side, puts them where they are."""
-    codes, inside = _colour_codes(cv2.cvtColor(image, cv2.COLOR_BGR2Lab)), labels >= OPEN
+    codes, inside = _colour_codes(_lab(image)), labels >= OPEN
     alike = _log_ratio(codes, foreground & inside, ~foreground)[codes] > 0
     return float(np.mean((alike == foreground)[inside]))
+
+
+def _lab(image: NDArray[Any]) -> Image:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2Lab), np.uint8)
 
 
 def _colour_codes(lab: Image) -> NDArray[np.int32]:
