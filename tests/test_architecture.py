@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import bgremove
+from bgremove import api
+
 PACKAGE = Path(__file__).parents[1] / "bgremove"
 
 TABLE = re.findall(r"^\| (`.+`) \|", (PACKAGE.parent / "CONTRIBUTING.md").read_text(), re.MULTILINE)
@@ -69,3 +72,11 @@ heavy = {"numba", "filelock", "scipy", "rich", "click", "matplotlib", "jinja2"} 
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PACKAGE.parent)
+
+
+def test_the_public_names_are_there():
+    assert {name: getattr(bgremove, name) for name in bgremove.__all__} == {
+        name: value for name, value in vars(api).items() if not name.startswith("_")
+    }
+    with pytest.raises(AttributeError, match="has no attribute 'magic'"):
+        bgremove.magic  # noqa: B018
