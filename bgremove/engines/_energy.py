@@ -47,6 +47,7 @@ _NEGLIGIBLE = 37.0  # a density smaller by this factor, as a logarithm, is lost 
 _UNDERFLOW = -745.13  # the least exponent whose exponential is a double above 0
 _STEPS = np.array(DIRECTIONS)
 _PEAKS = np.array([GAMMA, GAMMA / math.sqrt(2.0)])
+_SHORT = 8192  # squared differences that are summed in 32 bits
 _TABLE = 4096  # squared colour differences below this are looked up
 
 
@@ -66,28 +67,41 @@ def open_box(labels: Mask) -> Rect:
 
 def measure_neighbour_weights(image: Image, step: int = 1) -> NeighbourWeights:
     """Weights by the contrast of every `step`-th row of an image, and between it and the row below."""
-    beta = _measure_beta(image, step)
+    beta = _measure_beta(image.reshape(len(image), -1), step)
     table = np.empty((2, _TABLE), np.int32)
     _fill_table(beta, table)
     return NeighbourWeights(beta, table)
 
 
 @kernel
-def _measure_beta(image: Image, step: int) -> float:
-    height, width = image.shape[:2]
+def _measure_beta(rows: NDArray[np.uint8], step: int) -> float:
+    """Of ``(H, 3 W)``, where the neighbour's channel is three values away."""
+    height, width = rows.shape[0], rows.shape[1] // 3
     total = pairs = 0
     for y in range(0, height, step):
-        for x in range(width - 1):
-            total += _squared_difference(image, y, x, y, x + 1)
+        row = rows[y]
+        total += _sum_squared_differences(row[3:], row[:-3])
         pairs += width - 1
         if y + 1 < height:
-            for x in range(width):
-                total += _squared_difference(image, y, x, y + 1, x)
-            for x in range(width - 1):
-                total += _squared_difference(image, y, x, y + 1, x + 1)
-                total += _squared_difference(image, y, x + 1, y + 1, x)
+            below = rows[y + 1]
+            total += _sum_squared_differences(row, below)
+            total += _sum_squared_differences(row[3:], below[:-3])
+            total += _sum_squared_differences(row[:-3], below[3:])
             pairs += 3 * width - 2
     return 1.0 / (2 * total / pairs) if total > 0 else 0.0
+
+
+@kernel
+def _sum_squared_differences(values: NDArray[np.uint8], others: NDArray[np.uint8]) -> int:
+    total = 0
+    for begin in range(0, len(values), _SHORT):
+        part, other = values[begin : begin + _SHORT], others[begin : begin + _SHORT]
+        some = np.int32(0)
+        for i in range(len(part)):
+            difference = np.int32(np.int32(part[i]) - np.int32(other[i]))
+            some = np.int32(some + np.int32(difference * difference))
+        total += int(some)
+    return total
 
 
 @kernel
@@ -214,13 +228,12 @@ def _sum_densities(
 
 @kernel
 def _exp(x: float) -> float:
-    """The exponential of `x`, not above 0, to about 1e-14 of it; 0 for a density that is lost in rounding beside 1.
+    """The exponential of `x`, which is 0 or less, to 1e-14 of 1; 0 for a density that is lost in rounding beside 1.
 
     ``exp(x / 64) ** 64``, the former by its series: no branch and no table, to be vectorised.
     """
     y = max(x, -_NEGLIGIBLE) / 64
-    e = 1 / 362880 + y * (1 / 3628800 + y * (1 / 39916800 + y * (1 / 479001600 + y / 6227020800)))
-    e = 1 / 24 + y * (1 / 120 + y * (1 / 720 + y * (1 / 5040 + y * (1 / 40320 + y * e))))
+    e = 1 / 24 + y * (1 / 120 + y * (1 / 720 + y * (1 / 5040 + y * (1 / 40320))))
     e = 1 + y * (1 + y * (1 / 2 + y * (1 / 6 + y * e)))
     e *= e
     e *= e

@@ -17,6 +17,7 @@ from bgremove.engines._compile import kernel
 CLUSTERS = 5
 _TRIALS, _ROUNDS = 3, 10
 _STILL = float(np.finfo(np.float32).eps) ** 2  # squared shift of the centres below which they rest
+_BLOCK = 4096  # colours whose sums are taken in 32 bits
 _EXACT = 2**24  # whole numbers up to here are exact in float32, sums of them in any order too
 
 
@@ -234,12 +235,10 @@ def _sum(points: Points, centres: NDArray[np.float32], work: _Work) -> None:
     nearest, sums = work.nearest, work.sums
     colours, counts, codes, labels = points.colours, points.counts, points.codes, points.labels
     sums[:] = 0
-    for i in range(len(counts)):
-        total, count = sums[nearest[i]], np.int64(counts[i])
-        total[0] += count * colours[0, i]
-        total[1] += count * colours[1, i]
-        total[2] += count * colours[2, i]
-        total[3] += count
+    for begin in range(0, len(counts), _BLOCK):
+        block, number = colours[:, begin : begin + _BLOCK], counts[begin : begin + _BLOCK]
+        for k in range(len(centres)):
+            _add_cluster(block, number, nearest[begin : begin + _BLOCK], k, sums[k])
     exact = True
     for k in range(len(centres)):
         for j in range(3):
@@ -254,6 +253,24 @@ def _sum(points: Points, centres: NDArray[np.float32], work: _Work) -> None:
                 centre[0] += np.float32(colours[0, code])
                 centre[1] += np.float32(colours[1, code])
                 centre[2] += np.float32(colours[2, code])
+
+
+@kernel
+def _add_cluster(
+    colours: NDArray[np.uint8], counts: NDArray[np.uint8], nearest: NDArray[np.uint8], k: int, sums: NDArray[np.int64]
+) -> None:
+    first, second, third = colours[0], colours[1], colours[2]
+    a, b, c, n = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+    for i in range(len(counts)):
+        count = np.int32(counts[i]) if nearest[i] == k else np.int32(0)
+        a = np.int32(a + count * np.int32(first[i]))
+        b = np.int32(b + count * np.int32(second[i]))
+        c = np.int32(c + count * np.int32(third[i]))
+        n = np.int32(n + count)
+    sums[0] += a
+    sums[1] += b
+    sums[2] += c
+    sums[3] += n
 
 
 @kernel
