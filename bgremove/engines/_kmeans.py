@@ -7,7 +7,7 @@ rounded to float32 in the order of the pixels wherever that makes a difference.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from bgremove.engines._compile import kernel
 CLUSTERS = 5
 _TRIALS, _ROUNDS = 3, 10
 _STILL = float(np.finfo(np.float32).eps) ** 2  # squared shift of the centres below which they rest
-_BLOCK = 512  # colours whose distances are in the cache together
+_BLOCK = 4096  # colours whose sums are taken in 32 bits
 _EXACT = 2**24  # whole numbers up to here are exact in float32, sums of them in any order too
 
 
@@ -70,10 +70,6 @@ class _Work(NamedTuple):
     """(5, 3): the centres of the round before."""
     sums: NDArray[np.int64]
     """(5, 4): of the colours of each cluster, and their number."""
-    block: NDArray[np.float32]
-    """(2, 512)"""
-    best: NDArray[np.int32]
-    """(512,)"""
 
 
 def cluster(points: Points, generator: NDArray[np.uint64]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
@@ -93,8 +89,6 @@ def cluster(points: Points, generator: NDArray[np.uint64]) -> tuple[NDArray[np.u
         centres=np.empty((CLUSTERS, 3), np.float32),
         before=np.empty((CLUSTERS, 3), np.float32),
         sums=np.empty((CLUSTERS, 4), np.int64),
-        block=np.empty((2, _BLOCK), np.float32),
-        best=np.empty(_BLOCK, np.int32),
     )
     _cluster(points, generator, work)
     return work.nearest, work.moved
@@ -107,7 +101,7 @@ def _cluster(points: Points, generator: NDArray[np.uint64], work: _Work) -> None
     centres, before = work.centres[:clusters], work.before
     _choose_centres(points, generator, centres, work.near)
     for rounds in range(1, _ROUNDS):
-        _assign(colours, centres, work)
+        _assign(colours, centres, work.nearest)
         for k in range(clusters):
             for j in range(3):
                 before[k, j] = centres[k, j]
@@ -199,24 +193,40 @@ def _approach(colours: NDArray[np.uint8], code: int, near: NDArray[np.int32]) ->
 
 
 @kernel
-def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], work: _Work) -> None:
-    """Find the centre nearest to every colour; in blocks, and in loops of one width of number, to be vectorised."""
-    distance, least, best, nearest = work.block[0], work.block[1], work.best, work.nearest
-    for begin in range(0, len(nearest), _BLOCK):
-        block, out = colours[:, begin : begin + _BLOCK], nearest[begin : begin + _BLOCK]
-        first, second, third = block[0], block[1], block[2]
-        least[:] = np.inf
-        for k in range(len(centres)):
-            a, b, c = centres[k, 0], centres[k, 1], centres[k, 2]
-            number = np.int32(k)
-            for i in range(len(out)):
-                x, y, z = np.float32(first[i]) - a, np.float32(second[i]) - b, np.float32(third[i]) - c
-                distance[i] = x * x + y * y + z * z
-            for i in range(len(out)):
-                best[i] = number if distance[i] < least[i] else best[i]
-                least[i] = min(distance[i], least[i])
-        for i in range(len(out)):
-            out[i] = best[i]
+def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], nearest: NDArray[np.uint8]) -> None:
+    """Find the centre nearest to every colour; with no array inside of the loop, to be vectorised."""
+    first, second, third = colours[0], colours[1], colours[2]
+    p, q, r, s, t = (
+        _centre(centres, 0), _centre(centres, 1), _centre(centres, 2), _centre(centres, 3), _centre(centres, 4),
+    )  # fmt: skip
+    for i in range(len(nearest)):
+        x, y, z = np.float32(first[i]), np.float32(second[i]), np.float32(third[i])
+        best, least = np.int32(0), _distance(x, y, z, p)
+        best, least = _nearer(np.int32(1), _distance(x, y, z, q), best, least)
+        best, least = _nearer(np.int32(2), _distance(x, y, z, r), best, least)
+        best, least = _nearer(np.int32(3), _distance(x, y, z, s), best, least)
+        best, least = _nearer(np.int32(4), _distance(x, y, z, t), best, least)
+        nearest[i] = best
+
+
+@kernel
+def _centre(centres: NDArray[np.float32], k: int) -> tuple[Any, Any, Any]:
+    """A centre; one that is infinitely far where there is none."""
+    if k < len(centres):
+        return centres[k, 0], centres[k, 1], centres[k, 2]
+    far = np.float32(np.inf)
+    return far, far, far
+
+
+@kernel
+def _distance(x: Any, y: Any, z: Any, centre: tuple[Any, Any, Any]) -> Any:
+    a, b, c = x - centre[0], y - centre[1], z - centre[2]
+    return a * a + b * b + c * c
+
+
+@kernel
+def _nearer(k: Any, distance: Any, best: Any, least: Any) -> tuple[Any, Any]:
+    return (k if distance < least else best), min(distance, least)
 
 
 @kernel
@@ -225,12 +235,10 @@ def _sum(points: Points, centres: NDArray[np.float32], work: _Work) -> None:
     nearest, sums = work.nearest, work.sums
     colours, counts, codes, labels = points.colours, points.counts, points.codes, points.labels
     sums[:] = 0
-    for i in range(len(counts)):
-        total, count = sums[nearest[i]], np.int64(counts[i])
-        total[0] += count * colours[0, i]
-        total[1] += count * colours[1, i]
-        total[2] += count * colours[2, i]
-        total[3] += count
+    for begin in range(0, len(counts), _BLOCK):
+        block, number = colours[:, begin : begin + _BLOCK], counts[begin : begin + _BLOCK]
+        for k in range(len(centres)):
+            _add_cluster(block, number, nearest[begin : begin + _BLOCK], k, sums[k])
     exact = True
     for k in range(len(centres)):
         for j in range(3):
@@ -245,6 +253,24 @@ def _sum(points: Points, centres: NDArray[np.float32], work: _Work) -> None:
                 centre[0] += np.float32(colours[0, code])
                 centre[1] += np.float32(colours[1, code])
                 centre[2] += np.float32(colours[2, code])
+
+
+@kernel
+def _add_cluster(
+    colours: NDArray[np.uint8], counts: NDArray[np.uint8], nearest: NDArray[np.uint8], k: int, sums: NDArray[np.int64]
+) -> None:
+    first, second, third = colours[0], colours[1], colours[2]
+    a, b, c, n = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+    for i in range(len(counts)):
+        count = np.int32(counts[i]) if nearest[i] == k else np.int32(0)
+        a = np.int32(a + count * np.int32(first[i]))
+        b = np.int32(b + count * np.int32(second[i]))
+        c = np.int32(c + count * np.int32(third[i]))
+        n = np.int32(n + count)
+    sums[0] += a
+    sums[1] += b
+    sums[2] += c
+    sums[3] += n
 
 
 @kernel
