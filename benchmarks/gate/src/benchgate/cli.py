@@ -65,14 +65,15 @@ def _measured(comparison: Comparison, asked: Settings, directory: Path, console:
     schedule = Schedule(comparison.driver, comparison.cases, asked.rule, asked.budget_s, comparison.tolerances)
     schedule.give_up(comparison.trial.troubles)
     expected = Forecast.of(comparison.trial.call_s, comparison.trial.start_s, asked.budget_s)
-    for line in expected.lines():
-        console.print(line, markup=False, highlight=False)
-    schedule.limit_to(expected.affordable(), expected.case_s, expected.start_s)
+    _plan(schedule, expected, console)
     began = time.monotonic()
     try:
         for pair in schedule.pairs():
             files.keep(directory, pair)
             console.print(progress(pair, schedule.measured, began + asked.budget_s - time.monotonic()), style="dim")
+            if expected.may_overestimate:
+                expected = expected.corrected(pair.seconds)
+                _plan(schedule, expected, console)
         comparison.check_untouched()
     except StoppedError as stopped:
         return comparison.result(schedule.measured, str(stopped)), STOPPED_STATUS
@@ -83,6 +84,14 @@ def _measured(comparison: Comparison, asked: Settings, directory: Path, console:
         return result, result.exit_status
     result = comparison.result(schedule.measured)
     return result, result.exit_status
+
+
+def _plan(schedule: Schedule, expected: Forecast, console: Console) -> None:
+    """Tells what the budget holds, and leaves out what it will not do for."""
+    for line in expected.lines():
+        console.print(line, markup=False, highlight=False)
+    if not expected.may_overestimate:
+        schedule.limit_to(expected.affordable(), expected.case_s, expected.start_s)
 
 
 def _report(console: Console, lines: Iterable[str], for_github: Iterable[str]) -> None:
