@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import __version__, settings
+from . import __version__, doctor, settings
 from .comparison import Comparison, Result, prepared
 from .decide.forecast import Forecast
 from .decide.schedule import Schedule
@@ -131,7 +131,8 @@ def _explain(comparison: Comparison, result: Result, explanations: list[Explanat
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="benchgate",
-        description="Says whether head is slower than base, case by case; `benchgate profile` says where time goes.",
+        description="Says whether head is slower than base, case by case. Others: benchgate profile, which says "
+        "where the time of cases goes, and benchgate doctor, which says what this machine can see.",
         epilog="What is not given is read from [tool.benchgate] of pyproject.toml. "
         "Exit status: 0 nothing regressed, 1 something did, 2 wrong use, 3 something could not be decided.",
     )
@@ -143,4 +144,5 @@ def _parser() -> argparse.ArgumentParser:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command that the first argument names, or a comparison, and returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    return look.run(words[1:]) if words[:1] == ["profile"] else compare(words)
+    command = {"profile": look.run, "doctor": doctor.run}.get(words[0]) if words else None
+    return command(words[1:]) if command else compare(words)
