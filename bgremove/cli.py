@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial, update_wrapper
+from functools import partial
 from itertools import chain
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 import click
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bgremove import __version__
+from bgremove import __version__, options
 from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
 from bgremove.batch.plan import Counting, Plan, largest_first
 from bgremove.batch.records import failures_text, records_json, settled_records
@@ -25,103 +26,23 @@ from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.comparison import MIN_ROUNDS, contenders
 from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import CONTENDERS
-from bgremove.comparison.report import answer, choice, comparison_json, comparison_table
-from bgremove.engines import ENGINES
+from bgremove.comparison.report import TABLE_WIDTH, answer, choice, comparison_json, comparison_list, comparison_table
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.files import check_json_file, write_json_file
-from bgremove.formats import METADATA, OUTPUT_FORMATS
 from bgremove.machine import describe, describe_opencv, usable_cpus
-from bgremove.matting import EDGES
 from bgremove.meter import Meter
 from bgremove.paths import display_name
 from bgremove.progress import progress
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture, load_json
-from bgremove.settings import EMITS, Settings
+from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 
 EXIT_FAILURES = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-_DEFAULTS = Settings()
-
 _out = Console()
 _err = Console(stderr=True)
-
-
-class _Listed(click.ParamType[tuple[Any, ...]]):
-    """Comma-separated values, each converted by `convert_one`."""
-
-    def __init__(self, name: str, convert_one: Callable[[str], Any] = str) -> None:
-        self.name = name
-        self._convert_one = convert_one
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
-        if isinstance(value, tuple):
-            return value
-        try:
-            return tuple(self._convert_one(part.strip()) for part in str(value).split(","))
-        except (ValueError, BgremoveError) as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
-
-
-# Not readable: what cannot be read costs itself, and click would refuse the rest along with it.
-_inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
-_recursive = click.option("-r", "--recursive", is_flag=True, help="Go down into folders.")
-_json_file = click.option(
-    "--json", "json_file", type=click.Path(path_type=Path, dir_okay=False), help="Write all figures here."
-)
-_FILE = click.Path(path_type=Path, dir_okay=False)
-_OUTPUTS = (
-    click.option("--report", type=_FILE, help="Write a page (.html) or a text (.md) here; needs bgremove[report]."),
-    click.option("--plots", type=click.Path(path_type=Path, file_okay=False), help="Write the plots into this folder."),
-    click.option("--trace", type=_FILE, help="Write a timeline for Perfetto here."),
-)
-_quiet = click.option("-q", "--quiet", is_flag=True, help="Only errors.")
-
-
-def _setting(*names: str, help: str | None = None, **options: Any) -> Callable[[Any], Any]:  # noqa: A002
-    """An option for the field of `Settings` of that name, with the field's default."""
-    field = names[-1].removeprefix("--").replace("-", "_")
-    default = getattr(_DEFAULTS, field)
-    shown = ",".join(default) if isinstance(default, tuple) else default
-    return click.option(*names, default=shown, show_default=shown is not None, help=help, **options)
-
-
-_SETTINGS = (
-    _setting("--engine", type=click.Choice(ENGINES)),
-    _setting("--iterations", type=click.IntRange(min=1)),
-    _setting("--seed", type=click.IntRange(min=0), help="Starts the colour models."),
-    _setting("--margin", type=float, help="Fraction of each side that is certain background."),
-    _setting("--rect", type=_Listed("X,Y,W,H", int), help="Rectangle around the object, in pixels, for every image."),
-    _setting("--edge", type=click.Choice(EDGES), help="Soft needs PyMatting: bgremove[soft]."),
-    _setting("--emit", type=_Listed("KINDS"), help=f"Out of {','.join(EMITS)}."),
-    _setting("--format", type=click.Choice(OUTPUT_FORMATS)),
-    _setting("--background", metavar="COLOUR", help="Fill the background with a colour, such as white or #fafafa."),
-    _setting("--crop", is_flag=True, help="Crop what is written to the object."),
-    _setting("--pad", type=click.IntRange(min=0), metavar="PIXELS", help="Room around a cropped object."),
-    _setting("--metadata", type=click.Choice(METADATA), help="EXIF of the cutout; only all has the place."),
-    _setting("--max-pixels", type=click.IntRange(min=1), help="Refuse larger images before decoding them."),
-)
-
-
-def _settings(command: Callable[..., int]) -> Callable[..., int]:
-    """Gives a command the options of a cut; it finds them in its keyword arguments, for `Settings`."""
-    for option in reversed(_SETTINGS):
-        command = option(command)
-    return command
-
-
-def _outputs(command: Callable[..., int]) -> Callable[..., int]:
-    """Gives a command the options of what it leaves to look at, as one `Outputs`."""
-
-    def call(*, report: Path | None, plots: Path | None, trace: Path | None, **rest: Any) -> int:
-        return command(outputs=Outputs(report, plots, trace), **rest)
-
-    decorated = update_wrapper(call, command)
-    for option in reversed(_OUTPUTS):
-        decorated = option(decorated)
-    return decorated
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -130,17 +51,27 @@ def cli() -> None:
     """Remove the background of photographs, one or a million."""
 
 
-@cli.command()
-@_inputs
+@cli.command(
+    cls=options.SectionedCommand,
+    examples=(
+        "bgremove remove photos/ --output cutouts/",
+        "bgremove remove photos/ -r -o cutouts/ --background white --report report.html",
+        "bgremove remove photos/ -o cutouts/ --rects rects.csv --resume",
+    ),
+)
+@options.inputs
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the results."
 )
-@_recursive
-@_settings
+@options.recursive
+@options.settings
 @click.option(
     "--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height."
 )
-@click.option("--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True)
+@click.option(
+    "--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True,
+    help="How images are run; auto goes by their number and sizes.",
+)  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=1), help="Default: what CPUs and memory allow.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that one image may take.")
 @click.option(
@@ -149,23 +80,23 @@ def cli() -> None:
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--resume", is_flag=True, help="Do only what an interrupted run has left.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
-@_json_file
-@_outputs
-@_quiet
+@options.json_file
+@options.outputs
+@options.quiet
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
     inputs: tuple[Path, ...], output: Path, recursive: bool, rects: Path | None, strategy: str, workers: int | None,
     timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, json_file: Path | None,
-    outputs: Outputs, quiet: bool, verbose: bool, **options: Any,
+    outputs: Outputs, quiet: bool, verbose: bool, **chosen_settings: Any,
 ) -> int:  # fmt: skip
     """Cut the objects out of INPUTS (files, folders, glob patterns) into the folder OUTPUT."""
-    if options["rect"] is not None and rects is not None:
+    if chosen_settings["rect"] is not None and rects is not None:
         raise UsageError("--rect and --rects exclude each other")
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other")
     if dry_run and (json_file is not None or outputs):
         raise UsageError("--dry-run writes nothing: leave --json and what is made of it out")
-    settings = Settings(**options)
+    settings = Settings(**chosen_settings)
     plan = make_plan(
         inputs, output, settings, rects=None if rects is None else read_rects(rects), recursive=recursive,
         naming=naming, overwrite=overwrite, resume=resume, counting=_headers(quiet),
@@ -256,27 +187,39 @@ def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None =
     return EXIT_FAILURES if failures else 0
 
 
-@cli.command()
-@_inputs
-@_recursive
+@cli.command(
+    cls=options.SectionedCommand,
+    examples=(
+        "bgremove compare photos/ --report report.html",
+        "bgremove compare photos/ --strategies threads,processes --workers 1,2,4 --rounds 9",
+    ),
+)
+@options.inputs
+@options.recursive
 @click.option(
-    "--strategies", type=_Listed("NAMES"), default=",".join(CONTENDERS), show_default=True,
+    "--strategies", type=options.Listed("NAMES"), default=",".join(CONTENDERS), show_default=True,
     help="The loop, sequential, is always among them.",
 )  # fmt: skip
 @click.option(
-    "--workers", type=_Listed("COUNTS", int), default=lambda: (usable_cpus(),), help="Default: the usable CPUs."
+    "--workers", type=options.Listed("COUNTS", int), default=lambda: (usable_cpus(),), help="Default: the usable CPUs."
 )
-@click.option("--rounds", type=click.IntRange(min=MIN_ROUNDS), default=5, show_default=True)
-@_settings
-@_json_file
-@_outputs
-@_quiet
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=MIN_ROUNDS),
+    default=5,
+    show_default=True,
+    help="How often each strategy runs all.",
+)
+@options.settings
+@options.json_file
+@options.outputs
+@options.quiet
 def compare(
     inputs: tuple[Path, ...], recursive: bool, strategies: tuple[str, ...], workers: tuple[int, ...], rounds: int,
-    json_file: Path | None, outputs: Outputs, quiet: bool, **options: Any,
+    json_file: Path | None, outputs: Outputs, quiet: bool, **chosen_settings: Any,
 ) -> int:  # fmt: skip
     """Does parallel pay? Run INPUTS under each strategy in turn, and say so with evidence."""
-    settings = Settings(**options)
+    settings = Settings(**chosen_settings)
     chosen = contenders(strategies, workers)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive)
     _check_figures(json_file, outputs, [source.path for source in sources])
@@ -293,8 +236,10 @@ def compare(
         content = comparison_json(comparison, **_circumstances())
         _write_figures(json_file, outputs, content, gallery.in_order())
     finally:
-        # Narrower, its figures would be cut off; a terminal that is too narrow wraps the lines.
-        Console(width=max(_out.width, 132)).print(comparison_table(comparison))
+        if _out.is_terminal and _out.width < TABLE_WIDTH:
+            _out.print(comparison_list(comparison), markup=False, highlight=False)
+        else:
+            Console(width=max(_out.width, TABLE_WIDTH)).print(comparison_table(comparison))
         for sentence in (answer(comparison), choice(comparison)):
             _out.print(sentence, markup=False, highlight=False)
         if (omitted := left_out_text(left_out)) and not quiet:
@@ -304,9 +249,11 @@ def compare(
     return EXIT_FAILURES if failures or comparison.differing else 0
 
 
-@cli.command()
+@cli.command(
+    cls=options.SectionedCommand, examples=("bgremove report figures.json --report report.html --plots plots/",)
+)
 @click.argument("figures", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-@_outputs
+@options.outputs
 def report(figures: Path, outputs: Outputs) -> int:
     """Make a report of FIGURES, a file that compare or remove wrote with --json. It then holds no pictures."""
     if not outputs:
@@ -339,7 +286,11 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command and give its exit status: 0 all done, 1 some images failed, 2 wrong use, 130 interrupted."""
     try:
         status: int | None = cli.main(
-            list(arguments), prog_name="bgremove", standalone_mode=False, obj=tuple(arguments)
+            list(arguments),
+            prog_name="bgremove",
+            standalone_mode=False,
+            obj=tuple(arguments),
+            terminal_width=min(80, get_terminal_size().columns),  # click itself never goes under 50
         )
     except click.ClickException as error:
         error.show()

@@ -20,7 +20,7 @@ ONLY_IN = {
     "numba": {"engines"},
     "filelock": {"engines", "batch"},
     "pymatting": {"matting"},
-    "click": {"cli"},
+    "click": {"cli", "options"},
     "rich": {"cli", "comparison", "progress"},
     "scipy": {"comparison"},
     "matplotlib": {"report"},
