@@ -21,6 +21,7 @@ from bgremove.batch.single import names_a_file, plan_single, run_single
 from bgremove.batch.sources import left_out_text
 from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, tell
+from bgremove.cli.sections import SectionedCommand
 from bgremove.errors import UsageError
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
@@ -30,7 +31,15 @@ from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 
 
-@click.command()
+@click.command(
+    cls=SectionedCommand,
+    examples=(
+        "bgremove remove photos/ --output cutouts/",
+        "bgremove remove photos/ -r -o cutouts/ --background white --report report.html",
+        "bgremove remove photos/ -o cutouts/ --rects rects.csv --resume",
+        "bgremove remove photo.jpg -o cutout.png",
+    ),
+)
 @options.inputs
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER|FILE|-",
@@ -41,7 +50,10 @@ from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 @click.option(
     "--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height."
 )
-@click.option("--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True)
+@click.option(
+    "--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True,
+    help="How images are run; auto goes by their number and sizes.",
+)  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=1), help="Default: what CPUs and memory allow.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that one image may take.")
 @click.option(
