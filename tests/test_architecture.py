@@ -22,6 +22,7 @@ ONLY_IN = {
     "pi_heif": {"formats"},
     "numba": {"engines"},
     "filelock": {"engines", "batch"},
+    "watchfiles": {"batch"},
     "pymatting": {"matting"},
     "click": {"cli"},
     "rich": {"cli", "comparison", "progress"},
