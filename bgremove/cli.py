@@ -24,7 +24,7 @@ from bgremove.comparison import MIN_ROUNDS, contenders
 from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import CONTENDERS
 from bgremove.comparison.report import answer, comparison_json, comparison_table
-from bgremove.engines import ENGINES
+from bgremove.engines import ENGINES, PRESETS
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.files import check_json_file, write_json_file
 from bgremove.formats import OUTPUT_FORMATS
@@ -80,6 +80,7 @@ def _setting(*names: str, help: str | None = None, **options: Any) -> Callable[[
 
 _SETTINGS = (
     _setting("--engine", type=click.Choice(ENGINES)),
+    _setting("--model", metavar="[PRESET=]FILE", help=f"For onnx, which needs bgremove[onnx]. {', '.join(PRESETS)}."),
     _setting("--iterations", type=click.IntRange(min=1)),
     _setting("--seed", type=click.IntRange(min=0), help="Starts the colour models."),
     _setting("--margin", type=float, help="Fraction of each side that is certain background."),

@@ -17,6 +17,7 @@ ONLY_IN = {
     "cv2": {"formats", "cutout", "engines", "matting", "preparation", "machine"},
     "PIL": {"formats", "settings"},
     "numba": {"engines"},
+    "onnxruntime": {"engines"},
     "filelock": {"engines", "batch"},
     "pymatting": {"matting"},
     "click": {"cli"},
@@ -62,7 +63,7 @@ import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
 import bgremove
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before
-heavy = {"numba", "filelock", "scipy", "rich", "click"} & set(sys.modules)
+heavy = {"numba", "onnxruntime", "filelock", "scipy", "rich", "click"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PACKAGE.parent)
