@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from bgremove.engines import ENGINES
+from bgremove.engines import ENGINES, PRESETS
 from bgremove.errors import BgremoveError
 from bgremove.formats import METADATA, OUTPUT_FORMATS
 from bgremove.matting import EDGES
@@ -53,6 +53,7 @@ def _setting(*names: str, help: str | None = None, **options: Any) -> Callable[[
 
 _SETTINGS = (
     _setting("--engine", type=click.Choice(ENGINES), help="How one image is segmented; auto goes by its size."),
+    _setting("--model", metavar="[PRESET=]FILE", help=f"For onnx, which needs bgremove[onnx]. {', '.join(PRESETS)}."),
     _setting("--iterations", type=click.IntRange(min=1), help="How often colours and cut are refined."),
     _setting("--seed", type=click.IntRange(min=0), help="Starts the colour models."),
     _setting("--margin", type=float, help="Fraction of each side that is certain background."),

@@ -8,7 +8,7 @@ import click
 
 _SECTIONS = {
     "What is cut out": {
-        "recursive", "watch", "rect", "rects", "margin", "engine", "iterations", "seed", "edge", "max_pixels",
+        "recursive", "watch", "rect", "rects", "margin", "engine", "model", "iterations", "seed", "edge", "max_pixels",
     },
     "What is written": {
         "output", "emit", "format", "background", "crop", "pad", "metadata", "naming", "overwrite", "resume", "dry_run",
