@@ -158,7 +158,7 @@ def _engines_differ(photo: Photo, rect: Rect, settings: Settings) -> tuple[Foreg
     try:
         for engine in (settings.engine, _other(settings.engine)):
             labels = initial_labels(Photo(copy), small)
-            made = make_engine(engine)
+            made = make_engine(engine, settings.model if engine == settings.engine else None)
             masks.append(made.segment(copy, labels, iterations=settings.iterations, seed=settings.seed))
     except BgremoveError:
         return np.zeros(size[::-1], np.bool_), 0.0  # so small, or so flat, a copy cannot be cut
