@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 
 from benchmarks.marks import QUICK_AND_GATE
-from benchmarks.measure import Baseline, Measure
+from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import Picture, fixture, one_thread, scene
 from bgremove.engines import WITHOUT_MODEL, make_engine
 from bgremove.formats import Photo
@@ -38,7 +38,7 @@ def segment(engine: str, picture: Picture) -> Mask:
 def test_engine(measure: Measure, engine: str, picture: str) -> None:
     """One image."""
     image = PICTURES[picture]()
-    reference = None if engine == REFERENCE else Baseline(REFERENCE, partial(segment, REFERENCE, image))
+    reference = None if engine == REFERENCE else Reference(REFERENCE, partial(segment, REFERENCE, image))
     with one_thread():
-        mask = measure(partial(segment, engine, image), group=f"engines: {picture}", images=1, baseline=reference)
+        mask = measure(partial(segment, engine, image), group=f"engines: {picture}", images=1, reference=reference)
     assert (mask & 1).any(), "nothing was found, so that the time is not that of the work"

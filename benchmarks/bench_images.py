@@ -10,7 +10,7 @@ from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Measure
 from benchmarks.workloads import scene
 from bgremove.cutout import cut_out
-from bgremove.formats import OUTPUT_FORMATS, encode, read, write
+from bgremove.formats import LOSSLESS_FORMATS, encode, read, write
 from fixtures.scenes import make_scene
 
 HEIGHT = 864
@@ -33,7 +33,7 @@ def test_read(measure: Measure, tmp_path: Path, file_format: str) -> None:
     assert photo.image.shape[0] == HEIGHT
 
 
-@pytest.mark.parametrize("file_format", by_format(OUTPUT_FORMATS))
+@pytest.mark.parametrize("file_format", by_format(LOSSLESS_FORMATS))
 @pytest.mark.parametrize("where", ["memory", "disk"])
 def test_write(measure: Measure, tmp_path: Path, file_format: str, where: str) -> None:
     """A cutout of one megapixel: the encoding alone, and with all that makes the file appear whole."""

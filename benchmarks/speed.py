@@ -77,7 +77,7 @@ def subjects() -> Iterator[Subject]:
     for megapixels, engines in SCENES_MP.items():
         for seed in SCENE_SEEDS:
             name = f"{megapixels} MP, seed {seed}"
-            yield Subject(name, SCENE, engines, partial(_scene, megapixels, seed))
+            yield Subject(name, SCENE, engines, partial(scene, megapixels, seed))
 
 
 def _enlarged(fixture: Fixture, pixels: int) -> tuple[Image, Rect, Foreground]:
@@ -92,7 +92,8 @@ def _enlarged(fixture: Fixture, pixels: int) -> tuple[Image, Rect, Foreground]:
     return np.asarray(larger, np.uint8), Rect(*(round(side * factor) for side in fixture.rect)), shades > 127
 
 
-def _scene(megapixels: int, seed: int) -> tuple[Image, Rect, Foreground]:
+def scene(megapixels: float, seed: int) -> tuple[Image, Rect, Foreground]:
+    """A generated scene of so many megapixels, with sides as 3 to 4."""
     height = round((megapixels * MEGAPIXEL * 3 / 4) ** 0.5)
     made = make_scene(height, round(height * 4 / 3), seed)
     return made.image, made.rect, made.truth

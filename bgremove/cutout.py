@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from bgremove import matting
+from bgremove.formats import NO_METADATA, Metadata, Photo
 from bgremove.settings import Settings
-from bgremove.types import Foreground, Image, Label, Mask, Rect
+from bgremove.types import Foreground, Label, Mask, Rect
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,32 +21,48 @@ class Cutout:
 
     Attributes
     ----------
-    image : (H, W, 4) uint8
-        BGRA; alpha is 255 on the foreground and 0 elsewhere; with a soft edge it is anything between in a band around
-        the boundary. Where it is 0, the colour is 0 too.
+    image : (H, W, 4) uint8, or uint16 if the source has 16 bits a sample
+        BGRA; alpha is 255 (65535) on the foreground and 0 elsewhere; with a soft edge it is anything between in a band
+        around the boundary. It is never above the alpha of the source. Where it is 0, the colour is 0 too.
     mask : (H, W) uint8
         A `Label` for every pixel.
     rect
         The rectangle that was used, clipped to the image.
     warnings
         What the caller should know, such as an empty foreground or that only the first frame was read.
+    metadata
+        What is written beside the pixels, by `bgremove.formats.write`.
     """
 
-    image: NDArray[np.uint8]
+    image: NDArray[Any]
     mask: Mask
     rect: Rect
     warnings: tuple[str, ...] = ()
+    metadata: Metadata = NO_METADATA
 
     @property
     def foreground(self) -> Foreground:
         """``(H, W)`` bool, true where the object is."""
         return foreground_of(self.mask)
 
-    def emitted(self, kind: str, settings: Settings) -> NDArray[np.uint8]:
+    def emitted(self, kind: str, settings: Settings) -> NDArray[Any]:
         """The pixels that are written for one of `Settings.emit`: gray 0 or 255, BGRA, or BGR on a background."""
+        part = self.box(settings.pad).slices if settings.crop else ...
         if kind == "mask":
-            return self.foreground.view(np.uint8) * np.uint8(255)
-        return self.image if settings.background is None else flatten(self.image, settings.background)
+            return self.foreground[part].view(np.uint8) * np.uint8(255)
+        image = self.image[part]
+        return image if settings.background is None else flatten(image, settings.background)
+
+    def box(self, pad: int = 0) -> Rect:
+        """The rectangle around all that is not transparent, `pad` pixels larger on each side where the image reaches.
+
+        It is the whole image if all is transparent.
+        """
+        height, width = self.mask.shape
+        left, top, across, down = cv2.boundingRect((self.image[..., 3] > 0).view(np.uint8))
+        if not across:
+            return Rect(0, 0, width, height)
+        return Rect(left - pad, top - pad, across + 2 * pad, down + 2 * pad).clip(height, width)
 
 
 def foreground_of(mask: Mask) -> Foreground:
@@ -52,47 +70,65 @@ def foreground_of(mask: Mask) -> Foreground:
     return (mask & 1).view(np.bool_)
 
 
-def cut_out(image: Image, foreground: Foreground) -> NDArray[np.uint8]:
-    """BGRA, alpha 255 where `foreground` is true and 0 elsewhere.
+def cut_photo_out(photo: Photo, foreground: Foreground, labels: Mask, *, soft: bool) -> NDArray[Any]:
+    """BGRA with all that the photo has: 16 bits where it has them, and an alpha that is never above its own."""
+    bgra = cut_out_softly(photo, foreground, labels) if soft else cut_out(photo.pixels, foreground)
+    if photo.alpha is not None:
+        np.minimum(bgra[..., 3], photo.alpha, out=bgra[..., 3])
+    return bgra
+
+
+def cut_out(image: NDArray[Any], foreground: Foreground) -> NDArray[Any]:
+    """BGRA, alpha 255 (65535) where `foreground` is true and 0 elsewhere.
 
     Parameters
     ----------
-    image : (H, W, 3) uint8
+    image : (H, W, 3) uint8 or uint16
     foreground : (H, W) bool
 
     Returns
     -------
-    (H, W, 4) uint8. Transparent pixels are black, so that the old background is gone from the file, shines through
-    in no viewer that ignores alpha, and takes no space.
+    (H, W, 4) of the same dtype. Transparent pixels are black, so that the old background is gone from the file, shines
+    through in no viewer that ignores alpha, and takes no space.
     """
     bgra = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)
-    return np.asarray(cv2.copyTo(bgra, foreground.view(np.uint8)), np.uint8)
+    return np.asarray(cv2.copyTo(bgra, foreground.view(np.uint8)), image.dtype)
 
 
-def cut_out_softly(image: Image, foreground: Foreground, labels: Mask) -> NDArray[np.uint8]:
+def cut_out_softly(photo: Photo, foreground: Foreground, labels: Mask) -> NDArray[Any]:
     """BGRA with a soft edge, see `bgremove.matting.soften`; it ends where `labels` are certain, as at the rect."""
-    alpha, colours = matting.soften(image, foreground)
+    alpha, colours = matting.soften(photo.image, foreground)
     alpha[labels == Label.BACKGROUND] = 0
     kept = labels == Label.FOREGROUND
     alpha[kept] = 255
-    colours[kept] = image[kept]
+    colours[kept] = photo.image[kept]
+    if photo.samples is not None:
+        mixed = (colours != photo.image).any(axis=2)
+        samples = photo.samples.copy()
+        samples[mixed] = colours[mixed] * np.uint16(257)
+        bgra = cut_out(samples, alpha > 0)
+        bgra[..., 3] = alpha * np.uint16(257)
+        return bgra
     bgra = cut_out(colours, alpha > 0)
     bgra[..., 3] = alpha
     return bgra
 
 
-def flatten(cutout: NDArray[np.uint8], background: tuple[int, int, int]) -> Image:
-    """`cutout`, ``(H, W, 4)`` BGRA, in front of a plain `background` colour (BGR), blended by its alpha.
+def flatten(cutout: NDArray[Any], background: tuple[int, int, int]) -> NDArray[Any]:
+    """`cutout`, ``(H, W, 4)`` BGRA, in front of a plain `background` colour (8-bit BGR), blended by its alpha.
 
     >>> cutout = cut_out(np.full((1, 2, 3), 7, np.uint8), np.array([[True, False]]))
     >>> flatten(cutout, (255, 0, 0)).tolist()
     [[[7, 7, 7], [255, 0, 0]]]
     """
+    top = np.iinfo(cutout.dtype).max
+    colour = np.array(background, cutout.dtype) * cutout.dtype.type(top // 255)
     alpha = cutout[:, :, 3]
-    image = np.empty((*cutout.shape[:2], 3), np.uint8)
-    image[:] = background
-    image = np.asarray(cv2.copyTo(cv2.cvtColor(cutout, cv2.COLOR_BGRA2BGR), alpha, image), np.uint8)
-    mixed = (alpha > 0) & (alpha < 255)
-    share = alpha[mixed][:, None] / 255
-    image[mixed] = np.rint(share * cutout[mixed, :3] + (1 - share) * np.array(background))
+    image = np.empty((*cutout.shape[:2], 3), cutout.dtype)
+    image[:] = colour
+    visible = (alpha > 0).view(np.uint8)
+    image = np.asarray(cv2.copyTo(cv2.cvtColor(cutout, cv2.COLOR_BGRA2BGR), visible, image), cutout.dtype)
+    mixed = (alpha > 0) & (alpha < top)
+    share = alpha[mixed][:, None] / top
+    image[mixed] = np.rint(share * cutout[mixed, :3] + (1 - share) * colour)
     return image

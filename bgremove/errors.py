@@ -23,10 +23,6 @@ class ImageTooLargeError(ImageError):
     """The header promises more pixels than the limit allows; nothing was decoded."""
 
 
-class FlatImageError(ImageError):
-    """Every pixel has the same colour, so that nothing tells object from background."""
-
-
 class RectError(BgremoveError, ValueError):
     """A rectangle lies outside the image, or leaves no background or no foreground to learn from."""
 

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -89,14 +89,19 @@ def check_json_file(path: Path, keep: Iterable[Path]) -> None:
         raise _unwritable(path, error) from error
 
 
-def write_json_file(path: Path, content: dict[str, Any]) -> None:
+def write_json_file(path: Path, content: Mapping[str, Any]) -> None:
     """Write `content` to `path`, whole or not at all, whatever was there before."""
-    text = (json.dumps(content, indent=2) + "\n").encode("ascii")
+    write_text_file(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text_file(path: Path, text: str) -> None:
+    """Write `text` in UTF-8 to `path`, whole or not at all, whatever was there before."""
+    content = text.encode("utf-8")
     if not _is_special(path):
-        write_bytes(os.path.realpath(path), text, overwrite=True)
+        write_bytes(os.path.realpath(path), content, overwrite=True)
         return
     try:
-        path.write_bytes(text)
+        path.write_bytes(content)
     except OSError as error:
         raise _unwritable(path, error) from error
 

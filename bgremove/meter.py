@@ -20,12 +20,26 @@ _SAMPLE_S = 0.05
 """How often the processes are looked at, at most. A peak of memory that is shorter can be missed."""
 _REST = 50
 """After a look, as many times its own cost is waited: the meter takes at most 2% of one CPU."""
+_MOST_SAMPLES = 400
+"""How many samples are kept; of a longer block, those further apart."""
 _LOOKS = 10
 """How often a look that processes disturb by ending is repeated at most."""
 _PARENTS_KNOW = sys.platform == "linux"
 """Whether the CPU time of an ended process is added to its parent's time of children."""
 _PARENTS_TELL = Path("/proc/thread-self/children").exists()
 """Whether the children of a process can be read from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the process tree has used at one moment of a block, `at_s` seconds after its beginning.
+
+    `cpu_s` is since that beginning. `rss_bytes` is a sum of resident sizes: what processes share counts once in each.
+    """
+
+    at_s: float
+    cpu_s: float
+    rss_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +51,17 @@ class Reading:
     over the tree that was sampled: of PSS, where memory that processes share is counted once, or of RSS where the
     system does not give PSS of each; `memory_metric` says which. `cpu_utilisation` is CPU seconds / (wall seconds x
     usable CPUs), from 0 to 1. Sampling is part of `cpu_s`: with two workers 1.5 ms a look, and 3 ms a GB more when
-    there may be a new peak, at most 2% of one CPU in all.
+    there may be a new peak, at most 2% of one CPU in all. `samples` are in order, a few hundred at most. The block
+    began at `began_s` of `time.perf_counter`.
     """
 
+    began_s: float
     wall_s: float
     cpu_s: float
     peak_bytes: int
     memory_metric: str
     cpu_utilisation: float
+    samples: tuple[Sample, ...]
 
 
 class Meter:
@@ -65,25 +82,30 @@ class Meter:
         self._stop = Event()
         self._sampler = Thread(target=self._sample, daemon=True)
         self._cpu_s = self._tree.cpu_s()
-        self._wall_s = perf_counter()
+        self._began_s = perf_counter()
+        self._samples = Samples(_MOST_SAMPLES)
+        self._keep_sample()
         self._sampler.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        wall_s = perf_counter() - self._wall_s
+        wall_s = perf_counter() - self._began_s
         self._stop.set()
         self._sampler.join()
         cpu_s = self._tree.cpu_s() - self._cpu_s
         self._memory.look(self._tree.members())
+        self._samples.add(Sample(wall_s, cpu_s, self._memory.rss_bytes))
         self.reading = Reading(
+            began_s=self._began_s,
             wall_s=wall_s,
             cpu_s=cpu_s,
             peak_bytes=self._memory.peak_bytes,
             memory_metric=self._memory.metric,
             # a short block's ticks may add up to more than there was
             cpu_utilisation=min(1.0, cpu_s / (wall_s * usable_cpus())),
+            samples=tuple(self._samples.kept),
         )
 
     def _sample(self) -> None:
@@ -92,7 +114,39 @@ class Meter:
             start_s = thread_time()
             self._tree.look(quickly=True)
             self._memory.look(self._tree.members())
+            self._keep_sample()
             rest_s = max(_SAMPLE_S, _REST * (thread_time() - start_s))
+
+    def _keep_sample(self) -> None:
+        used_s = max(0.0, self._tree.seen_s - self._cpu_s)
+        self._samples.add(Sample(perf_counter() - self._began_s, used_s, self._memory.rss_bytes))
+
+
+class Samples:
+    """Samples of a block of unknown length, evenly spaced, never more than `most`.
+
+    >>> samples = Samples(4)
+    >>> for second in range(9):
+    ...     samples.add(Sample(second, 0, 0))
+    >>> [sample.at_s for sample in samples.kept]
+    [0, 4, 8]
+    """
+
+    def __init__(self, most: int) -> None:
+        self.kept: list[Sample] = []
+        self._most = most
+        self._every = 1
+        self._seen = 0
+
+    def add(self, sample: Sample) -> None:
+        """Keep the sample, unless those that are kept are further apart by now."""
+        if self._seen % self._every == 0:
+            if len(self.kept) == self._most:
+                del self.kept[1::2]
+                self._every *= 2
+            if self._seen % self._every == 0:
+                self.kept.append(sample)
+        self._seen += 1
 
 
 @dataclass(slots=True)
@@ -131,6 +185,11 @@ class _ProcessTree:
             self.look()
             if before <= set(self._members):
                 break
+        return self.seen_s
+
+    @property
+    def seen_s(self) -> float:
+        """CPU seconds used up to the last look."""
         return self._gone_s + sum(member.cpu_s for member in self._members.values())
 
     def look(self, quickly: bool = False) -> None:
@@ -182,10 +241,11 @@ def _look_at(process: psutil.Process) -> _Member | None:
 
 
 class _Memory:
-    """The largest sum of memory seen."""
+    """The largest sum of memory seen, and the last of resident sizes."""
 
     def __init__(self) -> None:
         self._peak_pss = self._peak_rss = 0
+        self.rss_bytes = 0
         self._complete = True
 
     @property
@@ -204,9 +264,9 @@ class _Memory:
         The system walks through all pages for PSS, 3 ms a GB. It is at most RSS, which costs nothing: so it is asked
         for only where the sum of RSS says that there may be a new peak.
         """
-        rss = [_rss(process) for process in processes]
-        self._peak_rss = max(self._peak_rss, sum(rss))
-        if self._complete and sum(rss) > self._peak_pss:
+        self.rss_bytes = sum(_rss(process) for process in processes)
+        self._peak_rss = max(self._peak_rss, self.rss_bytes)
+        if self._complete and self.rss_bytes > self._peak_pss:
             pss = [_pss(process.pid) for process in processes]
             self._complete = None not in pss
             self._peak_pss = max(self._peak_pss, sum(filter(None, pss)))

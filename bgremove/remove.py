@@ -6,14 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from bgremove.cutout import Cutout, cut_out, cut_out_softly, foreground_of
+from bgremove.cutout import Cutout, cut_photo_out, foreground_of
 from bgremove.engines import make_engine
-from bgremove.errors import EngineError, FlatImageError, ImageError, RectError
+from bgremove.errors import EngineError, ImageError, RectError
 from bgremove.formats import Photo, as_photo
 from bgremove.settings import Settings, merged
 from bgremove.types import Image, Label, Mask, Rect
 
 EMPTY_FOREGROUND = "nothing was found inside the rect: the foreground is empty"
+ONE_COLOUR = (
+    "every pixel has the same colour, so that no object can be told from the background: the foreground is empty"
+)
+ONE_COLOUR_SHAPED = "every pixel has the same colour: what is not transparent was taken for the object"
+ALL_TRANSPARENT = "all of it is transparent inside the rect: the foreground is empty"
 
 
 def remove_background(
@@ -25,16 +30,21 @@ def remove_background(
     ----------
     image
         A path, encoded bytes, a PIL image, or an ndarray: gray ``(H, W)``, BGR ``(H, W, 3)`` or BGRA
-        ``(H, W, 4)`` of uint8 or uint16. Where it is transparent, it is certain background.
+        ``(H, W, 4)`` of uint8 or uint16. Where it is all transparent, it is certain background; where it is partly
+        so, it stays so.
     hints : (H, W) uint8, optional
         `Label` for every pixel. BACKGROUND and FOREGROUND decide a pixel, PROBABLY_BACKGROUND starts it as
         background; outside the rect they have no effect.
     settings, options
         How it is cut out: a `Settings`, or fields of it by name, such as ``rect`` or ``margin``, or both.
 
+    An image in which there is nothing to cut is not an error, as a folder may hold one: the cutout has a warning. It is
+    empty if all of the image has one colour, or is transparent; of an image of one colour that is transparent in parts,
+    such as an icon, the rest is the object.
+
     Cost: that of the engine, see its class, and for a soft edge that of `bgremove.matting.soften`. Errors: `UsageError`
-    (a name or number that cannot be meant, no PyMatting), `ImageError` (unreadable), `FlatImageError` (one colour
-    only), `RectError` (outside the image, or no background or no foreground left), `EngineError`.
+    (a name or number that cannot be meant, no PyMatting), `ImageError` (unreadable), `RectError` (outside the image, or
+    no background or no foreground left), `EngineError`.
 
     >>> import numpy as np
     >>> picture = np.full((40, 40, 3), (40, 120, 40), np.uint8)
@@ -50,21 +60,41 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
     """Cut the object out of a photo that has been read; see `remove_background`."""
     image = photo.image
     height, width = image.shape[:2]
-    rect = _chosen_rect(settings, height, width)
-    labels = initial_labels(photo, rect, hints)
-    if settings.model is None:
-        _check_background(labels, rect)
-    if _is_flat(image):
-        raise FlatImageError("every pixel of the image has the same colour; there is no object to cut out")
+    rect = chosen_rect(settings, height, width)
+    settled = _settled(photo, rect)
+    if settled is None:
+        labels = initial_labels(photo, rect, hints)
+        if settings.model is None:
+            _check_background(labels, rect)
+        mask = _segment(image, labels, settings)
+        warnings = () if foreground_of(mask).any() else (EMPTY_FOREGROUND,)
+    else:
+        labels = mask = settled[0]
+        warnings = (settled[1],)
+    pixels = cut_photo_out(photo, foreground_of(mask), labels, soft=settings.edge == "soft" and settled is None)
+    return Cutout(pixels, mask, rect, (*photo.notes, *warnings), photo.metadata.chosen(settings.metadata))
+
+
+def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:
+    """The mask of a photo in which nothing is to be decided, and what is to be said of it; None of any other."""
+    opaque = photo.opaque
+    mask = np.full(photo.image.shape[:2], Label.BACKGROUND, np.uint8)
+    if opaque is not None and not opaque[rect.slices].any():
+        return mask, ALL_TRANSPARENT
+    if not _is_flat(photo.image):
+        return None
+    if opaque is None:
+        return mask, ONE_COLOUR
+    mask[rect.slices][opaque[rect.slices]] = Label.PROBABLY_FOREGROUND
+    return mask, ONE_COLOUR_SHAPED
+
+
+def _segment(image: Image, labels: Mask, settings: Settings) -> Mask:
     engine = make_engine(settings.engine, settings.model)
     mask = engine.segment(image, labels, iterations=settings.iterations, seed=settings.seed)
     if mask.shape != labels.shape:
         raise EngineError(f"engine {settings.engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
-    foreground = foreground_of(mask)
-    warnings = photo.notes if foreground.any() else (*photo.notes, EMPTY_FOREGROUND)
-    hard = settings.edge == "hard"
-    pixels = cut_out(image, foreground) if hard else cut_out_softly(image, foreground, labels)
-    return Cutout(pixels, mask, rect, warnings)
+    return mask
 
 
 def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None) -> Mask:
@@ -82,8 +112,11 @@ def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None) -> Mask:
     return labels
 
 
-def _chosen_rect(settings: Settings, height: int, width: int) -> Rect:
-    """A model needs no background to learn from: it may see an object that touches the sides."""
+def chosen_rect(settings: Settings, height: int, width: int) -> Rect:
+    """The rect that an image of `height` by `width` pixels is cut out with, clipped to it.
+
+    A model needs no background to learn from, and may see an object that touches the sides.
+    """
     if settings.rect is not None:
         return settings.rect.clip(height, width)
     return Rect.from_margin(settings.margin, height, width) if settings.model is None else Rect(0, 0, width, height)

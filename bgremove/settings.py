@@ -12,7 +12,7 @@ from PIL import ImageColor
 from bgremove import matting
 from bgremove.engines import DEFAULT_ENGINE, ENGINES, Model, make_engine, read_model
 from bgremove.errors import UsageError
-from bgremove.formats import DEFAULT_MAX_PIXELS, OUTPUT_FORMATS
+from bgremove.formats import DEFAULT_MAX_PIXELS, LOSSLESS_FORMATS, METADATA, OUTPUT_FORMATS
 from bgremove.types import Rect, as_rect
 
 EMITS = ("cutout", "mask")
@@ -47,9 +47,18 @@ class Settings:
     emit
         What is written of each image, out of `EMITS`.
     format
-        How it is written, out of `bgremove.formats.OUTPUT_FORMATS`.
+        How it is written, out of `bgremove.formats.OUTPUT_FORMATS`. A ``jpg`` has no transparency and needs a
+        `background`; a mask beside it is a PNG, as losses would show in it.
     background
         Fills the written cutout where the object is not: a colour as CSS writes it, or BGR; None is transparent.
+    crop
+        What is written is cropped to the object, the mask as the cutout; an empty foreground is not.
+    pad
+        Pixels that a crop leaves around the object, as far as the image reaches.
+    metadata
+        What the written cutout says of the photograph, out of `bgremove.formats.METADATA`: ``keep`` is resolution,
+        camera and dates, ``all`` the place (GPS) too, ``none`` neither. The colour profile is always kept, as the
+        pixels mean nothing without it. A mask has no metadata.
 
     Raises `UsageError` or `RectError` for what cannot be meant, and for a soft edge without PyMatting.
 
@@ -68,6 +77,9 @@ class Settings:
     emit: tuple[str, ...] = ("cutout",)
     format: str = "png"
     background: tuple[int, int, int] | None = None
+    crop: bool = False
+    pad: int = 0
+    metadata: str = "keep"
 
     def __post_init__(self) -> None:
         _check_names("engine", [self.engine], ENGINES)
@@ -77,6 +89,7 @@ class Settings:
         _check_names("edge", [self.edge], matting.EDGES)
         _check_names("emit", self.emit, EMITS)
         _check_names("format", [self.format], OUTPUT_FORMATS)
+        _check_names("metadata", [self.metadata], METADATA)
         if self.edge == "soft":
             matting.check_installed()
         if self.iterations < 1:
@@ -88,8 +101,19 @@ class Settings:
         Rect.from_margin(self.margin, 100, 100)
         if self.rect is not None:
             object.__setattr__(self, "rect", as_rect(self.rect))
+        if self.pad < 0 or (self.pad and not self.crop):
+            raise UsageError(f"pad is {self.pad}; it must be at least 0, and leaves room around what is cropped: crop")
+        if self.format == "jpg" and self.background is None and "cutout" in self.emit:
+            raise UsageError(
+                "JPEG has no transparency: choose a background, such as white, or one of the formats "
+                + ", ".join(LOSSLESS_FORMATS)
+            )
         if isinstance(self.background, str):
             object.__setattr__(self, "background", parse_colour(self.background))
+
+    def format_of(self, kind: str) -> str:
+        """The format that one of `emit` is written in."""
+        return "png" if kind == "mask" and self.format not in LOSSLESS_FORMATS else self.format
 
 
 def merged(settings: Settings | None, options: dict[str, Any]) -> Settings:

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
+import bgremove
+from bgremove import api
+
 PACKAGE = Path(__file__).parents[1] / "bgremove"
 
 TABLE = re.findall(r"^\| (`.+`) \|", (PACKAGE.parent / "CONTRIBUTING.md").read_text(), re.MULTILINE)
 LEVEL = {name: level for level, row in enumerate(TABLE) for name in re.findall(r"`(\w+)`", row)}
 
 ONLY_IN = {
-    "cv2": {"formats", "cutout", "engines", "matting", "preparation", "machine"},
-    "PIL": {"formats", "settings"},
+    "cv2": {"formats", "contact_sheet", "cutout", "engines", "matting", "preparation", "machine"},
+    "PIL": {"formats", "contact_sheet", "settings", "report"},
+    "pi_heif": {"formats"},
     "numba": {"engines"},
     "onnxruntime": {"engines"},
     "filelock": {"engines", "batch"},
@@ -23,6 +27,8 @@ ONLY_IN = {
     "click": {"cli"},
     "rich": {"cli", "comparison", "progress"},
     "scipy": {"comparison"},
+    "matplotlib": {"report"},
+    "jinja2": {"report"},
     "psutil": {"machine", "meter", "strategies"},
 }
 """The parts that a library is for."""
@@ -63,7 +69,15 @@ import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
 import bgremove
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before
-heavy = {"numba", "onnxruntime", "filelock", "scipy", "rich", "click"} & set(sys.modules)
+heavy = {"numba", "onnxruntime", "filelock", "scipy", "rich", "click", "matplotlib", "jinja2"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PACKAGE.parent)
+
+
+def test_the_public_names_are_there():
+    assert {name: getattr(bgremove, name) for name in bgremove.__all__} == {
+        name: value for name, value in vars(api).items() if not name.startswith("_")
+    }
+    with pytest.raises(AttributeError, match="has no attribute 'magic'"):
+        bgremove.magic  # noqa: B018

@@ -151,12 +151,14 @@ def test_transparent_key_of_gray() -> None:
         assert photo.opaque.tolist() == [[False, True]]
 
 
-def test_alpha_is_split_at_one_half() -> None:
+def test_what_is_partly_transparent_is_kept_and_no_certain_background() -> None:
     bgra = np.zeros((1, 4, 4), np.uint8)
-    bgra[0, :, 3] = [0, 127, 128, 255]
+    bgra[0, :, 3] = [0, 1, 128, 255]
     for photo in (from_array(bgra), decode(cv2.imencode(".png", bgra)[1].tobytes())):
         assert photo.opaque is not None
-        assert photo.opaque.tolist() == [[False, False, True, True]]
+        assert photo.alpha is not None
+        assert photo.opaque.tolist() == [[False, True, True, True]]
+        assert photo.alpha.tolist() == [[0, 1, 128, 255]]
 
 
 def test_alpha_that_is_opaque_everywhere_is_none() -> None:

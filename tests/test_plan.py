@@ -44,7 +44,7 @@ def test_a_folder_gives_its_images_and_with_recursive_its_tree(tree):
 
 
 def test_a_named_file_is_taken_whatever_its_suffix_and_a_pattern_is_expanded(tree):
-    sources, unusable = find_sources([tree / "photos/notes.txt", tree / "photos/*.png", tree / "d[1].jpg"])
+    sources, unusable, _ = find_sources([tree / "photos/notes.txt", tree / "photos/*.png", tree / "d[1].jpg"])
     assert relatives(sources) == ["notes.txt", "a.png", "d[1].jpg"]
     assert unusable == []
 
@@ -54,14 +54,14 @@ def test_a_file_named_twice_is_one_source(tree):
 
 
 def test_what_is_not_there_is_told_and_the_rest_is_found(tree):
-    sources, (missing,) = find_sources([tree / "nothing.jpg", tree / "photos"])
+    sources, (missing,), _ = find_sources([tree / "nothing.jpg", tree / "photos"])
     assert len(sources) == 2
     assert "nothing.jpg: there is no such file" in str(missing.error)
 
 
 def test_a_name_that_cannot_be_reached_costs_itself_only(tree):
     long, null = tree / ("x" * 300), tree / "a\0.png"
-    sources, unusable = find_sources([long, null, tree / "d[1].jpg/inside.jpg", tree / "d[1].jpg"])
+    sources, unusable, _ = find_sources([long, null, tree / "d[1].jpg/inside.jpg", tree / "d[1].jpg"])
     assert relatives(sources) == ["d[1].jpg"]
     assert ["File name too long" in str(unusable[0].error), "null" in str(unusable[1].error)] == [True, True]
     assert "there is no such file" in str(unusable[2].error)
@@ -74,7 +74,7 @@ def test_what_lies_in_a_folder_that_may_not_be_entered_costs_itself_only():
         (folder / "b.png").touch()
         with unprivileged():
             inputs = [folder / "locked/a.png", folder / "locked/*.png", folder / "locked", folder / "b.png"]
-            sources, unusable = find_sources(inputs)
+            sources, unusable, _ = find_sources(inputs)
         assert relatives(sources) == ["b.png"]
         assert [each.path for each in unusable] == inputs[:3]
         assert all("Permission denied" in str(each.error) for each in unusable)
@@ -87,7 +87,7 @@ def test_an_output_folder_that_is_an_input_is_refused(tree):
 
 
 def test_outputs_inside_the_input_are_not_taken_for_inputs(tree):
-    sources, _ = find_sources([tree / "photos"], recursive=True, exclude=tree / "photos/sub")
+    sources, _, _ = find_sources([tree / "photos"], recursive=True, exclude=tree / "photos/sub")
     assert relatives(sources) == ["a.png", "b.JPG"]
 
 

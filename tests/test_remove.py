@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image as PILImage
 
-from bgremove import Label, Settings, remove_background
-from bgremove.errors import BgremoveError, FlatImageError, ImageError, ImageTooLargeError, RectError, UsageError
-from bgremove.remove import EMPTY_FOREGROUND
+from bgremove import Label, Settings, remove_background, remove_backgrounds
+from bgremove.errors import BgremoveError, ImageError, ImageTooLargeError, RectError, UsageError
+from bgremove.remove import ALL_TRANSPARENT, EMPTY_FOREGROUND, ONE_COLOUR, ONE_COLOUR_SHAPED
 from fixtures import scenes
 
 
@@ -100,14 +100,58 @@ def test_a_rect_that_cannot_be_meant_is_refused(scene, rect, message):
         remove_background(scene.image, rect=rect)
 
 
-def test_all_transparent_leaves_no_foreground(scene):
+@pytest.mark.parametrize("edge", ["hard", "soft"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_is_all_transparent_stays_so_with_a_warning(scene, dtype, edge):
+    cutout = remove_background(np.dstack([scene.image, np.zeros((60, 80), np.uint8)]).astype(dtype), edge=edge)
+    assert cutout.warnings == (ALL_TRANSPARENT,)
+    assert not cutout.mask.any()
+    assert not cutout.image.any()
+    assert cutout.image.dtype == dtype
+
+
+def test_hints_that_leave_no_foreground_are_refused(scene):
     with pytest.raises(RectError, match="leaves no foreground"):
-        remove_background(np.dstack([scene.image, np.zeros((60, 80), np.uint8)]))
+        remove_background(scene.image, hints=np.full((60, 80), Label.BACKGROUND, np.uint8))
 
 
-def test_a_constant_image_has_no_object():
-    with pytest.raises(FlatImageError, match="same colour"):
-        remove_background(np.full((50, 50, 3), 7, np.uint8))
+@pytest.mark.parametrize("edge", ["hard", "soft"])
+@pytest.mark.parametrize("shape", [(50, 40), (50, 40, 3), (1, 1, 3), (2, 2, 3), (1, 7, 3)])
+def test_an_image_of_one_colour_has_an_empty_cutout_with_a_warning(shape, edge):
+    cutout = remove_background(np.full(shape, 7, np.uint8), edge=edge)
+    assert cutout.warnings == (ONE_COLOUR,)
+    assert not cutout.image.any()
+    assert not cutout.foreground.any()
+
+
+@pytest.mark.parametrize("edge", ["hard", "soft"])
+def test_the_shape_of_an_icon_of_one_colour_is_its_alpha(edge):
+    icon = np.zeros((50, 40, 4), np.uint8)
+    icon[10:40, 10:30, 3] = 255
+    icon[9, 10:30, 3] = 90
+    cutout = remove_background(icon, edge=edge)
+    assert cutout.warnings == (ONE_COLOUR_SHAPED,)
+    assert (cutout.image == icon).all()
+
+
+def test_a_folder_with_empty_images_is_written_with_warnings_and_told_from_damage(scene, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    PILImage.new("RGB", (40, 50), "white").save(folder / "blank.jpg")
+    PILImage.new("RGBA", (40, 50)).save(folder / "clear.png")
+    PILImage.fromarray(scene.image).save(folder / "scene.png")
+    (folder / "zdamaged.png").write_bytes((folder / "scene.png").read_bytes()[:500])
+    records = remove_backgrounds(folder, tmp_path / "out", strategy="sequential", emit=("cutout", "mask"))
+    found = {record.path.name: (record.status, record.warnings) for record in records}
+    assert found.pop("zdamaged.png")[0] == "failed"
+    assert found == {
+        "blank.jpg": ("ok", (ONE_COLOUR,)),
+        "clear.png": ("ok", (ALL_TRANSPARENT,)),
+        "scene.png": ("ok", ()),
+    }
+    for name in ("blank", "clear"):
+        assert not np.asarray(PILImage.open(tmp_path / f"out/{name}.png")).any()
+        assert not np.asarray(PILImage.open(tmp_path / f"out/{name}.mask.png")).any()
 
 
 def test_an_empty_foreground_is_a_warning_on_the_result():
@@ -120,10 +164,10 @@ def test_an_empty_foreground_is_a_warning_on_the_result():
     assert cutout.warnings == (EMPTY_FOREGROUND,)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 2, 3), (2, 2, 3)])
+@pytest.mark.parametrize("shape", [(1, 2, 3), (2, 2, 3)])
 def test_images_without_an_inside_are_refused_by_name(shape):
     image = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
-    with pytest.raises((RectError, FlatImageError)):
+    with pytest.raises(RectError):
         remove_background(image)
 
 

@@ -23,8 +23,8 @@ def loaded():
     return {
         (module.__name__, name, str(signature))
         for module in [m for n, m in list(sys.modules.items()) if n.startswith("bgremove.engines.")]
-        for name, value in vars(module).items() if isinstance(value, Kernel) and "compiled" in vars(value)
-        for signature in value.compiled.signatures
+        for name, value in vars(module).items() if isinstance(value, Kernel)
+        for signature in value.signatures
     }
 
 engine = make_engine(sys.argv[1], read_model(sys.argv[2]) if sys.argv[2:] else None)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from bgremove.batch.job import Job
 from bgremove.batch.journal import Journal
-from bgremove.batch.sources import Source, Unusable, find_sources
+from bgremove.batch.sources import Source, Unusable, find_sources, left_out_text
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.formats import header_pixels
 from bgremove.paths import StrPath, display_name, file_key, folds_case
@@ -47,6 +47,8 @@ class Plan:
     done: tuple[Job, ...] = ()
     """What an earlier run has finished."""
     unusable: tuple[Unusable, ...] = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Files that look like photographs and are not read, see `bgremove.batch.sources.Found`."""
 
 
 def make_plan(
@@ -67,14 +69,17 @@ def make_plan(
     ``NAME.mask.png``, or as the settings' format says. `rects` are by absolute path, as `read_rects` gives them. The
     header of each image is read once, which `counting` is told of.
 
-    Raises `UsageError` if there is no image at all, `OutputError` if two images would have the same output, an output
-    would be an input, or exists and may not be overwritten, and `RectError` if `rects` lacks an image.
+    Raises `UsageError` if there is no image at all, `OutputError` if `output` is a file, two images would have the same
+    output, or an output would be an input, or exists and may not be overwritten, `RectError` if `rects` lacks an image.
     """
     folder = Path(output)
-    sources, unusable = find_sources(inputs, recursive=recursive, exclude=folder)
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise OutputError(f"{display_name(folder)} is a file: name a folder for the results")
+    sources, unusable, left_out = find_sources(inputs, recursive=recursive, exclude=folder)
     if not sources and not unusable:
         named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
-        raise UsageError("there is no image under " + ", ".join(display_name(path) for path in named))
+        nothing = "there is no image under " + ", ".join(display_name(path) for path in named)
+        raise UsageError("; ".join(filter(None, [nothing, left_out_text(left_out)])))
     jobs = plan_jobs(sources, folder, settings, rects=rects, naming=naming, overwrite=overwrite)
     journal = Journal(folder, settings)
     existing = {path for job in jobs for path in job.outputs.values() if os.path.lexists(path)}
@@ -87,6 +92,7 @@ def make_plan(
         todo=tuple(largest_first(todo, counting)),
         done=tuple(done),
         unusable=tuple(unusable),
+        left_out=left_out,
         journal_bytes=journal.planned,
     )
 
@@ -110,12 +116,16 @@ def plan_jobs(
     owners: dict[str, Path] = {key(source.path): source.path for source in sources}
     for source in sources:
         name = source.relative.name if naming == "file" else os.path.splitext(source.relative.name)[0]
-        place = folder / source.relative.parent
-        outputs = {kind: place / f"{name}{_MARKS[kind]}.{settings.format}" for kind in settings.emit}
+        outputs = output_paths(folder / source.relative.parent, name, settings)
         for path in outputs.values():
             _claim(path, source.path, owners, naming, key)
         jobs.append(Job(source.path, outputs, _rect_of(source.path, rects), overwrite))
     return jobs
+
+
+def output_paths(folder: Path, name: str, settings: Settings) -> dict[str, Path]:
+    """The files that what is emitted of an image goes to, by kind."""
+    return {kind: folder / f"{name}{_MARKS[kind]}.{settings.format_of(kind)}" for kind in settings.emit}
 
 
 def largest_first(jobs: Sequence[Job], counting: Counting = _uncounted) -> list[Job]:

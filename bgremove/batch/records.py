@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,28 @@ from bgremove.batch.job import Job
 from bgremove.batch.plan import Plan
 from bgremove.batch.worker import Done, Times
 from bgremove.errors import BgremoveError
+from bgremove.meter import Reading
 from bgremove.paths import display_name
+from bgremove.strategies import Outcome
+from bgremove.types import Rect
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When and where an image was done; see `bgremove.strategies.Outcome`."""
+
+    created_s: float
+    started_s: float
+    ended_s: float
+    received_s: float
+    worker: int
+
+
+def span_of(outcome: Outcome[Any]) -> Span:
+    """When and where the task of an outcome was done."""
+    return Span(outcome.created_s, outcome.started_s, outcome.ended_s, outcome.received_s, outcome.worker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +46,14 @@ class ImageRecord:
     error: BgremoveError | None = None
     times: Times | None = None
     warnings: tuple[str, ...] = ()
+    crop: Rect | None = None
+    """The part of the image that was written, if it was cropped."""
+    preview: bytes | None = None
+    """For a contact sheet."""
+    span: Span | None = None
+    """None if it was never handed to a strategy."""
+    pixels: int = 0
+    """As the header says; 0 if it was not read."""
 
     def line(self) -> str:
         """For a log: status, seconds and name."""
@@ -34,12 +61,28 @@ class ImageRecord:
         return f"{self.status:>7}{seconds} {display_name(self.path)}"
 
 
-def finished_record(job: Job, done: Done | None, error: BgremoveError | None) -> ImageRecord:
-    """Record of a job that has run, or could not."""
-    outputs = tuple(job.outputs.values())
-    if done is None:
-        return ImageRecord(job.source, outputs, "failed", error=error)
-    return ImageRecord(job.source, outputs, "ok", times=done.times, warnings=done.warnings)
+def finished_record(job: Job, outcome: Outcome[Done]) -> ImageRecord:
+    """Record of a job that a strategy has run, or could not."""
+    outputs, span = tuple(job.outputs.values()), span_of(outcome)
+    if outcome.value is None:
+        return ImageRecord(job.source, outputs, "failed", error=outcome.error, span=span, pixels=job.pixels)
+    done = outcome.value
+    return ImageRecord(
+        job.source,
+        outputs,
+        "ok",
+        times=done.times,
+        warnings=done.warnings,
+        crop=done.crop,
+        preview=done.preview,
+        span=span,
+        pixels=job.pixels,
+    )
+
+
+def unstarted_record(job: Job, error: BgremoveError) -> ImageRecord:
+    """Record of a job that could not be handed to a strategy."""
+    return ImageRecord(job.source, tuple(job.outputs.values()), "failed", error=error)
 
 
 def skipped_record(job: Job, *warnings: str) -> ImageRecord:
@@ -61,19 +104,56 @@ def failures_text(records: Sequence[ImageRecord]) -> list[str]:
     ]
 
 
-def records_json(records: Sequence[ImageRecord]) -> dict[str, Any]:
-    """What became of each image, for `remove --json`."""
-    return {"format_version": FORMAT_VERSION, "images": [_record_json(record) for record in records]}
+def records_json(
+    records: Sequence[ImageRecord], left_out: Mapping[str, int], reading: Reading, facts: dict[str, Any]
+) -> dict[str, Any]:
+    """What became of each image, for `remove --json`, and how many files were left out, by suffix.
+
+    Times are seconds since the `reading` of the run began; `facts` are the command, the environment, the settings, the
+    strategy.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "kind": "remove",
+        **facts,
+        **reading_json(reading, reading.began_s),
+        "images": [_record_json(record, reading.began_s) for record in records],
+        "left_out": dict(left_out),
+    }
 
 
-def _record_json(record: ImageRecord) -> dict[str, Any]:
+def reading_json(reading: Reading, origin_s: float) -> dict[str, Any]:
+    """What a meter has read, its samples in seconds since `origin_s`."""
+    offset_s = reading.began_s - origin_s
+    samples = [(round(each.at_s + offset_s, 3), round(each.cpu_s, 3), each.rss_bytes) for each in reading.samples]
+    return {
+        "wall_s": reading.wall_s,
+        "cpu_s": reading.cpu_s,
+        "cpu_utilisation": reading.cpu_utilisation,
+        "peak_memory_bytes": reading.peak_bytes,
+        "memory_metric": reading.memory_metric,
+        "samples": [dict(zip(("at_s", "cpu_s", "rss_bytes"), sample, strict=True)) for sample in samples],
+    }
+
+
+def span_json(span: Span | Outcome[Any], origin_s: float) -> dict[str, Any]:
+    """Its moments, in seconds since `origin_s`, and its worker."""
+    moments = ("created_s", "started_s", "ended_s", "received_s")
+    return {name: round(getattr(span, name) - origin_s, 6) for name in moments} | {"worker": span.worker}
+
+
+def _record_json(record: ImageRecord, began_s: float) -> dict[str, Any]:
     times = asdict(record.times) if record.times else dict.fromkeys(Times.__dataclass_fields__)
+    span = span_json(record.span, began_s) if record.span else dict.fromkeys(Span.__dataclass_fields__)
     return {
         "path": os.fspath(record.path),
         "output": os.fspath(record.outputs[0]) if record.outputs else None,
         "outputs": [os.fspath(path) for path in record.outputs],
+        "pixels": record.pixels,
         "status": record.status,
         "error": None if record.error is None else str(record.error),
         "warnings": list(record.warnings),
+        "crop": record.crop,
         **times,
+        **span,
     }

@@ -10,7 +10,7 @@ from bgremove import matting
 from bgremove.batch.job import Job
 from bgremove.batch.journal import Journal
 from bgremove.batch.plan import Plan, make_plan
-from bgremove.batch.records import ImageRecord, finished_record, settled_records, skipped_record
+from bgremove.batch.records import ImageRecord, finished_record, settled_records, skipped_record, unstarted_record
 from bgremove.batch.worker import FileWorker
 from bgremove.engines import make_engine
 from bgremove.errors import NotRunError, OutputError, TaskTimeoutError, WorkerLostError
@@ -93,11 +93,11 @@ def batch_strategy(plan: Plan, name: str, *, workers: int | None = None, timeout
         largest = max(1, next((job.pixels for job in plan.todo if job.pixels <= settings.max_pixels), 1))
         workers = min(workers_for(_peak_bytes(settings, largest)), max(1, len(plan.todo)))
     preparation = Preparation(settings.engine, settings.model, edge=settings.edge)
-    task_s = [_estimate_s(settings, job.pixels) for job in plan.todo]
+    task_s = [estimate_s(settings, job.pixels) for job in plan.todo]
     return make_strategy(name, workers=workers, timeout_s=timeout_s, worker_context=preparation, task_s=task_s)
 
 
-def _estimate_s(settings: Settings, pixels: int) -> float:
+def estimate_s(settings: Settings, pixels: int) -> float:
     """About how long a worker takes for an image."""
     segment_s = make_engine(settings.engine, settings.model).estimate_s(pixels) * settings.iterations / 5
     return segment_s + _S_PER_READ_AND_WRITTEN_PIXEL * pixels
@@ -125,7 +125,7 @@ def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, Non
             try:
                 other = journal.take(job)
             except OutputError as error:
-                unstarted.append(finished_record(job, None, error))
+                unstarted.append(unstarted_record(job, error))
                 continue
             if other is not None:
                 unstarted.append(skipped_record(job, f"another run has taken it: {other}"))
@@ -145,7 +145,7 @@ def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, Non
                     if outcome.error is None:
                         with suppress(OutputError):  # it is written all the same; a resumed batch does it again
                             journal.done(job)
-                    yield finished_record(job, outcome.value, outcome.error)
+                    yield finished_record(job, outcome)
         finally:
             remove_unfinished(_outputs(unfinished.values()))
     yield from unstarted

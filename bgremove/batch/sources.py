@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bgremove.errors import BgremoveError, ImageError, UsageError
-from bgremove.formats import SUFFIXES
+from bgremove.formats import SUFFIXES, UNREAD_SUFFIXES, looks_like_image
 from bgremove.paths import StrPath, display_name
 
 
@@ -29,17 +31,27 @@ class Unusable:
     error: BgremoveError
 
 
-def find_sources(
-    inputs: StrPath | Iterable[StrPath], *, recursive: bool = False, exclude: Path | None = None
-) -> tuple[list[Source], list[Unusable]]:
+class Found(NamedTuple):
+    """What there is under the inputs."""
+
+    sources: list[Source]
+    unusable: list[Unusable]
+    left_out: dict[str, int]
+    """How many files in folders look like photographs and are not read, by suffix in lower case."""
+
+
+def find_sources(inputs: StrPath | Iterable[StrPath], *, recursive: bool = False, exclude: Path | None = None) -> Found:
     """All image files under files, folders and glob patterns, one or many; each once, in the order they are found in.
 
     Folders give the images directly in them, told by their suffix and sorted by name, or with `recursive` those of
-    the whole tree (links to folders are not followed). Hidden files are left out, and so is the folder `exclude`,
-    where the outputs go. Raises `UsageError` if that is itself an input.
+    the whole tree (links to folders are not followed). Left out and counted is what else looks like a photograph:
+    by its suffix, such as ``.cr2``, or by how it begins, if its suffix says nothing or there is none; named, it is
+    read. Not worth a word are other files, hidden ones, and the folder `exclude`, where the outputs go. Raises
+    `UsageError` if that is itself an input.
     """
     sources: dict[str, Source] = {}
     unusable: list[Unusable] = []
+    left_out: Counter[str] = Counter()
     skip = None if exclude is None else os.path.realpath(exclude)
     for path in _expand(inputs):
         if os.path.isdir(path):
@@ -48,7 +60,7 @@ def find_sources(
                     f"{display_name(path)} is an input and the output at once, so that the next run would take results "
                     "for inputs: choose another output folder"
                 )
-            found = _in_folder(path, recursive, skip, unusable)
+            found = _in_folder(path, recursive, skip, unusable, left_out)
         elif reason := _why_absent(path):
             unusable.append(Unusable(path, ImageError(f"{display_name(path)}: {reason}")))
             continue
@@ -56,7 +68,21 @@ def find_sources(
             found = iter([Source(path, Path(path.name))])
         for source in found:
             sources.setdefault(os.path.abspath(source.path), source)  # (resolve() would follow links)
-    return list(sources.values()), unusable
+    return Found(list(sources.values()), unusable, dict(left_out))
+
+
+def left_out_text(left_out: Mapping[str, int]) -> str | None:
+    """A line about the files that were left out, the most frequent kind first; None if there are none.
+
+    >>> left_out_text({".jxl": 1, ".cr2": 2, "": 1})
+    '4 files were left out: 2 .cr2, 1 .jxl, 1 without suffix'
+    """
+    total = sum(left_out.values())
+    if not total:
+        return None
+    kinds = sorted(left_out.items(), key=lambda item: (-item[1], not item[0], item[0]))
+    listed = ", ".join(f"{count} {display_name(suffix) or 'without suffix'}" for suffix, count in kinds)
+    return f"{total} {'file was' if total == 1 else 'files were'} left out: {listed}"
 
 
 def _expand(inputs: StrPath | Iterable[StrPath]) -> Iterator[Path]:
@@ -80,7 +106,9 @@ def _why_absent(path: Path) -> str | None:
     return None
 
 
-def _in_folder(folder: Path, recursive: bool, skip: str | None, unusable: list[Unusable]) -> Iterator[Source]:
+def _in_folder(
+    folder: Path, recursive: bool, skip: str | None, unusable: list[Unusable], left_out: Counter[str]
+) -> Iterator[Source]:
     def report(error: OSError) -> None:
         path = Path(error.filename)
         reason = f"{display_name(path)}: the folder cannot be read: {error.strerror}"
@@ -92,5 +120,10 @@ def _in_folder(folder: Path, recursive: bool, skip: str | None, unusable: list[U
             folders[:] = [f for f in folders if os.path.realpath(os.path.join(parent, f)) != skip]
         for name in sorted(files):
             path = Path(parent, name)
-            if path.suffix.lower() in SUFFIXES and not name.startswith("."):
+            suffix = path.suffix.lower()
+            if name.startswith("."):
+                continue
+            if suffix in SUFFIXES:
                 yield Source(path, path.relative_to(folder))
+            elif suffix in UNREAD_SUFFIXES or looks_like_image(path):
+                left_out[suffix] += 1

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-import tempfile
-import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, median
 
 from bgremove.batch import Job
-from bgremove.batch.worker import Times, cut_file
+from bgremove.batch.run import estimate_s
+from bgremove.batch.worker import Times
+from bgremove.comparison.rounds import MeasuringWorker, Round, run_round
 from bgremove.comparison.statistics import Interval, paired_ratio, pays_from
+from bgremove.cutout import Cutout
 from bgremove.errors import BgremoveError, UsageError
 from bgremove.machine import usable_cpus
-from bgremove.meter import Meter, Reading
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings
-from bgremove.strategies import STRATEGIES, Outcome, Strategy, Task, make_strategy
+from bgremove.strategies import STRATEGIES, Strategy, choose, make_strategy
 
 BASELINE = "sequential"
 OPENCV_THREADS = "opencv_threads"
@@ -48,23 +46,6 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What a worker sends back of one image."""
-
-    times: Times
-    digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One run of the whole workload under one strategy, its outcomes by image."""
-
-    startup_s: float
-    reading: Reading
-    outcomes: tuple[Outcome[Measured], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class StrategyResult:
     """All rounds of one contender, and the figures that come of them. Units are in the names.
 
@@ -85,31 +66,21 @@ class StrategyResult:
     efficiency: float
     pays_from_images: int | None
     images: tuple[Times, ...]
+    rounds: tuple[Round, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The workload, what differed, and a result for each contender, `sequential` first. `pixels` is a sum."""
+    """The workload, what differed, and a result for each contender, `sequential` first."""
 
-    images: tuple[Path, ...]
-    pixels: int
+    jobs: tuple[Job, ...]
     failed: tuple[tuple[Path, BgremoveError], ...]
     rounds: int
-    engine: str
-    differing: tuple[Path, ...]
-    results: tuple[StrategyResult, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuringWorker:
-    """The function that is run over the jobs: all that a batch does, and a digest of the mask."""
-
     settings: Settings
-
-    def __call__(self, job: Job) -> Measured:
-        """Do one file."""
-        cutout, times = cut_file(job, self.settings)
-        return Measured(times, hashlib.blake2b(cutout.mask.tobytes(), digest_size=16).digest())
+    differing: tuple[Path, ...]
+    auto: str
+    """The strategy that `auto` would have chosen for the workload."""
+    results: tuple[StrategyResult, ...]
 
 
 def contenders(names: Sequence[str], workers: Sequence[int]) -> list[Contender]:
@@ -136,19 +107,21 @@ def compare(
     rounds: int = 5,
     seed: int = 0,
     on_image: Callable[[], None] = lambda: None,
+    on_cutout: Callable[[Job, Cutout], None] | None = None,
 ) -> Comparison:
     """Run `jobs` `rounds` times under each contender, in random order within a round, and compare.
 
     An untimed pass comes first: it fills the file cache, and drops images that fail, which are named in the result.
     Every round starts its workers anew; start-up is timed apart. Outputs go to a temporary folder.
-    `on_image` is called for each image that is completed, the first pass included.
+    `on_image` is called for each image that is completed, the first pass included; `on_cutout` with each job and
+    its cutout, in the first pass alone.
 
     Raises `UsageError` with under three rounds or without any image that can be done.
     """
     if rounds < MIN_ROUNDS:
         raise UsageError(f"{rounds} rounds show no spread; take at least {MIN_ROUNDS}")
     worker = MeasuringWorker(settings)
-    first = _run(jobs, worker, chosen[0], on_image)
+    first = run_round(jobs, MeasuringWorker(settings, on_cutout), chosen[0].strategy(settings), on_image)
     failed = {outcome.index: outcome.error for outcome in first.outcomes if outcome.error is not None}
     kept = [job for index, job in enumerate(jobs) if index not in failed]
     if not kept:
@@ -158,53 +131,26 @@ def compare(
     history: dict[Contender, list[Round]] = {contender: [] for contender in chosen}
     for _ in range(rounds):
         for contender in order.sample(list(chosen), len(chosen)):
-            history[contender].append(_run(kept, worker, contender, on_image))
+            history[contender].append(run_round(kept, worker, contender.strategy(settings), on_image))
     return Comparison(
-        images=tuple(job.source for job in kept),
-        pixels=sum(job.pixels for job in kept),
+        jobs=tuple(kept),
         failed=tuple((jobs[index].source, error) for index, error in failed.items()),
         rounds=rounds,
-        engine=settings.engine,
+        settings=settings,
+        auto=choose([estimate_s(settings, job.pixels) for job in kept], workers=usable_cpus()),
         differing=tuple(kept[index].source for index in _differing(history)),
-        results=tuple(_result(contender, own, history[chosen[0]]) for contender, own in history.items()),
+        results=tuple(result_of(contender, own, history[chosen[0]]) for contender, own in history.items()),
     )
-
-
-def _run(jobs: Sequence[Job], worker: MeasuringWorker, contender: Contender, on_image: Callable[[], None]) -> Round:
-    with tempfile.TemporaryDirectory(prefix="bgremove-compare-") as folder:
-        tasks = (Task(index, _moved(job, Path(folder, str(index))), str(job.source)) for index, job in enumerate(jobs))
-        start = time.perf_counter()
-        with contender.strategy(worker.settings) as strategy:
-            strategy.warm_up()
-            startup_s = time.perf_counter() - start
-            outcomes = []
-            with Meter() as meter, closing(strategy.run(worker, tasks)) as arriving:
-                for outcome in arriving:
-                    outcomes.append(outcome)
-                    on_image()
-        return Round(startup_s, meter.reading, tuple(sorted(outcomes, key=lambda outcome: outcome.index)))
-
-
-def _moved(job: Job, stem: Path) -> Job:
-    return replace(job, outputs={kind: stem.with_suffix(f".{kind}{path.suffix}") for kind, path in job.outputs.items()})
-
-
-def _values(round_: Round) -> list[Measured]:
-    values = []
-    for outcome in round_.outcomes:
-        if outcome.value is None:
-            raise outcome.error or BgremoveError("an outcome has neither value nor error")
-        values.append(outcome.value)
-    return values
 
 
 def _differing(history: dict[Contender, list[Round]]) -> list[int]:
     """Indices of the images whose mask was not the same in every round of every contender."""
-    digests = [[value.digest for value in _values(each)] for own in history.values() for each in own]
+    digests = [[value.digest for value in each.values()] for own in history.values() for each in own]
     return [index for index, of_image in enumerate(zip(*digests, strict=True)) if len(set(of_image)) > 1]
 
 
-def _result(contender: Contender, own: Sequence[Round], baseline: Sequence[Round]) -> StrategyResult:
+def result_of(contender: Contender, own: Sequence[Round], baseline: Sequence[Round]) -> StrategyResult:
+    """The figures of one contender, from its rounds and those of the loop."""
     count = len(own[0].outcomes)
     walls, loop_walls = _walls(own), _walls(baseline)
     startup_s = median([each.startup_s for each in own])
@@ -223,7 +169,8 @@ def _result(contender: Contender, own: Sequence[Round], baseline: Sequence[Round
         total_speedup=paired_ratio(_totals(baseline), _totals(own)),
         efficiency=speedup.estimate / contender.workers,
         pays_from_images=_pays_from(contender, own, median(loop_walls) / count, startup_s) if parallel else None,
-        images=tuple(_median_times([_values(each)[index].times for each in own]) for index in range(count)),
+        images=tuple(_median_times([each.values()[index].times for each in own]) for index in range(count)),
+        rounds=tuple(own),
     )
 
 

@@ -4,29 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
-from statistics import fmean
+from dataclasses import asdict, fields
+from statistics import fmean, median
 from typing import Any
 
 from rich.table import Table
 
+from bgremove.batch.records import reading_json, span_json
 from bgremove.batch.worker import Times
 from bgremove.comparison.compare import BASELINE, OPENCV_THREADS, Comparison, StrategyResult
+from bgremove.comparison.rounds import Round
 from bgremove.comparison.statistics import Interval
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
-def comparison_json(comparison: Comparison, environment: dict[str, Any]) -> dict[str, Any]:
-    """All of a comparison, for `compare --json`; ``environment`` is where it ran."""
+def comparison_json(comparison: Comparison, environment: dict[str, Any], command: Sequence[str] = ()) -> dict[str, Any]:
+    """All of a comparison, for `compare --json`; ``environment`` is where it ran, ``command`` what was typed.
+
+    Times of a round are seconds since it began to start its workers; it began itself `began_s` after the first.
+    """
+    images = [{"path": os.fspath(job.source), "pixels": job.pixels} for job in comparison.jobs]
+    origin_s = min(each.began_s for result in comparison.results for each in result.rounds)
     return {
         "format_version": FORMAT_VERSION,
+        "kind": "compare",
+        "command": list(command),
         "environment": environment,
+        "settings": asdict(comparison.settings),
         "workload": {
-            "images": len(comparison.images),
-            "pixels": comparison.pixels,
-            "engine": comparison.engine,
+            "images": len(images),
+            "pixels": sum(job.pixels for job in comparison.jobs),
+            "engine": comparison.settings.engine,
             "failed": [{"path": os.fspath(path), "error": str(error)} for path, error in comparison.failed],
         },
         "rounds": comparison.rounds,
@@ -35,18 +44,42 @@ def comparison_json(comparison: Comparison, environment: dict[str, Any]) -> dict
             "differing": [os.fspath(path) for path in comparison.differing],
         },
         "answer": answer(comparison),
-        "strategies": [_strategy_json(result, comparison.images) for result in comparison.results],
+        "auto": {"chosen": comparison.auto, "fastest": fastest(comparison).name, "told": choice(comparison)},
+        "images": images,
+        "strategies": [_strategy_json(result, images, origin_s) for result in comparison.results],
     }
 
 
-def _strategy_json(result: StrategyResult, paths: Sequence[Path]) -> dict[str, Any]:
-    images = [{"path": os.fspath(path), **asdict(times)} for path, times in zip(paths, result.images, strict=True)]
-    return {**asdict(result), "images": images}
+def _strategy_json(result: StrategyResult, images: Sequence[dict[str, Any]], origin_s: float) -> dict[str, Any]:
+    own = {field.name: getattr(result, field.name) for field in fields(result)}
+    times = [{"path": image["path"], **asdict(times)} for image, times in zip(images, result.images, strict=True)]
+    return {
+        **own,
+        "speedup": asdict(result.speedup),
+        "total_speedup": asdict(result.total_speedup),
+        "images": times,
+        "rounds": [_round_json(each, origin_s) for each in result.rounds],
+    }
+
+
+def _round_json(round_: Round, origin_s: float) -> dict[str, Any]:
+    # What the meter takes to begin, between start-up and work, is left out.
+    start_s = round_.reading.began_s - round_.startup_s
+    return {
+        "began_s": start_s - origin_s,
+        "startup_s": round_.startup_s,
+        **reading_json(round_.reading, start_s),
+        "outcomes": [
+            {"image": outcome.index, **span_json(outcome, start_s), **asdict(value.times)}
+            for outcome, value in zip(round_.outcomes, round_.values(), strict=True)
+        ],
+    }
 
 
 def comparison_table(comparison: Comparison) -> Table:
     """A row for each contender."""
-    table = Table(title=f"{len(comparison.images)} images, engine {comparison.engine}, {comparison.rounds} rounds")
+    engine = comparison.settings.engine
+    table = Table(title=f"{len(comparison.jobs)} images, engine {engine}, {comparison.rounds} rounds")
     table.add_column("strategy", no_wrap=True)
     table.add_column("work-\ners", justify="right")
     for heading in ("read", "segment", "write"):
@@ -62,7 +95,6 @@ def comparison_table(comparison: Comparison) -> Table:
 
 def _cells(result: StrategyResult) -> list[str]:
     stages = [fmean(getattr(times, stage) for times in result.images) for stage in Times.__dataclass_fields__]
-    wall_s = sorted(result.wall_s)[len(result.wall_s) // 2]
     is_baseline = result.name == BASELINE
     pays = "" if result.name in (BASELINE, OPENCV_THREADS) else str(result.pays_from_images or "never")
     return [
@@ -70,7 +102,7 @@ def _cells(result: StrategyResult) -> list[str]:
         str(result.workers),
         *(f"{1e3 * seconds:.1f}" for seconds in stages),
         f"{result.startup_s:.2f}",
-        f"{result.startup_s + wall_s:.2f}",
+        f"{_total_s(result):.2f}",
         f"{result.cpu_utilisation:.0%}",
         f"{result.peak_memory_bytes / 1e6:.0f}",
         "1" if is_baseline else _shown(result.speedup),
@@ -86,7 +118,7 @@ def _shown(interval: Interval) -> str:
 def answer(comparison: Comparison) -> str:
     """One sentence: does parallel pay, by how much, from how many images on, and on what evidence."""
     parallel = [result for result in comparison.results if result.name not in (BASELINE, OPENCV_THREADS)]
-    evidence = f"{comparison.rounds} interleaved rounds of {len(comparison.images)} images"
+    evidence = f"{comparison.rounds} interleaved rounds of {len(comparison.jobs)} images"
     masks = "all masks identical" if not comparison.differing else f"MASKS OF {len(comparison.differing)} IMAGES DIFFER"
     if not parallel:
         return f"No parallel strategy was compared ({evidence}; {masks})."
@@ -99,3 +131,25 @@ def answer(comparison: Comparison) -> str:
     if best.speedup.high < 1:
         return f"No, parallel does not pay here: the best, {how}, ran at {figures} ({evidence}; {masks})."
     return f"Not shown: the best, {how}, ran at {figures}, which may be no gain at all ({evidence}; {masks})."
+
+
+def fastest(comparison: Comparison) -> StrategyResult:
+    """The contender with the least time, start-up included."""
+    return min(comparison.results, key=_total_s)
+
+
+def choice(comparison: Comparison) -> str:
+    """One sentence: what `auto` would have chosen, and how that did beside the fastest."""
+    chosen = [result for result in comparison.results if result.name == comparison.auto]
+    best = fastest(comparison)
+    if not chosen:
+        return f"`auto` would have chosen `{comparison.auto}`, which was not compared; the fastest was `{best.name}`."
+    own = min(chosen, key=_total_s)
+    if own is best:
+        return f"`auto` would have chosen `{own.name}`, which was the fastest, start included."
+    more = _total_s(own) / _total_s(best) - 1
+    return f"`auto` would have chosen `{own.name}`, which took {more:.0%} longer, start included, than `{best.name}`."
+
+
+def _total_s(result: StrategyResult) -> float:
+    return result.startup_s + median(result.wall_s)

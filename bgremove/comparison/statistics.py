@@ -69,3 +69,28 @@ def pays_from(*, loop_s: float, worker_s: float, startup_s: float, dispatch_s: f
         if startup_s + math.ceil(n / workers) * wave_s >= n * loop_s:
             return n + 1
     return 1
+
+
+def serial_fraction(workers: Sequence[int], speedups: Sequence[float]) -> float | None:
+    """The part of the work that does not get faster with more workers, by Amdahl's law, between 0 and 1.
+
+    The law says ``1 / speedup = f + (1 - f) / workers``, in which `f` is linear: least squares over all points with
+    more than one worker (Amdahl 1967, https://doi.org/10.1145/1465482.1465560). None if there is no such point.
+
+    >>> serial_fraction([1, 2, 4], [1.0, 2.0, 4.0]), round(serial_fraction([2, 4], [1.6, 2.2857]), 3)
+    (0.0, 0.25)
+    """
+    points = [(1 - 1 / n, 1 / s - 1 / n) for n, s in zip(workers, speedups, strict=True) if n > 1]
+    if not points:
+        return None
+    fraction = sum(x * y for x, y in points) / sum(x * x for x, _ in points)
+    return min(1.0, max(0.0, fraction))
+
+
+def amdahl(fraction: float, workers: float) -> float:
+    """Speed-up with `workers`, if the `fraction` of the work is serial.
+
+    >>> amdahl(0.25, 2)
+    1.6
+    """
+    return 1 / (fraction + (1 - fraction) / workers)

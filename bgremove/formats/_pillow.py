@@ -14,11 +14,12 @@ import cv2
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
-from PIL import ExifTags
+from PIL import ExifTags, ImageFile, PngImagePlugin
 
 from bgremove.errors import ImageError, ImageTooLargeError
+from bgremove.formats import _tiff
+from bgremove.formats._kinds import START_BYTES, UNREAD_KINDS, is_heif, kind_of
 from bgremove.paths import printable
-from bgremove.types import Image
 
 FORMATS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
@@ -29,25 +30,35 @@ FORMATS = {
     "GIF": (".gif",),
     "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
     "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif", ".hif"),
 }
 """Formats that are read, with their usual suffixes. Pillow knows many more (EPS starts Ghostscript): each is a risk."""
 
-_T = TypeVar("_T")
+Pixels = tuple[NDArray[Any], NDArray[Any] | None]
+"""BGR, ``(H, W, 3)``, and alpha, ``(H, W)``, or None; both uint8 or both uint16."""
 
-_BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
+_T = TypeVar("_T")
+_S = TypeVar("_S", np.uint8, np.uint16)
+
+_TEXT_BYTES = 64 * 2**20  # one text or profile of a PNG, decompressed; Pillow, left to itself, reads one mebibyte
+
+_SUBFILE_TYPE, _BITS_PER_SAMPLE = 254, 258  # TIFF 6.0, section 8
 _PLUGINS = ("Jpeg", "Mpo", "Png", "WebP", "Tiff", "Bmp", "Gif", "Ppm", "Avif")
 
 _warnings_lock = threading.Lock()
 _limit_lock = threading.Lock()
+_text_lock = threading.Lock()
 
 
 def open_header(file: IO[bytes], notes: list[str], max_pixels: int) -> PIL.Image.Image:
     """What Pillow finds in the header of `file`; no pixel is decoded. What it warns of is added to `notes`."""
-    _register_formats()
+    file.seek(0)
+    start = file.read(START_BYTES)
+    formats = _formats_for(start)
 
     def attempt() -> PIL.Image.Image:
         file.seek(0)
-        image = PIL.Image.open(file, formats=tuple(FORMATS))
+        image = PIL.Image.open(file, formats=formats)
         if image.format == "TIFF":  # loading asks for these, and must find them parsed, or it would warn
             exif = image.getexif()
             exif.get(ExifTags.Base.Orientation)
@@ -56,17 +67,21 @@ def open_header(file: IO[bytes], notes: list[str], max_pixels: int) -> PIL.Image
         return image
 
     try:
-        return _warnings_noted(attempt, notes)
+        image = warnings_noted(attempt, notes)
+    except PIL.UnidentifiedImageError as error:
+        raise ImageError(_why_unread(file, start)) from error
     except PIL.Image.DecompressionBombError as error:
         if PIL.Image.MAX_IMAGE_PIXELS is None or max_pixels <= 2 * PIL.Image.MAX_IMAGE_PIXELS:
             raise ImageTooLargeError(_too_large("too many", max_pixels)) from error
         with _pillow_limit_lifted():
-            return _warnings_noted(attempt, notes)
+            image = warnings_noted(attempt, notes)
+    if image.format == "TIFF" and image.getexif().get(_SUBFILE_TYPE, 0) & 1:
+        raise ImageError("its first picture is a reduced one, as in raw photos, which are not read: export it as TIFF")
+    return image
 
 
-def check_size(image: PIL.Image.Image, max_pixels: int) -> None:
-    """Raise `ImageTooLargeError` if the header of `image` promises more than `max_pixels`."""
-    width, height = image.size
+def check_size(width: int, height: int, max_pixels: int) -> None:
+    """Raise `ImageTooLargeError` if a header promises more than `max_pixels`, `ImageError` if it promises none."""
     if width * height > max_pixels:
         raise ImageTooLargeError(_too_large(f"{width} x {height}", max_pixels))
     if not width * height:
@@ -83,8 +98,15 @@ def load(image: PIL.Image.Image) -> None:
 
 def orientation(image: PIL.Image.Image, notes: list[str]) -> int:
     """EXIF orientation of a loaded image, 1 to 8; 1 (upright) if it has none or a wrong one."""
-    value = _warnings_noted(lambda: image.getexif().get(ExifTags.Base.Orientation), notes)
+    value = warnings_noted(lambda: image.getexif().get(ExifTags.Base.Orientation), notes)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def has_long_text(image: PIL.Image.Image) -> bool:
+    """Whether a loaded PNG holds a text or profile of more than a mebibyte."""
+    return image.format == "PNG" and any(
+        isinstance(value, str | bytes) and len(value) > ImageFile.SAFEBLOCK for value in image.info.values()
+    )
 
 
 def has_more_frames(image: PIL.Image.Image) -> bool:
@@ -92,8 +114,8 @@ def has_more_frames(image: PIL.Image.Image) -> bool:
     return bool(getattr(image, "is_animated", False))
 
 
-def pixels(image: PIL.Image.Image) -> tuple[Image, NDArray[np.uint8] | None]:
-    """BGR, and alpha if it has any, of a loaded image of any mode."""
+def pixels(image: PIL.Image.Image) -> Pixels:
+    """BGR, and alpha if it has any, of a loaded image of any mode: 16 bit where Pillow holds them, else 8."""
     if image.mode.startswith(("I", "F")):
         return _wide_pixels(image)
     if image.has_transparency_data:
@@ -108,9 +130,28 @@ def pixels(image: PIL.Image.Image) -> tuple[Image, NDArray[np.uint8] | None]:
     return recoloured(np.asarray(_in_mode(image, "RGB")), cv2.COLOR_RGB2BGR), None
 
 
-def recoloured(array: NDArray[np.uint8], code: int) -> NDArray[np.uint8]:
-    """`array` converted by one of OpenCV's ``COLOR_`` codes."""
-    return np.asarray(cv2.cvtColor(array, code), np.uint8)
+def is_deep_png(image: PIL.Image.Image) -> bool:
+    """Whether an image that is not loaded yet is a PNG of 16 bits a sample, of which Pillow gives 8."""
+    rawmodes = [tile[3] for tile in getattr(image, "tile", ())]
+    return image.format == "PNG" and any(mode in {"RGB;16B", "RGBA;16B", "LA;16B"} for mode in rawmodes)
+
+
+def deep_pixels(file: IO[bytes], shallow: Pixels) -> Pixels | None:
+    """All 16 bits of a PNG that Pillow has read as `shallow`; None if OpenCV finds another picture in it."""
+    file.seek(0)
+    array = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    if array is None or array.dtype != np.uint16 or array.ndim != 3:
+        return None
+    deep = np.asarray(array, np.uint16)
+    bgr = deep if deep.shape[2] == 3 else recoloured(deep, cv2.COLOR_BGRA2BGR)
+    if not np.array_equal(high_byte(bgr), shallow[0]):
+        return None
+    return bgr, deep[:, :, 3] if deep.shape[2] == 4 else None
+
+
+def recoloured(array: NDArray[_S], code: int) -> NDArray[_S]:
+    """`array`, of uint8 or uint16, converted by one of OpenCV's ``COLOR_`` codes."""
+    return np.asarray(cv2.cvtColor(array, code), array.dtype)
 
 
 def high_byte(array: NDArray[Any]) -> NDArray[np.uint8]:
@@ -118,7 +159,7 @@ def high_byte(array: NDArray[Any]) -> NDArray[np.uint8]:
     return (array >> 8).astype(np.uint8) if array.dtype.itemsize == 2 else array.astype(np.uint8, copy=False)
 
 
-def _wide_pixels(image: PIL.Image.Image) -> tuple[Image, NDArray[np.uint8] | None]:
+def _wide_pixels(image: PIL.Image.Image) -> Pixels:
     """`pixels` of an image whose samples are wider than 8 bits. All others Pillow has already reduced to 8."""
     sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
     if not sixteen:
@@ -126,8 +167,8 @@ def _wide_pixels(image: PIL.Image.Image) -> tuple[Image, NDArray[np.uint8] | Non
         raise ImageError(f"its pixels are {kind}, for which no white is defined; save it with 8 or 16 bits")
     array = np.asarray(image)
     key = image.info.get("transparency")
-    alpha = None if key is None else np.where(array == key, 0, 255).astype(np.uint8)
-    gray = high_byte(array.astype(np.uint16) << _unused_bits(image))
+    alpha = None if key is None else np.where(array == key, 0, 65535).astype(np.uint16)
+    gray = array.astype(np.uint16) << _unused_bits(image)
     return recoloured(gray, cv2.COLOR_GRAY2BGR), alpha
 
 
@@ -145,6 +186,15 @@ def _in_mode(image: PIL.Image.Image, mode: str) -> PIL.Image.Image:
     return image.convert(mode)
 
 
+def _formats_for(start: bytes) -> tuple[str, ...]:
+    """Formats that a file which begins with `start` may have, known to Pillow."""
+    if is_heif(start):
+        _register_heif()
+        return ("HEIF",)
+    _register_formats()
+    return tuple(name for name in FORMATS if name != "HEIF")
+
+
 @cache
 def _register_formats() -> None:
     """Let Pillow know the few formats we read. Its own way imports all of its forty."""
@@ -152,7 +202,26 @@ def _register_formats() -> None:
         import_module(f"PIL.{plugin}ImagePlugin")
 
 
-def _warnings_noted(call: Callable[[], _T], notes: list[str]) -> _T:
+def _register_heif() -> None:
+    """Let Pillow know HEIC, of which it has nothing itself."""
+    try:
+        from pi_heif import register_heif_opener  # noqa: PLC0415 - an extra, and only for whom it is for
+    except ImportError as error:
+        raise ImageError("it is a HEIC photo; these are read after: pip install 'bgremove[heic]'") from error
+    register_heif_opener(thumbnails=False)
+
+
+def _why_unread(file: IO[bytes], start: bytes) -> str:
+    kind = kind_of(start)
+    readable = f"formats that are read: {', '.join(FORMATS)}"
+    if kind == "a TIFF" and (samples := _tiff.samples_text(file)):
+        return f"it is a TIFF of {samples}, which is not read: save it with 8 or 16 bits"
+    if kind in UNREAD_KINDS:
+        return f"it is {kind}, which is not read; {readable}"
+    return f"it is no image, or its header is damaged; {readable}"
+
+
+def warnings_noted(call: Callable[[], _T], notes: list[str]) -> _T:
     """Result of `call`, which may be called twice. A warning of Pillow becomes a note, for one image one.
 
     Warning filters belong to the whole process, so they are changed under a lock, for the time of reading a header
@@ -166,6 +235,23 @@ def _warnings_noted(call: Callable[[], _T], notes: list[str]) -> _T:
             notes.append(f"Pillow: {printable(str(warning))}")
         warnings.filterwarnings("ignore", module=r"PIL\.")
         return call()
+
+
+@contextmanager
+def long_texts_allowed() -> Iterator[None]:
+    """Let Pillow read the longer texts and profiles of PNG files, see `is_too_long_a_text`, for one image at a time."""
+    with _text_lock:
+        before = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
+        PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = _TEXT_BYTES, 4 * _TEXT_BYTES
+        try:
+            yield
+        finally:
+            PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = before
+
+
+def is_too_long_a_text(error: Exception) -> bool:
+    """Whether Pillow refused a PNG because of the length of a text or profile in it."""
+    return isinstance(error, ValueError) and "MAX_TEXT_" in str(error)
 
 
 @contextmanager

@@ -6,11 +6,11 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import cv2
 import numpy as np
@@ -19,10 +19,16 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from bgremove.errors import ImageError
-from bgremove.formats import _pillow
-from bgremove.formats._pillow import FORMATS
+from bgremove.formats import _pillow, _tiff
+from bgremove.formats._colour import in_bgr, to_rgb
+from bgremove.formats._kinds import START_BYTES, kind_of
+from bgremove.formats._pillow import FORMATS, Pixels
+from bgremove.formats._tiff import Layout
+from bgremove.formats.metadata import NO_METADATA, Metadata, metadata_of
 from bgremove.paths import StrOrBytesPath, display_name, printable
 from bgremove.types import Foreground, Image
+
+_T = TypeVar("_T")
 
 DEFAULT_MAX_PIXELS = 2**29 // 3
 """179 megapixels: a decoded image of half a gibibyte. Pillow, left to itself, refuses the same."""
@@ -36,22 +42,39 @@ ImageSource = StrOrBytesPath | bytearray | memoryview | NDArray[Any] | PIL.Image
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """An image ready for segmentation.
+    """An image ready for segmentation, and what of its file the cutout has to keep.
 
     Parameters
     ----------
     image : (H, W, 3) uint8
         BGR, C-contiguous, upright.
-    opaque : (H, W) bool, or None
-        False where the source was transparent (alpha under one half): certain background. None if it is opaque
-        everywhere.
+    alpha : (H, W) uint8 or uint16, or None
+        Of the source: 0 is transparent, and certain background. None if it is opaque everywhere.
+    samples : (H, W, 3) uint16, or None
+        The source's own where it has 16 bits a sample; `image` has their high bytes.
+    metadata
+        Colour profile, resolution, Exif.
     notes
         What a user should know and is no error, such as that only the first frame was read.
     """
 
     image: Image
-    opaque: Foreground | None = None
+    alpha: NDArray[Any] | None = None
+    samples: NDArray[np.uint16] | None = None
+    metadata: Metadata = NO_METADATA
     notes: tuple[str, ...] = ()
+
+    @property
+    def pixels(self) -> NDArray[Any]:
+        """``(H, W, 3)``, BGR: the samples as they came, uint8 or uint16."""
+        return self.image if self.samples is None else self.samples
+
+    @property
+    def opaque(self) -> Foreground | None:
+        """``(H, W)`` bool: False where the source is all transparent; None if it is so nowhere."""
+        if self.alpha is None or self.alpha.all():
+            return None
+        return self.alpha > 0
 
 
 def as_photo(source: ImageSource | Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
@@ -75,8 +98,9 @@ def read(path: StrOrBytesPath, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo
     """The photograph in the file `path`; bytes are a path here.
 
     The content decides the format, not the name. The header is read first, and nothing is decoded if it promises
-    more than `max_pixels`. The result is upright (EXIF), 8 bit (of 16 bits the high byte is kept) and the first frame
-    of an animation or the first page. Colours are taken as sRGB; embedded profiles are not applied.
+    more than `max_pixels`. The result is upright (EXIF) and the first frame of an animation or the first page. Samples
+    of 16 bits are kept beside those of 8 where PNG, TIFF or PGM hold them. An RGB colour profile is kept and not
+    applied; gray with a profile and CMYK become sRGB.
 
     Raises `ImageError`, whose message begins with the name of the file, if it is missing, unreadable, not a regular
     file, not one of the formats in `FORMATS`, damaged or truncated; `ImageTooLargeError` over the limit.
@@ -88,9 +112,21 @@ def read(path: StrOrBytesPath, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo
 def header_pixels(path: StrOrBytesPath) -> int:
     """How many pixels the header of the file `path` promises; nothing is decoded. Errors as in `read`."""
     with _named(display_name(path)), _opened(path) as file, _damage_reported():
+        layout = _tiff.layout_of(file)
+        if layout:
+            return layout.width * layout.height
         # The limit is for decoding; whoever plans may count beyond it.
-        width, height = _pillow.open_header(file, [], max_pixels=sys.maxsize).size
+        width, height = _with_long_texts(lambda: _pillow.open_header(file, [], max_pixels=sys.maxsize)).size
         return width * height
+
+
+def looks_like_image(path: StrOrBytesPath) -> bool:
+    """Whether the file `path` begins as an image does, whatever its name, be it of a format that is read or not."""
+    try:
+        with _opened(path) as file:
+            return kind_of(file.read(START_BYTES)) is not None
+    except (ImageError, OSError):
+        return False
 
 
 def decode(data: bytes | bytearray | memoryview, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
@@ -103,7 +139,7 @@ def decode(data: bytes | bytearray | memoryview, *, max_pixels: int = DEFAULT_MA
 
 def from_pil(image: PIL.Image.Image, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
     """The photograph in a PIL image of any mode; see `read`."""
-    with _named("PIL image"):
+    with _named("PIL image"), _damage_reported():
         return _photo(image, max_pixels, [])
 
 
@@ -113,8 +149,7 @@ def from_array(array: NDArray[Any]) -> Photo:
     Parameters
     ----------
     array : (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8 or uint16
-        Gray, BGR or BGRA with any strides. Of 16 bits the high byte is kept. An array that already is an `Image`
-        is not copied.
+        Gray, BGR or BGRA with any strides. An array that already is an `Image` is not copied.
 
     Raises `ImageError` if it is anything else.
 
@@ -130,50 +165,97 @@ def from_array(array: NDArray[Any]) -> Photo:
         raise ImageError(f"array has shape {array.shape}; an image needs at least one pixel")
     if array.dtype.kind != "u" or array.dtype.itemsize > 2:
         raise ImageError(f"array holds {array.dtype}; it must hold uint8 (0 to 255) or uint16 (0 to 65535)")
-    eight_bit = np.ascontiguousarray(_pillow.high_byte(array))
+    native = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
     if channels == 1:
-        return Photo(_pillow.recoloured(eight_bit, cv2.COLOR_GRAY2BGR))
+        return _made((_pillow.recoloured(native, cv2.COLOR_GRAY2BGR), None))
     if channels == 3:
-        return Photo(eight_bit)
-    return Photo(_pillow.recoloured(eight_bit, cv2.COLOR_BGRA2BGR), _opaque(eight_bit[:, :, 3]))
+        return _made((native, None))
+    return _made((_pillow.recoloured(native, cv2.COLOR_BGRA2BGR), native[:, :, 3]))
 
 
 def _decode(file: IO[bytes], max_pixels: int, suffix: str = "") -> Photo:
-    notes: list[str] = []
+    """The photograph in an open file."""
     with _damage_reported():
-        image = _pillow.open_header(file, notes, max_pixels)
+        return _with_long_texts(lambda: _decode_once(file, max_pixels, suffix))
+
+
+def _with_long_texts(call: Callable[[], _T]) -> _T:
+    """Result of `call`, which is called again, with longer texts allowed, if it fails because of one."""
+    try:
+        return call()
+    except ValueError as error:
+        if not _pillow.is_too_long_a_text(error):
+            raise
+    with _pillow.long_texts_allowed():
+        return call()
+
+
+def _decode_once(file: IO[bytes], max_pixels: int, suffix: str) -> Photo:
+    notes: list[str] = []
+    layout = _tiff.layout_of(file)
+    if layout:
+        return _deep_tiff(file, layout, max_pixels, notes)
+    image = _pillow.open_header(file, notes, max_pixels)
     file_format = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a preview behind it
     if suffix in SUFFIXES and suffix not in FORMATS[file_format]:
         notes.append(f"the name ends in {suffix}, but the content is {file_format}")
-    return _photo(image, max_pixels, notes)
+    return _photo(image, max_pixels, notes, file)
 
 
-def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str]) -> Photo:
+def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[bytes] | None = None) -> Photo:
     """Check the size, decode, convert, turn upright."""
-    _pillow.check_size(image, max_pixels)
-    with _damage_reported():
-        _pillow.load(image)
-        orientation = _pillow.orientation(image, notes)
-        bgr, alpha = _pillow.pixels(image)
-        if image.format != "MPO" and _pillow.has_more_frames(image):
-            notes.append("it holds several frames or pages; only the first was read")
-    opaque = None if alpha is None else _opaque(_upright(alpha, orientation))
-    return Photo(_upright(bgr, orientation), opaque, tuple(notes))
+    _pillow.check_size(*image.size, max_pixels)
+    deep = file is not None and _pillow.is_deep_png(image)
+    _pillow.load(image)
+    orientation = _pillow.orientation(image, notes)
+    in_rgb, profile = to_rgb(image, notes)
+    metadata = metadata_of(image, profile, notes)
+    pixels = _pillow.pixels(in_rgb)
+    if deep and file is not None:
+        deeper = _pillow.deep_pixels(file, pixels)
+        if deeper is None:
+            notes.append("of the 16 bits of its samples 8 were read")
+        pixels = deeper or pixels
+    _note(image, notes)
+    return _made(pixels, orientation, metadata, notes)
 
 
-def _opaque(alpha: NDArray[np.uint8]) -> Foreground | None:
-    """Where `alpha` is nearer to opaque than to transparent; None if that is everywhere."""
-    opaque = alpha >= 128
-    return None if opaque.all() else opaque
+def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str]) -> Photo:
+    """The photograph in a TIFF of samples that Pillow cannot hold."""
+    _pillow.check_size(layout.width, layout.height, max_pixels)
+    image = _pillow.open_header(_tiff.as_bytes(file, layout), notes, sys.maxsize)
+    _pillow.load(image)
+    samples = _tiff.samples_in(image, file, layout)
+    pixels, profile = in_bgr(samples, layout, image.info.get("icc_profile"), notes)
+    metadata = metadata_of(image, profile, notes)
+    _note(image, notes)
+    return _made(pixels, layout.orientation, metadata, notes)
 
 
-def _upright(array: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def _note(image: PIL.Image.Image, notes: list[str]) -> None:
+    """Add what is to be known of a loaded image."""
+    if _pillow.has_long_text(image):
+        notes.append("a text or colour profile in it is longer than 1 MiB")
+    if image.format != "MPO" and _pillow.has_more_frames(image):
+        notes.append("it holds several frames or pages; only the first was read")
+
+
+def _made(pixels: Pixels, orientation: int = 1, metadata: Metadata = NO_METADATA, notes: Sequence[str] = ()) -> Photo:
+    """`Photo` of pixels that are stored in an EXIF orientation."""
+    bgr, alpha = _upright(pixels[0], orientation), pixels[1]
+    if alpha is not None:
+        alpha = None if (alpha == np.iinfo(alpha.dtype).max).all() else _upright(alpha, orientation)
+    deep = bgr.dtype.itemsize == 2
+    return Photo(_pillow.high_byte(bgr), alpha, bgr if deep else None, metadata, tuple(notes))
+
+
+def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """`array`, stored in the EXIF `orientation`, as it should be seen (EXIF 2.32, tag 0x0112)."""
     if orientation >= 5:
-        array = np.asarray(cv2.transpose(array), np.uint8)
+        array = np.asarray(cv2.transpose(array), array.dtype)
     # What is left is a mirroring; the code says along which axes, None along none.
     code = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
-    return array if code is None else np.asarray(cv2.flip(array, code), np.uint8)
+    return array if code is None else np.asarray(cv2.flip(array, code), array.dtype)
 
 
 @contextmanager
@@ -216,12 +298,11 @@ def _damage_reported() -> Iterator[None]:
         yield
     except ImageError:
         raise
-    except PIL.UnidentifiedImageError as error:
-        formats = ", ".join(FORMATS)
-        raise ImageError(f"it is no image, or its header is damaged; formats that are read: {formats}") from error
     except MemoryError as error:
         raise ImageError("there is not enough memory to decode it") from error
     except Exception as error:
+        if _pillow.is_too_long_a_text(error):
+            raise ImageError("it holds a text or colour profile of more than 64 MiB") from error
         raise ImageError(f"it is damaged or truncated ({printable(str(error))})") from error
 
 

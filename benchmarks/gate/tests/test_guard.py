@@ -40,8 +40,12 @@ class Project:
     def __init__(self, pytester, guarded):
         self.pytester, self.guarded = pytester, guarded
         self.storage = pytester.path / ".benchmarks"
-        if guarded:
+        if guarded:  # as a conftest asks for it, or as it is there where benchgate is installed
             pytester.makeconftest('pytest_plugins = ["benchgate.guard.plugin"]')
+
+    @property
+    def options(self):
+        return () if self.guarded else ("-p", "no:benchgate.guard.plugin")
 
     def write(self, names=("one", "two"), seconds=FAST_S, file="benchmarks/test_cases.py"):
         path = self.pytester.path / file
@@ -52,7 +56,9 @@ class Project:
     def run(self, *arguments, path="benchmarks"):
         with warnings.catch_warnings():
             warnings.simplefilter("error" if self.guarded else "ignore")  # as in this project; as out of the box
-            return self.pytester.runpytest_inprocess(*([path] if path else []), "-p", "no:cacheprovider", *arguments)
+            return self.pytester.runpytest_inprocess(
+                *([path] if path else []), "-p", "no:cacheprovider", *self.options, *arguments
+            )
 
     def store(self):
         assert self.run("--benchmark-save=stored").ret == 0

@@ -1,7 +1,7 @@
 """What pytest-benchmark must not let pass silently. A pytest plugin; README.md has the list.
 
 Three moments: the options are read before pytest-benchmark sees them (`pytest_cmdline_main`), the stored run is chosen
-once it has started (`pytest_configure`), and the run is judged, and only then saved, before any report is written
+once it has started (`pytest_sessionstart`), and the run is judged, and only then saved, before any report is written
 (`Judge`). A run that is found wanting gets failed reports of its own, so that every reporter, JUnit included, shows
 them, and the exit status is 1 whether there is a terminal or not.
 """
@@ -61,9 +61,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         config.option.benchmark_compare = []
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_configure(config: pytest.Config) -> None:
+@pytest.hookimpl(tryfirst=True)  # before the header; pytest-benchmark's own session exists since its pytest_configure
+def pytest_sessionstart(session: pytest.Session) -> None:
     """Choose the stored run, and refuse at once what cannot be judged."""
+    _start(session.config)
+
+
+def _start(config: pytest.Config) -> None:
     guard = config.stash.get(GUARD, None)
     session = getattr(config, "_benchmarksession", None)
     if guard is None or session is None or hasattr(config, "workerinput"):
@@ -84,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Judge(config, guard, session), "benchmark-judge")
 
 
-@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any]:
     """Nothing but what decides whether two runs may be compared."""
     return {"identity": machine.identity(config.rootpath)}

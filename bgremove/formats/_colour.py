@@ -1,0 +1,97 @@
+"""Colour profiles: an RGB profile goes with its samples; other samples are converted, as no output can hold them."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from PIL import ImageCms
+
+from bgremove.formats._pillow import Pixels, high_byte, pixels, recoloured
+from bgremove.formats._tiff import Layout
+
+_GRAY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"}
+
+
+def to_rgb(image: PIL.Image.Image, notes: list[str]) -> tuple[PIL.Image.Image, bytes | None]:
+    """A loaded image whose colours an output can hold, and the ICC profile they are in; None is sRGB.
+
+    An image without a profile is left as it is, unless it is CMYK.
+    """
+    profile: bytes | None = image.info.get("icc_profile")
+    space = _space(profile) if profile else None
+    if image.mode == "CMYK":
+        notes.append("its CMYK colours were converted to sRGB")
+        return (_converted(image, profile, notes) if profile and space == "CMYK" else image), None
+    if not profile:
+        return image, None
+    if image.mode in _GRAY:
+        if image.mode in {"L", "LA"} and space == "GRAY":
+            return _converted(image, profile, notes), None
+        if space != "RGB":
+            notes.append("its gray profile was left out: the colours of the output are RGB")
+            return image, None
+    if space == "RGB":
+        return image, profile
+    notes.append("its colour profile is damaged or of other colours than the image, and was left out")
+    return image, None
+
+
+def in_bgr(
+    samples: NDArray[Any], layout: Layout, profile: bytes | None, notes: list[str]
+) -> tuple[Pixels, bytes | None]:
+    """Pixels out of the samples of a TIFF, and the ICC profile they are in; CMYK is reduced to 8 bits."""
+    alpha = None if layout.alpha is None else np.ascontiguousarray(samples[:, :, layout.alpha])
+    colours = np.ascontiguousarray(samples[:, :, : layout.colours])
+    if alpha is not None and layout.premultiplied:
+        colours = _divided(colours, alpha)
+    if layout.colours == 4:
+        image = PIL.Image.fromarray(high_byte(colours), "CMYK")
+        image.info["icc_profile"] = profile
+        rgb, profile = to_rgb(image, notes)
+        return (pixels(rgb)[0], None if alpha is None else high_byte(alpha)), profile
+    if profile:
+        carrier = PIL.Image.new("I;16" if layout.colours == 1 else "RGB", (1, 1))
+        carrier.info["icc_profile"] = profile
+        profile = to_rgb(carrier, notes)[1]
+    code = cv2.COLOR_GRAY2BGR if layout.colours == 1 else cv2.COLOR_RGB2BGR
+    return (recoloured(colours, code), alpha), profile
+
+
+def _divided(colours: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
+    """Colours that have been multiplied by alpha, as they were before."""
+    top = np.iinfo(alpha.dtype).max
+    share = np.maximum(alpha, 1)[:, :, None] / np.float32(top)
+    return np.asarray(np.minimum(np.rint(colours / share), top), colours.dtype)
+
+
+def _space(profile: bytes) -> str | None:
+    """Colours that a profile is for (ICC.1:2022, 7.2); None if it is damaged."""
+    if len(profile) < 128 or profile[36:40] != b"acsp" or int.from_bytes(profile[:4]) > len(profile):
+        return None
+    return profile[16:20].decode("latin-1").strip()
+
+
+def _converted(image: PIL.Image.Image, profile: bytes, notes: list[str]) -> PIL.Image.Image:
+    alpha = image.convert("LA").getchannel("A") if image.has_transparency_data else None
+    source = image.convert("L") if image.mode == "LA" else image
+    try:
+        rgb = ImageCms.profileToProfile(
+            source,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOOPTIMIZE,  # optimised, gray is up to 9 off
+        )
+    except (ImageCms.PyCMSError, OSError):
+        notes.append("its colour profile is damaged and was left out")
+        return image
+    assert rgb is not None  # noqa: S101 - only a conversion in place gives None
+    if alpha is not None:
+        rgb.putalpha(alpha)
+    return rgb

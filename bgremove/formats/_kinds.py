@@ -1,0 +1,59 @@
+"""What a file is, by how it begins: to name what is not read, and to notice images whose name does not say so."""
+
+from __future__ import annotations
+
+import re
+
+UNREAD = {
+    "JPEG XL": (".jxl",),
+    "JPEG 2000": (".jp2", ".j2k", ".jpf", ".jpx"),
+    "raw": (
+        ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw",
+        ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+    ),
+    "Photoshop": (".psd", ".psb"),
+    "GIMP": (".xcf",),
+    "OpenEXR": (".exr",),
+    "Radiance": (".hdr",),
+    "Targa": (".tga",),
+}  # fmt: skip
+"""Kinds of photographs that are not read, with their usual suffixes."""
+
+UNREAD_SUFFIXES = frozenset(suffix for suffixes in UNREAD.values() for suffix in suffixes)
+"""Of files that a user takes for photographs, and that are not read."""
+
+_HEIF = rb".{4}ftyp(hei[cmsx]|hev[cx]|mif1|msf1)"
+
+_STARTS = {
+    "a JPEG": rb"\xff\xd8\xff",
+    "a PNG": rb"\x89PNG\r\n\x1a\n",
+    "a GIF": rb"GIF8[79]a",
+    "a WebP": rb"RIFF.{4}WEBP",
+    "an AVIF": rb".{4}ftypavi[fs]",
+    "a HEIC photo": _HEIF,
+    "a JPEG XL image": rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n",
+    "a JPEG 2000 image": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n",
+    "a raw photo": rb"II\*\0.{4}CR|.{4}ftypcrx |FUJIFILMCCD-RAW|II(U\0|R[OS])|MMOR|FOVb|\0MRM",
+    "a TIFF": rb"II\*\0|MM\0\*|II\+\0|MM\0\+",
+    "a Photoshop file": rb"8BPS",
+    "a GIMP file": rb"gimp xcf",
+    "an OpenEXR image": rb"\x76\x2f\x31\x01",
+    "a Radiance image": rb"#\?R(ADIANC|GB)E",
+}
+UNREAD_KINDS = frozenset(kind for kind in _STARTS if kind.endswith((" image", " file", "raw photo")))
+"""What `kind_of` may say of files that are not read."""
+
+_PATTERNS = {kind: re.compile(pattern, re.DOTALL) for kind, pattern in _STARTS.items()}
+
+START_BYTES = 32
+"""How much of a file `kind_of` wants to see."""
+
+
+def kind_of(start: bytes) -> str | None:
+    """What a file that begins with `start` is, with its article; None if that is not known to be an image."""
+    return next((kind for kind, pattern in _PATTERNS.items() if pattern.match(start)), None)
+
+
+def is_heif(start: bytes) -> bool:
+    """Whether a file that begins with `start` is a HEIC photo."""
+    return re.match(_HEIF, start, re.DOTALL) is not None and b"avif" not in start

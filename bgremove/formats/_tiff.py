@@ -1,0 +1,215 @@
+"""TIFF files (revision 6.0) with samples that Pillow has no mode for, and directories with more entries."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from bgremove.errors import ImageError
+
+_MAGIC = {b"II*\0": "<", b"MM\0*": ">"}
+_SHORT, _LONG, _UNDEFINED = 3, 4, 7
+
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
+_ORIENTATION, _SAMPLES, _PLANAR, _PREDICTOR, _TILE_WIDTH = 274, 277, 284, 317, 322
+_INK_SET, _INKS, _EXTRA, _SAMPLE_FORMAT, _PROFILE = 332, 334, 338, 339, 34675
+
+_OF_BYTES = {1, 5, 8, 32773, 32946, 34925, 50000}
+"""Compressions that do not care what the bytes mean: none, LZW, Deflate, PackBits, LZMA, Zstandard."""
+
+_COLOURS = {0: 1, 1: 1, 2: 3, 5: 4}
+"""Samples of a pixel's colour by photometric interpretation: white is zero, black is zero, RGB, CMYK."""
+
+Entry = tuple[int, int, bytes]
+"""Type, count, and the four bytes of the value or of its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a TIFF stores pixels that are read here: all samples of a pixel together, each of 8 or 16 bits."""
+
+    width: int
+    height: int
+    bits: int
+    samples: int
+    photometric: int
+    alpha: int | None
+    """Which sample is alpha."""
+    premultiplied: bool
+    orientation: int
+    predicted: bool
+    """Each sample is stored as the difference to that of the pixel on the left."""
+    tile_width: int
+
+    @property
+    def colours(self) -> int:
+        """How many samples make a colour."""
+        return _COLOURS[self.photometric]
+
+
+def layout_of(file: IO[bytes]) -> Layout | None:
+    """The layout of a TIFF with 16 bits a sample or with alpha beside CMYK; None if it is anything else."""
+    try:
+        order, entries, _ = _directory(file)
+        layout = _layout(file, order, entries)
+    except (struct.error, KeyError, ValueError, IndexError):
+        return None
+    wanted = layout is not None and (layout.bits == 16 or (layout.photometric == 5 and layout.samples > 4))
+    return layout if wanted else None
+
+
+def samples_text(file: IO[bytes]) -> str | None:
+    """What the pixels of a TIFF are made of, for who cannot read them; None if its directory is damaged."""
+    try:
+        order, entries, _ = _directory(file)
+        bits = _values(file, order, entries[_BITS])
+        count = _values(file, order, entries[_SAMPLES])[0]
+        meaning = _values(file, order, entries[_PHOTOMETRIC])[0]
+    except (struct.error, KeyError, ValueError):
+        return None
+    sizes = " and ".join(str(size) for size in sorted(set(bits)))
+    return f"{count} samples of {sizes} bits (photometric interpretation {meaning})"
+
+
+def as_bytes(file: IO[bytes], layout: Layout) -> IO[bytes]:
+    """The same TIFF as an image of gray bytes, which Pillow can decode whatever they mean; see `samples_in`."""
+    order, entries, following = _directory(file)
+    factor = layout.samples * layout.bits // 8
+    for tag in (_EXTRA, _SAMPLE_FORMAT, _PREDICTOR, _ORIENTATION, _INK_SET, _INKS, _FILL_ORDER):
+        entries.pop(tag, None)
+    entries |= {
+        _WIDTH: _long(order, layout.width * factor),
+        _BITS: _short(order, 8),
+        _SAMPLES: _short(order, 1),
+        _PHOTOMETRIC: _short(order, 1),
+        _PLANAR: _short(order, 1),
+    }
+    if _TILE_WIDTH in entries:
+        entries[_TILE_WIDTH] = _long(order, layout.tile_width * factor)
+    file.seek(0)
+    return io.BytesIO(_with_directory(file.read(), order, entries, following))
+
+
+def samples_in(image: PIL.Image.Image, file: IO[bytes], layout: Layout) -> NDArray[Any]:
+    """(H, W, samples) uint8 or uint16, not turned, of what `as_bytes` has made of `file` and Pillow has decoded."""
+    order, _, _ = _directory(file)
+    raw = np.asarray(image).view(np.uint8 if layout.bits == 8 else f"{order}u2")
+    samples = raw.reshape(layout.height, layout.width, layout.samples).astype(raw.dtype.newbyteorder("="))
+    if layout.predicted:
+        for left in range(0, layout.width, layout.tile_width):
+            tile = samples[:, left : left + layout.tile_width]
+            np.cumsum(tile, axis=1, dtype=samples.dtype, out=tile)
+    if layout.photometric == 0:
+        samples[..., 0] = np.iinfo(samples.dtype).max - samples[..., 0]
+    return samples
+
+
+def with_entries(content: bytes, more: ImageFileDirectory_v2, profile: bytes | None, *, alpha: bool) -> bytes:
+    """The TIFF `content` with the entries of `more`, an ICC profile, and the word that its last sample is alpha."""
+    order, entries, following = _directory(io.BytesIO(content))
+    content += bytes(len(content) % 2)
+    if more:
+        added = more.tobytes(len(content))
+        entries |= _entries(order, added)[0]
+        content += added + bytes(len(added) % 2)
+    if profile:
+        entries[_PROFILE] = (_UNDEFINED, len(profile), struct.pack(f"{order}I", len(content)))
+        content += profile
+    if alpha:
+        entries[_EXTRA] = _short(order, 2)
+    return _with_directory(content, order, entries, following)
+
+
+def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout | None:
+    def values(tag: int, default: int) -> tuple[int, ...]:
+        return _values(file, order, entries[tag]) if tag in entries else (default,)
+
+    bits, samples = values(_BITS, 1), values(_SAMPLES, 1)[0]
+    photometric, predictor = values(_PHOTOMETRIC, -1)[0], values(_PREDICTOR, 1)[0]
+    width, height = values(_WIDTH, 0)[0], values(_HEIGHT, 0)[0]
+    readable = (
+        photometric in _COLOURS
+        and len(set(bits)) == 1
+        and bits[0] in {8, 16}
+        and _COLOURS[photometric] <= samples <= 32
+        and (values(_PLANAR, 1)[0] == 1 or samples == 1)
+        and set(values(_SAMPLE_FORMAT, 1)) == {1}
+        and values(_COMPRESSION, 1)[0] in _OF_BYTES
+        and values(_FILL_ORDER, 1)[0] == 1
+        and values(_INK_SET, 1)[0] == 1
+        and predictor in {1, 2}
+    )
+    if not readable:
+        return None
+    kinds = values(_EXTRA, 2)[: samples - _COLOURS[photometric]]  # who does not say what it is means alpha
+    first = next((index for index, kind in enumerate(kinds) if kind in {1, 2}), None)
+    return Layout(
+        width,
+        height,
+        bits[0],
+        samples,
+        photometric,
+        None if first is None else _COLOURS[photometric] + first,
+        first is not None and kinds[first] == 1,
+        values(_ORIENTATION, 1)[0],
+        predictor == 2,
+        values(_TILE_WIDTH, max(1, width))[0] or 1,
+    )
+
+
+def _directory(file: IO[bytes]) -> tuple[str, dict[int, Entry], bytes]:
+    """Byte order, entries, and the place of the next, of the first directory; ValueError if it is no TIFF."""
+    file.seek(0)
+    header = file.read(8)
+    order = _MAGIC.get(header[:4])
+    if order is None:
+        raise ValueError("no TIFF")
+    place = struct.unpack(f"{order}I", header[4:])[0]
+    file.seek(place)
+    count = struct.unpack(f"{order}H", file.read(2))[0]
+    entries, following = _entries(order, struct.pack(f"{order}H", count) + file.read(12 * count + 4))
+    return order, entries, following
+
+
+def _entries(order: str, content: bytes) -> tuple[dict[int, Entry], bytes]:
+    """Entries of the directory that `content` begins with, and the place of the next directory."""
+    count = struct.unpack_from(f"{order}H", content)[0]
+    end = 2 + 12 * count
+    found = struct.iter_unpack(f"{order}HHI4s", content[2:end])
+    return {tag: (kind, number, value) for tag, kind, number, value in found}, content[end : end + 4]
+
+
+def _with_directory(content: bytes, order: str, entries: Mapping[int, Entry], following: bytes) -> bytes:
+    content += bytes(len(content) % 2)
+    if len(content) >= 2**32 - 2**17:
+        raise ImageError("it is a TIFF of four gigabytes or more")
+    packed = b"".join(struct.pack(f"{order}HHI4s", tag, *entries[tag]) for tag in sorted(entries))
+    header = content[:4] + struct.pack(f"{order}I", len(content))
+    return header + content[8:] + struct.pack(f"{order}H", len(entries)) + packed + following.ljust(4, b"\0")
+
+
+def _values(file: IO[bytes], order: str, entry: Entry) -> tuple[int, ...]:
+    kind, count, value = entry
+    letter = {1: "B", _SHORT: "H", _LONG: "I"}[kind]
+    layout = f"{order}{min(count, 64)}{letter}"
+    size = struct.calcsize(layout)
+    if count * struct.calcsize(letter) > 4:
+        file.seek(struct.unpack(f"{order}I", value)[0])
+        value = file.read(size)
+    return struct.unpack(layout, value[:size])
+
+
+def _short(order: str, value: int) -> Entry:
+    return _SHORT, 1, struct.pack(f"{order}H2x", value)
+
+
+def _long(order: str, value: int) -> Entry:
+    return _LONG, 1, struct.pack(f"{order}I", value)

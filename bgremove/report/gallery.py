@@ -1,0 +1,189 @@
+"""Small pictures of what was cut out, for a person to judge: what failed and what is doubtful first."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from bgremove.batch import Job
+from bgremove.cutout import Cutout, cut_out, foreground_of
+from bgremove.engines import make_engine
+from bgremove.errors import BgremoveError
+from bgremove.formats import Photo, read
+from bgremove.remove import chosen_rect, initial_labels
+from bgremove.settings import Settings
+from bgremove.types import Foreground, Label, Rect
+
+MOST_PICTURES = 200
+"""How many images a page shows: with these it stays under five megabytes."""
+
+_SIDE = 176
+_COMPARED_PIXELS = 120_000
+_DOUBTFUL_SHARE = (0.01, 0.92)
+_DOUBTFUL_EDGE = 0.35
+_DOUBTFUL_DIFFERENCE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image as a page shows it; the pictures are data URLs. `doubts` say why somebody should look."""
+
+    path: str
+    width: int
+    height: int
+    rect: Rect
+    original: str
+    cutout: str
+    mask: str
+    difference: str | None
+    """Where the other engine decides otherwise; None where it does nowhere, or could not be asked."""
+    doubts: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Gallery:
+    """Collects pictures as images are cut out, up to `MOST_PICTURES`.
+
+    The engine that was used is compared with another on a copy of each image of at most 0.12 megapixels: with
+    `multiscale`, or, if that was used, with `exact`; what hangs on the way the cut is found is no sure thing. A picture
+    takes about 50 ms and the time of both engines on the copy.
+    """
+
+    settings: Settings
+    pictures: list[Picture] = field(default_factory=list)
+
+    def add(self, job: Job, cutout: Cutout) -> None:
+        """A picture of one cutout; the file is read anew."""
+        if len(self.pictures) < MOST_PICTURES:
+            photo = read(job.source, max_pixels=self.settings.max_pixels)
+            self.pictures.append(make_picture(str(job.source), photo, cutout, self.settings))
+
+    def add_written(self, job: Job, crop: Rect | None = None) -> None:
+        """A picture of a job whose outputs, of the part `crop`, are written; none if they do not tell the mask."""
+        try:
+            photo = read(job.source, max_pixels=self.settings.max_pixels)
+            cutout = _written_cutout(job, photo, crop, self.settings)
+        except BgremoveError:  # a file is gone meanwhile
+            return
+        if cutout is not None and len(self.pictures) < MOST_PICTURES:
+            self.pictures.append(make_picture(str(job.source), photo, cutout, self.settings))
+
+    def in_order(self) -> list[Picture]:
+        """The most doubtful first, else by name."""
+        return sorted(self.pictures, key=lambda picture: (-len(picture.doubts), picture.path))
+
+
+def _written_cutout(job: Job, photo: Photo, crop: Rect | None, settings: Settings) -> Cutout | None:
+    height, width = photo.image.shape[:2]
+    rect = chosen_rect(settings if job.rect is None else replace(settings, rect=job.rect), height, width)
+    written = _written_foreground(job, settings)
+    foreground = np.zeros((height, width), np.bool_)
+    part = foreground[crop.slices if crop is not None else ...]
+    if written is None or written.shape != part.shape:  # the latter is not what this run has written
+        return None
+    part[...] = written
+    mask = foreground.astype(np.uint8) * np.uint8(Label.FOREGROUND)
+    return Cutout(cut_out(photo.image, foreground), mask, rect)
+
+
+def _written_foreground(job: Job, settings: Settings) -> Foreground | None:
+    """What the files say; None if they do not."""
+    if "mask" in job.outputs:
+        return read(job.outputs["mask"]).image[..., 0] > 0
+    if settings.background is not None:
+        return None
+    photo = read(job.outputs["cutout"])
+    if photo.alpha is None:
+        return np.ones(photo.image.shape[:2], np.bool_)
+    return np.asarray(photo.alpha > np.iinfo(photo.alpha.dtype).max // 2)
+
+
+def make_picture(path: str, photo: Photo, cutout: Cutout, settings: Settings) -> Picture:
+    """The picture of one cutout."""
+    height, width = photo.image.shape[:2]
+    foreground = cutout.foreground
+    difference, differing = _engines_differ(photo, cutout.rect, settings)
+    doubts = [*cutout.warnings, *doubts_about(foreground, cutout.rect)]
+    if differing > _DOUBTFUL_DIFFERENCE:
+        doubts.append(f"engines {settings.engine} and {_other(settings.engine)} differ on {differing:.0%} of the rect")
+    return Picture(
+        path=path,
+        width=width,
+        height=height,
+        rect=cutout.rect,
+        original=_data_url(photo.image[..., ::-1]),
+        cutout=_data_url(cutout.image[..., [2, 1, 0, 3]]),
+        mask=_data_url(_gray(foreground)),
+        difference=_data_url(_gray(difference)) if differing else None,
+        doubts=tuple(doubts),
+    )
+
+
+def doubts_about(foreground: Foreground, rect: Rect) -> list[str]:
+    """What looks wrong about a mask, from its shape alone.
+
+    >>> doubts_about(np.zeros((10, 10), bool), Rect(1, 1, 8, 8))
+    ['hardly anything is left: 0.0% of the rect']
+    """
+    inside = foreground[rect.slices]
+    share = float(inside.mean())
+    low, high = _DOUBTFUL_SHARE
+    if share < low:
+        return [f"hardly anything is left: {share:.1%} of the rect"]
+    if share > high:
+        return [f"hardly anything was removed: {share:.0%} of the rect is left"]
+    edge = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
+    reached = float(edge.mean())
+    if reached > _DOUBTFUL_EDGE:
+        return [f"the object reaches {reached:.0%} of the rect's edge: it may go on outside"]
+    return []
+
+
+def _engines_differ(photo: Photo, rect: Rect, settings: Settings) -> tuple[Foreground, float]:
+    """Where two engines decide otherwise on a small copy, and on what share of the rect."""
+    height, width = photo.image.shape[:2]
+    scale = min(1.0, (_COMPARED_PIXELS / (height * width)) ** 0.5)
+    size = max(3, round(width * scale)), max(3, round(height * scale))
+    copy = np.ascontiguousarray(np.asarray(Pillow.fromarray(photo.image).resize(size, Pillow.Resampling.BOX)))
+    small = Rect(*(round(value * scale) for value in rect)).clip(size[1], size[0])
+    masks = []
+    try:
+        for engine in (settings.engine, _other(settings.engine)):
+            labels = initial_labels(Photo(copy), small)
+            made = make_engine(engine, settings.model if engine == settings.engine else None)
+            masks.append(made.segment(copy, labels, iterations=settings.iterations, seed=settings.seed))
+    except BgremoveError:
+        return np.zeros(size[::-1], np.bool_), 0.0  # so small, or so flat, a copy cannot be cut
+    difference = foreground_of(masks[0]) != foreground_of(masks[1])
+    return difference, float(difference[small.slices].mean())
+
+
+def _other(engine: str) -> str:
+    return "exact" if engine == "multiscale" else "multiscale"
+
+
+def _gray(where: Foreground) -> NDArray[np.uint8]:
+    return where.view(np.uint8) * np.uint8(255)
+
+
+def _data_url(pixels: NDArray[Any]) -> str:
+    """A small WebP of gray, RGB or RGBA pixels, of 8 or 16 bits."""
+    eight_bits = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+    picture = Pillow.fromarray(np.ascontiguousarray(eight_bits))
+    picture.thumbnail((_SIDE, _SIDE), Pillow.Resampling.BOX)
+    content = io.BytesIO()
+    picture.save(content, "WEBP", quality=60, method=2, alpha_quality=60)
+    return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode("ascii")
+
+
+def shown_first(pictures: Sequence[Picture]) -> str:
+    """How many there are and how many are doubtful, in words."""
+    doubtful = sum(bool(picture.doubts) for picture in pictures)
+    return f"{len(pictures)} images, {doubtful} of them doubtful" + (", these first." if doubtful else ".")

@@ -1,0 +1,152 @@
+"""The figures of a report as words and tables, for the page and for Markdown alike."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bgremove.comparison.statistics import Interval
+from bgremove.paths import printable
+from bgremove.report.drawing import Table
+from bgremove.report.figures import best_of, is_parallel, loop_of, summary
+from bgremove.report.report import Contender, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One figure, large."""
+
+    name: str
+    value: str
+    note: str
+
+
+def cards(report: Report) -> list[Card]:
+    """The four figures that the project's question asks for; of a run of one strategy, those that there are."""
+    loop, best = loop_of(report), best_of(report)
+    if loop is None or best is None or best.speedup is None:
+        return [card for contender in report.contenders[:1] for card in _single(contender, report)]
+    one, many = summary(loop), summary(best)
+    return [
+        Card(
+            "Time an image",
+            f"{_ms(one.image_wall_s)} → {_ms(many.image_wall_s)} ms",
+            f"wall time by number of images: the loop, then {best.title}",
+        ),
+        Card(
+            f"Total for {report.done} images",
+            f"{one.total_s:.2f} → {many.total_s:.2f} s",
+            "start-up included",
+        ),
+        Card("CPUs used", f"{one.cpu_utilisation:.0%} → {many.cpu_utilisation:.0%}", "of all usable CPUs"),
+        Card("Speed-up", interval_words(best.speedup), "times the loop, 95% interval, start-up not counted"),
+    ]
+
+
+def _single(contender: Contender, report: Report) -> list[Card]:
+    own = summary(contender)
+    return [
+        Card("Time an image", f"{_ms(own.image_wall_s)} ms", f"wall time by number of images, {contender.title}"),
+        Card(f"Total for {report.done} images", f"{own.total_s:.2f} s", "start-up included"),
+        Card("CPUs used", f"{own.cpu_utilisation:.0%}", "of all usable CPUs"),
+        Card("In the worker", f"{_ms(own.image_s)} ms", "median time of one image"),
+    ]
+
+
+def strategies_table(report: Report) -> Table:
+    """A row for each strategy, and a column for each figure that there is."""
+    headings = (
+        "strategy", "workers", "wall, ms an image", "total, s", "CPUs used", "speed-up (95%)",
+        "speed-up with start-up (95%)", "pays from, images", "in the worker, ms an image", "start-up, s",
+        "peak memory, MB",
+    )  # fmt: skip
+    rows = []
+    for contender in report.contenders:
+        own = summary(contender)
+        compared = is_parallel(contender) and contender.speedup is not None
+        rows.append(
+            (
+                contender.name,
+                str(contender.workers),
+                _ms(own.image_wall_s),
+                f"{own.total_s:.2f}",
+                f"{own.cpu_utilisation:.0%}",
+                interval_words(contender.speedup),
+                interval_words(contender.total_speedup),
+                str(contender.pays_from_images or "never") if compared else "",
+                _ms(own.image_s),
+                f"{own.startup_s:.2f}",
+                f"{own.peak_memory_bytes / 1e6:.0f}",
+            )
+        )
+    filled = [column for column in range(len(headings)) if any(row[column] for row in rows)]
+    kept = [tuple(line[column] for column in filled) for line in (headings, *rows)]
+    return Table(kept[0], tuple(kept[1:]))
+
+
+def strategies_note(report: Report) -> str:
+    """What the headings mean."""
+    metrics = {"pss": "shared memory counted once", "rss": "shared memory counted in each process"}
+    shown = sorted({summary(each).memory_metric for each in report.contenders})
+    memory = "; ".join(f"{metric.upper()}, {metrics.get(metric, '')}" for metric in shown)
+    rounds = max((len(each.rounds) for each in report.contenders), default=0)
+    note = f"Medians of {rounds} rounds. " if rounds > 1 else ""
+    note += f"Peak memory is of all processes together ({memory})."
+    if best_of(report) is None:
+        return note
+    return (
+        f"{note} Speed-ups are geometric means over pairs of rounds, with a bootstrapped interval. Pays from: the "
+        "number of images from which the strategy, started afresh, is always faster than the loop."
+    )
+
+
+def interval_words(interval: Interval | None) -> str:
+    """An estimate with its ends."""
+    if interval is None:
+        return ""
+    if interval.low == interval.high:
+        return f"{interval.estimate:.2f}"
+    return f"{interval.estimate:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+
+
+def rows_of(facts: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Pairs of a name and a text for each fact, those of a mapping inside it with its name before theirs."""
+    rows = []
+    for name, value in facts.items():
+        title = f"{before}{name.removesuffix('_bytes').replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            rows += rows_of(value, "" if name == "libraries" else f"{title}: ")
+        else:
+            rows.append((printable(title), _fact(name, value)))
+    return rows
+
+
+def _fact(name: str, value: Any) -> str:
+    if name.endswith("_bytes") and isinstance(value, int):
+        return f"{value / 2**30:.1f} GiB"
+    if isinstance(value, list | tuple):
+        return ", ".join(printable(str(each)) for each in value)
+    return "none" if value is None else printable(str(value))
+
+
+def command_line(command: Iterable[str]) -> str:
+    r"""A line for a shell that repeats the command, whatever the names of its files hold.
+
+    >>> command_line(["bgremove", "remove", "my photos", "caf\udce9.jpg"])
+    "bgremove remove 'my photos' $'caf\\xe9.jpg'"
+    """
+    return " ".join(map(_quoted, command))
+
+
+def _quoted(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = re.sub(r"(['\\])", r"\\\1", word)
+    return f"$'{printable(escaped)}'"
+
+
+def _ms(seconds: float) -> str:
+    return f"{1e3 * seconds:.1f}" if seconds < 0.1 else f"{1e3 * seconds:.0f}"
