@@ -41,7 +41,8 @@ class Settings:
         Fraction of each side that is left out when there is neither rect nor model; the object must lie inside.
     edge
         ``hard``, or ``soft``: near the boundary alpha says how much of a pixel is object, and the old background is
-        taken out of its colour; needs the extra ``soft``. Certain pixels stay 0 or 255, and the mask stays as it is.
+        taken out of its colour, and so it is where a model is not sure; needs the extra ``soft``. Certain pixels stay 0
+        or 255, and the mask stays as it is.
     max_pixels
         A file whose header promises more is refused before it is decoded.
     emit
