@@ -23,6 +23,7 @@ ONLY_IN = {
     "numba": {"engines"},
     "onnxruntime": {"engines"},
     "filelock": {"engines", "batch"},
+    "watchfiles": {"batch"},
     "pymatting": {"matting"},
     "click": {"cli"},
     "rich": {"cli", "comparison", "progress"},
@@ -67,7 +68,7 @@ def test_importing_the_package_changes_nothing_and_loads_nothing_heavy():
 import os, sys, threading, multiprocessing
 import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
-import bgremove
+import bgremove.api
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before
 heavy = {"numba", "onnxruntime", "filelock", "scipy", "rich", "click", "matplotlib", "jinja2"} & set(sys.modules)
 assert not heavy, heavy

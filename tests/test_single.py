@@ -133,7 +133,7 @@ def test_an_output_with_the_suffix_of_an_image_is_that_file(piped, folder: Path)
         (". -o cut.png", "but . is a folder: name a folder as the output too"),
         ("- -o out", "what comes from standard input has no name: name the output, such as -o cut.png"),
         ("none.png -o cut.png", "none.png: there is no such file"),
-        ("a.png -o cut.png --resume --timeout 5", "--timeout, --resume: for a folder of results"),
+        ("a.png -o cut.png --resume --timeout 5", "--timeout, --resume: of no use for one image"),
         ("a.png -o cut.png --format webp", "cut.png is a name for png, and --format says webp"),
         ("a.png -o cut.jpg", "JPEG has no transparency"),
         ("a.png -o - --emit cutout,mask", "standard output takes one image"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from shutil import get_terminal_size
 
 import click
 
@@ -70,7 +71,11 @@ def run(arguments: Sequence[str]) -> int:
     """Run the command and give its exit status: 0 all done, 1 some images failed, 2 wrong use, 130 interrupted."""
     try:
         status: int | None = cli.main(
-            list(arguments), prog_name="bgremove", standalone_mode=False, obj=tuple(arguments)
+            list(arguments),
+            prog_name="bgremove",
+            standalone_mode=False,
+            obj=tuple(arguments),
+            terminal_width=min(80, get_terminal_size().columns),  # click itself never goes under 50
         )
     except click.ClickException as error:
         error.show()

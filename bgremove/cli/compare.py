@@ -13,16 +13,23 @@ from bgremove.batch.plan import largest_first, output_paths
 from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say
+from bgremove.cli.sections import SectionedCommand
 from bgremove.comparison import MIN_ROUNDS, contenders
 from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import CONTENDERS
-from bgremove.comparison.report import answer, choice, comparison_json, comparison_table
+from bgremove.comparison.report import TABLE_WIDTH, answer, choice, comparison_json, comparison_list, comparison_table
 from bgremove.machine import usable_cpus
 from bgremove.report import Gallery, Outputs
 from bgremove.settings import Settings
 
 
-@click.command()
+@click.command(
+    cls=SectionedCommand,
+    examples=(
+        "bgremove compare photos/ --report report.html",
+        "bgremove compare photos/ --strategies threads,processes --workers 1,2,4 --rounds 9",
+    ),
+)
 @options.inputs
 @options.recursive
 @click.option(
@@ -32,7 +39,9 @@ from bgremove.settings import Settings
 @click.option(
     "--workers", type=options.Listed("COUNTS", int), default=lambda: (usable_cpus(),), help="Default: the usable CPUs."
 )
-@click.option("--rounds", type=click.IntRange(min=MIN_ROUNDS), default=5, show_default=True)
+@click.option(
+    "--rounds", type=click.IntRange(min=MIN_ROUNDS), default=5, show_default=True, help="How often each runs all."
+)
 @options.settings
 @options.outputs
 @options.quiet
@@ -58,9 +67,11 @@ def compare(
         content = comparison_json(comparison, **circumstances())
         outputs.write(content, gallery.in_order())
     finally:
-        # Narrower, its figures would be cut off; a terminal that is too narrow wraps the lines.
         out = Console()
-        Console(width=max(out.width, 132)).print(comparison_table(comparison))
+        if out.is_terminal and out.width < TABLE_WIDTH:
+            out.print(comparison_list(comparison), markup=False, highlight=False)
+        else:
+            Console(width=max(out.width, TABLE_WIDTH)).print(comparison_table(comparison))
         for sentence in (answer(comparison), choice(comparison)):
             out.print(sentence, markup=False, highlight=False)
         if (omitted := left_out_text(left_out)) and not quiet:

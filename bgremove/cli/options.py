@@ -52,15 +52,15 @@ def _setting(*names: str, help: str | None = None, **options: Any) -> Callable[[
 
 
 _SETTINGS = (
-    _setting("--engine", type=click.Choice(ENGINES)),
-    _setting("--model", metavar="[PRESET=]FILE", help=f"For onnx, of bgremove[onnx]; presets: {', '.join(PRESETS)}."),
-    _setting("--iterations", type=click.IntRange(min=1)),
+    _setting("--engine", type=click.Choice(ENGINES), help="How one image is segmented; auto goes by its size."),
+    _setting("--model", metavar="[PRESET=]FILE", help=f"For onnx, which needs bgremove[onnx]. {', '.join(PRESETS)}."),
+    _setting("--iterations", type=click.IntRange(min=1), help="How often colours and cut are refined."),
     _setting("--seed", type=click.IntRange(min=0), help="Starts the colour models."),
     _setting("--margin", type=float, help="Fraction of each side that is certain background."),
     _setting("--rect", type=Listed("X,Y,W,H", int), help="Rectangle around the object, in pixels, for every image."),
     _setting("--edge", type=click.Choice(EDGES), help="Soft needs PyMatting: bgremove[soft]."),
     _setting("--emit", type=Listed("KINDS"), help=f"Out of {','.join(EMITS)}."),
-    _setting("--format", type=click.Choice(OUTPUT_FORMATS)),
+    _setting("--format", type=click.Choice(OUTPUT_FORMATS), help="Of what is written."),
     _setting("--background", metavar="COLOUR", help="Fill the background with a colour, such as white or #fafafa."),
     _setting("--crop", is_flag=True, help="Crop what is written to the object."),
     _setting("--pad", type=click.IntRange(min=0), metavar="PIXELS", help="Room around a cropped object."),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,16 @@ import click
 
 from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
 from bgremove.batch.job import STANDARD
-from bgremove.batch.plan import Plan
+from bgremove.batch.plan import Plan, plan_jobs
 from bgremove.batch.records import failures_text, records_json, settled_records
 from bgremove.batch.run import batch_strategy
 from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
 from bgremove.batch.single import names_a_file, plan_single, run_single
 from bgremove.batch.sources import left_out_text
+from bgremove.batch.watch import watch as watch_folders
 from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, tell
+from bgremove.cli.sections import SectionedCommand
 from bgremove.errors import UsageError
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
@@ -30,7 +33,15 @@ from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 
 
-@click.command()
+@click.command(
+    cls=SectionedCommand,
+    examples=(
+        "bgremove remove photos/ --output cutouts/",
+        "bgremove remove photos/ -r -o cutouts/ --background white --report report.html",
+        "bgremove remove photos/ -o cutouts/ --rects rects.csv --resume",
+        "bgremove remove photo.jpg -o cutout.png",
+    ),
+)
 @options.inputs
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER|FILE|-",
@@ -41,7 +52,10 @@ from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 @click.option(
     "--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height."
 )
-@click.option("--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True)
+@click.option(
+    "--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True,
+    help="How images are run; auto goes by their number and sizes.",
+)  # fmt: skip
 @click.option("--workers", type=click.IntRange(min=1), help="Default: what CPUs and memory allow.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that one image may take.")
 @click.option(
@@ -50,6 +64,7 @@ from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--resume", is_flag=True, help="Do only what an interrupted run has left.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option("--watch", is_flag=True, help="Go on with photos that arrive, until Ctrl-C; needs bgremove[watch].")
 @click.option(
     "--contact-sheet", type=options.FILE, help="Draw photo, mask and cutout of each image, at most 240, here."
 )
@@ -58,8 +73,8 @@ from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
     inputs: tuple[Path, ...], output: Path, recursive: bool, rects: Path | None, strategy: str, workers: int | None,
-    timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, contact_sheet: Path | None,
-    outputs: Outputs, quiet: bool, verbose: bool, **fields: Any,
+    timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, watch: bool,
+    contact_sheet: Path | None, outputs: Outputs, quiet: bool, verbose: bool, **fields: Any,
 ) -> int:  # fmt: skip
     """Cut the objects out of INPUTS (files, folders, glob patterns, or - for standard input).
 
@@ -72,6 +87,12 @@ def remove(
     if dry_run and (contact_sheet or outputs):
         raise UsageError("--dry-run writes nothing: leave --json and what is made of it out")
     single = STANDARD in inputs or names_a_file(output)
+    if watch:
+        _refuse_given("a run without an end", "dry_run", "contact_sheet", "json_file", "report", "plots", "trace")
+        by_file = None if rects is None else read_rects(rects)
+        planning = partial(plan_jobs, rects=by_file, naming=naming, overwrite=overwrite)
+        plans = watch_folders(inputs, output, Settings(**fields), planning, recursive=recursive)
+        return _run_for_ever(plans, partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout), quiet)
     if single:
         _refuse_given(
             "one image", "recursive", "rects", "strategy", "workers", "timeout", "naming", "resume", "dry_run"
@@ -112,6 +133,21 @@ def remove(
     return status
 
 
+def _run_for_ever(plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[ImageRecord]], quiet: bool) -> int:
+    """Do plan after plan, and tell of each image at once."""
+    for plan in plans:
+        if plan.done and not quiet:
+            say(f"{len(plan.done)} done already")
+        for record in chain(settled_records(replace(plan, done=())), run_one(plan)):
+            for line in failures_text([record]):
+                say(f"failed: {line}")
+            if not quiet and record.status != "failed":
+                say(record.line())
+                for warning in record.warnings:
+                    say(f"warning: {display_name(record.path)}: {warning}")
+    return 0
+
+
 def _format_of(output: Path, given: str) -> str:
     """The format that the name of an output file says, which must not be another than a `given` one."""
     named = FORMAT_OF_SUFFIX.get(output.suffix.lower(), given)
@@ -125,11 +161,12 @@ def _is_given(name: str) -> bool:
     return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
-def _refuse_given(*names: str) -> None:
-    """Raise `UsageError` if the user has given one of the options, which mean nothing for one image."""
-    given = [f"--{name.replace('_', '-')}" for name in names if _is_given(name)]
+def _refuse_given(what: str, *names: str) -> None:
+    """Raise `UsageError` if the user has given one of the options, which mean nothing for `what`."""
+    spelled = {option.name: option.opts[-1] for option in click.get_current_context().command.params}
+    given = [spelled[name] for name in names if _is_given(name)]
     if given:
-        raise UsageError(f"{', '.join(given)}: for a folder of results, and not for one image")
+        raise UsageError(f"{', '.join(given)}: of no use for {what}: leave it out")
 
 
 def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> list[Picture]:

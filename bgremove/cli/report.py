@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from bgremove.cli import options
+from bgremove.cli.sections import SectionedCommand
 from bgremove.errors import UsageError
 from bgremove.report import Outputs, load_json
 
 
-@click.command()
+@click.command(cls=SectionedCommand, examples=("bgremove report figures.json --report report.html --plots plots/",))
 @click.argument("figures", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @options.made_of_json
 def report(figures: Path, outputs: Outputs) -> int:

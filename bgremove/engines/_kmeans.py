@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
+from bgremove.engines._random import draw, draw_fraction
 
 CLUSTERS = 5
 _TRIALS, _ROUNDS = 3, 10
@@ -34,25 +35,6 @@ class Points(NamedTuple):
     """(N,): of all pixels of the image, odd in the foreground."""
     model: int
     """0 if the background's pixels take part, 1 if the foreground's do. There is at least one."""
-
-
-def make_generator(seed: int) -> NDArray[np.uint64]:
-    """State of OpenCV's random numbers after ``cv2.setRNGSeed(seed)``, to be updated by draws."""
-    return np.array([seed or 0xFFFFFFFF], np.uint64)
-
-
-@kernel
-def _draw(generator: NDArray[np.uint64]) -> np.uint64:
-    """A whole number below 2**32: multiply with carry."""
-    low = generator[0] & np.uint64(0xFFFFFFFF)
-    generator[0] = low * np.uint64(4164903690) + (generator[0] >> np.uint64(32))
-    return np.uint64(generator[0] & np.uint64(0xFFFFFFFF))
-
-
-@kernel
-def _draw_fraction(generator: NDArray[np.uint64]) -> float:
-    high = _draw(generator) << np.uint64(32)
-    return float(high | _draw(generator)) * 5.4210108624275221700372640043497e-20
 
 
 class _Work(NamedTuple):
@@ -140,14 +122,14 @@ def _choose_centres(
     colours, counts = points.colours, points.counts
     near[:] = 1
     total = _total(counts)
-    winner = _pick(points, near, float(_draw(generator) % np.uint64(total)) + 1, total)
+    winner = _pick(points, near, float(draw(generator) % np.uint64(total)) + 1, total)
     near[:] = _EXACT
     left = _potential(colours, counts, winner, near)
     for k in range(len(centres)):
         if k > 0:
             least = -1
             for _ in range(_TRIALS):
-                code = _pick(points, near, _draw_fraction(generator) * float(left), total)
+                code = _pick(points, near, draw_fraction(generator) * float(left), total)
                 potential = _potential(colours, counts, code, near)
                 if least < 0 or potential < least:
                     least, winner = potential, code

@@ -280,7 +280,7 @@ def test_a_projects_own_packages_are_not_shadowed_by_the_gate(toy: Toy, said: Sa
     )
     assert run([*NO_TIME, "bench"]) == 3
     words = said()
-    assert "measured: `benchgate`, `benchmarks`, `measure`, `toy` from base, head" in words
+    assert "measured: `benchgate`, `measure`, `toy` from base, head" in words  # `benchmarks` has the name of cases
     assert "incomparable" not in words
 
 
