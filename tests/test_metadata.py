@@ -161,6 +161,18 @@ def test_the_resolution_is_kept(carrier: str, output: str, tmp_path: Path) -> No
         assert found == pytest.approx((300, 150), rel=1e-4)
 
 
+@pytest.mark.parametrize("output", ["png", "jpg"])
+def test_a_background_looks_as_it_was_named_whatever_the_profile(output: str, tmp_path: Path) -> None:
+    content = photo_file("PNG", icc_profile=wide_gamut())
+    for name, rgb in (("white", (255, 255, 255)), ("#ff8000", (255, 128, 0)), ("#102030", (16, 32, 48))):
+        (tmp_path / name).mkdir()
+        image = cut(tmp_path / name, content, format=output, background=name)
+        seen = ImageCms.profileToProfile(
+            image, ImageCms.ImageCmsProfile(io.BytesIO(wide_gamut())), ImageCms.createProfile("sRGB")
+        )
+        assert np.abs(np.subtract(seen.getpixel((1, 1)), rgb)).max() <= (3 if output == "png" else 6)
+
+
 def test_a_resolution_per_centimetre_becomes_one_per_inch() -> None:
     tags = PIL.Image.Exif()
     tags[ExifTags.Base.XResolution] = tags[ExifTags.Base.YResolution] = 100.0

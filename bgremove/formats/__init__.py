@@ -1,5 +1,6 @@
 """The only code that knows image formats: photographs in, pixels out."""
 
+from bgremove.formats._colour import colour_in as colour_in
 from bgremove.formats._kinds import UNREAD_SUFFIXES as UNREAD_SUFFIXES
 from bgremove.formats.metadata import METADATA as METADATA
 from bgremove.formats.metadata import NO_METADATA as NO_METADATA
