@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.controls import burn, hold, nothing
 from benchmarks.marks import QUICK_AND_GATE
-from benchmarks.measure import Baseline, Measure
+from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import run, started, tasks
 from bgremove.machine import usable_cpus
 from bgremove.strategies import STRATEGIES, strategy_class
@@ -70,7 +70,7 @@ def test_burner(measure: Measure, strategy: str) -> None:
             partial(run, chosen, burn, work),
             group=f"control: {BURNERS} burners of {BURNT_S} CPU s",
             images=BURNERS,
-            baseline=None if strategy == LOOP else Baseline(LOOP, partial(run, loop, burn, work)),
+            reference=None if strategy == LOOP else Reference(LOOP, partial(run, loop, burn, work)),
         )
 
 

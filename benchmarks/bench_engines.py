@@ -5,9 +5,9 @@ from functools import partial
 import pytest
 
 from benchmarks.marks import QUICK_AND_GATE
-from benchmarks.measure import Baseline, Measure
+from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import Picture, fixture, one_thread, scene
-from bgremove.engines import ENGINES, make_engine
+from bgremove.engines import WITHOUT_MODEL, make_engine
 from bgremove.formats import Photo
 from bgremove.remove import initial_labels
 from bgremove.types import Mask
@@ -22,7 +22,7 @@ PICTURES = {
 }
 QUICK = ("scene-320x240",)
 REFERENCE = "opencv"
-MEASURED = [engine for engine in ENGINES if engine != "auto"]  # which is one of the others
+MEASURED = [engine for engine in WITHOUT_MODEL if engine != "auto"]  # which is one of the others
 
 
 def segment(engine: str, picture: Picture) -> Mask:
@@ -38,7 +38,7 @@ def segment(engine: str, picture: Picture) -> Mask:
 def test_engine(measure: Measure, engine: str, picture: str) -> None:
     """One image."""
     image = PICTURES[picture]()
-    reference = None if engine == REFERENCE else Baseline(REFERENCE, partial(segment, REFERENCE, image))
+    reference = None if engine == REFERENCE else Reference(REFERENCE, partial(segment, REFERENCE, image))
     with one_thread():
-        mask = measure(partial(segment, engine, image), group=f"engines: {picture}", images=1, baseline=reference)
+        mask = measure(partial(segment, engine, image), group=f"engines: {picture}", images=1, reference=reference)
     assert (mask & 1).any(), "nothing was found, so that the time is not that of the work"

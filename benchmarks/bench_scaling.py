@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from benchmarks.measure import Baseline, Measure
+from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import cut, pictures, run, started, tasks
 from bgremove.machine import usable_cpus
 from bgremove.strategies import Strategy
@@ -34,7 +34,7 @@ def test_images(measure: Measure, images: int) -> None:
             partial(run, chosen, cut, work),
             group="scaling: images",
             images=images,
-            baseline=Baseline(LOOP, partial(run, loop, cut, work)),
+            reference=Reference(LOOP, partial(run, loop, cut, work)),
         )
 
 
@@ -52,7 +52,7 @@ def test_images_with_start(measure: Measure, images: int) -> None:
             start_and_run,
             group="scaling: images, start included",
             images=images,
-            baseline=Baseline(LOOP, partial(run, loop, cut, work)),
+            reference=Reference(LOOP, partial(run, loop, cut, work)),
         )
 
 
@@ -66,5 +66,5 @@ def test_workers(measure: Measure, strategy: str, workers: int) -> None:
             partial(run, chosen, cut, work),
             group=f"scaling: workers of {strategy}",
             images=len(work),
-            baseline=Baseline(LOOP, partial(run, loop, cut, work)),
+            reference=Reference(LOOP, partial(run, loop, cut, work)),
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.marks import QUICK_AND_GATE
-from benchmarks.measure import Baseline, Measure
+from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import SOURCES, cut, cut_file, jobs, pictures, run, started, tasks
 from bgremove.strategies import STRATEGIES, strategy_class
 from bgremove.strategies.transports import TRANSPORTS, make_transport
@@ -33,7 +33,7 @@ def test_files(measure: Measure, tmp_path: Path, strategy: str, source: str) -> 
             partial(run, chosen, cut_file, work),
             group=f"files: {source}",
             images=len(work),
-            baseline=None if strategy == LOOP else Baseline(LOOP, partial(run, loop, cut_file, work)),
+            reference=None if strategy == LOOP else Reference(LOOP, partial(run, loop, cut_file, work)),
         )
 
 
@@ -48,5 +48,5 @@ def test_arrays(measure: Measure, strategy: str, source: str) -> None:
             partial(run, chosen, cut, work, make_transport(way) if way else None),
             group=f"arrays: {source}",
             images=len(work),
-            baseline=None if name == LOOP else Baseline(LOOP, partial(run, loop, cut, work)),
+            reference=None if name == LOOP else Reference(LOOP, partial(run, loop, cut, work)),
         )

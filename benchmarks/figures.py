@@ -80,7 +80,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def section(run: Mapping[str, Any]) -> str:
-    """What README.md has of a kept run."""
+    """What docs/figures.md has of a kept run."""
     return "".join(f"{line}\n" for line in ("```text", *of_kept_run(run), "```"))
 
 

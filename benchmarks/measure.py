@@ -1,6 +1,6 @@
 """How one case is measured: pytest-benchmark times it, and what it does not know of is recorded beside.
 
-A case that has a baseline takes turns with it: in every round both run, in random order, so that a machine that grows
+A case that has a reference takes turns with it: in every round both run, in random order, so that a machine that grows
 slower or faster meanwhile does so for both, and the speed-up comes from pairs of neighbours.
 """
 
@@ -25,13 +25,13 @@ Work = Callable[[], object]
 MIN_ROUNDS, MAX_ROUNDS = 6, 40
 """Under six pairs an interval says little; what is so fast that it needs more than 40 is better looped."""
 ROUNDS_S = 3.0
-"""About how long the rounds of a case take together, its baseline included, unless it is too slow for that."""
+"""About how long the rounds of a case take together, its reference included, unless it is too slow for that."""
 METERED_S = 0.4
 """For how long CPU time and memory are watched: CPU time comes in steps of 10 ms a process."""
 
 
 @dataclass(frozen=True, slots=True)
-class Baseline:
+class Reference:
     """What the work is compared with: the same task done by the case called `name` of the same group."""
 
     name: str
@@ -50,7 +50,7 @@ class Measure:
         *,
         group: str,
         images: int | None = None,
-        baseline: Baseline | None = None,
+        reference: Reference | None = None,
         setup: Work | None = None,
         teardown: Work | None = None,
     ) -> Any:
@@ -68,11 +68,11 @@ class Measure:
             Called before and after each call of `work`, and not timed.
 
         Besides the times, `extra_info` then has ``images``, ``images_per_s``, ``cpu_s`` (of the process tree, for one
-        call), ``cpu_utilisation``, ``peak_pss_bytes`` (``peak_rss_bytes`` where there is no PSS) and, with a baseline,
+        call), ``cpu_utilisation``, ``peak_pss_bytes`` (``peak_rss_bytes`` where there is no PSS) and, with a reference,
         ``speedup`` with ``speedup_low`` and ``speedup_high`` (95%), ``speedup_against`` and ``baseline_wall_s``.
 
         Where somebody else has taken the rounds over, as the regression gate does to compare two revisions, there is
-        nothing but the work: no baseline, and no meter.
+        nothing but the work: no reference, and no meter.
         """
         benchmark = self._benchmark
         benchmark.group = group
@@ -82,45 +82,45 @@ class Measure:
         info = benchmark.extra_info
         info.update(cpu_s=reading.cpu_s, cpu_utilisation=reading.cpu_utilisation)
         info[f"peak_{reading.memory_metric}_bytes"] = reading.peak_bytes
-        if baseline is None:
+        if reference is None:
             rounds = _rounds_for(reading.wall_s)
             result = benchmark.pedantic(work, setup=_nothing_returned(setup), teardown=teardown, rounds=rounds)
         else:
-            result = self._alternate(work, baseline, reading.wall_s, setup, teardown)
+            result = self._alternate(work, reference, reading.wall_s, setup, teardown)
         if images is not None:
             info.update(images=images, images_per_s=images / median(_walls(benchmark)))
         return result
 
     def _alternate(
-        self, work: Work, baseline: Baseline, wall_s: float, setup: Work | None, teardown: Work | None
+        self, work: Work, reference: Reference, wall_s: float, setup: Work | None, teardown: Work | None
     ) -> Any:
-        first_s = _seconds(baseline.work)  # fills caches, as the metered call did for the work
-        rounds = _rounds_for(wall_s + (first_s if first_s > 1 else _seconds(baseline.work)))
-        turns = _Turns(baseline.work, rounds, setup, teardown)
+        first_s = _seconds(reference.work)  # fills caches, as the metered call did for the work
+        rounds = _rounds_for(wall_s + (first_s if first_s > 1 else _seconds(reference.work)))
+        turns = _Alternation(reference.work, rounds, setup, teardown)
         result = self._benchmark.pedantic(work, setup=turns.before, teardown=turns.after, rounds=rounds)
         speedup = paired_ratio(turns.walls_s, _walls(self._benchmark))
         self._benchmark.extra_info.update(
             speedup=speedup.estimate,
             speedup_low=speedup.low,
             speedup_high=speedup.high,
-            speedup_against=baseline.name,
+            speedup_against=reference.name,
             baseline_wall_s=turns.walls_s,
         )
         return result
 
 
-class _Turns:
-    """Runs the baseline once a round, before the work in one half of the rounds and after it in the other."""
+class _Alternation:
+    """Runs the reference once a round, before the work in one half of the rounds and after it in the other."""
 
-    def __init__(self, baseline: Work, rounds: int, setup: Work | None, teardown: Work | None) -> None:
-        self._baseline, self._setup, self._teardown = baseline, setup, teardown
+    def __init__(self, reference: Work, rounds: int, setup: Work | None, teardown: Work | None) -> None:
+        self._reference, self._setup, self._teardown = reference, setup, teardown
         orders = [index % 2 == 0 for index in range(rounds)]
-        self._baseline_first = random.Random(rounds).sample(orders, rounds)
+        self._reference_first = random.Random(rounds).sample(orders, rounds)
         self.walls_s: list[float] = []
 
     def before(self) -> None:
-        if self._baseline_first[len(self.walls_s)]:
-            self.walls_s.append(_seconds(self._baseline))
+        if self._reference_first[len(self.walls_s)]:
+            self.walls_s.append(_seconds(self._reference))
             self._pending = False
         else:
             self._pending = True
@@ -133,7 +133,7 @@ class _Turns:
             self._teardown()
         if self._pending:
             gc.collect()
-            self.walls_s.append(_seconds(self._baseline))
+            self.walls_s.append(_seconds(self._reference))
 
 
 def _metered(work: Work, setup: Work | None, teardown: Work | None) -> Reading:

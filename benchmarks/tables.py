@@ -1,4 +1,4 @@
-"""``python -m benchmarks.tables`` writes the tables of README.md anew, from the results that are kept.
+"""``python -m benchmarks.tables`` writes the tables of docs/figures.md anew, from the results that are kept.
 
 They stand between comments: ``<!-- name -->`` and ``<!-- /name -->``.
 """
@@ -15,7 +15,7 @@ from benchmarks import figures, speed
 from benchmarks.study import study
 
 FOLDER = Path(__file__).parent
-README = FOLDER / "README.md"
+PAGE = FOLDER.parent / "docs" / "figures.md"
 
 
 def _of_json(file: Path, make: Callable[[Any], str]) -> str:
@@ -51,4 +51,4 @@ def written(page: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(written(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

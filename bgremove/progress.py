@@ -1,4 +1,4 @@
-"""How far a long run is, and the time that is left: a bar on a terminal, elsewhere a line now and then."""
+"""How far a long run is, and the time that is left: a bar on a terminal that can move its cursor, else a line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def progress(console: Console, what: str, total: int, *, quiet: bool = False) ->
     """Gives a function to call whenever one of `total` is done."""
     if quiet:
         yield lambda: None
-    elif console.is_terminal:
+    elif console.is_terminal and not console.is_dumb_terminal:
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
         with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True) as bar:
             task = bar.add_task(what, total=total)

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from benchgate.measure.site import Site, Suite
+from benchgate.measure.site import Places, Site, collect
+from benchgate.measure.suite import Suite
 
 pytestmark = pytest.mark.whole_run
 
 
 def test_the_gate_of_this_project_has_cases_enough_and_forgives_processes_only(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
-    collected = Site("head", root, Suite(("benchmarks",), ("-m", "gate"), ()), 60.0, tmp_path).collect()
+    site = Site("head", root, Suite(("benchmarks",), ("-m", "gate")), 60.0, tmp_path, Places(root))
+    (collected,) = collect(site)
     assert collected.errors == []
     assert len(collected.cases) >= 12
     in_processes = {case for case in collected.cases if "[pool" in case or "[processes" in case}

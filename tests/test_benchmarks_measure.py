@@ -1,4 +1,4 @@
-"""How the benchmarks measure: turns with a baseline, what is recorded, and that the suite is whole."""
+"""How the benchmarks measure: turns with a reference, what is recorded, and that the suite is whole."""
 
 import json
 import math
@@ -22,7 +22,7 @@ CASE = """
 import json, time
 from pathlib import Path
 from benchmarks import measure as module
-from benchmarks.measure import Baseline
+from benchmarks.measure import Reference
 
 module.METERED_S, module.ROUNDS_S = 0.01, 0.05
 calls = []
@@ -32,8 +32,8 @@ def work(name):
     time.sleep(0.002)
 
 def test_case(measure):
-    loop = Baseline("loop", lambda: work("loop"))
-    measure(lambda: work("case"), group="group", images=3, baseline=loop)
+    loop = Reference("loop", lambda: work("loop"))
+    measure(lambda: work("case"), group="group", images=3, reference=loop)
 
 def test_calls():
     Path("calls.json").write_text(json.dumps(calls))

@@ -1,4 +1,4 @@
-"""The tables of benchmarks/README.md are those of the results that are kept, and are made as they say."""
+"""The tables of docs/figures.md are those of the results that are kept, and are made as they say."""
 
 import random
 
@@ -11,7 +11,7 @@ from fixtures.scenes import make_scene
 
 
 def test_the_page_has_the_tables_of_what_is_kept():
-    page = tables.README.read_text(encoding="utf-8")
+    page = tables.PAGE.read_text(encoding="utf-8")
     assert tables.written(page) == page
     results = tables.FOLDER / "results"
     assert sum(file.stat().st_size for file in results.rglob("*") if file.is_file()) < 5_000_000

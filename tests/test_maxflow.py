@@ -15,7 +15,7 @@ from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, make_grid, solve
 def random_grid(height: int, width: int, most_link: int, most_excess: int, seed: int) -> Grid:
     rng = np.random.default_rng(seed)
     grid = make_grid(height, width)
-    inner = np.arange(grid.excess.size).reshape(height + 2, width + 2)[1:-1, 1:-1]
+    inner = np.add.outer(np.arange(1, height + 1) * (width + 1), np.arange(1, width + 1))
     for y in range(height):
         for x in range(width):
             for d, (dy, dx) in enumerate(DIRECTIONS):

@@ -1,10 +1,13 @@
 import json
 import os
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from bgremove.cli import run
+from bgremove.formats import encode
+from fixtures.scenes import make_scene
 from tests.report_values import EVIL, content
 from tests.samples import save_scene
 
@@ -22,7 +25,7 @@ def folder(tmp_path_factory):
 
 
 def test_remove_reports_what_became_of_each_image(folder, tmp_path):
-    line = ["remove", str(folder), "-o", str(tmp_path / "out"), "--strategy", "sequential", "-q"]
+    line = ["remove", str(folder), "-o", str(tmp_path / "out"), "--workers", "1", "-q"]
     files = ["--report", tmp_path / "r.html", "--trace", tmp_path / "t.json", "--json", tmp_path / "r.json"]
     assert run([*line, *map(str, files)]) == 1
     page = (tmp_path / "r.html").read_text()
@@ -34,6 +37,7 @@ def test_remove_reports_what_became_of_each_image(folder, tmp_path):
     made = json.loads((tmp_path / "r.json").read_text())
     assert made["command"][:2] == ["bgremove", "remove"]
     assert made["settings"]["engine"] == "exact"
+    assert made["strategy"] == "sequential"  # what auto makes of one worker
     for each in made["images"]:
         assert each["created_s"] <= each["started_s"] <= each["ended_s"] <= each["received_s"] <= made["wall_s"]
         assert each["worker"] == os.getpid()
@@ -64,6 +68,7 @@ def test_compare_reports_with_pictures_and_keeps_every_round(folder, tmp_path):
     page = (tmp_path / "c.htm").read_text()
     assert page.count('alt="Cut-out of') == 2
     assert page.count("<svg") == 8
+    assert "auto would have chosen" in page
     with Image.open(tmp_path / "plots/timeline.png") as plot:
         assert plot.width == 1200
     for strategy in json.loads((tmp_path / "c.json").read_text())["strategies"]:
@@ -77,11 +82,31 @@ def test_compare_reports_with_pictures_and_keeps_every_round(folder, tmp_path):
                 assert outcome["ended_s"] <= each["startup_s"] + each["wall_s"] + 0.01
 
 
-@pytest.mark.parametrize("kind", [["--emit", "mask"], ["--emit", "cutout,mask", "--background", "white"]])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ["--emit", "mask"],
+        ["--emit", "cutout,mask", "--background", "white"],
+        ["--crop", "--pad", "3"],
+        ["--crop", "--emit", "mask", "--format", "tiff"],
+    ],
+)
 def test_pictures_come_from_whatever_tells_the_mask(folder, tmp_path, kind):
     line = ["remove", str(folder / "0.png"), "-o", str(tmp_path / "out"), "--strategy", "sequential", "-q", *kind]
     assert run([*line, "--report", str(tmp_path / "r.html")]) == 0
     assert (tmp_path / "r.html").read_text().count('alt="Mask of') == 1
+
+
+def test_an_image_of_16_bits_has_pictures_too(tmp_path):
+    scene = make_scene(60, 80, 1).image.astype(np.uint16) * 257
+    (tmp_path / "deep.png").write_bytes(encode(scene))
+    for line in (
+        ["remove", "-o", str(tmp_path / "out"), "--strategy", "sequential"],
+        ["compare", "--rounds", "3", "--strategies", "threads"],
+    ):
+        page = tmp_path / f"{line[0]}.html"
+        assert run([*line, str(tmp_path / "deep.png"), "-q", "--report", str(page)]) == 0
+        assert page.read_text().count('alt="Cut-out of') == 1
 
 
 def test_a_page_without_pictures_says_so(folder, tmp_path):

@@ -21,6 +21,8 @@ from bgremove.report.report import report_from_json
 from tests.browser import chromium, look
 from tests.report_values import EVIL, content
 
+pytestmark = pytest.mark.whole_run
+
 FIXTURES = Path(__file__).parents[1] / "fixtures/images"
 SECTIONS = [
     "figures", "speedup", "times", "stages", "workers", "timeline", "load", "scaling", "crossover", "gallery",

@@ -12,13 +12,15 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchgate.comparison import sites_of
 from benchgate.decide.estimate import interquartile_mean
 from benchgate.decide.metrics import Metric, log_ratios
 from benchgate.measure.pair import PairDriver
 from benchgate.measure.records import Block
-from benchgate.measure.site import Site, Suite
+from benchgate.revisions.definitions import selected
 from benchgate.revisions.git import WORKING_TREE, resolve, top
 from benchgate.revisions.worktrees import Checkouts, checkouts
+from benchgate.settings import Settings
 from benchmarks.study.subject import Place
 
 #: A first trial has so many loop rounds; from a second one, which is to add that share, the size is worked out.
@@ -83,10 +85,9 @@ def _added(rounds: int, metric: Metric, place: Place, driver: PairDriver, trees:
     return math.expm1(interquartile_mean([ratios.get(metric, ratios["wall"]) for ratios in measured]))
 
 
-def driver_for(trees: Checkouts, paths: tuple[str, ...], logs: Path) -> PairDriver:
+def driver_for(repository: Path, trees: Checkouts, paths: tuple[str, ...], logs: Path) -> PairDriver:
     """A driver for trials."""
-    suite = Suite(paths, (), ())
-    base, head = (Site(root.name, root, suite, 120.0, logs) for root in (trees.base, trees.head))
+    base, head = sites_of(repository, trees, Settings(paths), selected(paths, trees.head), logs)
     return PairDriver(base, head, frozenset())
 
 
@@ -106,7 +107,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     repository, place = top(Path.cwd()), Place(given.file, given.function, given.case)
     head = resolve(repository, WORKING_TREE)
     with tempfile.TemporaryDirectory(prefix="gate-logs-") as logs, checkouts(repository, head, head) as trees:
-        size = size_for(given.share, "cpu", place, driver_for(trees, (place.case.split("::")[0],), Path(logs)), trees)
+        size = size_for(
+            given.share, "cpu", place, driver_for(repository, trees, (place.case.split("::")[0],), Path(logs)), trees
+        )
     sys.stdout.write(f"{commit_planted(repository, place, statement('cpu', size))}\n")
     return 0
 

@@ -26,6 +26,7 @@ from benchgate.decide.schedule import Schedule
 from benchgate.errors import GateError
 from benchgate.measure.control import processors
 from benchgate.measure.records import Pair
+from benchgate.measure.site import collect
 from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
 from benchgate.settings import DEFAULT_BUDGET_S, Settings
@@ -92,8 +93,8 @@ class _Study:
         """Stores the baseline that is compared with later, and works out how large a plant of 100% would be."""
         base = resolve(self._repository, "HEAD")
         with checkouts(self._repository, base, base) as trees:
-            driver = driver_for(trees, PATHS, self._scratch)
-            self._cases = len(driver.base.collect().cases)
+            driver = driver_for(self._repository, trees, PATHS, self._scratch)
+            self._cases = len(collect(driver.base)[0].cases)
             self._stored = self._rival_run(trees.base)
             for name, place in PLACES.items():
                 self._sizes[name] = size_for(1.0, _metric(name), place, driver, trees)

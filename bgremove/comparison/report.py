@@ -18,6 +18,14 @@ from bgremove.comparison.statistics import Interval
 
 FORMAT_VERSION = 2
 
+TABLE_WIDTH = 132
+"""Columns of a terminal that the table needs."""
+
+_FIGURES = (
+    ("read", "ms/image"), ("segment", "ms/image"), ("write", "ms/image"), ("start-up", "s"), ("total", "s"),
+    ("CPU", "used"), ("peak", "MB"), ("speed-up", "(95% interval)"),
+)  # fmt: skip
+
 
 def comparison_json(comparison: Comparison, environment: dict[str, Any], command: Sequence[str] = ()) -> dict[str, Any]:
     """All of a comparison, for `compare --json`; ``environment`` is where it ran, ``command`` what was typed.
@@ -44,7 +52,7 @@ def comparison_json(comparison: Comparison, environment: dict[str, Any], command
             "differing": [os.fspath(path) for path in comparison.differing],
         },
         "answer": answer(comparison),
-        "auto": {"chosen": comparison.auto, "fastest": fastest(comparison).name},
+        "auto": {"chosen": comparison.auto, "fastest": fastest(comparison).name, "told": choice(comparison)},
         "images": images,
         "strategies": [_strategy_json(result, images, origin_s) for result in comparison.results],
     }
@@ -77,20 +85,32 @@ def _round_json(round_: Round, origin_s: float) -> dict[str, Any]:
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """A row for each contender."""
-    engine = comparison.settings.engine
-    table = Table(title=f"{len(comparison.jobs)} images, engine {engine}, {comparison.rounds} rounds")
+    """A row for each contender; `TABLE_WIDTH` columns hold all of it."""
+    table = Table(title=_title(comparison))
     table.add_column("strategy", no_wrap=True)
     table.add_column("work-\ners", justify="right")
-    for heading in ("read", "segment", "write"):
-        table.add_column(f"{heading}\nms/image", justify="right", no_wrap=True)
-    for heading in ("start-up\ns", "total\ns", "CPU\nused", "peak\nMB", "speed-up\n(95% interval)"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    for name, unit in _FIGURES:
+        table.add_column(f"{name}\n{unit}", justify="right", no_wrap=True)
     for heading in ("effic-\niency", "pays from\nimages"):
         table.add_column(heading, justify="right")
     for result in comparison.results:
         table.add_row(*_cells(result))
     return table
+
+
+def comparison_list(comparison: Comparison) -> str:
+    """The same for a narrow terminal: a paragraph for each contender, with a figure on each line."""
+    names = [*(f"{name}, {unit}" for name, unit in _FIGURES), "efficiency", "pays from, images"]
+    paragraphs = [_title(comparison)]
+    for result in comparison.results:
+        title, workers, *figures = _cells(result)
+        lines = [f"  {name}: {figure}" for name, figure in zip(names, figures, strict=True) if figure]
+        paragraphs.append("\n".join([f"{title}, {workers} {'worker' if workers == '1' else 'workers'}", *lines]))
+    return "\n\n".join(paragraphs)
+
+
+def _title(comparison: Comparison) -> str:
+    return f"{len(comparison.jobs)} images, engine {comparison.settings.engine}, {comparison.rounds} rounds"
 
 
 def _cells(result: StrategyResult) -> list[str]:

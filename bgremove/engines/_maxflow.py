@@ -9,8 +9,9 @@ shells.
 
 Capacities are whole numbers: conservation and saturation are exact, and any flow is a fair start.
 
-A grid of ``(height, width)`` nodes has a frame of one unlinked node around it, so that no neighbour needs a test. Node
-``(y, x)`` is ``(y + 1) * stride + x + 1`` where ``stride = width + 2``.
+A grid of ``(height, width)`` nodes has a frame of one unlinked node around it, so that no neighbour needs a test; the
+frame at the end of a row is that at the start of the next. Node
+``(y, x)`` is ``(y + 1) * stride + x + 1`` where ``stride = width + 1``.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Grid(NamedTuple):
     """(8,): what to add to a node, modulo 2**64, to get its neighbours; unsigned, for Numba tests signed indices."""
 
 
-class _Shell(NamedTuple):
+class Shell(NamedTuple):
     """The distances up to some depth."""
 
     first: NDArray[np.int32]
@@ -57,8 +58,8 @@ class _Shell(NamedTuple):
 
 def make_grid(height: int, width: int) -> Grid:
     """A grid of `height` by `width` nodes without links or excess, to be filled in before `solve`."""
-    stride = width + 2
-    nodes = (height + 2) * stride
+    stride = width + 1
+    nodes = (height + 2) * stride + 1
     return Grid(
         residual=np.zeros((nodes, 8), np.int32),
         excess=np.zeros(nodes, np.int32),
@@ -70,11 +71,11 @@ def make_grid(height: int, width: int) -> Grid:
 
 def source_side(grid: Grid, height: int, width: int) -> NDArray[np.bool_]:
     """``(height, width)``: which nodes of a solved grid are on the source's side of the cut."""
-    inner: NDArray[np.int32] = grid.distance.reshape(height + 2, width + 2)[1:-1, 1:-1]
-    return np.asarray(inner == FAR)
+    stride = width + 1
+    rows = grid.distance[stride + 1 : (height + 1) * stride + 1].reshape(height, stride)
+    return np.asarray(rows[:, :width] == FAR)
 
 
-@kernel
 def solve(grid: Grid) -> None:
     """Send as much as possible from the nodes with positive excess to those with negative excess.
 
@@ -85,25 +86,32 @@ def solve(grid: Grid) -> None:
 
     Time depends on how far flow has to go: 0.1 to 0.5 microseconds a node for photographs. Lets other threads run.
     """
-    nodes = grid.excess.size
-    depth = 2
-    shell = _make_shell(depth)
+    depth, room = 2, 64
+    while depth > 0:
+        shell = Shell(np.empty(room, np.int32), np.empty(room, np.int32))
+        depth = solve_within(grid, shell, depth)
+        room = 2 * depth
+
+
+@kernel
+def solve_within(grid: Grid, shell: Shell, depth: int) -> int:
+    """Solve, from shells of this `depth` on. Returns 0 when done, or the depth of a shell for which `shell` is small.
+
+    No depth is greater than the number of nodes.
+    """
     while True:
-        top, short = _relabel_all(grid, shell)
+        if depth + 2 > shell.first.size:
+            return depth
+        part = Shell(shell.first[: depth + 2], shell.members[: depth + 2])
+        top, short = _relabel_all(grid, part)
         if top == 0 and not short:
-            return
-        if _discharge(grid, shell, top, nodes):
+            return 0
+        if _discharge(grid, part, top, grid.excess.size):
             depth += depth // 2 + 1
-            shell = _make_shell(depth)
 
 
 @kernel
-def _make_shell(depth: int) -> _Shell:
-    return _Shell(np.empty(depth + 2, np.int32), np.empty(depth + 2, np.int32))
-
-
-@kernel
-def _relabel_all(grid: Grid, shell: _Shell) -> tuple[int, bool]:
+def _relabel_all(grid: Grid, shell: Shell) -> tuple[int, bool]:
     """Find the distances up to the depth of the `shell`, the global relabelling, and list the active nodes.
 
     Returns the greatest distance of an active node, 0 if there is none, and whether the search stopped short of some.
@@ -148,7 +156,7 @@ def _relabel_all(grid: Grid, shell: _Shell) -> tuple[int, bool]:
 
 
 @kernel
-def _discharge(grid: Grid, shell: _Shell, top: int, budget: int) -> bool:
+def _discharge(grid: Grid, shell: Shell, top: int, budget: int) -> bool:
     """Push excess towards the sink until none is left in the shell (true), or after `budget` relabellings (false).
 
     One long function with plain local names: calls and records inside the loop double its time.

@@ -38,7 +38,9 @@ def make_palette(image: Image, labels: Mask) -> Palette:
     """
     codes = np.empty(image.shape[:2], np.int32)
     pixels, flat = image.reshape(-1, 3), codes.reshape(-1)
-    candidates, others = _encode(pixels, labels.reshape(-1), flat)
+    found = np.zeros(2, np.int32)
+    _encode(pixels, labels.reshape(-1), flat, np.empty((4, 4096), np.int32), found)
+    candidates, others = map(int, found)
     colours = np.empty((3, candidates + others), np.uint8)
     _collect(pixels, candidates, flat, colours)
     return Palette(colours, codes, candidates)
@@ -52,20 +54,25 @@ def count_pixels(palette: Palette, labels: Mask) -> Counts:
 
 
 @kernel
-def _encode(pixels: NDArray[np.uint8], labels: NDArray[np.uint8], codes: NDArray[np.int32]) -> tuple[int, int]:
-    """Number the colours of candidates from 0 on, what others there are from -1 down; return how many of each.
+def _encode(
+    pixels: NDArray[np.uint8],
+    labels: NDArray[np.uint8],
+    codes: NDArray[np.int32],
+    tables: NDArray[np.int32],
+    found: NDArray[np.int32],
+) -> None:
+    """Number the colours of candidates from 0 on, what others there are from -1 down; count how many are `found`.
 
     Pixels whose channels have the same upper halves are first listed, in `codes` itself: each leads to the next. Then,
     list by list, a table tells the lower halves apart, of the candidates and then of the rest of the list.
     """
-    first = np.full(4096, -1, np.int32)
+    first, seen, number, room = tables[0], tables[1], tables[2], tables[3]
+    first[:] = seen[:] = -1
+    room[:] = 0
     for i in range(len(pixels) - 1, -1, -1):
         bucket = _upper(pixels, i)
         codes[i] = first[bucket]
         first[bucket] = i
-    found = np.zeros(2, np.int32)
-    seen = np.full(4096, -1, np.int32)
-    number, room = np.empty(4096, np.int32), np.zeros(4096, np.int32)
     for bucket in range(4096):
         begin = first[bucket]
         for part in range(2):
@@ -83,7 +90,6 @@ def _encode(pixels: NDArray[np.uint8], labels: NDArray[np.uint8], codes: NDArray
                     room[low] -= 1
                 i = following
             begin = rest
-    return found[0], found[1]
 
 
 @kernel

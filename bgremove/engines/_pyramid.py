@@ -53,7 +53,7 @@ def reduce(labels: Mask, height: int, width: int) -> Mask:
            [0, 0, 3, 3]], dtype=uint8)
     """
     marks, smaller = np.empty((2, height, width), np.uint8)
-    _mark(np.ascontiguousarray(labels), marks)
+    _mark(np.ascontiguousarray(labels), marks, np.empty(4, np.int64))
     _decide(marks, smaller)
     return smaller
 
@@ -68,11 +68,10 @@ def enlarge(foreground: Foreground, labels: Mask) -> Foreground:
 
 
 @kernel
-def _mark(labels: Mask, marks: NDArray[np.uint8]) -> None:
+def _mark(labels: Mask, marks: NDArray[np.uint8], counts: NDArray[np.int64]) -> None:
     """Give each cell the label that its pixels ask for, plus `_STROKE` where some are certain background."""
     height, width = marks.shape
     rows, columns = labels.shape
-    counts = np.empty(4, np.int64)
     for i in range(height):
         top, bottom = i * rows // height, ((i + 1) * rows + height - 1) // height
         for j in range(width):
@@ -106,7 +105,10 @@ def _decide(marks: NDArray[np.uint8], labels: Mask) -> None:
             mark = marks[i, j]
             if mark >= _STROKE:
                 mark -= _STROKE
-                beside = marks[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2]
-                if beside.min() > 0:
+                beside_filled = False
+                for y in range(max(0, i - 1), min(height, i + 2)):
+                    for x in range(max(0, j - 1), min(width, j + 2)):
+                        beside_filled |= marks[y, x] == 0
+                if not beside_filled:
                     mark = 0
             labels[i, j] = mark

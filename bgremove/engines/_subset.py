@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bgremove.engines import _gmm
-from bgremove.engines._energy import COMPONENTS, GMMs
-from bgremove.engines._gmm import MOMENTS
+from bgremove.engines._energy import GMMs
 from bgremove.engines._palette import Counts, Palette, count_pixels, make_palette
 from bgremove.types import Foreground, Image, Mask
 
@@ -49,6 +48,4 @@ def learn_gmms(subset: Subset, gmms: GMMs) -> GMMs:
 
     Raises `ValueError` like `initialise_gmms`.
     """
-    moments = np.zeros((2, COMPONENTS, MOMENTS), np.int64)
-    _gmm.assign_components(subset.palette.colours, subset.counts, gmms, moments)
-    return _gmm.learn(moments)
+    return _gmm.learn(_gmm.assign_components(subset.palette.colours, subset.counts, gmms))

@@ -6,8 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines import _gmm, _maxflow, _warm_up
-from bgremove.engines._compile import announce, compiled_once, kernel
-from bgremove.engines._energy import OPEN, link_neighbours, measure_neighbour_weights, open_box, terminal_weights
+from bgremove.engines._compile import compiled_once, kernel
+from bgremove.engines._energy import (
+    OPEN,
+    GMMs,
+    link_neighbours,
+    make_scratch,
+    measure_neighbour_weights,
+    open_box,
+    terminal_weights,
+)
 from bgremove.engines._palette import Counts, count_pixels, make_palette
 from bgremove.errors import EngineError
 from bgremove.types import Image, Label, Mask, Rect
@@ -45,7 +53,6 @@ class ExactEngine:
         """
         if labels.max() < Label.PROBABLY_BACKGROUND:
             return labels.copy()
-        announce(_maxflow.solve)
         try:
             box, open_pixels = _minimise(
                 np.ascontiguousarray(image), np.ascontiguousarray(labels), iterations=iterations, seed=seed
@@ -62,8 +69,7 @@ def _minimise(image: Image, labels: Mask, *, iterations: int, seed: int) -> tupl
     """The box of the open pixels and, packed, their last labels, see `pack_open_pixels`."""
     palette = make_palette(image, labels)
     counts = count_pixels(palette, labels)
-    moments = _gmm.initialise(palette, counts, labels, seed)
-    gmms = _gmm.learn(moments)
+    gmms = _gmm.learn(_gmm.initialise(palette, counts, labels, seed))
 
     box = open_box(labels)
     # From here on only the box counts: what lies around it is in `counts` for good.
@@ -76,14 +82,10 @@ def _minimise(image: Image, labels: Mask, *, iterations: int, seed: int) -> tupl
     weights = np.zeros(len(counts[1]), np.int32)
 
     for iteration in range(iterations):
-        _gmm.assign_components(colours, counts, gmms, moments)
-        before, gmms = gmms, _gmm.learn(moments)
+        before, gmms = gmms, _gmm.learn(_gmm.assign_components(colours, counts, gmms))
         if iteration > 0 and np.array_equal(gmms, before):
             break  # a fixed point: the same models give the same cut
-        # The flow is kept: of the excess, only the terminal weights are taken back and given anew.
-        add_terminal_weights(grid, open_pixels, weights, -1)
-        terminal_weights(colours, gmms, weights)
-        add_terminal_weights(grid, open_pixels, weights, 1)
+        construct_graph(grid, open_pixels, colours, gmms, weights, make_scratch())
         _maxflow.solve(grid)
         update_labels(grid, open_pixels, counts)
     return box, open_pixels
@@ -99,12 +101,30 @@ def pack_open_pixels(codes: NDArray[np.int32], labels: Mask, box: Rect, open_pix
 
 
 @kernel
+def construct_graph(
+    grid: _maxflow.Grid,
+    open_pixels: NDArray[np.int32],
+    colours: NDArray[np.uint8],
+    gmms: GMMs,
+    weights: NDArray[np.int32],
+    scratch: NDArray[np.float64],
+) -> None:
+    """Write the terminal `weights` of the colours, and give them to the open pixels in place of the earlier ones.
+
+    The flow is kept (Kohli, Torr 2007, https://doi.org/10.1109/TPAMI.2007.1128).
+    """
+    add_terminal_weights(grid, open_pixels, weights, -1)
+    terminal_weights(colours, gmms, weights, scratch)
+    add_terminal_weights(grid, open_pixels, weights, 1)
+
+
+@kernel
 def add_terminal_weights(
     grid: _maxflow.Grid, open_pixels: NDArray[np.int32], weights: NDArray[np.int32], sign: int
 ) -> None:
     """Add the weight of its colour's link to source or sink, times `sign`, to the excess of each open pixel."""
     for y in range(open_pixels.shape[0]):
-        node = (y + 1) * (open_pixels.shape[1] + 2) + 1
+        node = (y + 1) * (open_pixels.shape[1] + 1) + 1
         for x in range(open_pixels.shape[1]):
             if open_pixels[y, x] >= 0:
                 grid.excess[node + x] += sign * weights[open_pixels[y, x] >> 1]
@@ -114,7 +134,7 @@ def add_terminal_weights(
 def update_labels(grid: _maxflow.Grid, open_pixels: NDArray[np.int32], counts: Counts) -> None:
     """Label the open pixels by the source's and the sink's side of the cut, and keep the `counts` of colours true."""
     for y in range(open_pixels.shape[0]):
-        node = (y + 1) * (open_pixels.shape[1] + 2) + 1
+        node = (y + 1) * (open_pixels.shape[1] + 1) + 1
         for x in range(open_pixels.shape[1]):
             code, before = open_pixels[y, x] >> 1, open_pixels[y, x] & 1
             after = 1 if grid.distance[node + x] == _maxflow.FAR else 0

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bgremove.engines import _band, _warm_up
-from bgremove.engines._compile import announce, compiled_once
+from bgremove.engines._compile import compiled_once
 from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_neighbour_weights, open_box
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
@@ -64,7 +64,7 @@ class MultiscaleEngine:
         """See `bgremove.engines.Engine.warm_up`."""
         ExactEngine().warm_up()
         image, labels = _warm_up.make_picture()
-        with compiled_once(_band.add_terminal_weights):
+        with compiled_once(_band._cut_windows):
             _coarse_to_fine(image, labels, open_box(labels), 2, iterations=_warm_up.ITERATIONS, seed=0)
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> Mask:
@@ -84,11 +84,11 @@ class MultiscaleEngine:
 
 def _coarse_to_fine(image: Image, labels: Mask, box: Rect, shrink: float, *, iterations: int, seed: int) -> Mask:
     """The mask, from an image whose sides are ``1 / shrink`` of the given ones on."""
-    announce(_band.add_terminal_weights)
     x, y, width, height = box
     aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
     window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
-    foreground = _descend(build(image[window], labels[window], shrink), iterations=iterations, seed=seed)
+    levels = build(np.ascontiguousarray(image[window]), np.ascontiguousarray(labels[window]), shrink)
+    foreground = _descend(levels, iterations=iterations, seed=seed)
     mask = labels.copy()
     decided = labels[window] >= Label.PROBABLY_BACKGROUND
     np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
@@ -111,7 +111,7 @@ def _descend(levels: list[Level], *, iterations: int, seed: int) -> Foreground:
 
 def _solve(level: Level, *, iterations: int, seed: int) -> _Result:
     """GrabCut over all open pixels of a level."""
-    image, labels = np.ascontiguousarray(level.image), level.labels
+    image, labels = level
     foreground = (labels & 1).astype(np.bool_)
     open_pixels = labels >= Label.PROBABLY_BACKGROUND
     if _is_uniform(foreground):  # nothing in sight tells the open pixels from the rest
@@ -121,9 +121,8 @@ def _solve(level: Level, *, iterations: int, seed: int) -> _Result:
     for _ in range(iterations):
         if _is_uniform(foreground):
             break
-        before = foreground.copy()
         gmms = learn_gmms(take_subset(image, foreground), gmms)
-        _band.cut(image, foreground, open_pixels, gmms, weights)
+        before, foreground = foreground, _band.cut(image, labels, gmms, weights)
         if np.count_nonzero(foreground != before) <= _CONVERGED * np.count_nonzero(open_pixels):
             break
     return _Result(foreground, gmms)

@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,12 +65,12 @@ class Gallery:
             photo = read(job.source, max_pixels=self.settings.max_pixels)
             self.pictures.append(make_picture(str(job.source), photo, cutout, self.settings))
 
-    def add_written(self, job: Job) -> None:
-        """A picture of a job whose outputs are written; none if they tell nothing of the mask, are cropped, or gone."""
+    def add_written(self, job: Job, crop: Rect | None = None) -> None:
+        """A picture of a job whose outputs, of the part `crop`, are written; none if they do not tell the mask."""
         try:
             photo = read(job.source, max_pixels=self.settings.max_pixels)
-            cutout = _written_cutout(job, photo, self.settings)
-        except (BgremoveError, OSError):
+            cutout = _written_cutout(job, photo, crop, self.settings)
+        except BgremoveError:  # a file is gone meanwhile
             return
         if cutout is not None and len(self.pictures) < MOST_PICTURES:
             self.pictures.append(make_picture(str(job.source), photo, cutout, self.settings))
@@ -79,22 +80,30 @@ class Gallery:
         return sorted(self.pictures, key=lambda picture: (-len(picture.doubts), picture.path))
 
 
-def _written_cutout(job: Job, photo: Photo, settings: Settings) -> Cutout | None:
+def _written_cutout(job: Job, photo: Photo, crop: Rect | None, settings: Settings) -> Cutout | None:
     height, width = photo.image.shape[:2]
     given = job.rect or settings.rect
     rect = Rect.from_margin(settings.margin, height, width) if given is None else given.clip(height, width)
-    if "mask" in job.outputs:
-        with Pillow.open(job.outputs["mask"]) as file:
-            foreground = np.asarray(file.convert("L")) > 0
-    elif settings.background is None:
-        with Pillow.open(job.outputs["cutout"]) as file:
-            foreground = np.asarray(file.convert("RGBA"))[..., 3] > 127
-    else:
+    written = _written_foreground(job, settings)
+    foreground = np.zeros((height, width), np.bool_)
+    part = foreground[crop.slices if crop is not None else ...]
+    if written is None or written.shape != part.shape:  # the latter is not what this run has written
         return None
-    if foreground.shape != (height, width):
-        return None  # it was cropped
+    part[...] = written
     mask = foreground.astype(np.uint8) * np.uint8(Label.FOREGROUND)
     return Cutout(cut_out(photo.image, foreground), mask, rect)
+
+
+def _written_foreground(job: Job, settings: Settings) -> Foreground | None:
+    """What the files say; None if they do not."""
+    if "mask" in job.outputs:
+        return read(job.outputs["mask"]).image[..., 0] > 0
+    if settings.background is not None:
+        return None
+    photo = read(job.outputs["cutout"])
+    if photo.alpha is None:
+        return np.ones(photo.image.shape[:2], np.bool_)
+    return np.asarray(photo.alpha > np.iinfo(photo.alpha.dtype).max // 2)
 
 
 def make_picture(path: str, photo: Photo, cutout: Cutout, settings: Settings) -> Picture:
@@ -149,7 +158,7 @@ def _engines_differ(photo: Photo, rect: Rect, settings: Settings) -> tuple[Foreg
     try:
         for engine in (settings.engine, _other(settings.engine)):
             labels = initial_labels(Photo(copy), small)
-            made = make_engine(engine)
+            made = make_engine(engine, settings.model if engine == settings.engine else None)
             masks.append(made.segment(copy, labels, iterations=settings.iterations, seed=settings.seed))
     except BgremoveError:
         return np.zeros(size[::-1], np.bool_), 0.0  # so small, or so flat, a copy cannot be cut
@@ -165,9 +174,10 @@ def _gray(where: Foreground) -> NDArray[np.uint8]:
     return where.view(np.uint8) * np.uint8(255)
 
 
-def _data_url(pixels: NDArray[np.uint8]) -> str:
-    """A small WebP of gray, RGB or RGBA pixels."""
-    picture = Pillow.fromarray(np.ascontiguousarray(pixels))
+def _data_url(pixels: NDArray[Any]) -> str:
+    """A small WebP of gray, RGB or RGBA pixels, of 8 or 16 bits."""
+    eight_bits = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+    picture = Pillow.fromarray(np.ascontiguousarray(eight_bits))
     picture.thumbnail((_SIDE, _SIDE), Pillow.Resampling.BOX)
     content = io.BytesIO()
     picture.save(content, "WEBP", quality=60, method=2, alpha_quality=60)

@@ -21,6 +21,9 @@ def markdown(report: Report, plots: Sequence[Plot], pictures: Sequence[Picture] 
 
 def _lines(report: Report, plots: Sequence[Plot], pictures: Sequence[Picture]) -> Iterator[str]:
     yield f"**{plain(report.answer.replace('`', ''))}**"
+    if report.choice:
+        yield ""
+        yield plain(report.choice.replace("`", ""))
     yield ""
     yield from _table(Table(("", "", ""), tuple((card.name, card.value, card.note) for card in cards(report))))
     yield from _table(strategies_table(report))

@@ -77,6 +77,7 @@ def page(report: Report, plots: Sequence[Plot], pictures: Sequence[Picture] = ()
         "run.html.j2",
         title={"compare": "Does parallel pay?", "remove": "Background removal"}[report.kind],
         answer=printable(report.answer.replace("`", "")),
+        choice=printable(report.choice.replace("`", "")),
         sections=sections,
         cards=cards(report),
         strategies=strategies_table(report),

@@ -100,6 +100,8 @@ class Report:
 
     kind: str
     answer: str
+    choice: str
+    """What `auto` would have chosen, in a sentence; empty where nothing was compared."""
     images: tuple[ImageRow, ...]
     contenders: tuple[Contender, ...]
     differing: tuple[str, ...]
@@ -152,6 +154,7 @@ def _of_comparison(content: Mapping[str, Any]) -> Report:
     return Report(
         kind="compare",
         answer=content["answer"],
+        choice=content["auto"]["told"],
         images=(*(ImageRow(each["path"], each["pixels"]) for each in content["images"]), *failed),
         contenders=tuple(map(_contender, content["strategies"])),
         differing=tuple(content["parity"]["differing"]),
@@ -186,6 +189,7 @@ def _of_batch(content: Mapping[str, Any]) -> Report:
     return Report(
         kind="remove",
         answer=_batch_answer(images, content, workers),
+        choice="",
         images=images,
         contenders=(Contender(content["strategy"], workers, (whole,)),) if started else (),
         differing=(),

@@ -66,7 +66,7 @@ class PretendedDriver:
             stage=stage,
             hash_seed=0,
             padding_bytes=0,
-            seconds=0.0,
+            seconds=1 + 1.1 * sum(block_s.values()),
             blocks=tuple(self._block(case) for case in sound),
             troubles=tuple(self.troubles[case] for case in block_s if case in self.troubles),
         )

@@ -1,8 +1,14 @@
 """A small pytest-benchmark project in a temporary repository, for the tests of the gate."""
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchgate.measure.site import Places, Site
+from benchgate.measure.suite import Suite
+from benchgate.revisions.packages import Packages
+from benchgate.revisions.worktrees import Checkouts
 
 SOURCE = """
 def work(rounds=6000):
@@ -10,6 +16,12 @@ def work(rounds=6000):
     for number in range(rounds):
         total += number * number
     return total
+"""
+#: Plugins of the environment that a toy does not need are left out: each takes longer to start than the toy's run.
+SETTINGS = """
+[pytest]
+python_files = bench_*.py
+addopts = -p no:hypothesispytest -p no:xdist -p no:anyio -p no:timeout
 """
 CASES = """
 from toy import work
@@ -52,6 +64,18 @@ def make_toy(root: Path) -> Toy:
     root.mkdir(parents=True)
     toy = Toy(root)
     toy.git("init", "--quiet", "-b", "main")
-    toy.commit({"toy.py": SOURCE, "bench/bench_toy.py": CASES, "pytest.ini": "[pytest]\npython_files = bench_*.py\n"})
+    toy.commit({"toy.py": SOURCE, "bench/bench_toy.py": CASES, "pytest.ini": SETTINGS})
     toy.git("tag", "base")
     return toy
+
+
+def toy_sites(toy: Toy, trees: Checkouts, logs: Path, paths: Sequence[str] = ("bench",)) -> tuple[Site, Site]:
+    """Base and head of a toy, whose one module is at its root."""
+    places = Places(toy.root, Packages({"toy": (".",)}, (".",)))
+    base, head = (Site(root.name, root, Suite(tuple(paths)), 30.0, logs, places) for root in (trees.base, trees.head))
+    return base, head
+
+
+def toy_site(toy: Toy, logs: Path) -> Site:
+    """The files of a toy as they are."""
+    return Site("head", toy.root, Suite(("bench",)), 30.0, logs, Places(toy.root, Packages({"toy": (".",)}, (".",))))

@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from benchgate.decide.metrics import disturbance, log_ratios
 from benchgate.errors import GateError
 from benchgate.measure.pair import PairDriver
-from benchgate.measure.site import Site, Suite
+from benchgate.measure.records import Pair
+from benchgate.measure.site import collect
+from benchgate.measure.target import padding
 from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
-from gate_toy import Toy, make_toy
+from gate_toy import Toy, make_toy, toy_site, toy_sites
 
 pytestmark = pytest.mark.whole_run
 
@@ -24,8 +27,7 @@ def test_both_arms_of_a_pair_share_what_is_random_and_take_mirrored_turns(toy: T
     case = "bench/bench_toy.py::test_work"
     toy.commit({"bench/bench_toy.py": WITH_STATS})
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
-        suite = Suite(("bench",), (), ("toy",))
-        base, head = (Site(root.name, root, suite, 30.0, tmp_path) for root in (trees.base, trees.head))
+        base, head = toy_sites(toy, trees, tmp_path)
         pair = PairDriver(base, head, frozenset([case]), random.Random(1)).measure({case: 0.3}, "screen")
     assert pair.troubles == ()
     orders = [turn.base_first for turn in pair.blocks[0].turns]
@@ -51,8 +53,7 @@ def test_hash_seed_and_environment_size_differ_between_pairs_not_inside_them(toy
     seen = tmp_path / "seen"
     toy.commit({"bench/bench_toy.py": ENVIRONMENT.format(seen=str(seen))})
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
-        suite = Suite(("bench",), (), ("toy",))
-        base, head = (Site(root.name, root, suite, 30.0, tmp_path) for root in (trees.base, trees.head))
+        base, head = toy_sites(toy, trees, tmp_path)
         bench = PairDriver(base, head, frozenset(), random.Random(1))
         pairs = [bench.measure({"bench/bench_toy.py::test_work": 0.05}, "screen") for _ in range(2)]
     lines = seen.read_text().splitlines()
@@ -80,4 +81,88 @@ def test_work(benchmark):
 def test_an_arm_that_cannot_start_is_an_error_with_its_last_words(toy: Toy, tmp_path: Path) -> None:
     toy.write({"bench/conftest.py": "raise RuntimeError('out of order')\n"})
     with pytest.raises(GateError, match="out of order"):
-        Site("head", toy.root, Suite(("bench",), (), ()), 30.0, tmp_path).collect()
+        collect(toy_site(toy, tmp_path))
+
+
+ONCE = """
+from toy import work
+
+called = 0
+
+def test_work(benchmark):
+    def single():
+        global called
+        called += 1
+        assert called == 1
+        work()
+    benchmark.pedantic(single, rounds=1, iterations=1)
+"""
+ALONE = """
+import os, pytest
+from toy import work
+
+@pytest.fixture
+def lock():
+    os.close(os.open({lock!r}, os.O_CREAT | os.O_EXCL))
+    yield
+    os.unlink({lock!r})
+
+def test_work(benchmark, lock):
+    benchmark(work)
+"""
+
+
+def measured_pair(toy: Toy, cases: str, logs: Path, alone: bool = False) -> Pair:
+    case = "bench/bench_toy.py::test_work"
+    toy.commit({"bench/bench_toy.py": cases})
+    with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
+        driver = PairDriver(*toy_sites(toy, trees, logs), frozenset([case]), alone={case} if alone else set())
+        return driver.measure({case: 0.2}, "screen")
+
+
+def test_a_case_that_asks_for_one_call_is_called_once_a_process(toy: Toy, tmp_path: Path) -> None:
+    pair = measured_pair(toy, ONCE, tmp_path)
+    assert pair.troubles == ()
+    assert len(pair.blocks[0].turns) == 1
+    assert disturbance(pair.blocks[0], 0.0) == "" or "guests" in disturbance(pair.blocks[0], 0.0)
+    assert set(log_ratios(pair.blocks[0])) <= {"wall", "cpu"}
+
+
+def test_a_case_whose_arms_cannot_live_side_by_side_is_measured_in_one_after_the_other(
+    toy: Toy, tmp_path: Path
+) -> None:
+    cases = ALONE.replace("{lock!r}", repr(str(tmp_path / "lock")))
+    assert measured_pair(toy, cases, tmp_path).troubles[0].verdict == "incomparable"
+    pair = measured_pair(toy, cases, tmp_path, alone=True)
+    assert pair.troubles == ()
+    turns = pair.blocks[0].turns
+    assert len(turns) >= 4
+    assert {turn.base_first for turn in turns} == {turns[0].base_first}
+
+
+DEEP = """
+from toy import work
+
+def recurse(depth):
+    return recurse(depth - 1) if depth else work(10)
+
+def test_work(benchmark):
+    benchmark(recurse, 210)
+"""
+
+
+def test_the_padding_of_frames_differs_between_pairs_not_inside_them(toy: Toy, tmp_path: Path) -> None:
+    case = "bench/bench_toy.py::test_work"
+    toy.commit({"bench/bench_toy.py": DEEP})
+    with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
+        driver = PairDriver(*toy_sites(toy, trees, tmp_path), frozenset([case]), random.Random(1))
+        pairs = [driver.measure({case: 0.05}, "screen") for _ in range(2)]
+    assert pairs[0].frame_slots != pairs[1].frame_slots
+    assert all(not pair.troubles for pair in pairs)
+
+
+@pytest.mark.parametrize("slots", [0, 1, 2047])
+def test_a_padded_call_is_below_a_frame_of_that_size(slots: int) -> None:
+    padded = padding(slots)
+    assert padded(lambda: "value") == "value"
+    assert padded.__code__.co_nlocals == slots + 1

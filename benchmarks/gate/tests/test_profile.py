@@ -10,10 +10,9 @@ from benchgate.explain import look
 from benchgate.explain.flame import own_time, parse, svg
 from benchgate.explain.profiles import explain, growths
 from benchgate.measure.pair import PairDriver
-from benchgate.measure.site import Site, Suite
 from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
-from gate_toy import SOURCE, Toy, make_toy
+from gate_toy import SOURCE, Toy, make_toy, toy_sites
 
 pytestmark = pytest.mark.whole_run
 
@@ -100,8 +99,7 @@ def test_a_profile_names_the_function_that_grew(
         monkeypatch.setattr("benchgate.explain.profiles.RATE_HZ", "no rate")  # py-spy then ends at once
     toy.commit({"toy.py": SOURCE.replace("return total", "return extra(total)") + EXTRA})
     with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
-        suite = Suite(("bench",), (), ("toy",))
-        base, head = (Site(root.name, root, suite, 30.0, tmp_path) for root in (trees.base, trees.head))
+        base, head = toy_sites(toy, trees, tmp_path)
         explanation = explain(PairDriver(base, head, frozenset()), "bench/bench_toy.py::test_work", 20)
     assert "extra" in explanation.growths[0].function
     assert (explanation.flame != "") == attached or "cProfile" in explanation.note  # no right to ptrace here
@@ -148,7 +146,7 @@ def test_one_revision_is_profiled_by_a_command(
         assert "cProfile instead, which does not see worker processes" in shown
         return
     assert "work (toy.py)" in shown.splitlines()[1], "the function that runs in the workers comes first"
-    drawing = (tmp_path / "out/flame-bench-bench-toy-py-test-pool.svg").read_text()
+    (drawing,) = [file.read_text() for file in (tmp_path / "out").glob("flame-bench-bench-toy-py-test-pool-*.svg")]
     assert "% of the call" in drawing
     assert "work (toy.py)" in drawing
 

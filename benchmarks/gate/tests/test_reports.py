@@ -14,7 +14,7 @@ from benchgate.decide.estimate import Estimate
 from benchgate.decide.findings import CaseFinding, MetricFinding, exit_status
 from benchgate.errors import GateError
 from benchgate.explain.profiles import Explanation, Growth
-from benchgate.measure.records import Block, Pair, Timing, Turn
+from benchgate.measure.records import FORMAT_VERSION, Block, Pair, Timing, Turn
 from benchgate.report import files
 from benchgate.report.text import annotations, failure, markdown, reason, show
 from benchgate.revisions.git import Revision
@@ -45,7 +45,7 @@ def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path) -> None:
     explanation = Explanation("b.py::test_x", (Growth("f (a.py)", 0.1, 0.2, 0.5, 0.1),), "<svg/>", "py-spy")
     files.write(tmp_path, _result("regressed"), [explanation], SETTINGS)
     stored = json.loads((tmp_path / "gate.json").read_text())
-    assert stored["format_version"] == 1
+    assert stored["format_version"] == FORMAT_VERSION
     assert stored["pairs"][0]["blocks"][0]["turns"][0]["base"]["wall_s"] == 1.0
     assert stored["findings"][0]["verdict"] == "regressed"
     assert "f (a.py)" in (tmp_path / "gate.md").read_text()
@@ -74,7 +74,7 @@ def test_a_case_for_which_no_time_was_left_shows_no_ratio() -> None:
     assert reason(finding) == "no time; wall not measured again"
     result = replace(_result(), findings=[finding])
     row = next(line for line in markdown(result, [], SETTINGS).splitlines() if "test_x" in line)
-    assert [cell.strip() for cell in row.split("|")[4:7]] == ["", "", ""]
+    assert [cell.strip() for cell in row.split("|")[4:9]] == [""] * 5
 
 
 def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:
@@ -85,7 +85,7 @@ def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:
 
 def test_markdown_keeps_its_columns_when_an_id_has_a_bar() -> None:
     rows = [line for line in markdown(_result("regressed"), [], SETTINGS).splitlines() if line.startswith("|")]
-    assert {line.replace(r"\|", "").count("|") for line in rows} == {9}
+    assert {line.replace(r"\|", "").count("|") for line in rows} == {11}
 
 
 def test_the_table_shows_the_parameters_of_a_case(capsys: pytest.CaptureFixture[str]) -> None:
@@ -117,3 +117,35 @@ def test_pairs_of_a_newer_format_are_refused(version: object) -> None:
     assert files.pairs_of({"format_version": 1, "pairs": []}) == []
     with pytest.raises(GateError, match="format_version"):
         files.pairs_of({"format_version": version, "pairs": []})
+
+
+def test_lines_that_say_the_same_are_one() -> None:
+    finding = CaseFinding("b.py::test", "inconclusive", "no time was left to measure it")
+    result = replace(_result(), findings=[replace(finding, case=f"b.py::test_{index}") for index in range(88)])
+    page = markdown(result, [], SETTINGS)
+    assert page.count("no time was left") == 1
+    assert "b.py::test_0, b.py::test_1, b.py::test_2 and 85 more: no time was left to measure it" in page
+    assert sum(line.startswith("|") for line in page.splitlines()) == 3
+    assert len(list(annotations(result))) == 1
+    assert files.as_junit(result).get("errors") == "88"
+
+
+def test_absolute_times_stand_beside_ratios() -> None:
+    wall = MetricFinding.of("wall", "regressed", "confirm", Estimate.of([0.05] * 9), 500.0, (0.0123, 0.0000456))
+    memory = MetricFinding.of("memory", "unchanged", "confirm", Estimate.of([0.0] * 9), 1.0, (2.5e9, 64e6))
+    page = markdown(replace(_result(), findings=[CaseFinding("c", "regressed", "", (wall, memory))]), [], SETTINGS)
+    assert "| wall | 12.3 ms | 45.6 µs | 1.051 |" in page
+    assert "| memory | 2.5 GB | 64 MB | 1.000 |" in page
+
+
+def test_names_of_files_are_bounded_and_differ() -> None:
+    names = {files.flame_file(Path(), case).name for case in ("x" * 300, "x" * 301, "a[1]", "a(1)")}
+    assert len(names) == 4
+    assert max(map(len, names)) < 150
+
+
+def test_a_run_that_ended_early_is_no_pass() -> None:
+    assert _result("unchanged").exit_status == 0
+    assert replace(_result("unchanged"), stopped="ended early: the head arm was killed").exit_status == 3
+    assert replace(_result("regressed"), stopped="ended early: the head arm was killed").exit_status == 1
+    assert "ended early" in markdown(replace(_result("unchanged"), stopped="ended early: x"), [], SETTINGS)

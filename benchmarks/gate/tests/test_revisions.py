@@ -1,13 +1,16 @@
 """Revisions by name and on disk, and what of them is case definition."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from benchgate.errors import WrongUseError
-from benchgate.revisions.definitions import overlay_of, project_names
+from benchgate.revisions.definitions import definitions, selected
 from benchgate.revisions.git import merge_base, resolve
-from benchgate.revisions.worktrees import checkouts
+from benchgate.revisions.worktrees import checkouts, remove_stale
 from gate_toy import SOURCE, Toy, make_toy
 
 pytestmark = pytest.mark.whole_run
@@ -36,26 +39,83 @@ def test_base_gets_the_cases_of_head_and_keeps_its_own_code(toy: Toy) -> None:
     toy.commit({"toy.py": "", "bench/bench_toy.py": "# head\n", "bench/helper.py": "h = 1\n"})
     with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
         (trees.base / "bench/bench_stale.py").touch()
-        trees.lay_cases(overlay_of(["bench"], trees.head))
+        trees.lay(definitions(["bench"], ["bench/bench_toy.py"], trees.head))
         assert sorted(path.name for path in (trees.base / "bench").iterdir()) == ["bench_toy.py", "helper.py"]
         assert (trees.base / "bench/bench_toy.py").read_text() == "# head\n"
         assert (trees.base / "toy.py").read_text() == SOURCE
 
 
-@pytest.mark.parametrize("path", [".", "bench/..", "/tmp", "../elsewhere"])  # noqa: S108 (a path, nothing is written)
-def test_an_overlay_of_everything_or_of_something_else_is_refused(path: str, toy: Toy) -> None:
-    with pytest.raises(WrongUseError):
-        overlay_of([path], toy.root)
+def test_what_is_written_into_a_worktree_is_seen_and_put_back(toy: Toy) -> None:
+    toy.write({".gitignore": "ignored\n"})
+    with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "working tree")) as trees:
+        trees.lay(("bench",))
+        for name in ("ignored", "bench/__pycache__/x.pyc", ".pytest_cache/x"):
+            (trees.head / name).parent.mkdir(exist_ok=True)
+            (trees.head / name).touch()
+        assert trees.changed() == []
+        (trees.head / "toy.py").write_text("#")
+        (trees.base / "bench/bench_toy.py").unlink()
+        (trees.base / "new file").touch()
+        assert trees.changed() == ["bench/bench_toy.py", "new file", "toy.py"]
+        trees.restore()
+        assert trees.changed() == []
+        assert (trees.head / "toy.py").read_text() == SOURCE
 
 
-def test_the_overlay_is_the_directory_around_a_file(toy: Toy) -> None:
-    assert overlay_of(["bench/bench_toy.py::test_work"], toy.root) == ("bench",)
-    assert overlay_of(["toy.py"], toy.root) == ("toy.py",)
+def test_worktrees_of_a_killed_run_are_removed_and_those_of_a_living_one_are_not(toy: Toy) -> None:
+    script = f"""
+import os, signal
+from pathlib import Path
+from benchgate.revisions.git import resolve
+from benchgate.revisions.worktrees import checkouts, remove_stale
+repository = Path({str(toy.root)!r})
+with checkouts(repository, resolve(repository, "base"), resolve(repository, "base")):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    path = os.pathsep.join(sys.path)
+    subprocess.run([sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": path}, check=False)
+    left = [Path(line.split()[0]) for line in toy.git("worktree", "list").splitlines()[1:]]
+    assert len(left) == 2
+    with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "base")) as living:
+        assert not any(tree.exists() for tree in left)
+        remove_stale(toy.root)
+        assert living.base.exists()
+    assert len(toy.git("worktree", "list").splitlines()) == 1
 
 
-def test_project_names_are_the_packages_and_modules_outside_the_cases(toy: Toy) -> None:
-    toy.commit({"package/__init__.py": "", "src/other/__init__.py": "", "bench/__init__.py": "", "docs/x.py": ""})
-    assert project_names(toy.root, resolve(toy.root, "HEAD"), ["bench"]) == ("other", "package", "toy")
+def laid(toy: Toy, paths: list[str], cases: list[str], *files: str) -> tuple[str, ...]:
+    toy.write(dict.fromkeys((*files, *cases), ""))
+    return definitions(paths, cases, toy.root)
+
+
+@pytest.mark.parametrize(("paths", "cases", "found"), [
+    # folders of cases as a whole, with what helps the cases
+    (["bench"], ["bench/bench_toy.py"], {"bench"}),
+    (["tests/perf"], ["tests/perf/test_x.py"], {"tests/perf", "tests/conftest.py"}),
+    (["toy/benchmarks"], ["toy/benchmarks/test_x.py"], {"toy/benchmarks", "toy/conftest.py"}),
+    (["."], ["bench/bench_toy.py", "toy/test_x.py"], {"bench", "toy/test_x.py", "toy/conftest.py"}),
+    # of a folder that holds the project itself, and of files, the cases alone
+    (["toy"], ["toy/test_x.py"], {"toy/test_x.py", "toy/conftest.py"}),
+    (["toy/test_x.py::test_y[a/b]"], ["toy/test_x.py"], {"toy/test_x.py", "toy/conftest.py"}),
+    (["bench/bench_toy.py"], ["bench/bench_toy.py"], {"bench/bench_toy.py", "bench/conftest.py"}),
+])  # fmt: skip
+def test_definitions_are_the_cases_and_no_code_of_the_project(
+    toy: Toy, paths: list[str], cases: list[str], found: set[str]
+) -> None:
+    files = (
+        "toy/__init__.py",
+        "toy/core.py",
+        "toy/conftest.py",
+        "bench/conftest.py",
+        "tests/conftest.py",
+        "conftest.py",
+    )
+    assert set(laid(toy, paths, cases, *files)) == found | {"conftest.py", "pytest.ini"}
+
+
+def test_a_path_that_head_lacks_is_refused(toy: Toy) -> None:
+    with pytest.raises(WrongUseError, match="head has no benhc"):
+        selected(["benhc"], toy.root)
 
 
 def test_the_base_is_where_head_left_the_main_branch(toy: Toy) -> None:

@@ -1,6 +1,7 @@
 """The rooms of the package: which may import which, and that none knows a project that is measured."""
 
 import ast
+import sys
 from pathlib import Path
 
 import benchgate
@@ -25,14 +26,9 @@ def test_no_room_knows_a_project() -> None:
 
 def test_what_a_measured_process_loads_needs_pytest_alone() -> None:
     """Whatever else is loaded there comes before the project, which may be that very library."""
-    allowed = {"pytest", "psutil"}
-    for name in ("__init__", "errors", "measure/__init__", "measure/arm", "measure/target", "measure/channel",
-                 "measure/messages", "measure/control", "measure/process_tree"):  # fmt: skip
-        for imported in _imported(HERE / f"{name}.py"):
-            root = imported.split(".")[0]
-            assert (
-                not root
-                or root in allowed
-                or root in __import__("sys").stdlib_module_names
-                or (root == "pytest_benchmark")
-            ), f"{name} imports {imported}"
+    allowed = {"pytest", "psutil", *sys.stdlib_module_names}
+    loaded = ("arm", "channel", "control", "messages", "origin", "plan", "process_tree", "target")
+    for file in (HERE / "__init__.py", HERE / "errors.py", *(HERE / "measure" / f"{name}.py" for name in loaded)):
+        for name in _imported(file):
+            assert name.startswith(".") or name.split(".")[0] in allowed, f"{file.name} imports {name}"
+            assert name in {"..errors", "."} or not name.startswith(".") or name[1:] in loaded, f"{file.name}: {name}"

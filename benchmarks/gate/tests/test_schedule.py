@@ -1,6 +1,7 @@
 """The schedule and the verdicts on pretended measurements: thousands of suites in seconds."""
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import cycle, pairwise
@@ -9,6 +10,7 @@ import pytest
 from scipy.stats import beta
 
 from benchgate.decide.findings import CaseFinding, exit_status, find
+from benchgate.decide.forecast import Forecast
 from benchgate.decide.measured import Measured
 from benchgate.decide.rule import Rule
 from benchgate.decide.schedule import LONGEST_BLOCK_S, MOST_CONFIRM_PAIRS, SCREEN_PAIRS, Schedule
@@ -178,11 +180,89 @@ def test_the_budget_is_kept_and_too_little_of_it_is_no_pass() -> None:
     assert exit_status(findings) == 3
 
 
-def test_what_there_was_no_time_to_confirm_says_so() -> None:
-    cases = {f"case{index}": normal(0.05, 0.03) for index in range(12)}
-    _, findings = run_gate(PretendedDriver(cases), budget_s=15.0)
+def why_of(draw: Draw, budget_s: float, cases: int = 1) -> str:
+    _, findings = run_gate(PretendedDriver({f"case{index}": draw for index in range(cases)}), budget_s=budget_s)
     assert {finding.verdict for finding in findings} == {"inconclusive"}
-    assert all("no undisturbed pair after it" in finding.why for finding in findings)
+    assert all(finding.metrics for finding in findings), "whatever was measured is shown"
+    return findings[0].why
+
+
+def test_a_loss_that_lacks_pairs_is_not_called_noise() -> None:
+    assert re.fullmatch(
+        r"looks slower by 1\d\.\d% \(\d+\.\d% to 1\d\.\d%\), about \d+ more pairs: --budget-s \d+",
+        why_of(normal(0.1, 0.004), 20.0),
+    )
+    assert why_of(normal(0.1, 0.004), 6.0).startswith("looks slower by 1")  # of pairs of the screen alone
+
+
+def test_what_needs_a_few_more_pairs_says_how_many() -> None:
+    assert re.fullmatch(
+        r"too few pairs to be sure, about \d+ more pairs: --budget-s \d+", why_of(normal(0, 0.03), 15.0)
+    )
+
+
+def test_only_noise_is_called_noise() -> None:
+    assert why_of(normal(0, 0.3), 60.0).startswith("too noisy for a tolerance of 3%: wall of its pairs spreads by ")
+
+
+def test_a_budget_as_told_decides() -> None:
+    why = why_of(normal(0.1, 0.004), 20.0)
+    driver = PretendedDriver({"case0": normal(0.1, 0.004)})
+    _, findings = run_gate(driver, budget_s=float(why.rpartition(" ")[2]))
+    assert findings[0].verdict == "regressed"
+
+
+def test_where_time_is_short_the_gravest_are_finished_first() -> None:
+    draws = {f"case{index}": normal(0.04 + 0.02 * index, 0.004) for index in range(6)}
+    _, findings = run_gate(PretendedDriver(draws), budget_s=80.0)
+    verdicts = [finding.verdict for finding in findings]
+    assert verdicts == sorted(verdicts)
+    assert {*verdicts} == {"inconclusive", "regressed"}
+
+
+# --- before measuring
+
+
+def test_the_forecast_tells_what_the_budget_holds() -> None:
+    enough = Forecast.of({"a": 0.01, "b": 0.01}, 1.0, 600.0)
+    assert enough.affordable() == ["a", "b"]
+    assert enough.lines() == ["one pair of 2 cases takes about 2 s, and the budget of 600 s holds 250 pairs"]
+    short = Forecast.of(dict.fromkeys("ab", 1.0), 1.0, 180.0)
+    assert short.affordable() == ["a", "b"]
+    assert short.lines()[1:] == ["verdicts on all take about 24 pairs: --budget-s 320"]
+
+
+def test_the_forecast_chooses_the_cases_that_fit() -> None:
+    forecast = Forecast.of({"slow": 30.0, "a": 0.01, "b": 0.01}, 1.0, 120.0)
+    assert forecast.affordable() == ["a", "b"]
+    said = forecast.lines()
+    assert said[0].endswith("holds 0 pairs")
+    assert "--budget-s 4380" in said[1]
+    assert said[2] == "measured first: the quickest 2 cases, which fit; what else there is stays undecided"
+    assert Forecast.of({"slow": 3.0}, 1.0, 10.0).lines()[-1] == "not even the quickest case fits: nothing is measured"
+    assert Forecast.of({}, 0.0, 10.0).lines() == []
+
+
+def test_a_forecast_from_a_cold_trial_is_corrected_by_the_first_pair() -> None:
+    cold = Forecast.of(dict.fromkeys("ab", 1.0), 20.0, 120.0)
+    assert (cold.held, cold.may_overestimate) == (3, True)
+    warm = cold.corrected(cold.pair_s / 6)
+    assert warm.pair_s == pytest.approx(cold.pair_s / 6)
+    assert warm.budget_s == pytest.approx(120.0 - cold.pair_s / 6)
+    assert (warm.may_overestimate, warm.affordable()) == (False, ["a", "b"])
+    assert not Forecast.of(dict.fromkeys("ab", 1.0), 70.0, 120.0).may_overestimate
+
+
+def test_a_case_that_does_not_fit_is_left_out_and_undecided() -> None:
+    driver = PretendedDriver({"quick": normal(0, 0.001), "slow": normal(0, 0.001)})
+    schedule = Schedule(driver, ["quick", "slow"], Rule(), 60.0, clock=driver.clock)
+    schedule.limit_to(["quick"], {"quick": 0.1, "slow": 99.0}, 1.0)
+    assert {block.case for pair in schedule.pairs() for block in pair.blocks} == {"quick"}
+    found = find(schedule.measured, [])
+    assert [(finding.verdict, finding.why) for finding in found] == [
+        ("unchanged", ""),
+        ("inconclusive", "no time was left to measure it"),
+    ]
 
 
 def test_calls_that_vary_more_than_processes_are_confirmed_in_longer_turns() -> None:

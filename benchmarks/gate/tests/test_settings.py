@@ -32,6 +32,9 @@ tolerances = { "test_pool*" = 0.1 }
 alpha = 0.02
 budget-s = 60
 timeout-s = 9
+prepare = "make {target}"
+carry = ["pkg/_version.py"]
+pytest-args = ["-p", "helper"]
 output = "out"
 """
 
@@ -43,13 +46,16 @@ def test_every_key_is_read_and_every_option_wins_over_it(tmp_path: Path) -> None
     assert read.selection == ("-k", "fast", "-m", "gate")
     assert (read.rule.tolerance, read.rule.alpha, read.tolerances) == (0.05, 0.02, {"test_pool*": 0.1})
     assert (read.budget_s, read.timeout_s, read.output) == (60.0, 9.0, tmp_path / "out")
+    assert (read.prepare, read.carry, read.pytest_args) == ("make {target}", ("pkg/_version.py",), ("-p", "helper"))
     given = asked(
         tmp_path, "other", "--base", "b", "--head", "h", "-k", "k", "-m", "m", "--tolerance", "0.2", "--tolerance-of",
         "a[b=c]=0.3", "--alpha", "0.3", "--budget-s", "1", "--timeout-s", "2", "--output", "o",
+        "--prepare", "p", "--carry", "c/*", "--carry", "d", "--pytest-arg=-v",
     )  # fmt: skip
     assert given == Settings(
         paths=("other",), base="b", head="h", selection=("-k", "k", "-m", "m"), rule=type(given.rule)(0.2, 0.3),
         tolerances={"a[b=c]": 0.3}, budget_s=1.0, timeout_s=2.0, output=tmp_path / "o",
+        prepare="p", carry=("c/*", "d"), pytest_args=("-v",),
     )  # fmt: skip
 
 
@@ -61,6 +67,7 @@ def test_without_a_table_everything_is_as_usual(tmp_path: Path) -> None:
 def test_paths_count_from_where_they_are_written(tmp_path: Path) -> None:
     write(tmp_path, "[tool.benchgate]\npaths = ['bench']\n", "packages/a")
     assert asked(tmp_path, folder="packages/a/src").paths == ("packages/a/bench",)
+    assert asked(tmp_path, folder="packages/a/src").folder == "packages/a"
     assert asked(tmp_path, "x.py::test_y[../z]", folder="packages/a").paths == ("packages/a/x.py::test_y[../z]",)
     with pytest.raises(WrongUseError, match="inside the repository"):
         asked(tmp_path, "../..", folder="packages")

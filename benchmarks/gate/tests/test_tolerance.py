@@ -8,9 +8,9 @@ from benchgate.cli import run
 from benchgate.decide.findings import find
 from benchgate.decide.rule import Rule
 from benchgate.decide.schedule import Schedule
-from benchgate.measure.site import Site, Suite
+from benchgate.measure.site import collect
 from gate_fakes import PretendedDriver, normal
-from gate_toy import make_toy
+from gate_toy import make_toy, toy_site
 
 pytestmark = pytest.mark.whole_run
 
@@ -38,7 +38,7 @@ def test_the_marker_of_a_case_is_told_by_its_process(tmp_path: Path) -> None:
     toy = make_toy(tmp_path / "toy")
     strict = "[pytest]\npython_files = bench_*.py\nfilterwarnings = error\nxfail_strict = true\n"
     toy.write({"bench/bench_toy.py": MARKED.format(share="0.10"), "pytest.ini": strict})
-    collected = Site("head", toy.root, Suite(("bench",), (), ()), 30.0, tmp_path).collect()
+    (collected,) = collect(toy_site(toy, tmp_path))
     assert len(collected.cases) == 2
     assert collected.tolerances == {"bench/bench_toy.py::test_work[2]": 0.1}
 

@@ -2,28 +2,29 @@
 
 import argparse
 import os
-import signal
 import sys
 import tempfile
-import traceback
+import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 
-from . import __version__, settings
+from . import __version__, doctor, settings
 from .comparison import Comparison, Result, prepared
-from .decide.findings import exit_status
+from .decide.forecast import Forecast
 from .decide.schedule import Schedule
 from .errors import GateError
 from .explain import look
 from .explain.profiles import Explanation, explain
-from .measure.records import Pair
 from .report import files
+from .report.plain import plain
+from .report.progress import progress
 from .report.text import annotations, failure, show
 from .revisions.git import top
 from .settings import Settings
+from .stopping import STOPPED_STATUS, StoppedError, stoppable
 
 #: Regressed cases that are profiled, the gravest first.
 MOST_EXPLAINED = 3
@@ -36,36 +37,69 @@ def compare(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     console = Console() if sys.stdout.isatty() else Console(width=LOG_WIDTH)
     directory = _cleared(Path(given.output or tempfile.mkdtemp(prefix="benchgate-output-")))
+    explanations: list[Explanation] = []
+    status: int | None = None
     try:
-        repository = top(Path.cwd())
-        asked = settings.settings(given, Path.cwd(), repository)
-        directory = _cleared(asked.output) if asked.output else directory
-        with prepared(repository, asked, directory) as comparison:
-            result = _measured(comparison, asked, directory, console)
-            explanations = _explain(comparison, result)
-    except GateError as error:
-        console.print(f"error: {error}", style="bold red", markup=False)
-        files.write_error(directory, error)
-        _annotate([failure(error)])
-        return error.exit_status
-    files.write(directory, result, explanations, asked)
-    show(result, explanations, console)
-    console.print(f"raw pairs, report, JUnit and flame graphs: {directory}", markup=False)
-    _annotate(annotations(result))
-    return exit_status(result.findings)
+        with stoppable():
+            repository = top(Path.cwd())
+            asked = settings.settings(given, Path.cwd(), repository)
+            directory = _cleared(asked.output) if asked.output else directory
+            with prepared(repository, asked, directory) as comparison:
+                result, status = _measured(comparison, asked, directory, console)
+                _explain(comparison, result, explanations)
+    except (GateError, StoppedError) as error:
+        if status is None:  # nothing is known of any case
+            status = error.exit_status if isinstance(error, GateError) else STOPPED_STATUS
+            _report(console, [f"error: {error}", *files.write_error(directory, error)], [failure(error)])
+            return status
+        status = STOPPED_STATUS if isinstance(error, StoppedError) else status
+    problems = files.write(directory, result, explanations, asked)
+    with suppress(OSError):  # a terminal that is gone changes no verdict
+        show(result, explanations, console)
+    _report(console, [*problems, f"raw pairs, report, JUnit and flame graphs: {directory}"], annotations(result))
+    return status
 
 
-def _measured(comparison: Comparison, asked: Settings, directory: Path, console: Console) -> Result:
+def _measured(comparison: Comparison, asked: Settings, directory: Path, console: Console) -> tuple[Result, int]:
+    """What the pairs show, and the exit status; a stop or a failure on the way costs what would have come after it."""
     schedule = Schedule(comparison.driver, comparison.cases, asked.rule, asked.budget_s, comparison.tolerances)
-    for pair in schedule.pairs():
-        files.keep(directory, pair)
-        console.print(_progress(pair), style="dim")
-    comparison.check_untouched()
-    return comparison.result(schedule.measured)
+    schedule.give_up(comparison.trial.troubles)
+    expected = Forecast.of(comparison.trial.call_s, comparison.trial.start_s, asked.budget_s)
+    _plan(schedule, expected, console)
+    began = time.monotonic()
+    try:
+        for pair in schedule.pairs():
+            files.keep(directory, pair)
+            console.print(progress(pair, schedule.measured, began + asked.budget_s - time.monotonic()), style="dim")
+            if expected.may_overestimate:
+                expected = expected.corrected(pair.seconds)
+                _plan(schedule, expected, console)
+        comparison.check_untouched()
+    except StoppedError as stopped:
+        return comparison.result(schedule.measured, str(stopped)), STOPPED_STATUS
+    except GateError as error:
+        if not schedule.measured.evidence.pairs:
+            raise
+        result = comparison.result(schedule.measured, f"ended early: {error}")
+        return result, result.exit_status
+    result = comparison.result(schedule.measured)
+    return result, result.exit_status
 
 
-def _progress(pair: Pair) -> str:
-    return f"{pair.stage} pair {pair.number}: {len(pair.blocks)} cases in {pair.seconds:.0f} s"
+def _plan(schedule: Schedule, expected: Forecast, console: Console) -> None:
+    """Tells what the budget holds, and leaves out what it will not do for."""
+    for line in expected.lines():
+        console.print(line, markup=False, highlight=False)
+    if not expected.may_overestimate:
+        schedule.limit_to(expected.affordable(), expected.case_s, expected.start_s)
+
+
+def _report(console: Console, lines: Iterable[str], for_github: Iterable[str]) -> None:
+    with suppress(OSError):
+        for line in lines:
+            style = "bold red" if line.startswith("error: ") else None
+            console.print(plain(line), style=style, markup=False, highlight=False)
+        _annotate(for_github)
 
 
 def _annotate(lines: Iterable[str]) -> None:
@@ -81,17 +115,24 @@ def _cleared(output: Path) -> Path:
     return directory
 
 
-def _explain(comparison: Comparison, result: Result) -> list[Explanation]:
+def _explain(comparison: Comparison, result: Result, explanations: list[Explanation]) -> None:
+    """Adds an explanation of each of the gravest regressed cases."""
+    if result.stopped:
+        return
     regressed = [finding for finding in result.findings if finding.verdict == "regressed"]
     regressed.sort(key=lambda finding: -max(metric.ratio for metric in finding.metrics))
     loops = {block.case: block.loops for pair in result.pairs for block in pair.blocks}
-    return [explain(comparison.driver, finding.case, loops[finding.case]) for finding in regressed[:MOST_EXPLAINED]]
+    # one after the other, so that a stop keeps those that are done
+    explanations.extend(
+        explain(comparison.driver, finding.case, loops[finding.case]) for finding in regressed[:MOST_EXPLAINED]
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="benchgate",
-        description="Says whether head is slower than base, case by case; `benchgate profile` says where time goes.",
+        description="Says whether head is slower than base, case by case. Others: benchgate profile, which says "
+        "where the time of cases goes, and benchgate doctor, which says what this machine can see.",
         epilog="What is not given is read from [tool.benchgate] of pyproject.toml. "
         "Exit status: 0 nothing regressed, 1 something did, 2 wrong use, 3 something could not be decided.",
     )
@@ -103,18 +144,5 @@ def _parser() -> argparse.ArgumentParser:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command that the first argument names, or a comparison, and returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    return look.run(words[1:]) if words[:1] == ["profile"] else compare(words)
-
-
-def main() -> int:
-    """`run` as a process of its own; a crash of the gate is undecided, for Python's own 1 would mean "regressed"."""
-    signal.signal(signal.SIGTERM, _leave)  # worktrees and processes are ended also when CI cancels the job
-    try:
-        return run()
-    except Exception:  # noqa: BLE001 (whatever it is: it must not look like a verdict)
-        traceback.print_exc()
-        return GateError.exit_status
-
-
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
+    command = {"profile": look.run, "doctor": doctor.run}.get(words[0]) if words else None
+    return command(words[1:]) if command else compare(words)

@@ -1,24 +1,34 @@
 """One whole comparison, from two names of revisions to findings."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from .decide.findings import CaseFinding, find
+from . import __version__
+from .decide.findings import CaseFinding, exit_status, find
 from .decide.measured import Measured
 from .decide.rule import Rule
 from .errors import GateError, WrongUseError
+from .guard.machine import identity
 from .measure.messages import Collected
 from .measure.pair import PairDriver
 from .measure.records import Pair, Trouble
-from .measure.site import Site, Suite, check_collected, check_selection
-from .revisions.definitions import changed_inside, overlay_of, project_names
-from .revisions.git import WORKING_TREE, Revision, merge_base, resolve
+from .measure.site import Places, Site, check_collected, collect
+from .measure.suite import Suite
+from .measure.trial import Trial, try_out
+from .provenance import check_compiled, measured_line, shortened
+from .revisions.builds import built, carried
+from .revisions.definitions import changed_dependencies, changed_inside, definitions, selected
+from .revisions.git import WORKING_TREE, Revision, git_lines, merge_base, resolve
+from .revisions.packages import Packages, packages_of
 from .revisions.worktrees import Checkouts, checkouts
 from .settings import Settings
+
+#: What a default ``repr`` puts into an id: another number in every process.
+_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 
 
 @dataclass(frozen=True)
@@ -30,11 +40,18 @@ class Result:
     findings: list[CaseFinding]
     pairs: list[Pair]
     notes: list[str]
+    stopped: str = ""
+
+    @property
+    def exit_status(self) -> int:
+        """1 where something regressed; 0 where all is decided and the run came to its end; else 3."""
+        status = exit_status(self.findings)
+        return 3 if self.stopped and status == 0 else status
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both revisions on disk, their cases collected: ready to be measured."""
+    """Both revisions on disk, their cases collected and tried out: ready to be measured."""
 
     base: Revision
     head: Revision
@@ -42,18 +59,19 @@ class Comparison:
     cases: list[str]
     tolerances: dict[str, float]
     missing: list[Trouble]
+    trial: Trial
     notes: list[str]
     _trees: Checkouts
-    _state: str
 
     def check_untouched(self) -> None:
         """Raises GateError when a worktree is no longer as it was checked out."""
-        if self._trees.state() != self._state:
-            raise GateError("a worktree was changed while it was measured: a case writes into the files it is made of")
+        if changed := self._trees.changed():
+            raise GateError(f"a worktree was changed while it was measured: {', '.join(changed[:3])}")
 
-    def result(self, measured: Measured) -> Result:
-        """The verdicts on what was measured, and on the cases that only base has."""
-        return Result(self.base, self.head, find(measured, self.missing), measured.evidence.pairs, self.notes)
+    def result(self, measured: Measured, stopped: str = "") -> Result:
+        """The verdicts on what was measured and on cases that only base has; `stopped` says why that is not all."""
+        findings = find(measured, self.missing)
+        return Result(self.base, self.head, findings, measured.evidence.pairs, self.notes, stopped)
 
 
 @contextmanager
@@ -66,31 +84,87 @@ def prepared(repository: Path, settings: Settings, directory: Path) -> Iterator[
     """
     base, head = _revisions(repository, settings)
     with checkouts(repository, base, head) as trees:
-        check_selection(settings.paths, trees.head)
-        overlay = overlay_of(settings.paths, trees.head)
-        suite = Suite(settings.paths, settings.selection, project_names(repository, head, overlay))
-        base_site, head_site = (
-            Site(root.name, root, suite, settings.timeout_s, directory / "logs") for root in (trees.base, trees.head)
-        )
-        before, now = _collect(base_site, head_site)
+        chosen = selected(settings.paths, trees.head)
+        for root in (trees.base, trees.head):
+            carried(repository, settings.carry, root)
+        sites = sites_of(repository, trees, settings, chosen, directory / "logs")
+        before, now = collect(*sites)
         check_collected(now)
-        trees.lay_cases(overlay)
-        notes = [f"{', '.join(overlay)} from head in both arms"]
-        if inside := changed_inside(repository, base, head, overlay):
+        laid = definitions(settings.paths, _relative(now.files, trees.head), trees.head)
+        packages = _packages(trees, laid)
+        sites = [replace(site, places=replace(site.places, packages=packages)) for site in sites]
+        trees.lay(laid)
+        cases, nameless = _named(now.cases)
+        driver = PairDriver(sites[0], sites[1], frozenset(before.cases))
+        trial = try_out(driver, cases, trees)
+        trial.troubles += nameless
+        notes = [measured_line(driver, laid, tried=bool(trial.call_s)), f"on {_machine(repository)}"]
+        notes += [f"{shortened(laid)} from head in both arms"]
+        if inside := changed_inside(repository, base, head, laid):
             notes.append(f"{len(inside)} changed files are case definitions, the same in both arms: not compared")
-        notes += [f"base's own definitions: {error}" for error in before.errors]
+        if libraries := changed_dependencies(repository, base, head):
+            notes.append(_libraries(libraries, settings))
+        if before.errors:
+            notes.append(f"base's own definitions: {shortened(before.errors)}")
         notes += _loosened(before, now, settings.rule)
+        notes += [
+            f"{case} is measured in one arm after the other, for it fails in both at once" for case in driver.alone
+        ]
         yield Comparison(
-            base,
-            head,
-            PairDriver(base_site, head_site, frozenset(before.cases)),
-            now.cases,
-            _tolerances(now, settings),
-            _missing(before, now),
-            notes,
-            trees,
-            trees.state(),
+            base=base,
+            head=head,
+            driver=driver,
+            cases=now.cases,
+            tolerances=_tolerances(now, settings),
+            missing=_missing(before, now),
+            trial=trial,
+            notes=notes,
+            _trees=trees,
         )
+
+
+def sites_of(checkout: Path, trees: Checkouts, settings: Settings, chosen: Sequence[str], logs: Path) -> list[Site]:
+    """Both sites, built if that was asked for; raises GateError where compiled modules are lacking."""
+    packages = _packages(trees, chosen)
+    suite = Suite(settings.paths, settings.selection, settings.pytest_args, settings.folder)
+    sites: list[Site] = []
+    for root in (trees.base, trees.head):
+        target = built(settings.prepare, root, logs / f"prepare-{root.name}.log") if settings.prepare else None
+        sites.append(Site(root.name, root, suite, settings.timeout_s, logs, Places(checkout, packages, target)))
+    check_compiled(checkout, trees, packages, sites, settings)
+    return sites
+
+
+def _packages(trees: Checkouts, laid: Sequence[str]) -> Packages:
+    of_base, of_head = (packages_of(root, git_lines(root, "ls-files", "-z"), laid) for root in (trees.base, trees.head))
+    return of_head.joined(of_base)
+
+
+def _relative(files: Sequence[str], root: Path) -> list[str]:
+    inside = [Path(file).resolve() for file in files]
+    return [str(file.relative_to(root.resolve())) for file in inside if file.is_relative_to(root.resolve())]
+
+
+def _named(cases: Sequence[str]) -> tuple[list[str], list[Trouble]]:
+    """Cases that another process knows by the same id, and those whose id holds an address of memory."""
+    why = "its id holds an address of memory, which is another in every process: give its parameter an id"
+    nameless = [Trouble(case, "incomparable", why) for case in cases if _ADDRESS.search(case)]
+    return [case for case in cases if not _ADDRESS.search(case)], nameless
+
+
+def _machine(repository: Path) -> str:
+    here = identity(repository)
+    cores = f"{here['usable cores']} cores, {here['memory']}"
+    return f"{here['processor']}, {cores}, {here['architecture']}, {here['python']}, benchgate {__version__}"
+
+
+def _libraries(files: Sequence[str], settings: Settings) -> str:
+    measured = (
+        "each arm runs with what its build installed, and else with the libraries of this environment"
+        if settings.prepare
+        else "both arms run with the libraries of this environment"
+    )
+    return f"{shortened(files)} changed, which may change the libraries that are used: {measured}"
 
 
 def _revisions(repository: Path, settings: Settings) -> tuple[Revision, Revision]:
@@ -103,11 +177,6 @@ def _revisions(repository: Path, settings: Settings) -> tuple[Revision, Revision
     if base.commit == head.commit:
         raise WrongUseError(f"head is {base.commit[:10]}, which is on the main branch: give --base, for example HEAD~1")
     return base, head
-
-
-def _collect(*sites: Site) -> list[Collected]:
-    with ThreadPoolExecutor(len(sites)) as threads:
-        return list(threads.map(Site.collect, sites))
 
 
 def _tolerances(collected: Collected, settings: Settings) -> dict[str, float]:
@@ -135,5 +204,5 @@ def _missing(base: Collected, head: Collected) -> list[Trouble]:
     return [
         Trouble(case, "missing", "base has this case, head has not: removed or renamed")
         for case in base.cases
-        if case not in set(head.cases)
+        if case not in set(head.cases) and not _ADDRESS.search(case)
     ]

@@ -21,7 +21,8 @@ class Settings:
     """What was asked for, once and for all. Paths of cases are relative to the root of the repository.
 
     `base` is None for the commit at which head left the main branch; `tolerances` are patterns of cases with the loss
-    of them that must be seen.
+    of them that must be seen. `prepare` is a command that builds a revision, `carry` are patterns of ignored files that
+    both revisions need, `pytest_args` go to pytest as they are, and `folder` is where it is started.
     """
 
     paths: tuple[str, ...]
@@ -32,6 +33,10 @@ class Settings:
     tolerances: Mapping[str, float] = field(default_factory=dict)
     budget_s: float = DEFAULT_BUDGET_S
     timeout_s: float = 120.0
+    prepare: str | None = None
+    carry: tuple[str, ...] = ()
+    pytest_args: tuple[str, ...] = ()
+    folder: str = "."
     output: Path | None = None
 
 
@@ -104,6 +109,9 @@ KEYS: dict[str, Key] = {
     "alpha": Key(share, Rule().alpha),
     "budget-s": Key(seconds, DEFAULT_BUDGET_S),
     "timeout-s": Key(seconds, 120.0),
+    "prepare": Key(_text, None),
+    "carry": Key(_texts, []),
+    "pytest-args": Key(_texts, []),
     "output": Key(_text, None),
 }
 
@@ -167,6 +175,13 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", dest="marker", metavar="EXPRESSION", help="as for pytest")
     parser.add_argument("--timeout-s", type=seconds, help="a process that is silent for so long hangs (120)")
     parser.add_argument("--output", metavar="DIR", help="report, JUnit, raw pairs, profiles and logs go here")
+    parser.add_argument(
+        "--pytest-arg",
+        dest="pytest_args",
+        action="append",
+        metavar="ARG",
+        help="goes to pytest as it is; may be repeated",
+    )
 
 
 def add_comparison(parser: argparse.ArgumentParser) -> None:
@@ -187,6 +202,12 @@ def add_comparison(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--alpha", type=share, help="false alarms of the whole suite (0.01)")
     parser.add_argument("--budget-s", type=seconds, help="seconds for all measuring (600)")
+    parser.add_argument(
+        "--prepare", metavar="COMMAND", help="builds a revision; may name {target}, {worktree} and {python}"
+    )
+    parser.add_argument(
+        "--carry", action="append", metavar="PATTERN", help="ignored files that both revisions need; may be repeated"
+    )
 
 
 def settings(given: argparse.Namespace, directory: Path, root: Path) -> Settings:
@@ -207,6 +228,12 @@ def settings(given: argparse.Namespace, directory: Path, root: Path) -> Settings
         tolerances=value["tolerances"],
         budget_s=value["budget-s"],
         timeout_s=value["timeout-s"],
+        prepare=value["prepare"],
+        carry=tuple(
+            inside(pattern, directory if "carry" in told else table.folder, root) for pattern in value["carry"]
+        ),
+        pytest_args=tuple(value["pytest-args"]),
+        folder=table.folder.relative_to(root).as_posix(),
         output=None if output is None else (directory if "output" in told else table.folder) / output,
     )
 

@@ -1,16 +1,15 @@
 """The verdicts of a run, case by case and metric by metric, and the exit status that follows."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from ..measure.records import Gap, Stage, Trouble
 from .estimate import Estimate
-from .evidence import Evidence
 from .measured import Hypothesis, Measured
-from .metrics import Metric
-from .rule import Rule, Verdict, decide, holm, smallest_seen
+from .metrics import Metric, absolute_of
+from .needs import need_of
+from .rule import Verdict, decide, holm, smallest_seen
 from .schedule import SCREEN_PAIRS
 
 CaseVerdict = Verdict | Gap
@@ -26,7 +25,7 @@ SHOWN_MISS = 0.025
 
 @dataclass(frozen=True)
 class MetricFinding:
-    """One metric of one case: ratios head/base, so 1.03 is a loss of 3%."""
+    """One metric of one case: ratios head/base, so 1.03 is a loss of 3%; `base` and `head` in seconds, or bytes."""
 
     metric: Metric
     verdict: Verdict
@@ -37,14 +36,24 @@ class MetricFinding:
     upper: float
     visible: float
     wealth: float
+    base: float | None = None
+    head: float | None = None
 
     @classmethod
-    def of(cls, metric: Metric, verdict: Verdict, stage: Stage, estimate: Estimate, wealth: float) -> "MetricFinding":
+    def of(
+        cls,
+        metric: Metric,
+        verdict: Verdict,
+        stage: Stage,
+        estimate: Estimate,
+        wealth: float,
+        absolute: tuple[float | None, float | None] = (None, None),
+    ) -> "MetricFinding":
         """From an estimate in log ratios; `visible` is the smallest loss, as a share, that it could have seen."""
         bounds = (estimate.middle, estimate.lower(SHOWN_MISS), estimate.upper(SHOWN_MISS))
         ratio, lower, upper = (_exp(value) for value in bounds)
         visible = _exp(smallest_seen(estimate)) - 1
-        return cls(metric, verdict, stage, estimate.pairs, ratio, lower, upper, visible, wealth)
+        return cls(metric, verdict, stage, estimate.pairs, ratio, lower, upper, visible, wealth, *absolute)
 
 
 @dataclass(frozen=True)
@@ -83,37 +92,41 @@ def _find_case(measured: Measured, case: str, proved: set[Hypothesis]) -> CaseFi
     disturbed = len(evidence.disturbed(case))
     if trouble := evidence.troubles.get(case):
         return CaseFinding(case, trouble.verdict, trouble.why, disturbed=disturbed)
+    tolerance = measured.rule_of(case).tolerance
     if (clean := evidence.clean(case, "screen")) < SCREEN_PAIRS:
-        return CaseFinding(case, "inconclusive", _too_few(evidence, case, clean), disturbed=disturbed)
+        seen = tuple(_find_metric(measured, case, metric, set(), decided=False) for metric in evidence.metrics(case))
+        return CaseFinding(case, "inconclusive", _too_few(measured, case, clean), seen, disturbed, tolerance)
     metrics = tuple(_find_metric(measured, case, metric, proved) for metric in evidence.metrics(case))
     verdict = min((finding.verdict for finding in metrics), key=GRAVITY.index)
-    why = _why_inconclusive(metrics) if verdict == "inconclusive" else ""
-    return CaseFinding(case, verdict, why, metrics, disturbed, measured.rule_of(case).tolerance)
+    undecided = [finding.metric for finding in metrics if finding.verdict == "inconclusive"]
+    why = need_of(measured, case, undecided) if verdict == "inconclusive" else ""
+    return CaseFinding(case, verdict, why, metrics, disturbed, tolerance)
 
 
-def _find_metric(measured: Measured, case: str, metric: Metric, proved: set[Hypothesis]) -> MetricFinding:
+def _find_metric(
+    measured: Measured, case: str, metric: Metric, proved: set[Hypothesis], *, decided: bool = True
+) -> MetricFinding:
     suspect = next((h for h in measured.hypotheses if (h.case, h.metric) == (case, metric)), None)
-    stage: Stage = "confirm" if suspect else "screen"
+    confirmed = suspect is not None and measured.evidence.clean(case, "confirm") > 0
+    stage: Stage = "confirm" if confirmed else "screen"
     values = measured.evidence.values(case, metric, stage)
     direction = suspect.direction if suspect and suspect in proved else 0
     won = measured.wealth_of(suspect) if suspect else 1.0
-    return MetricFinding.of(metric, _decide(values, direction, measured.rule_of(case)), stage, Estimate.of(values), won)
+    # what the screen has made suspicious is never decided by the screen
+    open_still = not decided or (suspect is not None and not confirmed)
+    verdict = "inconclusive" if open_still else decide(values, direction, measured.rule_of(case))
+    absolute = absolute_of(measured.evidence.blocks(case, stage), metric)
+    return MetricFinding.of(metric, verdict, stage, Estimate.of(values), won, absolute)
 
 
-def _decide(values: list[float], direction: int, rule: Rule) -> Verdict:
-    return decide(values, direction, rule) if values else "inconclusive"
-
-
-def _why_inconclusive(metrics: Sequence[MetricFinding]) -> str:
-    if min(metric.pairs for metric in metrics):
-        return "too noisy for the tolerance in the time there was"
-    return "unclear in the screen, and no undisturbed pair after it in the time there was: raise --budget-s"
-
-
-def _too_few(evidence: Evidence, case: str, clean: int) -> str:
-    reasons = evidence.disturbed(case)
-    because = f"; {len(reasons)} more were disturbed, the last because {reasons[-1]}" if reasons else ""
-    return f"only {clean} of {SCREEN_PAIRS} pairs in the time there was{because}: raise --budget-s"
+def _too_few(measured: Measured, case: str, clean: int) -> str:
+    reasons = measured.evidence.disturbed(case)
+    if reasons:
+        last = f"the last because {reasons[-1]}"
+        return f"only {clean} of {SCREEN_PAIRS} pairs were undisturbed, {len(reasons)} were not, {last}"
+    if not clean:
+        return "no time was left to measure it"
+    return need_of(measured, case, measured.evidence.metrics(case))
 
 
 def _exp(value: float) -> float:

@@ -1,5 +1,6 @@
 """What a schedule has measured, for the judge to read: evidence, and the hypotheses that it was gathered for."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
@@ -39,3 +40,12 @@ class Measured:
         case, metric, direction = hypothesis
         scale = scale_of(self.evidence.values(case, metric, "screen"), self.rule_of(case))
         return wealth([direction * value for value in self.evidence.values(case, metric, "confirm")], scale)
+
+    def pairs_to_prove(self, hypothesis: Hypothesis) -> float:
+        """How many more confirming pairs the wealth needs, at the rate at which it grew so far."""
+        case, metric, direction = hypothesis
+        screened = self.evidence.values(case, metric, "screen")
+        like = self.evidence.values(case, metric, "confirm") or screened
+        won = wealth([direction * value for value in like], scale_of(screened, self.rule_of(case)))
+        left = math.log(max(len(self.hypotheses), 1) / self.rule.alpha) - math.log(self.wealth_of(hypothesis))
+        return max(math.ceil(left * len(like) / math.log(won)), 1) if won > 1 else math.inf

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from collections.abc import Sequence
 from typing import Literal
 
 from ..measure.records import Block
@@ -32,6 +33,25 @@ def log_ratios(block: Block) -> dict[Metric, float]:
     return ratios
 
 
+def absolute_of(blocks: Sequence[Block], metric: Metric) -> tuple[float | None, float | None]:
+    """What base and head take, as a median over pairs: seconds of one run of the target, or bytes of the peak."""
+    if not blocks:
+        return None, None
+    if metric == "memory":
+        peaks = [(block.base_peak_bytes, block.head_peak_bytes) for block in blocks]
+    else:
+        field = f"{metric}_s"
+        peaks = [
+            tuple(  # type: ignore[misc]  # of two
+                interquartile_mean([getattr(getattr(turn, arm), field) for turn in block.turns]) / block.loops
+                for arm in ("base", "head")
+            )
+            for block in blocks
+        ]
+    base, head = zip(*peaks, strict=True)
+    return statistics.median(base), statistics.median(head)
+
+
 def turn_ratios(block: Block) -> list[float]:
     """log(head/base) of the wall time of each turn."""
     return [_log(turn.head.wall_s, turn.base.wall_s) for turn in block.turns]
@@ -40,7 +60,8 @@ def turn_ratios(block: Block) -> list[float]:
 def control(block: Block) -> tuple[float, float]:
     """log(head/base) of the control workload, the same code in both arms: the mean over turns, its standard error."""
     ratios = [_log(turn.head.control_s, turn.base.control_s) for turn in block.turns]
-    return statistics.fmean(ratios), statistics.stdev(ratios) / math.sqrt(len(ratios))
+    error = statistics.stdev(ratios) / math.sqrt(len(ratios)) if len(ratios) > 1 else math.inf
+    return statistics.fmean(ratios), error
 
 
 def disturbance(block: Block, limit: float) -> str:

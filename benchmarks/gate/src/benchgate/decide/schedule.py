@@ -1,11 +1,11 @@
 """What is measured when: every case is screened, what the screen cannot clear is confirmed, within a budget."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from ..measure.records import Pair, Stage
+from ..measure.records import Pair, Stage, Trouble
 from .allocation import best_block_s
 from .estimate import Estimate
 from .evidence import Evidence
@@ -34,6 +34,12 @@ class Measuring(Protocol):
         ...
 
 
+def planned_block_s(budget_s: float, cases: int) -> float:
+    """Seconds for the turns of each of so many cases in a pair of the screen."""
+    planned = SCREEN_SHARE * budget_s / (SCREEN_PAIRS * max(cases, 1))
+    return min(max(planned, SHORTEST_BLOCK_S), LONGEST_SCREEN_BLOCK_S)
+
+
 class Schedule:
     """Which pairs of `cases` are measured, within a budget; `measured` holds what they have shown so far.
 
@@ -52,14 +58,24 @@ class Schedule:
         self.measured = Measured(cases, rule, tolerances or {}, Evidence(DISTURBING_SHARE * rule.limit))
         self._driver, self._clock = driver, clock
         self._end = clock() + budget_s
-        planned = SCREEN_SHARE * budget_s / (SCREEN_PAIRS * max(len(cases), 1))
-        self._block_s = min(max(planned, SHORTEST_BLOCK_S), LONGEST_SCREEN_BLOCK_S)
+        self._chosen = list(cases)
+        self._block_s = planned_block_s(budget_s, len(cases))
+        self._least_s: Mapping[str, float] = {}
         self._tries: dict[tuple[str, Stage], int] = {}
         self._start_s = 0.0  # what the last pair took beyond the time planned for turns
 
     @property
     def _evidence(self) -> Evidence:
         return self.measured.evidence
+
+    def limit_to(self, cases: Sequence[str], least_s: Mapping[str, float], start_s: float) -> None:
+        """Measures these cases alone, knowing the least that each takes in a pair and what the start of one takes."""
+        self._chosen, self._least_s, self._start_s = list(cases), least_s, start_s
+
+    def give_up(self, troubles: Iterable[Trouble]) -> None:
+        """Notes cases that cannot be measured."""
+        for trouble in troubles:
+            self._evidence.troubles.setdefault(trouble.case, trouble)
 
     def pairs(self) -> Iterator[Pair]:
         """Measures, and yields each pair when it is part of the evidence."""
@@ -82,7 +98,7 @@ class Schedule:
 
         What looks slower comes first: where the time is short, a proven loss says more than a cleared case.
         """
-        yield from self._while("confirm", self._looks_slower, MOST_CONFIRM_PAIRS)
+        yield from self._while("confirm", self._looks_slower, MOST_CONFIRM_PAIRS, self._pairs_to_prove)
         yield from self._while("confirm", self._is_undecided, MOST_CONFIRM_PAIRS)
 
     def _unsettled_by_screen(self, case: str) -> list[Hypothesis]:
@@ -116,18 +132,56 @@ class Schedule:
             return len(values) < LEAST_CONFIRM_PAIRS or not is_clear(values, rule)
         return self.measured.wealth_of(hypothesis) * self.measured.rule.alpha < len(self.measured.hypotheses)
 
-    def _while(self, stage: Stage, wanted: Callable[[str], bool], most: int) -> Iterator[Pair]:
+    def _while(
+        self,
+        stage: Stage,
+        wanted: Callable[[str], bool],
+        most: int,
+        pairs_needed: Callable[[str], float] = lambda _: 1.0,
+    ) -> Iterator[Pair]:
         """Pairs of the wanted cases until none is left or time is; a case is tried at most twice `most` times."""
-        while open_cases := [case for case in self.measured.cases if wanted(case) and self._may_try(case, stage, most)]:
+        while open_cases := [case for case in self._chosen if wanted(case) and self._may_try(case, stage, most)]:
             begun = self._clock()
-            block_s = {case: self._block_s_of(case, self._start_s / len(open_cases)) for case in open_cases}
-            if begun + self._start_s + sum(block_s.values()) > self._end:
+            block_s = self._fitting(open_cases, self._end - begun, pairs_needed)
+            if not block_s:
                 return
             pair = self._driver.measure(block_s, stage)
-            self._note_tries(open_cases, pair)
+            self._note_tries(list(block_s), pair)
             self._evidence.add(pair)
-            self._start_s = max(self._clock() - begun - sum(block_s.values()), 0.0)
+            planned_s = sum(max(block_s[case], self._least_s.get(case, 0.0)) for case in block_s)
+            self._start_s = max(self._clock() - begun - planned_s, 0.0)
             yield pair
+
+    def _fitting(self, cases: Sequence[str], left_s: float, pairs_needed: Callable[[str], float]) -> dict[str, float]:
+        """Seconds of turns for the next pair of those cases that can all be finished in the time that is left.
+
+        The gravest come first, so that where the time will not do for all, they at least are decided.
+        """
+        planned = {case: self._block_s_of(case, self._start_s / len(cases)) for case in cases}
+        pair_s, pairs = self._start_s, 1.0
+        fitting: set[str] = set()
+        for case in sorted(cases, key=self._gravity, reverse=True):
+            with_it_s = pair_s + max(planned[case], self._least_s.get(case, 0.0))
+            needed = max(pairs, pairs_needed(case))
+            if with_it_s * (needed if fitting else 1.0) <= left_s:
+                fitting.add(case)
+                pair_s, pairs = with_it_s, needed
+        return {case: planned[case] for case in cases if case in fitting}
+
+    def _pairs_to_prove(self, case: str) -> float:
+        needed = [
+            self.measured.pairs_to_prove(hypothesis)
+            for hypothesis in self.measured.hypotheses
+            if hypothesis.case == case and hypothesis.direction > 0 and self._needs_more(hypothesis)
+        ]
+        return max(needed, default=1.0)
+
+    def _gravity(self, case: str) -> float:
+        """By how much the case looks slower, against its tolerance; nothing in the screen."""
+        middles = [
+            self._latest_middle(hypothesis) for hypothesis in self.measured.hypotheses if hypothesis.case == case
+        ]
+        return max(middles, default=0.0) / self.measured.rule_of(case).limit
 
     def _block_s_of(self, case: str, start_s: float) -> float:
         """As short as all have in the screen; up to LONGEST_BLOCK_S where it pays to confirm a time."""

@@ -12,9 +12,12 @@ from pathlib import Path
 
 from ..errors import GateError
 from ..measure.driver import CaseEndedError
-from ..measure.site import Site, Suite, check_collected, check_selection
+from ..measure.site import Places, Site, check_collected, collect
+from ..measure.suite import Suite
 from ..report.files import flame_file
-from ..revisions.git import top
+from ..revisions.definitions import selected
+from ..revisions.git import git_lines, top
+from ..revisions.packages import packages_of
 from ..settings import Settings, add_selection, settings
 from .profiles import Look, look
 
@@ -39,9 +42,13 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _looks(root: Path, asked: Settings, directory: Path) -> Iterator[Look]:
-    check_selection(asked.paths, root)
-    site = Site("head", root, Suite(asked.paths, asked.selection, ()), asked.timeout_s, directory)
-    found = site.collect()
+    chosen = selected(asked.paths, root)
+    packages = packages_of(
+        root, git_lines(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"), chosen
+    )
+    suite = Suite(asked.paths, asked.selection, asked.pytest_args, asked.folder)
+    site = Site("head", root, suite, asked.timeout_s, directory, Places(root, packages))
+    (found,) = collect(site)
     check_collected(found)
     yield from (look(site, case) for case in found.cases)
 

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from ..errors import ArmError
 from ..measure.driver import Arm, CaseEndedError
 from ..measure.messages import Ended
-from ..measure.pair import PairDriver, calibrate
+from ..measure.pair import PairDriver
 from ..measure.site import ENDING_S, Site
+from ..measure.turns import calibrate
 from .flame import Profile, own_time, parse, svg
 
 #: Time for the profiled turns of one case, in seconds, and samples a second.
@@ -163,7 +164,7 @@ def _waiting(sites: Sequence[Site], case: str, occasion: str) -> Iterator[list[A
 
 @contextmanager
 def _at_case(site: Site, case: str, occasion: str) -> Iterator[Arm]:
-    with site.started(occasion, {"PYTHONHASHSEED": "0"}) as arm:
+    with site.started(occasion) as arm:
         arm.collected()
         arm.run([case])
         answer = arm.meet(case)

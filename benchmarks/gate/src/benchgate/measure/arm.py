@@ -1,35 +1,52 @@
 """The measured process: pytest on one worktree, its benchmarks run call by call as the driver of the pair says.
 
-Started by `driver` as ``python -c BOOT``; the gate's package is loaded from its file under another name, so that the
+Started by `site` as ``python -c BOOT``; the gate's package is loaded from its file under another name, so that the
 worktree's own packages, which may have the same names, are imported from the worktree. Spawned workers of a case do
 not import this file, since a process started with ``-c`` has no main file.
 """
 
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import Any
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
 from .channel import ArmEnd
 from .messages import Collected, End, Ended, Finished, RunCases
-from .target import Target
+from .origin import Loaded
+from .plan import Plan
+from .target import Target, padding
+
+#: Fixtures and markers by which a suite asks for a measurement.
+_FIXTURES = {"benchmark", "codspeed_benchmark"}
+_MARKERS = ("benchmark", "codspeed_benchmark")
 
 
 class ArmPlugin:
     """The pytest plugin: only benchmarks are kept, they are run in lock-step, and how each ended is told."""
 
-    def __init__(self, channel: ArmEnd, root: Path, project_names: Sequence[str]) -> None:
-        self._channel, self._root, self._project_names = channel, root, project_names
+    def __init__(self, channel: ArmEnd, plan: Plan) -> None:
+        self._channel, self._plan = channel, plan
+        self._loaded = Loaded([*plan.folders], plan.watched)
+        self._padded = padding(plan.frame_slots)
         self._collection_errors: list[str] = []
         self._ends: dict[str, tuple[End, str]] = {}
 
     def pytest_configure(self, config: pytest.Config) -> None:
         """Puts the lock-step under the public methods of the fixture, so that a fixture that wraps it works too."""
         config.addinivalue_line("markers", "tolerance(share): the loss of this case that the gate must see")
-        _replace_rounds(self._channel)
+        for module in ("pytest_benchmark.fixture", "pytest_codspeed.plugin"):
+            try:
+                fixture_class: Any = import_module(module).BenchmarkFixture
+            except ImportError:
+                continue
+            self._replace_rounds(fixture_class)
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_timeout_set_timer(self) -> bool:
+        """A suite's own timeout would count the other arm's turns; the driver has one of its own."""
+        return True
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Notes files that could not be imported."""
@@ -39,12 +56,35 @@ class ArmPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Tells which benchmarks there are and keeps those that the driver wants."""
-        by_case = {item.nodeid: item for item in items if "benchmark" in getattr(item, "fixturenames", ())}
+        for folder in reversed(self._plan.first):  # a conftest's folder was put before it
+            sys.path[:] = [folder, *(path for path in sys.path if path != folder)]
+        by_case = {self._case(item.nodeid): item for item in items if _is_benchmark(item)}
         tolerances = {case: tolerance for case, item in by_case.items() if (tolerance := self._tolerance(item))}
-        self._channel.send(Collected(list(by_case), self._collection_errors, tolerances))
+        self._channel.send(
+            Collected(
+                cases=list(by_case),
+                files=sorted({str(item.path) for item in by_case.values()}),
+                errors=[self._case(error) for error in self._collection_errors],
+                tolerances=tolerances,
+                loaded=self._loaded.news(),
+            )
+        )
         command = self._channel.receive()
         wanted = command.cases if isinstance(command, RunCases) else []
         items[:] = [by_case[case] for case in wanted]
+        for item in items:
+            self._measure_whole(item)
+
+    def _case(self, nodeid: str) -> str:
+        """The id of a case, the same in every process: without the path of the worktree."""
+        return nodeid.replace(self._plan.root, "{worktree}")
+
+    def _measure_whole(self, item: Any) -> None:
+        """Makes a test that has only a marker, as pytest-codspeed allows, a target itself."""
+        if _has_fixture(item):
+            return
+        target = Target(self._channel, self._padded, self._case(item.nodeid), item.runtest, (), {})
+        item.runtest = target.obey
 
     def _tolerance(self, item: pytest.Item) -> float | None:
         """What the case's marker ``tolerance`` says, if it has one; anything but a share is an error."""
@@ -67,39 +107,55 @@ class ArmPlugin:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Tells how the case ended."""
         end, why = self._ends.get(nodeid, ("failed", "no report"))
-        self._channel.send(Ended(nodeid, end, why))
+        self._channel.send(Ended(self._case(nodeid), end, why, self._loaded.news()))
 
     def pytest_sessionfinish(self) -> None:
-        """Tells that all is done, and which modules of the project did not come from this worktree."""
-        self._channel.send(Finished(self._strangers()))
+        """Tells that all is done."""
+        self._channel.send(Finished())
 
-    def _strangers(self) -> dict[str, str]:
-        """Modules of the project that were imported from elsewhere: an installed copy, or another checkout."""
-        files = {name: getattr(sys.modules.get(name), "__file__", None) for name in self._project_names}
-        return {name: file for name, file in files.items() if file and not Path(file).is_relative_to(self._root)}
+    def _replace_rounds(self, fixture_class: Any) -> None:
+        one_round: Callable[..., Any] = fixture_class.pedantic
+
+        def pedantic(
+            fixture: Any,
+            target: Callable[..., Any],
+            args: Iterable[Any] = (),
+            kwargs: dict[str, Any] | None = None,
+            setup: Callable[[], Any] | None = None,
+            teardown: Callable[..., Any] | None = None,
+            **rounds: int,
+        ) -> Any:
+            once = rounds.get("rounds") == 1 and rounds.get("iterations", 1) == 1 and not rounds.get("warmup_rounds")
+            case = self._case(_nodeid_of(fixture))
+            given = tuple(args)
+            stand_in = Target(
+                self._channel, self._padded, case, target, given, kwargs or {}, setup, teardown, once and setup is None
+            )
+            return one_round(fixture, stand_in.obey)
+
+        def call(fixture: Any, function_to_benchmark: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+            return pedantic(fixture, function_to_benchmark, args, kwargs)
+
+        # The whole process exists for this measurement and ends after it, so nothing is put back.
+        fixture_class.pedantic = pedantic
+        fixture_class.__call__ = call
 
 
-def _replace_rounds(channel: ArmEnd) -> None:
-    one_round: Callable[..., Any] = BenchmarkFixture.pedantic
+def _nodeid_of(fixture: Any) -> str:
+    """The id of the case that a benchmark fixture belongs to: pytest-codspeed's has a request instead."""
+    request = getattr(fixture, "_request", None)
+    return str(request.node.nodeid if request is not None else fixture.fullname)
 
-    def pedantic(
-        fixture: BenchmarkFixture,
-        target: Callable[..., Any],
-        args: Sequence[Any] = (),
-        kwargs: dict[str, Any] | None = None,
-        setup: Callable[[], Any] | None = None,
-        teardown: Callable[..., Any] | None = None,
-        **_rounds: int,
-    ) -> Any:
-        return one_round(fixture, Target(channel, fixture.fullname, target, args, kwargs or {}, setup, teardown).obey)
 
-    def call(fixture: BenchmarkFixture, function_to_benchmark: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return pedantic(fixture, function_to_benchmark, args, kwargs)
+def _has_fixture(item: pytest.Item) -> bool:
+    return bool(_FIXTURES.intersection(getattr(item, "fixturenames", ())))
 
-    # The whole process exists for this measurement and ends after it, so nothing is put back.
-    fixture_class: Any = BenchmarkFixture
-    fixture_class.pedantic = pedantic
-    fixture_class.__call__ = call
+
+def _is_benchmark(item: pytest.Item) -> bool:
+    if _has_fixture(item):
+        return True
+    marked = any(item.get_closest_marker(name) for name in _MARKERS)
+    return marked and "pytest_codspeed.plugin" in sys.modules and hasattr(item, "fixturenames")
 
 
 def _reason(report: pytest.TestReport) -> str:
@@ -113,7 +169,7 @@ def _last_line(text: str) -> str:
     return (errors or lines or ["no explanation"])[0 if errors else -1]
 
 
-def main(read_fd: int, write_fd: int, root: str, project_names: Sequence[str], arguments: Sequence[str]) -> int:
+def main(read_fd: int, write_fd: int, plan: Plan) -> int:
     """Runs pytest with the arm's plugin in the current directory; returns pytest's status."""
-    plugin = ArmPlugin(ArmEnd(read_fd, write_fd), Path(root), project_names)
-    return int(pytest.main(list(arguments), plugins=[plugin]))
+    arguments: Sequence[str] = plan.arguments
+    return int(pytest.main([*arguments], plugins=[ArmPlugin(ArmEnd(read_fd, write_fd), plan)]))

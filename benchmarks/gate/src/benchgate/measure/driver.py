@@ -38,15 +38,18 @@ class Arm:
 
     def __init__(self, name: str, pid: int, end: DriverEnd, timeout_s: float, log: Path) -> None:
         self.name, self.pid, self._end, self._timeout_s, self._log = name, pid, end, timeout_s, log
+        self.loaded: dict[str, str] = {}  # modules of the project, with their files, that the process told of
         self.orderly = False  # whether the session came to its own end
-        self.loopable = False  # whether the case that is met has no set-up of its own for each call
+        self.ready: Ready | None = None  # what the case that is met has said of itself
 
     def collected(self) -> Collected:
         """Waits until the benchmarks are collected."""
         try:
-            return self._receive(Collected)
+            collected = self._receive(Collected)
         except ArmError as error:
             raise ArmError(self.name, f"could not collect benchmarks: {error}; {self._last_words()}") from None
+        self.loaded.update(collected.loaded)
+        return collected
 
     def run(self, cases: Sequence[str]) -> None:
         """Starts the chosen cases, in this order."""
@@ -55,8 +58,18 @@ class Arm:
     def meet(self, case: str) -> Ready | Ended:
         """Waits until the case is ready to be called, or has ended without calling the benchmark fixture."""
         answer = self._receive_of(case, Ready)
-        self.loopable = isinstance(answer, Ready) and answer.loopable
+        self.ready = answer if isinstance(answer, Ready) else None
         return answer
+
+    @property
+    def loopable(self) -> bool:
+        """Whether the case that is met has no set-up of its own for each call."""
+        return self.ready is not None and self.ready.loopable
+
+    @property
+    def once(self) -> bool:
+        """Whether the case that is met asks to be called a single time."""
+        return self.ready is not None and self.ready.once
 
     def call(self, case: str, loops: int, processor: int | None) -> Timing:
         """Has the target called `loops` times and timed, starting on `processor` if one is given.
@@ -81,11 +94,10 @@ class Arm:
         self._end.send(FinishCase(measured))
         return self._receive_of(case, Ended)
 
-    def finished(self) -> dict[str, str]:
-        """Waits for the end of the session; the project's modules that did not come from the worktree, with files."""
-        strangers = self._receive(Finished).strangers
+    def finished(self) -> None:
+        """Waits for the end of the session."""
+        self._receive(Finished)
         self.orderly = True
-        return strangers
 
     def _called(self, case: str, command: Call) -> Called:
         self._end.send(command)
@@ -100,6 +112,8 @@ class Arm:
     def _receive_of(self, case: str, wanted: type[Wanted]) -> Wanted | Ended:
         """What is wanted of the case, or its end."""
         answer = self._end.receive(self._timeout_s)
+        if isinstance(answer, Ended):
+            self.loaded.update(answer.loaded)
         if isinstance(answer, wanted | Ended) and getattr(answer, "case", None) == case:
             return answer
         raise ArmError(self.name, f"answered out of turn: {answer} instead of {wanted.__name__} of {case}")

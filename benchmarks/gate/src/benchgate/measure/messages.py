@@ -12,19 +12,25 @@ End = Literal["passed", "failed", "skipped"]
 
 @dataclass(frozen=True)
 class Collected:
-    """The benchmarks there are, what could not be collected, and tolerances that cases have of their own."""
+    """The benchmarks there are with their files, what could not be collected, tolerances that cases have of their own.
+
+    `loaded` are modules of the project, or from watched folders, with their files, which collecting has loaded.
+    """
 
     cases: list[str]
+    files: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     tolerances: dict[str, float] = field(default_factory=dict)
+    loaded: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A case waits to be called; `loopable` if it has no set-up of its own for each call."""
+    """A case waits to be called; `loopable` if it has no set-up of its own for each call, `once` if it asks for one."""
 
     case: str
     loopable: bool
+    once: bool
 
 
 @dataclass(frozen=True)
@@ -48,18 +54,17 @@ class Traced:
 
 @dataclass(frozen=True)
 class Ended:
-    """A case came to its end; `why` says what kept it from passing."""
+    """A case came to its end; `why` says what kept it from passing, `loaded` what it has loaded as in `Collected`."""
 
     case: str
     end: End
     why: str
+    loaded: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Finished:
-    """All cases came to their end. `strangers` are modules of the project that came from elsewhere, with files."""
-
-    strangers: dict[str, str]
+    """All cases came to their end."""
 
 
 Answer = Collected | Ready | Called | Traced | Ended | Finished

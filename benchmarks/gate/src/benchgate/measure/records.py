@@ -6,8 +6,8 @@ from typing import Any, Literal
 Stage = Literal["screen", "confirm"]
 Gap = Literal["new", "missing", "incomparable"]
 
-#: Version of the JSON written from these records. 1: first.
-FORMAT_VERSION = 1
+#: Version of the JSON written from these records. 1: first. 2: pairs have `frame_slots`.
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Pair:
     seconds: float
     blocks: tuple[Block, ...]
     troubles: tuple[Trouble, ...]
+    frame_slots: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The pair as plain dictionaries and lists."""

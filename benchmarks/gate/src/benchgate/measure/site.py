@@ -5,55 +5,74 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path, PurePosixPath
 
 import psutil
 
 from ..errors import GateError, WrongUseError
+from ..revisions.packages import Packages
 from .channel import DriverEnd
 from .driver import Arm
 from .messages import Collected
+from .plan import Plan
+from .suite import Suite
 
 #: How long an arm may take to end after it has said that it finished, in seconds.
 ENDING_S = 20.0
 
-_PACKAGE = "regression_gate"
+#: The usual way to have each revision built, as it stands in the configuration.
+PREPARE = 'prepare = "pip install --no-deps --target {target} {worktree}"'
+
+_PACKAGE = "_benchgate_in_arm"
 _HERE = Path(__file__).parents[1]
+# The finder comes before pytest, for the project may be a plugin of pytest; the current folder is no place of modules.
 _BOOT = f"""
 import importlib.util, json, sys
+if sys.path[:1] == [""]:
+    del sys.path[0]
 spec = importlib.util.spec_from_file_location("{_PACKAGE}", sys.argv[1] + "/__init__.py",
                                               submodule_search_locations=[sys.argv[1]])
 package = sys.modules["{_PACKAGE}"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(package)
-arguments = json.loads(sys.argv[2])
+read_fd, write_fd, fields = json.loads(sys.argv[2])
 del sys.argv[1:]
+from {_PACKAGE}.measure.origin import OwnRevisionFinder
+from {_PACKAGE}.measure.plan import Plan
+plan = Plan(**fields)
+sys.meta_path.insert(0, OwnRevisionFinder(plan.folders))
 from {_PACKAGE}.measure import arm
-sys.exit(arm.main(*arguments))
+sys.exit(arm.main(read_fd, write_fd, plan))
 """
 
-#: Settings of the caller's environment that would change what pytest runs in the arms.
-_UNWANTED = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "PYTEST_CURRENT_TEST")
+#: Settings of the caller's environment that would change what is run in the arms.
+_UNWANTED = (
+    "PYTEST_ADDOPTS",
+    "PYTEST_PLUGINS",
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
+    "PYTEST_CURRENT_TEST",
+    "CODSPEED_ENV",
+)
 
 
 @dataclass(frozen=True)
-class Suite:
-    """What both arms are asked to run: pytest's selection, and the names by which the project is imported."""
+class Draw:
+    """What is random of a pair, and the same in both arms: the seed of hashes, and sizes that move memory."""
 
-    paths: tuple[str, ...]
-    selection: tuple[str, ...]
-    project_names: tuple[str, ...]
+    hash_seed: int = 0
+    padding_bytes: int = 0
+    frame_slots: int = 0
 
-    def arguments(self, root: Path) -> list[str]:
-        """Pytest's arguments in the worktree `root`; the project's own `addopts` are dropped.
 
-        They are meant for test runs: ``-n auto``, ``--benchmark-disable``, ``-p no:benchmark`` or ``-x`` would each
-        spoil a measurement.
-        """
-        return [*self.paths, *self.selection, f"--rootdir={root}", "-o", "addopts=", "-p", "no:cacheprovider",
-                "-p", "no:benchgate.guard.plugin", "--continue-on-collection-errors"]  # fmt: skip
+@dataclass(frozen=True)
+class Places:
+    """Where the project may be: in the user's `checkout`, where it must not be loaded from, and in `built` folders."""
+
+    checkout: Path
+    packages: Packages = field(default_factory=lambda: Packages({}, (".",)))
+    built: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -65,19 +84,27 @@ class Site:
     suite: Suite
     timeout_s: float
     logs: Path
+    places: Places
+
+    @property
+    def own(self) -> list[Path]:
+        """Folders that this revision is loaded from, the first that has a module."""
+        return [folder.resolve() for folder in (self.places.built, self.root) if folder is not None]
 
     @contextmanager
-    def started(self, occasion: str, environment: Mapping[str, str]) -> Iterator[Arm]:
+    def started(self, occasion: str, draw: Draw | None = None) -> Iterator[Arm]:
         """A fresh process in the worktree; whatever it leaves behind is ended with the block."""
+        draw = draw or Draw()
         command_read, command_write = os.pipe()
         answer_read, answer_write = os.pipe()
-        plan = [command_read, answer_write, str(self.root), self.suite.project_names, self.suite.arguments(self.root)]
         log = self.logs / f"{occasion}-{self.name}.log"
+        folder = self.root / self.suite.folder
+        words = json.dumps([command_read, answer_write, asdict(self._plan(draw))])
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter, no shell)
-                [sys.executable, "-c", _BOOT, str(_HERE), json.dumps(plan)],
-                cwd=self.root,
-                env=_environment(self.root, environment),
+                [sys.executable, "-c", _BOOT, str(_HERE), words],
+                cwd=folder if folder.is_dir() else self.root,
+                env=self._environment(draw),
                 pass_fds=(command_read, answer_write),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -96,20 +123,50 @@ class Site:
             end.close()
             _end(process)
 
-    def collect(self) -> Collected:
-        """The benchmarks that the worktree has and what could not be collected there; runs none of them."""
-        present = tuple(path for path in self.suite.paths if (self.root / path.split("::")[0]).exists())
-        if not present:
-            return Collected([])
-        site = replace(self, suite=Suite(present, self.suite.selection, ()))
-        with site.started("collect", {}) as arm:
-            return arm.collected()
+    def with_paths_present(self) -> "Site":
+        """The same, without the selected paths that this revision does not have."""
+        present = tuple(path for path in self.suite.paths if (self.root / path.partition("::")[0]).exists())
+        return replace(self, suite=replace(self.suite, paths=present))
 
+    def _plan(self, draw: Draw) -> Plan:
+        return Plan(
+            root=str(self.root),
+            folders={name: self._folders_of(name) for name in self.places.packages.folders},
+            first=[] if self.places.built is None else [str(self.places.built)],
+            watched=[
+                str(self.places.checkout),
+                *{str(folder.parent if folder == self.root else folder) for folder in self.own},
+            ],
+            arguments=self.suite.arguments(self.root),
+            frame_slots=draw.frame_slots,
+        )
 
-def _environment(root: Path, extra: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in _UNWANTED}
-    paths = [str(root), str(root / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return kept | {"PYTHONPATH": os.pathsep.join(paths)} | dict(extra)
+    def _folders_of(self, name: str) -> list[str]:
+        built = self.places.built
+        outer = PurePosixPath(*name.split(".")).parent
+        folders = [] if built is None else [built / outer]
+        return [
+            str(folder) for folder in (*folders, *(self.root / each for each in self.places.packages.folders[name]))
+        ]
+
+    def _environment(self, draw: Draw) -> dict[str, str]:
+        kept = {
+            name: value for name, value in os.environ.items() if name not in _UNWANTED and not name.startswith("GIT_")
+        }
+        roots = [self.root / root for root in self.places.packages.roots]
+        first = [] if self.places.built is None else [self.places.built]
+        paths = [str(path) for path in (*first, *roots, self.root, *self._callers_path())]
+        drawn = {"PYTHONHASHSEED": str(draw.hash_seed), "GATE_PADDING": "x" * draw.padding_bytes}
+        return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))} | drawn
+
+    def _callers_path(self) -> Iterator[Path]:
+        """The caller's PYTHONPATH: what is in the checkout is in the worktree; the gate's own place is left out."""
+        for entry in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+            path = Path(entry).resolve()
+            if path.is_relative_to(self.places.checkout):
+                yield self.root / path.relative_to(self.places.checkout)
+            elif path != _HERE.parent:
+                yield path
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:
@@ -131,11 +188,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def check_selection(paths: Sequence[str], root: Path) -> None:
-    """Raises WrongUseError for a path that head does not have."""
-    absent = [path for path in paths if not (root / path.split("::")[0]).exists()]
-    if absent:
-        raise WrongUseError(f"head has no {', '.join(absent)}: give files or directories with benchmarks")
+def collect(*sites: Site) -> list[Collected]:
+    """The benchmarks that each site has and what could not be collected there, all at once; runs none of them."""
+    with ExitStack() as stack:
+        present = [site.with_paths_present() for site in sites]
+        arms = [stack.enter_context(site.started("collect")) if site.suite.paths else None for site in present]
+        collected = [arm.collected() if arm else Collected([]) for arm in arms]
+        for arm, site in zip(arms, sites, strict=True):
+            check_origin(arm.loaded if arm else {}, site)
+        return collected
 
 
 def check_collected(head: Collected) -> None:
@@ -144,3 +205,21 @@ def check_collected(head: Collected) -> None:
         raise GateError("head's benchmarks cannot be collected: " + "; ".join(head.errors))
     if not head.cases:
         raise WrongUseError("no benchmark was selected: give files or directories with tests that use `benchmark`")
+
+
+def strangers(loaded: Mapping[str, str], site: Site) -> dict[str, str]:
+    """Modules of the project that were not loaded from the site's own revision, with their files."""
+    return {name: file for name, file in loaded.items() if not any(Path(file).is_relative_to(own) for own in site.own)}
+
+
+def check_origin(loaded: Mapping[str, str], site: Site) -> None:
+    """Raises GateError for a module of the project from elsewhere: an installed copy, or the checkout itself."""
+    found = strangers(loaded, site)
+    if not found:
+        return
+    shown = ", ".join(f"{name} from {file}" for name, file in [*found.items()][:3])
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    raise GateError(
+        f"the {site.name} arm did not measure its own revision but loaded {shown}{more}, which both arms would share: "
+        f"uninstall that copy, or have each revision built: {PREPARE}"
+    )

@@ -1,6 +1,7 @@
 """What a case gives to its `benchmark` fixture, called as the driver of the pair says."""
 
 import cProfile
+import inspect
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,26 @@ from .channel import ArmEnd
 from .control import move_to, spin
 from .messages import Call, Called, FinishCase, Ready, RunCases, Trace, Traced
 
+#: The gate's own clock, in a tuple, where libraries that freeze time for a test do not look for it.
+_CLOCK = (time.perf_counter,)
+#: Calls something below a frame of some size; see `padding`.
+Padding = Callable[[Callable[[], Any]], Any]
+
+
+def padding(slots: int) -> Padding:
+    """A function that calls its argument below a frame with so many unused local variables.
+
+    CPython keeps frames in chunks of 16 KB. Up to 3.12 a hot call that crosses the end of a chunk costs a system call
+    every time (CPython issue 142183), and at one stack depth a case is hit or missed for good. Another number for each
+    pair makes of that a rare and random difference between pairs, the same in both arms.
+    """
+    names = " = ".join(f"unused_{number}" for number in range(slots))
+    body = f"    if call is None:\n        {names} = None\n" if names else ""
+    space: dict[str, Any] = {}
+    exec(f"def padded(call):\n{body}    return call()\n", space)  # noqa: S102 (our own text)
+    padded: Padding = space["padded"]
+    return padded
+
 
 @dataclass(frozen=True)
 class Target:
@@ -27,16 +48,19 @@ class Target:
     """
 
     channel: ArmEnd
+    padded: Padding
     case: str
     function: Callable[..., Any]
     args: Sequence[Any]
     kwargs: dict[str, Any]
     setup: Callable[[], Any] | None = None
     teardown: Callable[..., Any] | None = None
+    once: bool = False
 
     def obey(self) -> Any:
         """Calls as the driver says until it says finish; returns what the last call of the function returned."""
-        self.channel.send(Ready(self.case, loopable=self.setup is None and self.teardown is None))
+        loopable = self.setup is None and self.teardown is None
+        self.channel.send(Ready(self.case, loopable=loopable, once=self.once))
         result = None
         while not isinstance(command := self.channel.receive(), FinishCase):
             match command:
@@ -56,10 +80,15 @@ class Target:
             move_to(command.processor)
         control_s = _timed(lambda: spin(command.control_rounds))
         figures: dict[str, Any] = {}
-        with _watched(figures, memory=command.watch_memory):
-            result = self._loop(command.loops, args, kwargs)
+
+        def measured() -> Any:
+            with _watched(figures, memory=command.watch_memory):
+                return self._loop(command.loops, args, kwargs)
+
+        result = self.padded(measured)
         if self.teardown is not None:
             self.teardown(*args, **kwargs)
+        _check_that_it_ran(result)
         self.channel.send(Called(self.case, control_s=control_s, **figures))
         return result
 
@@ -86,27 +115,42 @@ class Target:
         return function(*args, **kwargs)
 
 
+def _check_that_it_ran(result: object) -> None:
+    """Raises TypeError where a call has only made something that would do the work if it were run."""
+    waiting = (
+        (inspect.iscoroutine(result) and inspect.getcoroutinestate(result) == inspect.CORO_CREATED)
+        or (inspect.isgenerator(result) and inspect.getgeneratorstate(result) == inspect.GEN_CREATED)
+        or inspect.isasyncgen(result)
+    )
+    if waiting:
+        kind = type(result).__name__.replace("_", " ")
+        if inspect.iscoroutine(result):
+            result.close()  # it would be warned of
+        raise TypeError(f"the target returned a {kind} that nobody has run: give the fixture a function that runs it")
+
+
 @contextmanager
 def _watched(figures: dict[str, Any], *, memory: bool) -> Iterator[None]:
     """Wall and CPU seconds of the block, or, in an untimed call, the peak memory of the process tree."""
+    clock = _CLOCK[0]
     if memory:
-        started = time.perf_counter()
+        started = clock()
         with process_tree.peak_memory() as peak:
             yield
-        figures.update(wall_s=time.perf_counter() - started, cpu_s=0.0, peak_bytes=peak.bytes)
+        figures.update(wall_s=clock() - started, cpu_s=0.0, peak_bytes=peak.bytes)
         return
     cpu_before = process_tree.cpu_s(process_tree.descendants())
-    started = time.perf_counter()
+    started = clock()
     yield
-    wall_s = time.perf_counter() - started
+    wall_s = clock() - started
     cpu_after = process_tree.cpu_s(process_tree.descendants())
     figures.update(wall_s=wall_s, cpu_s=cpu_after - cpu_before, peak_bytes=0)
 
 
 def _timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    started = _CLOCK[0]()
     work()
-    return time.perf_counter() - started
+    return _CLOCK[0]() - started
 
 
 def _label(code: CodeType | str) -> str:

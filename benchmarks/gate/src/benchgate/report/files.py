@@ -1,9 +1,11 @@
 """Files for machines: raw pairs as JSON, JUnit, and beside them the Markdown report and flame graphs."""
 
 import json
-import re
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -13,25 +15,49 @@ from ..errors import GateError
 from ..explain.profiles import Explanation
 from ..measure.records import FORMAT_VERSION, Pair
 from ..settings import Settings
+from .plain import file_name, plain
 from .text import markdown, reason
 
 
-def write(directory: Path, result: Result, explanations: list[Explanation], settings: Settings) -> None:
-    """Writes gate.json, gate.xml, gate.md and a flame graph for each explained case into `directory`."""
-    (directory / "gate.json").write_text(json.dumps(as_json(result, explanations, settings), indent=1))
-    ET.ElementTree(as_junit(result)).write(directory / "gate.xml", encoding="unicode", xml_declaration=True)
-    (directory / "gate.md").write_text(markdown(result, explanations, settings))
+def write(directory: Path, result: Result, explanations: list[Explanation], settings: Settings) -> list[str]:
+    """Writes gate.json, gate.xml, gate.md and a flame graph for each explained case into `directory`.
+
+    Returns what could not be written, in words: it changes no verdict.
+    """
+    contents: dict[Path, Callable[[], str]] = {
+        directory / "gate.json": lambda: json.dumps(as_json(result, explanations, settings), indent=1),
+        directory / "gate.xml": lambda: _xml(as_junit(result)),
+        directory / "gate.md": lambda: markdown(result, explanations, settings),
+    }
     for explanation in explanations:
         if explanation.flame:
-            flame_file(directory, explanation.case).write_text(explanation.flame)
+            contents[flame_file(directory, explanation.case)] = partial(str, explanation.flame)
+    if summary_file := os.environ.get("GITHUB_STEP_SUMMARY"):
+        contents[Path(summary_file)] = contents[directory / "gate.md"]
+    return [problem for file, content in contents.items() if (problem := _written(file, content))]
 
 
-def write_error(directory: Path, error: GateError) -> None:
+def write_error(directory: Path, error: Exception) -> list[str]:
     """Writes a gate.xml in which the whole run is an error, so that its reader does not take silence for a pass."""
     suite = ET.Element("testsuite", {"name": "gate", "tests": "1", "failures": "0", "errors": "1"})
     case = ET.SubElement(suite, "testcase", {"classname": "gate", "name": "comparison"})
-    ET.SubElement(case, "error", {"type": type(error).__name__, "message": str(error)})
-    ET.ElementTree(suite).write(directory / "gate.xml", encoding="unicode", xml_declaration=True)
+    ET.SubElement(case, "error", {"type": type(error).__name__, "message": plain(str(error))})
+    problem = _written(directory / "gate.xml", lambda: _xml(suite))
+    return [problem] if problem else []
+
+
+def _xml(element: ET.Element) -> str:
+    return ET.tostring(element, encoding="unicode", xml_declaration=True)
+
+
+def _written(file: Path, content: Callable[[], str]) -> str:
+    """Adds to a file, which `clear` has removed unless it is the summary of others too; what went wrong, or nothing."""
+    try:
+        with file.open("a", encoding="utf-8", errors="backslashreplace") as output:
+            output.write(content())
+    except (OSError, ValueError) as error:
+        return f"{file} could not be written: {error}"
+    return ""
 
 
 def clear(directory: Path) -> None:
@@ -48,13 +74,13 @@ def pairs_file(directory: Path) -> Path:
 
 def keep(directory: Path, pair: Pair) -> None:
     """Adds one pair to the file of pairs, so that an interruption loses nothing that was measured."""
-    with pairs_file(directory).open("a") as lines:
+    with suppress(OSError), pairs_file(directory).open("a") as lines:  # gate.json has them too
         lines.write(json.dumps(pair.as_json()) + "\n")
 
 
 def flame_file(directory: Path, case: str) -> Path:
     """Where a case's flame graph is kept."""
-    return directory / f"flame-{re.sub(r'[^A-Za-z0-9]+', '-', case).strip('-')}.svg"
+    return directory / f"flame-{file_name(case)}.svg"
 
 
 def as_json(result: Result, explanations: list[Explanation], settings: Settings) -> dict[str, object]:
@@ -67,6 +93,7 @@ def as_json(result: Result, explanations: list[Explanation], settings: Settings)
         "alpha": settings.rule.alpha,
         "budget_s": settings.budget_s,
         "notes": result.notes,
+        "stopped": result.stopped,
         "findings": [asdict(finding) for finding in result.findings],
         "explanations": [
             {"case": e.case, "note": e.note, "growths": [asdict(g) for g in e.growths]} for e in explanations
@@ -92,8 +119,8 @@ def as_junit(result: Result) -> ET.Element:
     suite = ET.Element("testsuite", {"name": "gate", **{name: str(count) for name, count in counts.items()}})
     for finding in result.findings:
         file, _, name = finding.case.partition("::")
-        element = ET.SubElement(suite, "testcase", {"classname": file, "name": name or file})
+        element = ET.SubElement(suite, "testcase", {"classname": plain(file), "name": plain(name or file)})
         if finding.verdict not in {"unchanged", "improved"}:
             kind = "failure" if finding.verdict == "regressed" else "error"
-            ET.SubElement(element, kind, {"type": finding.verdict, "message": reason(finding)})
+            ET.SubElement(element, kind, {"type": finding.verdict, "message": plain(reason(finding))})
     return suite

@@ -1,6 +1,7 @@
 """The findings for people: a table in the terminal, Markdown for a pull request, annotations for GitHub."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from rich.console import Console
 from rich.markup import escape
@@ -12,35 +13,41 @@ from ..decide.findings import CaseFinding, MetricFinding
 from ..errors import GateError
 from ..explain.profiles import Explanation
 from ..settings import Settings
+from .plain import in_code_span, plain
 
+#: Of cases that share a line of the report, so many are named.
+MOST_NAMED = 3
 _COLOURS = {"regressed": "bold red", "improved": "green", "unchanged": "dim"}
-_HEADER = ("case", "verdict", "metric", "head/base", "95% interval", "could see", "tolerance", "pairs")
+_HEADER = ("case", "verdict", "metric", "base", "head", "head/base", "95% interval", "could see", "tolerance", "pairs")
+#: Units of times and of memory, the largest first.
+_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+_SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
 
 def summary(result: Result) -> str:
     """One line: how many cases got which verdict."""
     verdicts = [finding.verdict for finding in result.findings]
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(verdicts))
-    return f"{result.head} against {result.base}: {counts}"
+    return f"{result.head} against {result.base}: {counts or 'no case'}"
 
 
 def show(result: Result, explanations: Sequence[Explanation], console: Console) -> None:
     """Prints the table, what needs words, and the summary."""
     table = Table(*(Column(name, overflow="fold") for name in _HEADER))
-    for finding in result.findings:
-        for row in _rows(finding):
-            table.add_row(*map(escape, row), style=_COLOURS.get(finding.verdict, "yellow"))
+    for verdict, row in _table(result.findings):
+        table.add_row(*(escape(plain(cell)) for cell in row), style=_COLOURS.get(verdict, "yellow"))
     console.print(table)
     for line in _words(result, explanations):
-        console.print(line, markup=False, highlight=False)
+        console.print(plain(line), markup=False, highlight=False)
 
 
 def markdown(result: Result, explanations: Sequence[Explanation], settings: Settings) -> str:
     """The same as a comment for a pull request."""
-    lines = [f"### benchgate: {summary(result)}", ""]
-    lines += ["| " + " | ".join(_HEADER) + " |", "| --- " * 3 + "| ---: " * 5 + "|"]
-    lines += ["| " + " | ".join(_cells(row)) + " |" for finding in result.findings for row in _rows(finding)]
-    lines += ["", *(f"- {line}" for line in _words(result, explanations)[:-1])]
+    lines = [f"### benchgate: {plain(summary(result))}", ""]
+    lines += ["| " + " | ".join(_HEADER) + " |", "| --- " * 3 + "| ---: " * 7 + "|"]
+    for _, (case, *cells) in _table(result.findings):
+        lines.append("| " + " | ".join([in_code_span(case) if case else "", *map(_cell, cells)]) + " |")
+    lines += ["", *(f"- {plain(line)}" for line in _words(result, explanations)[:-1])]
     lines += [
         f"- At most {100 * settings.rule.alpha:g}% of runs raise any false alarm; "
         "a case in which a loss as large as its tolerance could be hidden is inconclusive."
@@ -49,17 +56,21 @@ def markdown(result: Result, explanations: Sequence[Explanation], settings: Sett
 
 
 def annotations(result: Result) -> Iterator[str]:
-    """GitHub workflow commands: an error for each regressed case, a warning for each that was not decided."""
+    """GitHub workflow commands: an error for each regressed case, a warning for those that were not decided."""
     for finding in result.findings:
-        if finding.verdict not in {"unchanged", "improved"}:
-            level = "error" if finding.verdict == "regressed" else "warning"
-            file = finding.case.split("::", maxsplit=1)[0]
-            yield f"::{level} file={file},title={finding.verdict}::{_escaped(f'{finding.case}: {reason(finding)}')}"
+        if finding.verdict == "regressed":
+            yield _annotation("error", [finding])
+    undecided = [
+        finding for finding in result.findings if finding.verdict not in {"regressed", "unchanged", "improved"}
+    ]
+    for _, alike in groupby(sorted(undecided, key=_line_of), key=_line_of):
+        yield _annotation("warning", list(alike))
 
 
-def failure(error: GateError) -> str:
+def failure(error: Exception) -> str:
     """The same for a run that found nothing."""
-    return f"::error title=the gate could not compare::{_escaped(str(error))}"
+    title = "the gate could not compare" if isinstance(error, GateError) else "the gate was stopped"
+    return f"::error title={title}::{_escaped(str(error))}"
 
 
 def reason(finding: CaseFinding) -> str:
@@ -68,12 +79,30 @@ def reason(finding: CaseFinding) -> str:
     return "; ".join([*filter(None, [finding.why]), *figures]) or finding.verdict
 
 
+def _annotation(level: str, alike: Sequence[CaseFinding]) -> str:
+    file = alike[0].case.split("::", maxsplit=1)[0]
+    names = _names([finding.case for finding in alike])
+    return f"::{level} file={file},title={alike[0].verdict}::{_escaped(f'{names}: {reason(alike[0])}')}"
+
+
+def _line_of(finding: CaseFinding) -> tuple[str, str]:
+    """What the report says of a case beside its name: equal lines are said once."""
+    return finding.verdict, reason(finding)
+
+
+def _names(cases: Sequence[str]) -> str:
+    more = f" and {len(cases) - MOST_NAMED} more" if len(cases) > MOST_NAMED else ""
+    return ", ".join(cases[:MOST_NAMED]) + more
+
+
 def _words(result: Result, explanations: Sequence[Explanation]) -> list[str]:
-    told = [f"{f.verdict}: {f.case}: {reason(f)}" for f in result.findings if f.why or f.verdict == "regressed"]
+    told = [finding for finding in result.findings if finding.why or finding.verdict == "regressed"]
+    alike = {line: [finding.case for finding in told if _line_of(finding) == line] for line in map(_line_of, told)}
+    lines = [f"{verdict}: {_names(cases)}: {why}" for (verdict, why), cases in alike.items()]
     repeated = sum(finding.disturbed for finding in result.findings)
     disturbed = [f"{repeated} blocks were disturbed from outside and repeated"] if repeated else []
     grown = [line for explanation in explanations for line in _explained(explanation)]
-    return [*told, *grown, *disturbed, *result.notes, summary(result)]
+    return [*lines, *grown, *disturbed, *result.notes, *filter(None, [result.stopped]), summary(result)]
 
 
 def _explained(explanation: Explanation) -> list[str]:
@@ -81,20 +110,39 @@ def _explained(explanation: Explanation) -> list[str]:
     return [*functions, f"profile of {explanation.case}: {explanation.note}"]
 
 
-def _rows(finding: CaseFinding) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [
-        (
+def _table(findings: Iterable[CaseFinding]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Rows with their verdicts; cases in a row of which nothing is known but an equal line share one."""
+    for (measured, line), alike in groupby(findings, key=lambda finding: (bool(finding.metrics), _line_of(finding))):
+        cases = list(alike)
+        if measured:
+            yield from ((row[1], row) for finding in cases for row in _rows(finding))
+        else:
+            yield line[0], (_names([finding.case for finding in cases]), line[0], *[""] * (len(_HEADER) - 2))
+
+
+def _rows(finding: CaseFinding) -> Iterator[tuple[str, ...]]:
+    for index, metric in enumerate(finding.metrics):
+        bounded = metric.pairs >= FEWEST_BOUNDED
+        yield (
+            finding.case if index == 0 else "",
             metric.verdict,
             metric.metric,
+            _amount(metric.base, metric),
+            _amount(metric.head, metric),
             f"{metric.ratio:.3f}" if metric.pairs else "",
-            f"{metric.lower:.3f} to {metric.upper:.3f}" if metric.pairs >= FEWEST_BOUNDED else "",
-            f"{metric.visible:+.1%}" if metric.pairs >= FEWEST_BOUNDED else "",
+            f"{metric.lower:.3f} to {metric.upper:.3f}" if bounded else "",
+            f"{metric.visible:+.1%}" if bounded else "",
             "" if finding.tolerance is None else f"{100 * finding.tolerance:g}%",
             str(metric.pairs),
         )
-        for metric in finding.metrics
-    ] or [(finding.verdict, *[""] * (len(_HEADER) - 2))]
-    return [(finding.case if index == 0 else "", *row) for index, row in enumerate(rows)]
+
+
+def _amount(value: float | None, metric: MetricFinding) -> str:
+    if value is None:
+        return ""
+    units = _SIZES if metric.metric == "memory" else _TIMES
+    scale, unit = next(((scale, unit) for scale, unit in units if value >= scale), units[-1])
+    return f"{value / scale:.3g} {unit}"
 
 
 def _figures(metric: MetricFinding) -> str:
@@ -105,9 +153,9 @@ def _figures(metric: MetricFinding) -> str:
     return f"{metric.metric} {metric.ratio - 1:+.1%}{interval}"
 
 
-def _cells(row: tuple[str, ...]) -> list[str]:
-    return [cell.replace("|", r"\|") for cell in row]
+def _cell(text: str) -> str:
+    return plain(text).replace("|", r"\|")
 
 
 def _escaped(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return plain(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

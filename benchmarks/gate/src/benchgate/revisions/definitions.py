@@ -1,44 +1,80 @@
-"""Which files are case definitions, the same in both arms, and which are the project that is measured."""
+"""Which files are case definitions, the same in both arms; whatever else there is, is the project that is measured."""
 
-import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..errors import WrongUseError
-from .git import Revision, git
+from .git import Revision, git_lines
+
+#: Folders of tests and benchmarks, by name. All that lies in one is taken for definitions; elsewhere case files alone.
+_OF_CASES = re.compile(
+    r"(?i)_?((micro)?bench(es|marks?|marking)?|perf(ormance)?|tests?|testing|asv|speed)([_-]\w+)?"
+    r"|\w+[_-](bench(marks?)?|tests?|perf)"
+)
+#: Pytest's configuration and hooks count as part of the definitions, in every folder above a case.
+_CONFIGURATION = (
+    "pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "conftest.py",
+)  # fmt: skip
 
 
-def overlay_of(paths: Sequence[str], head: Path) -> tuple[str, ...]:
-    """What is taken from head in both arms: each selected directory, or the directory around a selected file.
+def selected(paths: Sequence[str], head: Path) -> tuple[str, ...]:
+    """Definitions by what was selected alone: files, and folders that are called as folders of cases are.
 
-    A file at the root of the repository is taken alone. Raises WrongUseError when the overlay would be everything,
-    for then base would be a copy of head, or when a path leads out of the repository.
+    Raises WrongUseError for a path that head does not have.
     """
-    overlay: set[str] = set()
-    for path in paths:
-        pure = PurePosixPath(os.path.normpath(path.split("::")[0]))
-        if pure.is_absolute() or ".." in pure.parts:
-            raise WrongUseError(f"{path}: give paths inside the repository, relative to its root")
-        inside = pure if (head / pure).is_dir() or len(pure.parts) == 1 else pure.parent
-        if inside == PurePosixPath("."):
-            raise WrongUseError("the whole repository cannot be the case definitions: give the benchmarks' directory")
-        overlay.add(str(inside))
-    return tuple(sorted(overlay))
+    files = [path.partition("::")[0] for path in paths]
+    absent = [file for file in files if not (head / file).exists()]
+    if absent:
+        raise WrongUseError(f"head has no {', '.join(absent)}: give files or directories with benchmarks")
+    return tuple(sorted({file for file in files if (head / file).is_file() or is_of_cases(PurePosixPath(file))}))
 
 
-def changed_inside(repository: Path, base: Revision, head: Revision, overlay: Sequence[str]) -> list[str]:
-    """Files under the overlay that differ between the revisions: what is the same in both arms, so not measured."""
-    return git(repository, "diff", "--name-only", base.commit, head.commit, "--", *overlay).splitlines()
+def definitions(paths: Sequence[str], case_files: Iterable[str], head: Path) -> tuple[str, ...]:
+    """What is taken from head in both arms, relative to the root: folders of cases, case files and their conftests.
+
+    A selected file is taken alone. In a selected folder that holds other things too, as ``toy/`` with ``toy/core.py``
+    and ``toy/test_core.py``, it is the files with cases in them: were all of it taken, base would run head's code.
+    """
+    chosen = set(selected(paths, head))
+    folders = [PurePosixPath(path) for path in paths if (head / path.partition("::")[0]).is_dir()]
+    for file in map(PurePosixPath, case_files):
+        if any(file.is_relative_to(folder) for folder in map(PurePosixPath, chosen)):
+            continue
+        within = [folder for folder in folders if file.is_relative_to(folder)]
+        of_cases = [
+            parent for parent in file.parents if is_of_cases(parent) and any(map(parent.is_relative_to, within))
+        ]
+        chosen.add(str(of_cases[-1] if of_cases else file))
+    above = {parent / name for path in chosen for parent in PurePosixPath(path).parents for name in _CONFIGURATION}
+    chosen |= {str(file) for file in above if (head / file).is_file()}
+    return tuple(sorted(chosen))
 
 
-def project_names(repository: Path, head: Revision, overlay: Sequence[str]) -> tuple[str, ...]:
-    """Names of the importable packages and modules of head outside the case definitions: of its root and of src."""
-    files = git(repository, "ls-tree", "-r", "--name-only", head.commit).splitlines()
-    names: set[str] = set()
-    for file in map(PurePosixPath, files):
-        parts = file.parts[1:] if file.parts[0] == "src" else file.parts
-        if len(parts) == 1 and file.suffix == ".py":
-            names.add(file.stem)
-        elif len(parts) == 2 and parts[1] == "__init__.py":
-            names.add(parts[0])
-    return tuple(sorted(names - {PurePosixPath(path).parts[0] for path in overlay} - {"setup", "conftest"}))
+def is_of_cases(folder: PurePosixPath) -> bool:
+    """Whether a folder is called as folders of tests and benchmarks are, or lies in one."""
+    return any(_OF_CASES.fullmatch(part) for part in folder.parts)
+
+
+def packages_above(laid: Sequence[str]) -> Iterator[str]:
+    """The ``__init__.py`` of every folder above a definition: without it a new case in a new folder cannot be found."""
+    folders = {parent for path in laid for parent in PurePosixPath(path).parents if parent != PurePosixPath()}
+    yield from sorted(str(folder / "__init__.py") for folder in folders)
+
+
+def changed_inside(repository: Path, base: Revision, head: Revision, laid: Sequence[str]) -> list[str]:
+    """Definitions that differ between the revisions: what is the same in both arms, so not measured."""
+    return git_lines(repository, "diff", "--name-only", "-z", base.commit, head.commit, "--", *laid)
+
+
+#: Files that say which other libraries a project is run with.
+_LOCKS = re.compile(r"(^|/)(requirements[^/]*\.txt|[^/]*\.lock|environment\.ya?ml|pyproject\.toml|setup\.(py|cfg))$")
+
+
+def changed_dependencies(repository: Path, base: Revision, head: Revision) -> list[str]:
+    """Files that differ between the revisions and may say which libraries are used."""
+    return [
+        file
+        for file in git_lines(repository, "diff", "--name-only", "-z", base.commit, head.commit)
+        if _LOCKS.search(file)
+    ]

@@ -49,6 +49,11 @@ def git(directory: Path, *arguments: str, **environment: str) -> str:
     return os.fsdecode(done.stdout).rstrip("\n")
 
 
+def git_lines(directory: Path, *arguments: str) -> list[str]:
+    """What git prints with -z, one entry an element."""
+    return [entry for entry in git(directory, *arguments).split("\0") if entry]
+
+
 def top(directory: Path) -> Path:
     """The root of the repository around `directory`."""
     try:

@@ -1,5 +1,6 @@
 """The two revisions side by side on disk, in git worktrees."""
 
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -8,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import GateError
-from .git import Revision, git
+from .builds import with_submodules, without_submodules
+from .definitions import packages_above
+from .git import Revision, git, git_lines
 
-#: Pytest's configuration counts as part of the case definitions.
-_CONFIGURATION = ("pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg", "conftest.py")
-_NO_BYTECODE = (".", ":(exclude,glob)**/__pycache__/**")
+_PREFIX = "benchgate-trees-"
+#: Held locked by the process that uses the worktrees beside it.
+_LOCK = "in-use"
+#: Parts of paths that pytest, Python and their plugins write beside sources.
+_BYWORK = ("__pycache__", ".pytest_cache", ".benchmarks", ".hypothesis", ".codspeed")
 
 
 @dataclass(frozen=True)
@@ -22,40 +27,85 @@ class Checkouts:
     base: Path
     head: Path
 
-    def lay_cases(self, overlay: Sequence[str]) -> None:
-        """Puts head's case definitions and pytest configuration into base, in place of base's own."""
-        for name in [*overlay, *_CONFIGURATION]:
+    def lay(self, definitions: Sequence[str]) -> None:
+        """Puts head's case definitions into base, in place of base's own, and notes the state of both worktrees."""
+        for name in definitions:
             _replace(self.head / name, self.base / name)
+        for name in packages_above(definitions):
+            if not (self.base / name).exists():
+                _replace(self.head / name, self.base / name)
+        for root in (self.base, self.head):
+            git(root, "add", "--all")
 
-    def state(self) -> str:
-        """What differs in either worktree from its commit, bytecode apart: the same before and after measuring."""
-        return "\n".join(
-            f"{name}: {git(root, 'status', '--porcelain', '-uall', '--', *_NO_BYTECODE)}\n"
-            f"{git(root, 'diff', '--no-ext-diff')}"
-            for name, root in (("base", self.base), ("head", self.head))
+    def changed(self) -> list[str]:
+        """Files that were changed in either worktree since `lay`; ignored ones and bytecode do not count."""
+        return sorted(
+            {
+                entry[3:]
+                for root in (self.base, self.head)
+                for entry in git_lines(
+                    root, "--no-optional-locks", "status", "--porcelain", "--no-renames", "-uall", "-z"
+                )
+                if entry[1] != " " and not any(part in _BYWORK for part in entry[3:].split("/"))
+            }
         )
+
+    def restore(self) -> None:
+        """Puts both worktrees back to the state after `lay`."""
+        for root in (self.base, self.head):
+            git(root, "checkout-index", "--force", "--all")
+            git(root, "clean", "--force", "-d", "--quiet")
 
 
 @contextmanager
 def checkouts(repository: Path, base: Revision, head: Revision) -> Iterator[Checkouts]:
-    """Both revisions in temporary worktrees, removed afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="benchgate-"))
+    """Both revisions in temporary worktrees, removed afterwards, as are those that a killed run left behind."""
+    remove_stale(repository)
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
     made = Checkouts(directory / "base", directory / "head")
+    with (directory / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            for root, revision in ((made.base, base), (made.head, head)):
+                git(repository, "worktree", "add", "--detach", "--quiet", str(root), revision.commit)
+                with_submodules(repository, root)
+            yield made
+        finally:
+            _remove(repository, directory)
+
+
+def remove_stale(repository: Path) -> None:
+    """Removes worktrees of runs that were killed."""
+    for entry in git_lines(repository, "worktree", "list", "--porcelain", "-z"):
+        directory = Path(entry.removeprefix("worktree ")).parent
+        if entry.startswith("worktree ") and directory.name.startswith(_PREFIX) and not _is_in_use(directory):
+            _remove(repository, directory)
+
+
+def _is_in_use(directory: Path) -> bool:
     try:
-        for root, revision in ((made.base, base), (made.head, head)):
-            git(repository, "worktree", "add", "--detach", "--quiet", str(root), revision.commit)
-        yield made
-    finally:
-        for root in (made.base, made.head):
-            with suppress(GateError):  # it was never added
-                git(repository, "worktree", "remove", "--force", "--force", str(root))
-        shutil.rmtree(directory, ignore_errors=True)
+        with (directory / _LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _remove(repository: Path, directory: Path) -> None:
+    for root in (directory / "base", directory / "head"):
+        with suppress(GateError):  # it was never added, or is gone
+            git(repository, "worktree", "remove", "--force", "--force", str(root))
+    shutil.rmtree(directory, ignore_errors=True)
+    git(repository, "worktree", "prune")
+    without_submodules(repository)
 
 
 def _replace(source: Path, target: Path) -> None:
-    if target.is_dir():
+    if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
-    elif target.exists():
+    elif target.exists() or target.is_symlink():
         target.unlink()
     if source.is_dir():
         shutil.copytree(source, target, symlinks=True)

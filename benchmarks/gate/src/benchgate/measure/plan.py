@@ -1,0 +1,19 @@
+"""What a measured process is told when it is started."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The worktree `root` and what to run there.
+
+    `folders` are those of each of the project's packages; `first` is put at the head of sys.path; files that are loaded
+    from `watched` folders are told; `frame_slots` is the padding of frames.
+    """
+
+    root: str
+    folders: dict[str, list[str]]
+    first: list[str]
+    watched: list[str]
+    arguments: list[str]
+    frame_slots: int

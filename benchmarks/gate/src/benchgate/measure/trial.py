@@ -1,0 +1,100 @@
+"""Before measuring: every case called once in both revisions, to know what runs, how long it takes, what it spoils."""
+
+import re
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..errors import ArmError
+from .driver import Arm, CaseEndedError
+from .pair import PairDriver
+from .records import Trouble
+from .site import Draw
+
+#: A case is called a second time, warm, if the first call took no longer, in seconds.
+TWICE_S = 0.5
+#: Errors of a case that may come from the other arm, which holds what both want: a port, a lock, a file.
+_CONFLICT = re.compile(r"(?i)in use|lock|exist|busy|OSError|ConnectionError|PermissionError")
+
+
+class Worktrees(Protocol):
+    """What a trial needs of the worktrees."""
+
+    def changed(self) -> list[str]:
+        """Files that are no longer as they were checked out."""
+        ...
+
+    def restore(self) -> None:
+        """Puts them back."""
+        ...
+
+
+@dataclass
+class Trial:
+    """What the trial has shown: seconds of one call by case, of the start of a pair, and cases that are in trouble."""
+
+    call_s: dict[str, float] = field(default_factory=dict)
+    start_s: float = 0.0
+    troubles: list[Trouble] = field(default_factory=list)
+
+
+def try_out(driver: PairDriver, cases: Sequence[str], trees: Worktrees) -> Trial:
+    """Calls every case once in both arms; a case that ends a process costs itself only.
+
+    Raises GateError when an arm cannot start, or loads something of the project that is not its own revision's.
+    """
+    trial = Trial()
+    left = list(cases)
+    while left:
+        visited = _try_some(driver, left, trees, trial)
+        left = [case for case in left if case not in visited]
+    trial.troubles = [trouble for trouble in trial.troubles if not _works_alone(driver, trouble, trial)]
+    return trial
+
+
+def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial: Trial) -> set[str]:
+    """One pair of processes; the cases that it came to, which are not all if one ended a process."""
+    visited: set[str] = set()
+    begun = time.monotonic()
+
+    def call(base: Arm, head: Arm, case: str) -> tuple[str, float]:
+        if not visited:
+            trial.start_s = time.monotonic() - begun
+        return case, max(_seconds(arm, case) for arm in (base, head))
+
+    with closing(driver.visit(cases, call, f"trial-{len(cases)}", Draw())) as found:
+        for seen in found:
+            case = seen.case if isinstance(seen, Trouble) else seen[0]
+            visited.add(case)
+            if isinstance(seen, Trouble):
+                trial.troubles.append(seen)
+            elif written := trees.changed():
+                trees.restore()
+                why = f"it writes into the files it is made of: {', '.join(written[:3])}"
+                trial.troubles.append(Trouble(case, "incomparable", why))
+            else:
+                trial.call_s[case] = seen[1]
+    return visited
+
+
+def _seconds(arm: Arm, case: str) -> float:
+    first = arm.call(case, 1, None).wall_s
+    return first if first > TWICE_S or arm.once else arm.call(case, 1, None).wall_s
+
+
+def _works_alone(driver: PairDriver, trouble: Trouble, trial: Trial) -> bool:
+    """Whether a case that failed beside its other arm passes without it; it is then measured so."""
+    if trouble.verdict != "incomparable" or not _CONFLICT.search(trouble.why):
+        return False
+    try:
+        call_s = [
+            driver.run_alone(site, trouble.case, "trial-alone", Draw(), lambda arm: _seconds(arm, trouble.case))
+            for site in (driver.base, driver.head)
+        ]
+    except (ArmError, CaseEndedError):
+        return False
+    driver.alone.add(trouble.case)
+    trial.call_s[trouble.case] = max(call_s)
+    return True

@@ -1,0 +1,87 @@
+"""What ran is shown, not assumed: which of the project's files each arm loaded, and which it should have had."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from .errors import GateError
+from .measure.pair import PairDriver
+from .measure.site import PREPARE, Site
+from .revisions.compiled import compiling_backend, expected, lacking
+from .revisions.definitions import is_of_cases
+from .revisions.git import git_lines
+from .revisions.packages import Packages
+from .revisions.worktrees import Checkouts
+from .settings import Settings
+
+
+def check_compiled(
+    checkout: Path, trees: Checkouts, packages: Packages, sites: Sequence[Site], settings: Settings
+) -> None:
+    """Raises GateError where a revision lacks compiled modules that users of the project have."""
+    wanted = expected(checkout, packages, git_lines(trees.head, "ls-files", "-z"))
+    for site in sites:
+        absent = lacking(wanted, packages, site.own)
+        if settings.prepare is not None and (len(absent) < len(wanted) or all(map(_is_source, absent.values()))):
+            continue  # the build has decided which of them there are
+        for name, why in absent.items():
+            raise GateError(
+                f"{site.name} has no compiled {name}, which is known from {why}: what would be measured is not what "
+                f"users run. Have each revision built: {PREPARE}"
+            )
+    for home in {"", *(f"{root}/.." for root in packages.roots)} if settings.prepare is None else ():
+        file = trees.head / home / "pyproject.toml"
+        if file.is_file() and (backend := compiling_backend(file.read_text(encoding="utf-8", errors="replace"))):
+            raise GateError(f"the project is built by {backend}, and its revisions are not built: {PREPARE}")
+
+
+def _is_source(why: str) -> bool:
+    return why.startswith("its source")
+
+
+def measured_line(driver: PairDriver, laid: Sequence[str], *, tried: bool) -> str:
+    """What was loaded of the project in each arm, beside case definitions.
+
+    Raises GateError when cases were tried and it was nothing.
+    """
+    seen = {site.name: _loaded_from(driver.loaded[site.name], site, laid) for site in (driver.base, driver.head)}
+    if not seen["head"]:
+        if not tried:
+            return "measured: nothing, for no case could be run"
+        raise GateError(
+            "no module of the project outside the case definitions was loaded from head's worktree, so that both arms "
+            f"would run the same code: the definitions are {shortened(laid)}. Give the files or the folder of cases "
+            "alone; where cases run the project in other processes only, import it in them"
+        )
+    names = sorted({name for of_arm in seen.values() for name in of_arm})
+    places = [place for arm in ("base", "head") for place in sorted(set(seen[arm].values()))]
+    return f"measured: {', '.join(f'`{name}`' for name in names)} from {', '.join(places)}"
+
+
+def _loaded_from(loaded: Mapping[str, str], site: Site, laid: Sequence[str]) -> dict[str, str]:
+    """Topmost names of what was loaded, each with the folder it was in."""
+    found: dict[str, str] = {}
+    outside = [site.root.resolve() / path for path in laid]
+    for name, file in loaded.items():
+        path = Path(file)
+        own = next(folder for folder in site.own if path.is_relative_to(folder))
+        if any(path.is_relative_to(definition) for definition in outside) or name.endswith("conftest"):
+            continue
+        top = next(
+            (known for known in _prefixes(name) if known in site.places.packages.folders), name.partition(".")[0]
+        )
+        parts = path.relative_to(own).parts
+        folder = parts[: max(len(parts) - len(name.split(".")) - (path.stem == "__init__"), 0)]
+        place = site.name if own == site.root.resolve() else f"{site.name}'s build"
+        found[top] = "/".join((place, *folder)) if own == site.root.resolve() else place
+    helpers = {top for top in found if is_of_cases(PurePosixPath(top.partition(".")[0]))}
+    return {top: place for top, place in found.items() if top not in helpers or helpers == set(found)}
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    parts = name.split(".")
+    yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
+
+
+def shortened(names: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

@@ -1,0 +1,44 @@
+"""Text of projects, which may be anything, made fit to be printed, written and parsed."""
+
+import hashlib
+import re
+
+#: Longest name of a file that is made of the id of a case; file systems take 255 bytes.
+LONGEST_NAME = 120
+#: What XML does not allow, and what would move the cursor of a terminal. Lone surrogates stand for foreign bytes.
+_UNFIT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def plain(text: str) -> str:
+    r"""The text with control characters and foreign bytes spelled out.
+
+    >>> plain("a\x1b[31m\udcff")
+    'a\\x1b[31m\\xff'
+    """
+    return _UNFIT.sub(lambda found: _spelled(ord(found.group())), text)
+
+
+def file_name(case: str) -> str:
+    """A name for a file of a case: readable, bounded, and another one for every case.
+
+    >>> file_name("bench/b.py::test_a[1]")[:21]
+    'bench-b-py-test-a-1-2'
+    """
+    readable = re.sub(r"[^A-Za-z0-9]+", "-", case).strip("-")[:LONGEST_NAME]
+    digest = hashlib.blake2b(case.encode(errors="surrogateescape"), digest_size=4).hexdigest()
+    return f"{readable}-{digest}"
+
+
+def in_code_span(text: str) -> str:
+    r"""The text as code in a cell of a Markdown table, whatever is in it.
+
+    >>> print(in_code_span("a|b`c"))
+    ``a\|b`c``
+    """
+    ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{ticks}{space}{plain(text).replace('|', chr(92) + '|')}{space}{ticks}"
+
+
+def _spelled(code: int) -> str:
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\x{code:02x}"

@@ -1,0 +1,130 @@
+"""Where in a repository the project's packages lie, and by which names they are imported."""
+
+import configparser
+import re
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+#: Files that make their folder that of a distribution.
+_BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+#: Folders beside such a file in which packages usually lie.
+_USUAL_FOLDERS = (".", "src", "python", "lib", "pysrc")
+#: Modules that are no part of what a project offers.
+_TOOLS = {"setup", "conftest", "noxfile", "versioneer", "tasks", "fabfile", "build", "manage"} | sys.stdlib_module_names
+#: Keys of pyproject.toml that hold folders of packages, or a list of them.
+_FOLDER_KEYS = (
+    "setuptools.packages.find.where", "setuptools.package-dir", "maturin.python-source", "pdm.build.package-dir",
+    "flit.module.src", "uv.build-backend.module-root",
+)  # fmt: skip
+#: Keys that hold the packages themselves.
+_PACKAGE_KEYS = ("hatch.build.targets.wheel.packages", "scikit-build.wheel.packages", "hatch.build.packages")
+
+
+@dataclass(frozen=True)
+class Packages:
+    """Import names of the project's topmost packages and modules, each with the folders it is imported from.
+
+    `roots` are the folders to be put on the path, in this order; all folders are relative to the repository's root.
+    """
+
+    folders: Mapping[str, tuple[str, ...]]
+    roots: tuple[str, ...]
+
+    def joined(self, other: "Packages") -> "Packages":
+        """The names of both, each with the folders of both."""
+        names = {*self.folders, *other.folders}
+        folders = {
+            name: tuple(dict.fromkeys((*self.folders.get(name, ()), *other.folders.get(name, ())))) for name in names
+        }
+        return Packages(dict(sorted(folders.items())), tuple(dict.fromkeys((*self.roots, *other.roots))))
+
+
+def packages_of(worktree: Path, files: Sequence[str], definitions: Sequence[str]) -> Packages:
+    """The packages among the `files` of a worktree, apart from the case `definitions`."""
+    inside = tuple(f"{path}/" for path in definitions)
+    paths = [PurePosixPath(file) for file in files if file not in definitions and not file.startswith(inside)]
+    homes = {path.parent for path in paths if path.name in _BUILD_FILES} | {PurePosixPath()}
+    candidates = {folder for home in homes for folder in _candidates(worktree, home)}
+    folders: dict[str, dict[str, None]] = defaultdict(dict)
+    roots: dict[PurePosixPath, None] = {}
+    for top in _topmost(paths):
+        root = next((parent for parent in top.parents if parent in candidates), None)
+        if root is None:
+            continue
+        name = ".".join(top.relative_to(root).with_suffix("").parts)
+        if _is_offered(name):
+            folders[name][str(top.parent)] = None
+            roots[root] = None
+    declared = sorted(roots, key=lambda root: (root == PurePosixPath(), len(root.parts), str(root)))
+    return Packages({name: tuple(where) for name, where in sorted(folders.items())}, tuple(map(str, declared)))
+
+
+def _is_offered(name: str) -> bool:
+    top = name.partition(".")[0]
+    usual = top not in _TOOLS and not top.startswith("test_") and not top.endswith("_test")
+    return usual and all(part.isidentifier() for part in name.split("."))
+
+
+def _topmost(paths: Iterable[PurePosixPath]) -> Iterator[PurePosixPath]:
+    """Folders of topmost packages, and modules that are in no package."""
+    sources = [path for path in paths if path.suffix in {".py", ".pyx"}]
+    packages = {path.parent for path in sources if path.stem == "__init__"} - {PurePosixPath()}
+    yield from sorted(folder for folder in packages if folder.parent not in packages)
+    yield from sorted(path for path in sources if path.parent not in packages)
+
+
+def _candidates(worktree: Path, home: PurePosixPath) -> set[PurePosixPath]:
+    """Folders from which the distribution in the folder `home` may be imported."""
+    found = {home / folder for folder in _USUAL_FOLDERS}
+    found |= {home / folder for folder in _declared(worktree / home)}
+    return {PurePosixPath(*folder.parts) for folder in found}
+
+
+def _declared(home: Path) -> Iterator[str]:
+    tool = _read_toml(home / "pyproject.toml").get("tool", {})
+    for key in _FOLDER_KEYS:
+        yield from _texts(_at(tool, key))
+    for key in _PACKAGE_KEYS:
+        yield from (str(PurePosixPath(package).parent) for package in _texts(_at(tool, key)))
+    sources = _at(tool, "hatch.build.targets.wheel.sources")
+    yield from sources if isinstance(sources, dict) else _texts(sources)
+    for package in _at(tool, "poetry.packages") or []:
+        yield from _texts(package.get("from") if isinstance(package, dict) else None)
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read(home / "setup.cfg", encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        return
+    for text in (
+        parser.get("options", "package_dir", fallback=""),
+        f"= {parser.get('options.packages.find', 'where', fallback='')}",
+    ):
+        yield from (line.partition("=")[2].strip() for line in text.splitlines() if line.partition("=")[2].strip())
+    if (home / "setup.py").is_file():
+        script = (home / "setup.py").read_text(encoding="utf-8", errors="replace")
+        yield from re.findall(r"package_dir\s*=\s*\{\s*[\"'][\"']\s*:\s*[\"']([^\"']+)[\"']", script)
+        yield from re.findall(r"find_(?:namespace_)?packages\(\s*(?:where\s*=\s*)?[\"']([^\"']+)[\"']", script)
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return {}
+
+
+def _at(table: Any, dotted: str) -> Any:
+    for part in dotted.split("."):
+        table = table.get(part) if isinstance(table, dict) else None
+    return table
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        value = [folder for name, folder in value.items() if not name]
+    return [each for each in ([value] if isinstance(value, str) else value or []) if isinstance(each, str)]

@@ -1,0 +1,311 @@
+"""That the gate is safe where it runs: interrupted, in a hook, with a project that patches, writes, waits or fails."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from benchgate.cli import run
+from gate_toy import CASES, SETTINGS, SOURCE, Toy, make_toy
+
+pytestmark = pytest.mark.whole_run
+
+#: Comparisons that end before they measure, and such as measure one or two pairs.
+NO_TIME, SOME_TIME = (["--base", "base", "--budget-s", budget] for budget in ("0.001", "20"))
+
+Said = Callable[[], str]
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    made = make_toy(tmp_path / "toy")
+    monkeypatch.chdir(made.root)
+    return made
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
+    return lambda: " ".join(capsys.readouterr().out.split())
+
+
+def environment(**more: str) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | more
+
+
+# --- interrupted
+
+
+def started(toy: Toy, output: Path) -> subprocess.Popen[bytes]:
+    words = [sys.executable, "-m", "benchgate", "--base", "base", "bench", "--budget-s", "300", "--output", str(output)]
+    return subprocess.Popen(words, cwd=toy.root, env=environment(), stdout=subprocess.PIPE, start_new_session=True)
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.stdout and process.stdout.read()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_was_measured_before_a_stop_is_judged_and_written(
+    number: signal.Signals, toy: Toy, tmp_path: Path
+) -> None:
+    output = tmp_path / "output"
+    pairs = output / "pairs.jsonl"
+    with started(toy, output) as process:
+        wait_for(lambda: pairs.exists() and len(pairs.read_text().splitlines()) >= 2, process)
+        process.send_signal(number)
+        shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"stopped by {number.name}" in shown.decode()
+    assert b"Traceback" not in shown
+    stored = json.loads((output / "gate.json").read_text())
+    assert len(stored["pairs"]) >= 2
+    assert stored["findings"][0]["metrics"][0]["pairs"] >= 2, "whatever was measured is shown"
+    assert ET.parse(output / "gate.xml").getroot().get("errors") == "1"  # noqa: S314 (our own file)
+    assert len(toy.git("worktree", "list").splitlines()) == 1
+
+
+def test_a_stop_before_the_first_pair_leaves_nothing_behind(toy: Toy, tmp_path: Path) -> None:
+    toy.commit({"bench/bench_toy.py": "import time\ntime.sleep(60)\n"})
+    logs = tmp_path / "output/logs"
+    with started(toy, tmp_path / "output") as process:
+        wait_for(lambda: logs.exists() and len([*logs.iterdir()]) == 2, process)
+        process.send_signal(signal.SIGINT)
+        shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"error: stopped by SIGINT" in shown
+    assert len(toy.git("worktree", "list").splitlines()) == 1
+
+
+def test_in_a_hook_what_is_committed_stays_as_it_was_staged(toy: Toy) -> None:
+    hook = toy.root / ".git/hooks/pre-commit"
+    hook.write_text(f"#!/bin/sh\n{sys.executable} -m benchgate {' '.join(NO_TIME)} bench\ntest $? = 3\n")
+    hook.chmod(0o755)
+    toy.write({"toy.py": SOURCE + "# staged\n", "never-added.py": "x = 1\n"})
+    toy.git("add", "toy.py")
+    who = ["-c", "user.name=toy", "-c", "user.email=toy@example.org"]
+    subprocess.run(["git", *who, "commit", "--quiet", "-m", "x"], cwd=toy.root, env=environment(), check=True)
+    assert toy.git("show", "--name-only", "--format=").splitlines() == ["toy.py"]
+
+
+# --- reports
+
+
+def test_a_report_that_cannot_be_written_changes_no_verdict(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no/such/folder"))
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "could not be written" in said()
+
+
+def test_the_summary_of_a_github_step_is_added_to(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = tmp_path / "summary.md"
+    summary.write_text("of another step\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert run([*NO_TIME, "bench"]) == 3
+    assert summary.read_text().startswith("of another step\n### benchgate: ")
+
+
+LONG = "x" * 300
+ODD_CASES = f"""
+import pytest
+from toy import work
+
+@pytest.mark.parametrize("value", [1], ids=["{LONG}"])
+def test_long(benchmark, value):
+    benchmark(work)
+
+def test_says_anything(benchmark):
+    raise ValueError("\\x1b[31m\\x00 \\udcff ]]> | `")
+"""
+
+
+def test_ids_and_messages_may_hold_anything(toy: Toy, said: Said, tmp_path: Path) -> None:
+    toy.commit({"bench/bench_toy.py": ODD_CASES})
+    assert run([*NO_TIME, "bench", "--output", str(tmp_path)]) == 3
+    words = said()
+    assert "could not be written" not in words
+    assert "\x1b[31m" not in words
+    assert len(ET.parse(tmp_path / "gate.xml").getroot()) == 3  # noqa: S314 (our own file)
+    assert "ValueError" in (tmp_path / "gate.md").read_text()
+
+
+# --- projects
+
+
+def test_foreign_bytes_in_files_and_names_end_no_run(toy: Toy, said: Said) -> None:
+    (toy.root / "latin-1.csv").write_bytes("Größe;Maß\n".encode("latin-1"))
+    (toy.root / os.fsdecode("gr\xf6\xdfe.csv".encode("latin-1"))).write_bytes(b"\xe4\n")
+    toy.commit({})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "measured: `toy` from base, head" in said()
+
+
+FROZEN = """
+import time
+import pytest
+from toy import work
+
+@pytest.fixture(autouse=True)
+def frozen(monkeypatch):
+    for name in ("perf_counter", "time", "monotonic", "process_time"):
+        monkeypatch.setattr(time, name, lambda: 42.0)
+    for module in [*__import__("sys").modules.values()]:
+        if getattr(module, "perf_counter", None) is not None and module is not time:
+            monkeypatch.setattr(module, "perf_counter", lambda: 42.0)
+
+def test_work(benchmark):
+    benchmark(work)
+"""
+
+
+def test_a_frozen_clock_does_not_reach_the_gates_own(toy: Toy, said: Said, tmp_path: Path) -> None:
+    toy.commit({"bench/bench_toy.py": FROZEN})
+    run([*SOME_TIME, "bench", "--output", str(tmp_path)])
+    pairs = json.loads((tmp_path / "gate.json").read_text())["pairs"]
+    assert "incomparable" not in said()
+    assert all(turn["base"]["wall_s"] > 0 for pair in pairs for block in pair["blocks"] for turn in block["turns"])
+    assert pairs
+
+
+CASES_IN_TROUBLE = """
+import asyncio, os, socket, time
+from pathlib import Path
+import pytest
+import toy
+from toy import work
+
+def test_sound(benchmark):
+    benchmark(work)
+
+def test_coroutine(benchmark):
+    async def work():
+        pass
+    benchmark(work)
+
+def test_generator(benchmark):
+    def numbers():
+        yield 1
+    benchmark(numbers)
+
+def test_writes_while_it_is_called(benchmark):
+    benchmark(lambda: Path(toy.__file__).write_text("#"))
+
+def test_writes_afterwards(benchmark):
+    benchmark(work)
+    Path(toy.__file__).with_name("leftover.txt").write_text("x")
+
+def test_kills(benchmark):
+    benchmark(lambda: os._exit(1))
+
+@pytest.mark.parametrize("value", [object()], ids=repr)
+def test_address(benchmark, value):
+    benchmark(work)
+
+def test_asserts_on_figures(benchmark):
+    benchmark(work)
+    assert benchmark.stats.stats.mean > 0
+    assert benchmark.stats["mean"] > 0
+
+@pytest.mark.parametrize("path", [toy.__file__], ids=str)
+def test_path(benchmark, path):
+    benchmark(work)
+
+called = 0
+
+def test_once(benchmark):
+    def single():
+        global called
+        called += 1
+        assert called == 1
+        work()
+    benchmark.pedantic(single, rounds=1, iterations=1)
+
+@pytest.fixture
+def server():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", {port}))
+        listening.listen()
+        yield listening
+
+def test_port(benchmark, server):
+    benchmark(work)
+
+@pytest.mark.timeout(1)  # the calls of both arms together take longer
+def test_timeout(benchmark):
+    benchmark(time.sleep, 0.4)
+"""
+WHY = {
+    "test_coroutine": "returned a coroutine that nobody has run",
+    "test_generator": "returned a generator that nobody has run",
+    "test_writes_while_it_is_called": "it writes into the files it is made of: toy.py",
+    "test_writes_afterwards": "it writes into the files it is made of: leftover.txt",
+    "test_kills": "ended unasked with status 1",
+    "test_address": "its id holds an address of memory",
+}
+
+
+def free_port() -> int:
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])",
+        ],
+        stdout=subprocess.PIPE,
+    ) as process:
+        return int(process.communicate()[0])
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
+    """Verdict and reason of each case of one run over all of them."""
+    directory = tmp_path_factory.mktemp("trouble")
+    toy = make_toy(directory / "toy")
+    settings = SETTINGS.replace(" -p no:timeout", "") + "filterwarnings = error\n"
+    toy.commit({"bench/bench_toy.py": CASES_IN_TROUBLE.replace("{port}", str(free_port())), "pytest.ini": settings})
+    toy.git("tag", "--force", "base")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(toy.root)
+        assert run(["--base", "base", "bench", "--budget-s", "0.001", "--output", str(directory / "output")]) == 3
+    findings = json.loads((directory / "output/gate.json").read_text())["findings"]
+    names = [finding["case"].partition("::")[2].partition("[")[0] for finding in findings]
+    return {name: (finding["verdict"], finding["why"]) for name, finding in zip(names, findings, strict=True)}
+
+
+@pytest.mark.parametrize("name", WHY)
+def test_a_case_in_trouble_costs_itself_only(name: str, judged: dict[str, tuple[str, str]]) -> None:
+    verdict, why = judged[name]
+    assert verdict == "incomparable"
+    assert WHY[name] in why
+
+
+@pytest.mark.parametrize(
+    "name", ["test_sound", "test_asserts_on_figures", "test_path", "test_once", "test_port", "test_timeout"]
+)
+def test_a_case_that_a_user_expects_to_work_works(name: str, judged: dict[str, tuple[str, str]]) -> None:
+    assert judged[name][0] == "inconclusive", judged[name]  # there was no time for more
+
+
+def test_a_slow_case_is_said_beforehand_not_afterwards(toy: Toy, said: Said) -> None:
+    slow = "import time, toy\n" + "".join(
+        f"def test_{index}(benchmark):\n    benchmark(time.sleep, 1.2)\n" for index in range(3)
+    )
+    toy.commit({"bench/bench_toy.py": slow + CASES})
+    assert run(["--base", "base", "bench", "--budget-s", "10"]) == 3
+    words = said()
+    assert "one pair of 4 cases takes about" in words
+    assert "too few to decide anything about all of them" in words
+    assert "measured first: the quickest" in words or "not even the quickest case fits" in words
+    assert "screen pair 1: 4 cases" not in words

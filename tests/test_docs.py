@@ -1,0 +1,75 @@
+"""What the documentation tells a reader to type is typed here, page by page, in the order of the page."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bgremove.cli import run
+from tests.samples import save_scene
+
+DOCS = Path(__file__).parents[1] / "docs"
+BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+PAGES = [page for page in sorted(DOCS.rglob("*.md")) if BLOCK.search(page.read_text(encoding="utf-8"))]
+pytestmark = pytest.mark.whole_run
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypatch):
+    for seed, name in enumerate(("cup.jpg", "leaf.jpg")):
+        save_scene(tmp_path / "photos" / name, seed)
+    text = page.read_text(encoding="utf-8")
+    for file, content in re.findall(r"it is `(\w+\.csv)`.*?\n```text\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        (tmp_path / file).write_text(content)
+    monkeypatch.chdir(tmp_path)
+    for language, block in BLOCK.findall(text):
+        if language == "python":
+            subprocess.run([sys.executable, "-c", block], env=environment, check=True)
+            continue
+        for line in block.splitlines():
+            prompt, command, *arguments = shlex.split(line)
+            assert prompt == "$"
+            assert COMMANDS[command](arguments) == 0, line
+
+
+def benchgate(arguments):
+    environment = {**os.environ, "PYTHONPATH": str(DOCS.parent / "benchmarks/gate/src")}
+    return subprocess.run([sys.executable, "-m", "benchgate", *arguments], env=environment, check=False).returncode
+
+
+COMMANDS = {"bgremove": run, "benchgate": benchgate}
+"""What a page may begin a command with."""
+
+
+def test_blocks_that_are_not_run_are_named():
+    """Any other fence is one that nothing is to be typed from, or that another test runs."""
+    languages = set()
+    for page in DOCS.rglob("*.md"):
+        languages |= set(re.findall(r"^```([\w{]\S*)", page.read_text(encoding="utf-8"), re.MULTILINE))
+    assert languages <= {"console", "python", "sh", "text", "{toctree}", "{eval-rst}", "{literalinclude}"}
+    assert {block for page in DOCS.rglob("*.md") for block in shell_blocks(page)} <= {
+        "python3 -m venv .venv && .venv/bin/pip install .",  # by the README's test
+        "python -m benchmarks.report .benchmarks/*/*.json --output history.html",  # by test_benchmarks_report
+        'eval "$(_BGREMOVE_COMPLETE=bash_source bgremove)"',
+        'eval "$(_BGREMOVE_COMPLETE=zsh_source bgremove)"',
+        "_BGREMOVE_COMPLETE=fish_source bgremove | source",
+    }
+
+
+def shell_blocks(page):
+    return [block.strip() for block in re.findall(r"^ *```sh\n(.*?)```", page.read_text(), re.DOTALL | re.MULTILINE)]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_command_completes_in(shell, environment):
+    line = [sys.executable, "-c", "import sys; sys.argv[0] = 'bgremove'; from bgremove.cli import cli; cli()"]
+    script = {**environment, "_BGREMOVE_COMPLETE": f"{shell}_source"}
+    assert "bgremove" in subprocess.run(line, env=script, capture_output=True, text=True, check=False).stdout
+    typed = {**environment, "_BGREMOVE_COMPLETE": f"{shell}_complete", "COMP_WORDS": "bgremove re", "COMP_CWORD": "1"}
+    done = subprocess.run(line, env=typed, capture_output=True, text=True, check=False)
+    if shell != "fish":  # which passes only the word that is begun
+        assert "remove" in done.stdout
