@@ -17,7 +17,6 @@ from tests.image_files import saved
 from tests.test_deep import deep_scene
 from tests.test_metadata import exif, wide_gamut
 
-
 PARALLEL = [name for name in STRATEGIES if name != "sequential"]
 
 
