@@ -112,7 +112,8 @@ def test_camera_and_dates_are_kept_upright_and_without_the_place(carrier: str, o
     found = image.getexif()
     assert found[MAKE] == "Test & Sons"
     assert found[SOFTWARE] == "version 1"
-    assert found.get(ExifTags.Base.Orientation, 1) == 1
+    if output != "tiff":  # of that Pillow takes it away when it has turned the pixels
+        assert found[ExifTags.Base.Orientation] == 1
     camera = found.get_ifd(ExifTags.IFD.Exif)
     assert camera[TAKEN] == "2024:02:29 12:34:56"
     assert camera[EXPOSURE] == pytest.approx(0.004)
@@ -123,6 +124,7 @@ def test_camera_and_dates_are_kept_upright_and_without_the_place(carrier: str, o
     if output == "tiff":
         with PIL.Image.open(tmp_path / "out/photo.tiff") as opened:
             assert opened.tag_v2[MAKE] == found[MAKE]
+            assert opened.tag_v2[ExifTags.Base.Orientation] == 1
 
 
 @pytest.mark.parametrize("output", OUTPUTS)
