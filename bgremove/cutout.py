@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove import matting
-from bgremove.formats import NO_METADATA, Metadata, Photo
+from bgremove.formats import NO_METADATA, Metadata, Photo, colour_in
 from bgremove.settings import Settings
 from bgremove.types import Foreground, Label, Mask, Rect
 
@@ -51,7 +51,9 @@ class Cutout:
         if kind == "mask":
             return self.foreground[part].view(np.uint8) * np.uint8(255)
         image = self.image[part]
-        return image if settings.background is None else flatten(image, settings.background)
+        if settings.background is None:
+            return image
+        return flatten(image, colour_in(self.metadata.profile, settings.background))
 
     def box(self, pad: int = 0) -> Rect:
         """The rectangle around all that is not transparent, `pad` pixels larger on each side where the image reaches.

@@ -51,7 +51,8 @@ class Settings:
         How it is written, out of `bgremove.formats.OUTPUT_FORMATS`. A ``jpg`` has no transparency and needs a
         `background`; a mask beside it is a PNG, as losses would show in it.
     background
-        Fills the written cutout where the object is not: a colour as CSS writes it, or BGR; None is transparent.
+        Fills the written cutout where the object is not: a colour as CSS writes it, or BGR, both sRGB; None is
+        transparent.
     crop
         What is written is cropped to the object, the mask as the cutout; an empty foreground is not.
     pad
