@@ -7,7 +7,7 @@ import pytest
 from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import Picture, fixture, one_thread, scene
-from bgremove.engines import ENGINES, make_engine
+from bgremove.engines import WITHOUT_MODEL, make_engine
 from bgremove.formats import Photo
 from bgremove.remove import initial_labels
 from bgremove.types import Mask
@@ -22,7 +22,7 @@ PICTURES = {
 }
 QUICK = ("scene-320x240",)
 REFERENCE = "opencv"
-MEASURED = [engine for engine in ENGINES if engine != "auto"]  # which is one of the others
+MEASURED = [engine for engine in WITHOUT_MODEL if engine != "auto"]  # which is one of the others
 
 
 def segment(engine: str, picture: Picture) -> Mask:

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def check_json_file(path: Path, keep: Iterable[Path]) -> None:
         raise _unwritable(path, error) from error
 
 
-def write_json_file(path: Path, content: dict[str, Any]) -> None:
+def write_json_file(path: Path, content: Mapping[str, Any]) -> None:
     """Write `content` to `path`, whole or not at all, whatever was there before."""
     write_text_file(path, json.dumps(content, indent=2) + "\n")
 

@@ -10,33 +10,38 @@ import cv2
 import numpy as np
 
 from bgremove import matting
-from bgremove.engines import make_engine
+from bgremove.engines import Model, make_engine, model_threads
 from bgremove.formats import decode, encode
+from bgremove.machine import usable_cpus
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
     """Enters a worker: OpenCV's threads set, all it will run imported, compiled and run once. Left, all is put back.
 
-    `threads` is the number of threads that OpenCV may use in this process; None leaves its own choice.
+    `threads` is the number of threads that OpenCV, and a model, may use in this process; None leaves them free.
     """
 
     engine: str
+    model: Model | None = None
     threads: int | None = 1
     edge: str = "hard"
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """See the class."""
-        with _opencv_threads(self.threads):
+        with _opencv_threads(self.threads), model_threads(self.threads or usable_cpus()):
             self.load()
+            if self.model is not None:
+                make_engine(self.engine, self.model).warm_up()
             yield
 
     def load(self) -> None:
         """Import, compile and run once all that a worker will run, in one thread; see `WorkerContext`."""
         with _opencv_threads(1):
             decode(encode(np.zeros((2, 2, 3), np.uint8)))  # the first of each loads what knows the formats
-            make_engine(self.engine).warm_up()
+            # The runtime of models starts threads. What refines their edges are kernels of `multiscale`.
+            make_engine(self.engine if self.model is None else "multiscale").warm_up()
             if self.edge == "soft":
                 matting.warm_up()
 

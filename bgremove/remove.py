@@ -60,11 +60,12 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
     """Cut the object out of a photo that has been read; see `remove_background`."""
     image = photo.image
     height, width = image.shape[:2]
-    given = settings.rect
-    rect = Rect.from_margin(settings.margin, height, width) if given is None else given.clip(height, width)
+    rect = _chosen_rect(settings, height, width)
     settled = _settled(photo, rect)
     if settled is None:
         labels = initial_labels(photo, rect, hints)
+        if settings.model is None:
+            _check_background(labels, rect)
         mask = _segment(image, labels, settings)
         warnings = () if foreground_of(mask).any() else (EMPTY_FOREGROUND,)
     else:
@@ -89,7 +90,7 @@ def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:
 
 
 def _segment(image: Image, labels: Mask, settings: Settings) -> Mask:
-    engine = make_engine(settings.engine)
+    engine = make_engine(settings.engine, settings.model)
     mask = engine.segment(image, labels, iterations=settings.iterations, seed=settings.seed)
     if mask.shape != labels.shape:
         raise EngineError(f"engine {settings.engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
@@ -106,15 +107,25 @@ def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None) -> Mask:
         inside[...] = _checked_hints(hints, (height, width))[rect.slices]
     if photo.opaque is not None:
         inside[~photo.opaque[rect.slices]] = Label.BACKGROUND
-    odd = np.count_nonzero(labels & 1)
-    if not odd:
+    if not np.any(labels & 1):
         raise RectError(f"rect {tuple(rect)} leaves no foreground: all of it is transparent or hinted as background")
-    if odd == labels.size:
+    return labels
+
+
+def _chosen_rect(settings: Settings, height: int, width: int) -> Rect:
+    """A model needs no background to learn from: it may see an object that touches the sides."""
+    if settings.rect is not None:
+        return settings.rect.clip(height, width)
+    return Rect.from_margin(settings.margin, height, width) if settings.model is None else Rect(0, 0, width, height)
+
+
+def _check_background(labels: Mask, rect: Rect) -> None:
+    if np.all(labels & 1):
+        height, width = labels.shape
         raise RectError(
             f"rect {tuple(rect)} covers all of the image, which is {width} x {height} pixels: "
             "leave some background around the object to learn from"
         )
-    return labels
 
 
 def _checked_hints(hints: Mask, shape: tuple[int, int]) -> Mask:

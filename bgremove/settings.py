@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from PIL import ImageColor
 
 from bgremove import matting
-from bgremove.engines import DEFAULT_ENGINE, ENGINES
+from bgremove.engines import DEFAULT_ENGINE, ENGINES, Model, make_engine, read_model
 from bgremove.errors import UsageError
 from bgremove.formats import DEFAULT_MAX_PIXELS, LOSSLESS_FORMATS, METADATA, OUTPUT_FORMATS
 from bgremove.types import Rect, as_rect
@@ -26,15 +27,18 @@ class Settings:
     ----------
     engine
         A name out of `bgremove.engines.ENGINES`.
+    model
+        For the engine ``onnx``, the weights: ``PRESET=FILE`` or ``FILE``, see `bgremove.engines.read_model`. It is read
+        when these settings are made, and its digest is part of them.
     iterations
         How often colour models and cut are refined in turn, at least 1. Time grows about linearly with it.
     seed
         Seeds the generator that starts the colour models, immediately before every segmentation.
     rect
         ``(x, y, width, height)`` in pixels around the object, clipped to the image; everything outside is certain
-        background. By default the image less a margin.
+        background. By default the image less a margin, and with a model all of it.
     margin
-        Fraction of each side that is left out when there is no rect; the object must lie inside.
+        Fraction of each side that is left out when there is neither rect nor model; the object must lie inside.
     edge
         ``hard``, or ``soft``: near the boundary alpha says how much of a pixel is object, and the old background is
         taken out of its colour; needs the extra ``soft``. Certain pixels stay 0 or 255, and the mask stays as it is.
@@ -63,6 +67,7 @@ class Settings:
     """
 
     engine: str = DEFAULT_ENGINE
+    model: Model | None = None
     iterations: int = 5
     seed: int = 0
     rect: Rect | None = None
@@ -78,6 +83,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         _check_names("engine", [self.engine], ENGINES)
+        if isinstance(self.model, str | os.PathLike):
+            object.__setattr__(self, "model", read_model(self.model))
+        make_engine(self.engine, self.model)  # refuses a model that is missing, or too much
         _check_names("edge", [self.edge], matting.EDGES)
         _check_names("emit", self.emit, EMITS)
         _check_names("format", [self.format], OUTPUT_FORMATS)

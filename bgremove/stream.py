@@ -65,7 +65,7 @@ def iter_cutouts(
         workers=workers,
         timeout_s=timeout_s,
         start_method=start_method,
-        worker_context=Preparation(chosen.engine, edge=chosen.edge),
+        worker_context=Preparation(chosen.engine, chosen.model, edge=chosen.edge),
     )
     carrier = make_transport(transport or _default_transport(made))
     return _run(made, carrier, ArrayWorker(chosen), _tasks(images, rects))

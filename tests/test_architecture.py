@@ -8,19 +8,24 @@ from pathlib import Path
 
 import pytest
 
+import bgremove
+from bgremove import api
+
 PACKAGE = Path(__file__).parents[1] / "bgremove"
 
 TABLE = re.findall(r"^\| (`.+`) \|", (PACKAGE.parent / "CONTRIBUTING.md").read_text(), re.MULTILINE)
 LEVEL = {name: level for level, row in enumerate(TABLE) for name in re.findall(r"`(\w+)`", row)}
 
 ONLY_IN = {
-    "cv2": {"formats", "cutout", "engines", "matting", "preparation", "machine"},
-    "PIL": {"formats", "settings", "report"},
+    "cv2": {"formats", "contact_sheet", "cutout", "engines", "matting", "preparation", "machine"},
+    "PIL": {"formats", "contact_sheet", "settings", "report"},
     "pi_heif": {"formats"},
     "numba": {"engines"},
+    "onnxruntime": {"engines"},
     "filelock": {"engines", "batch"},
+    "watchfiles": {"batch"},
     "pymatting": {"matting"},
-    "click": {"cli", "options"},
+    "click": {"cli"},
     "rich": {"cli", "comparison", "progress"},
     "scipy": {"comparison"},
     "matplotlib": {"report"},
@@ -63,9 +68,17 @@ def test_importing_the_package_changes_nothing_and_loads_nothing_heavy():
 import os, sys, threading, multiprocessing
 import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
-import bgremove
+import bgremove.api
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before
-heavy = {"numba", "filelock", "scipy", "rich", "click", "matplotlib", "jinja2"} & set(sys.modules)
+heavy = {"numba", "onnxruntime", "filelock", "scipy", "rich", "click", "matplotlib", "jinja2"} & set(sys.modules)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PACKAGE.parent)
+
+
+def test_the_public_names_are_there():
+    assert {name: getattr(bgremove, name) for name in bgremove.__all__} == {
+        name: value for name, value in vars(api).items() if not name.startswith("_")
+    }
+    with pytest.raises(AttributeError, match="has no attribute 'magic'"):
+        bgremove.magic  # noqa: B018

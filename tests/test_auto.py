@@ -47,7 +47,7 @@ def test_a_stream_takes_it():
 
 @pytest.mark.parametrize("name", ["remove", "compare"])
 def test_the_commands_list_it(name):
-    (option,) = [option for option in cli.commands[name].params if option.name == "engine"]
+    (option,) = [option for option in cli.get_command(None, name).params if option.name == "engine"]
     assert "auto" in option.type.choices
     assert option.default == "exact"
 

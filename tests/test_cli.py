@@ -286,7 +286,7 @@ def test_what_was_done_is_told_even_if_the_disk_has_filled_up_meanwhile(
     def full(path, content):
         raise OutputError("no space left")
 
-    monkeypatch.setattr("bgremove.cli.write_json_file", full)
+    monkeypatch.setattr("bgremove.report.outputs.write_json_file", full)
     places = {"PHOTO": str(photos / "0.png"), "OUT": str(tmp_path / "out")}
     more = ["--strategies", "threads", "--rounds", "3"] if arguments[0] == "compare" else []
     line = [places.get(argument, argument) for argument in arguments] + more
@@ -306,6 +306,6 @@ def test_a_comparison_that_ends_early_is_no_wrong_use_and_cannot_be_resumed(
     def end(*_, **__):
         raise error
 
-    monkeypatch.setattr("bgremove.cli.compare_strategies", end)
+    monkeypatch.setattr("bgremove.cli.compare.compare_strategies", end)
     assert run(["compare", str(photos)]) == status
     assert capsys.readouterr().err.strip() == told

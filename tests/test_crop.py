@@ -11,7 +11,9 @@ import PIL.Image
 import pytest
 
 from bgremove import Settings, remove_background, remove_backgrounds
+from bgremove.batch import make_plan, run_plan
 from bgremove.errors import UsageError
+from bgremove.report import Gallery
 from bgremove.types import Rect
 from fixtures.scenes import make_scene
 from tests.samples import save_scene
@@ -82,6 +84,15 @@ def test_the_command_crops_and_records_it(command, photo: Path, tmp_path: Path) 
     assert record["crop"] == list(box)
     with PIL.Image.open(tmp_path / "out/a.jpg") as image:
         assert (image.format, image.size) == ("JPEG", (box.width, box.height))
+
+
+def test_a_report_shows_no_picture_of_what_was_cropped(photo: Path, tmp_path: Path) -> None:
+    settings = Settings(crop=True)
+    plan = make_plan(photo, tmp_path / "out", settings)
+    assert [record.status for record in run_plan(plan, strategy="sequential")] == ["ok"]
+    gallery = Gallery(settings)
+    gallery.add_written(plan.todo[0])
+    assert gallery.pictures == []
 
 
 # JPEG

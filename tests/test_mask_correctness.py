@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 import fixtures
-from bgremove.engines import ENGINES, make_engine
+from bgremove.engines import WITHOUT_MODEL, make_engine
 from bgremove.types import Label
 from fixtures.scenes import make_scene
 
 ALL = fixtures.load()
-every_engine = pytest.mark.parametrize("engine", ENGINES)
+every_engine = pytest.mark.parametrize("engine", WITHOUT_MODEL)
 every_fixture = pytest.mark.parametrize("fixture", ALL, ids=lambda fixture: fixture.name)
 
 

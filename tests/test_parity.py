@@ -15,6 +15,7 @@ from bgremove.preparation import Preparation
 from bgremove.settings import Settings
 from bgremove.strategies import Task, make_strategy
 from bgremove.strategies.transports import TRANSPORTS, make_transport
+from tests.tiny_models import model_for
 
 WAYS = [("threads", None), *((name, method) for name in ("pool", "processes") for method in start_methods())]
 
@@ -22,23 +23,24 @@ WAYS = [("threads", None), *((name, method) for name in ("pool", "processes") fo
 def bytes_under(name, method, engine, photos, output):
     """All that a strategy gives: the files of a batch, and for each transport the cutouts of arrays."""
     workers = None if name == "sequential" else 2
-    made = make_strategy(name, workers=workers, start_method=method, worker_context=Preparation(engine))
-    with made as strategy:
-        found = files_under(strategy, engine, photos, output)
+    settings = Settings(engine=engine, model=model_for(engine, output.parent), emit=("cutout", "mask"))
+    preparation = Preparation(engine, settings.model)
+    with make_strategy(name, workers=workers, start_method=method, worker_context=preparation) as strategy:
+        found = files_under(strategy, settings, photos, output)
         for transport in TRANSPORTS:
-            found |= arrays_under(strategy, engine, photos, transport)
+            found |= arrays_under(strategy, settings, photos, transport)
     return found
 
 
-def files_under(strategy, engine, photos, output):
-    plan = make_plan(photos, output, Settings(engine=engine, emit=("cutout", "mask")))
+def files_under(strategy, settings, photos, output):
+    plan = make_plan(photos, output, settings)
     assert {record.status for record in run_jobs(plan, strategy)} == {"ok"}
     return {path.name: path.read_bytes() for path in output.glob("*.png")}
 
 
-def arrays_under(strategy, engine, photos, transport):
+def arrays_under(strategy, settings, photos, transport):
     tasks = [Task(index, cv2.imread(str(path)), path.name) for index, path in enumerate(sorted(photos.glob("*.png")))]
-    outcomes = list(make_transport(transport).run(strategy, partial(remove_background, engine=engine), tasks))
+    outcomes = list(make_transport(transport).run(strategy, partial(remove_background, settings=settings), tasks))
     assert [outcome.error for outcome in outcomes] == [None] * len(tasks)
     return {
         f"{transport} {outcome.index}": outcome.value.image.tobytes() + outcome.value.mask.tobytes()

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from bgremove.engines import ENGINES
+from tests.tiny_models import write_model
 
 ROOT = Path(__file__).parents[1]
 
 SCRIPT = """
 import sys
-from bgremove.engines import make_engine
+from bgremove.engines import make_engine, read_model
 from bgremove.engines._compile import Kernel
 from bgremove.formats.read import Photo
 from bgremove.remove import initial_labels
@@ -26,7 +27,7 @@ def loaded():
         for signature in value.signatures
     }
 
-engine = make_engine(sys.argv[1])
+engine = make_engine(sys.argv[1], read_model(sys.argv[2]) if sys.argv[2:] else None)
 engine.warm_up()
 warm = loaded()
 for height, width in ((60, 80), (300, 400), (1000, 1100)):
@@ -76,9 +77,10 @@ def test_a_warm_worker_imports_nothing_to_read_and_write_a_file(environment, tmp
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_after_the_warm_up_nothing_is_compiled_or_loaded(name, environment):
+def test_after_the_warm_up_nothing_is_compiled_or_loaded(name, environment, tmp_path):
     # In a process of its own: this one has segmented images before.
-    line = [sys.executable, "-c", SCRIPT, name]
+    model = [write_model(tmp_path / "tiny.onnx")] if name == "onnx" else []
+    line = [sys.executable, "-c", SCRIPT, name, *model]
     result = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, timeout=100)
     kernels, late = result.stdout.split(" ", 1)
     assert (int(kernels) > 0) == (name != "opencv")

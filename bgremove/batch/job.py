@@ -7,6 +7,9 @@ from pathlib import Path
 
 from bgremove.types import Rect
 
+STANDARD = Path("-")
+"""Standard input as a source, standard output as an output."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -18,3 +21,5 @@ class Job:
     overwrite: bool = False
     pixels: int = 0
     """As the header says; 0 if that cannot be read."""
+    preview: bool = False
+    """Whether a preview of the cutout is wanted, for a contact sheet."""

@@ -69,10 +69,12 @@ def make_plan(
     ``NAME.mask.png``, or as the settings' format says. `rects` are by absolute path, as `read_rects` gives them. The
     header of each image is read once, which `counting` is told of.
 
-    Raises `UsageError` if there is no image at all, `OutputError` if two images would have the same output, an output
-    would be an input, or exists and may not be overwritten, and `RectError` if `rects` lacks an image.
+    Raises `UsageError` if there is no image at all, `OutputError` if `output` is a file, two images would have the same
+    output, or an output would be an input, or exists and may not be overwritten, `RectError` if `rects` lacks an image.
     """
     folder = Path(output)
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise OutputError(f"{display_name(folder)} is a file: name a folder for the results")
     sources, unusable, left_out = find_sources(inputs, recursive=recursive, exclude=folder)
     if not sources and not unusable:
         named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
@@ -114,12 +116,16 @@ def plan_jobs(
     owners: dict[str, Path] = {key(source.path): source.path for source in sources}
     for source in sources:
         name = source.relative.name if naming == "file" else os.path.splitext(source.relative.name)[0]
-        place = folder / source.relative.parent
-        outputs = {kind: place / f"{name}{_MARKS[kind]}.{settings.format_of(kind)}" for kind in settings.emit}
+        outputs = output_paths(folder / source.relative.parent, name, settings)
         for path in outputs.values():
             _claim(path, source.path, owners, naming, key)
         jobs.append(Job(source.path, outputs, _rect_of(source.path, rects), overwrite))
     return jobs
+
+
+def output_paths(folder: Path, name: str, settings: Settings) -> dict[str, Path]:
+    """The files that what is emitted of an image goes to, by kind."""
+    return {kind: folder / f"{name}{_MARKS[kind]}.{settings.format_of(kind)}" for kind in settings.emit}
 
 
 def largest_first(jobs: Sequence[Job], counting: Counting = _uncounted) -> list[Job]:

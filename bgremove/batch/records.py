@@ -48,6 +48,8 @@ class ImageRecord:
     warnings: tuple[str, ...] = ()
     crop: Rect | None = None
     """The part of the image that was written, if it was cropped."""
+    preview: bytes | None = None
+    """For a contact sheet."""
     span: Span | None = None
     """None if it was never handed to a strategy."""
     pixels: int = 0
@@ -72,6 +74,7 @@ def finished_record(job: Job, outcome: Outcome[Done]) -> ImageRecord:
         times=done.times,
         warnings=done.warnings,
         crop=done.crop,
+        preview=done.preview,
         span=span,
         pixels=job.pixels,
     )

@@ -92,20 +92,20 @@ def batch_strategy(plan: Plan, name: str, *, workers: int | None = None, timeout
         # The largest comes first, but what is beyond the limit is refused and takes no memory.
         largest = max(1, next((job.pixels for job in plan.todo if job.pixels <= settings.max_pixels), 1))
         workers = min(workers_for(_peak_bytes(settings, largest)), max(1, len(plan.todo)))
-    preparation = Preparation(settings.engine, edge=settings.edge)
+    preparation = Preparation(settings.engine, settings.model, edge=settings.edge)
     task_s = [estimate_s(settings, job.pixels) for job in plan.todo]
     return make_strategy(name, workers=workers, timeout_s=timeout_s, worker_context=preparation, task_s=task_s)
 
 
 def estimate_s(settings: Settings, pixels: int) -> float:
     """About how long a worker takes for an image."""
-    segment_s = make_engine(settings.engine).estimate_s(pixels) * settings.iterations / 5
+    segment_s = make_engine(settings.engine, settings.model).estimate_s(pixels) * settings.iterations / 5
     return segment_s + _S_PER_READ_AND_WRITTEN_PIXEL * pixels
 
 
 def _peak_bytes(settings: Settings, pixels: int) -> int:
     """Memory that a worker takes for an image. The engine's is free again when the edge is made soft."""
-    stages = [make_engine(settings.engine).peak_bytes(pixels)]
+    stages = [make_engine(settings.engine, settings.model).peak_bytes(pixels)]
     if settings.edge == "soft":
         stages.append(matting.peak_bytes(pixels))
     return max(stages) + _BYTES_PER_DECODED_PIXEL * pixels

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bgremove.batch.job import Job
+from bgremove.batch.job import STANDARD, Job
+from bgremove.contact_sheet import preview
 from bgremove.cutout import Cutout
 from bgremove.errors import OutputError
-from bgremove.formats import DEEP_FORMATS, NO_METADATA, read, write
+from bgremove.files import write_bytes
+from bgremove.formats import DEEP_FORMATS, NO_METADATA, Photo, decode, encode, read
 from bgremove.paths import display_name
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
@@ -33,6 +36,8 @@ class Done:
     warnings: tuple[str, ...]
     crop: Rect | None = None
     """The part of the image that was written, if that is not all."""
+    preview: bytes | None = None
+    """For a contact sheet, if the job wants one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +48,41 @@ class FileWorker:
 
     def __call__(self, job: Job) -> Done:
         """Do one file; see `cut_file`."""
-        cutout, times = cut_file(job, self.settings)
-        return Done(times, cutout.warnings, cutout.box(self.settings.pad) if self.settings.crop else None)
+        photo, cutout, times = cut_file(job, self.settings)
+        crop = cutout.box(self.settings.pad) if self.settings.crop else None
+        return Done(times, cutout.warnings, crop, preview(photo, cutout) if job.preview else None)
 
 
-def cut_file(job: Job, settings: Settings) -> tuple[Cutout, Times]:
+def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
     """Read, segment and write one file; every error that names a reason is a `BgremoveError`."""
     start = time.perf_counter()
-    photo = read(job.source, max_pixels=settings.max_pixels)
+    limit = settings.max_pixels
+    piped = job.source == STANDARD
+    photo = decode(sys.stdin.buffer.read(), max_pixels=limit) if piped else read(job.source, max_pixels=limit)
     decoded = time.perf_counter()
     cutout = cut_photo(photo, settings if job.rect is None else replace(settings, rect=job.rect))
     segmented = time.perf_counter()
     for kind, path in job.outputs.items():
-        _make_folder(path.parent)
         metadata = cutout.metadata if kind == "cutout" else NO_METADATA
-        write(
-            path, cutout.emitted(kind, settings), file_format=settings.format_of(kind), metadata=metadata,
-            overwrite=job.overwrite,
-        )  # fmt: skip
+        content = encode(cutout.emitted(kind, settings), settings.format_of(kind), metadata)
+        if path == STANDARD:
+            _write_to_pipe(content)
+        else:
+            _make_folder(path.parent)
+            write_bytes(path, content, overwrite=job.overwrite)
     written = time.perf_counter()
     if cutout.image.dtype.itemsize == 2 and "cutout" in settings.emit and settings.format not in DEEP_FORMATS:
         note = f"its 16 bits a sample were reduced to 8, as {settings.format} holds no more"
         cutout = replace(cutout, warnings=(*cutout.warnings, note))
-    return cutout, Times(decoded - start, segmented - decoded, written - segmented)
+    return photo, cutout, Times(decoded - start, segmented - decoded, written - segmented)
+
+
+def _write_to_pipe(content: bytes) -> None:
+    try:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        raise OutputError(f"standard output: it cannot be written ({error.strerror})") from error
 
 
 def _make_folder(folder: Path) -> None:

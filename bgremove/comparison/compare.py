@@ -38,7 +38,9 @@ class Contender:
     def strategy(self, settings: Settings) -> Strategy:
         """A new strategy, not yet started."""
         own_threads = self.name == OPENCV_THREADS
-        preparation = Preparation(settings.engine, threads=None if own_threads else 1, edge=settings.edge)
+        preparation = Preparation(
+            settings.engine, settings.model, threads=None if own_threads else 1, edge=settings.edge
+        )
         name = BASELINE if own_threads else self.name
         return make_strategy(name, workers=None if name == BASELINE else self.workers, worker_context=preparation)
 

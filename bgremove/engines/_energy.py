@@ -47,6 +47,7 @@ _NEGLIGIBLE = 37.0  # a density smaller by this factor, as a logarithm, is lost 
 _UNDERFLOW = -745.13  # the least exponent whose exponential is a double above 0
 _STEPS = np.array(DIRECTIONS)
 _PEAKS = np.array([GAMMA, GAMMA / math.sqrt(2.0)])
+_SHORT = 8192  # squared differences that are summed in 32 bits
 _TABLE = 4096  # squared colour differences below this are looked up
 
 
@@ -66,28 +67,41 @@ def open_box(labels: Mask) -> Rect:
 
 def measure_neighbour_weights(image: Image, step: int = 1) -> NeighbourWeights:
     """Weights by the contrast of every `step`-th row of an image, and between it and the row below."""
-    beta = _measure_beta(image, step)
+    beta = _measure_beta(image.reshape(len(image), -1), step)
     table = np.empty((2, _TABLE), np.int32)
     _fill_table(beta, table)
     return NeighbourWeights(beta, table)
 
 
 @kernel
-def _measure_beta(image: Image, step: int) -> float:
-    height, width = image.shape[:2]
+def _measure_beta(rows: NDArray[np.uint8], step: int) -> float:
+    """Of ``(H, 3 W)``, where the neighbour's channel is three values away."""
+    height, width = rows.shape[0], rows.shape[1] // 3
     total = pairs = 0
     for y in range(0, height, step):
-        for x in range(width - 1):
-            total += _squared_difference(image, y, x, y, x + 1)
+        row = rows[y]
+        total += _sum_squared_differences(row[3:], row[:-3])
         pairs += width - 1
         if y + 1 < height:
-            for x in range(width):
-                total += _squared_difference(image, y, x, y + 1, x)
-            for x in range(width - 1):
-                total += _squared_difference(image, y, x, y + 1, x + 1)
-                total += _squared_difference(image, y, x + 1, y + 1, x)
+            below = rows[y + 1]
+            total += _sum_squared_differences(row, below)
+            total += _sum_squared_differences(row[3:], below[:-3])
+            total += _sum_squared_differences(row[:-3], below[3:])
             pairs += 3 * width - 2
     return 1.0 / (2 * total / pairs) if total > 0 else 0.0
+
+
+@kernel
+def _sum_squared_differences(values: NDArray[np.uint8], others: NDArray[np.uint8]) -> int:
+    total = 0
+    for begin in range(0, len(values), _SHORT):
+        part, other = values[begin : begin + _SHORT], others[begin : begin + _SHORT]
+        some = np.int32(0)
+        for i in range(len(part)):
+            difference = np.int32(np.int32(part[i]) - np.int32(other[i]))
+            some = np.int32(some + np.int32(difference * difference))
+        total += int(some)
+    return total
 
 
 @kernel
@@ -148,25 +162,24 @@ def _node(box: Rect, y: int, x: int) -> int:
 
 def make_scratch() -> NDArray[np.float64]:
     """What `terminal_weights` computes in."""
-    return np.empty((COMPONENTS + 2, BLOCK))
+    return np.empty((4, BLOCK))
 
 
 @kernel
-def log_densities(
-    colours: NDArray[np.uint8], component: NDArray[np.float64], peak: int, out: NDArray[np.float64]
-) -> None:
-    """Logarithm of the density of a component at ``colours`` (3, n) to `out`, or -infinity where it underflows.
-
-    With weight or without, as the place `peak` is `LOG_WEIGHTED_PEAK` or `LOG_PEAK`.
-    """
-    p = component
+def component(gmm: NDArray[np.float64], k: int, peak: int) -> tuple[float, ...]:
+    """A component for `log_density`: with its weight or without, as `peak` is `LOG_WEIGHTED_PEAK` or `LOG_PEAK`."""
+    p = gmm[k]
     highest = p[peak] if p[WEIGHT] > 0 else -np.inf
-    mean_a, mean_b, mean_c, aa, ab, ac, bb, bc, cc = p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10]
-    first, second, third = colours[0], colours[1], colours[2]
-    for i in range(len(first)):
-        a, b, c = first[i] - mean_a, second[i] - mean_b, third[i] - mean_c
-        exponent = -0.5 * (a * (aa * a + 2 * (ab * b + ac * c)) + b * (bb * b + 2 * bc * c) + cc * c * c)
-        out[i] = highest + exponent if exponent > _UNDERFLOW else -np.inf
+    return highest, p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10]
+
+
+@kernel
+def log_density(first: float, second: float, third: float, p: tuple[float, ...]) -> float:
+    """Logarithm of the density of a `component` at a colour, or -infinity where it underflows."""
+    highest, mean_a, mean_b, mean_c, aa, ab, ac, bb, bc, cc = p
+    a, b, c = first - mean_a, second - mean_b, third - mean_c
+    exponent = -0.5 * (a * (aa * a + 2 * (ab * b + ac * c)) + b * (bb * b + 2 * bc * c) + cc * c * c)
+    return highest + exponent if exponent > _UNDERFLOW else -np.inf
 
 
 @kernel
@@ -178,32 +191,54 @@ def terminal_weights(
     A positive weight links a pixel to the source, a negative one to the sink. Where neither model knows the colour,
     both densities being 0, cv2 takes it for certain foreground, and so do we. For `scratch` see `make_scratch`.
     """
-    terms, densities = scratch[:COMPONENTS], scratch[COMPONENTS:]
+    background, foreground = scratch[:2], scratch[2:]
     for begin in range(0, len(weights), BLOCK):
-        block, number = colours[:, begin : begin + BLOCK], min(BLOCK, len(weights) - begin)
-        for model in range(2):
-            for k in range(COMPONENTS):
-                log_densities(block, gmms[model, k], LOG_WEIGHTED_PEAK, terms[k])
-            for i in range(number):
-                densities[model, i] = _log_sum(terms, i)
-        for i in range(number):
-            background, foreground = densities[0, i], densities[1, i]
-            weight = LAMBDA if background == -np.inf else min(max(foreground - background, -LAMBDA), LAMBDA)
-            weights[begin + i] = round(weight * SCALE)
+        block, part = colours[:, begin : begin + BLOCK], weights[begin : begin + BLOCK]
+        _sum_densities(block, gmms[0], background, len(part))
+        _sum_densities(block, gmms[1], foreground, len(part))
+        for i in range(len(part)):
+            weight = LAMBDA
+            if background[0, i] > -np.inf:
+                # The logarithm of a sum of densities is that of the greatest, plus that of the sum by its measure.
+                weight = foreground[0, i] - background[0, i] + math.log(foreground[1, i] / background[1, i])
+            part[i] = round(min(max(weight, -LAMBDA), LAMBDA) * SCALE)
 
 
 @kernel
-def _log_sum(terms: NDArray[np.float64], i: int) -> float:
-    """Logarithm of the sum of the exponentials of ``terms[:, i]``."""
-    most = terms[0, i]
-    for k in range(1, COMPONENTS):
-        most = max(most, terms[k, i])
-    if most == -np.inf:
-        return -np.inf
-    total = 0.0
-    for k in range(COMPONENTS):
-        if terms[k, i] == most:
-            total += 1.0
-        elif terms[k, i] > most - _NEGLIGIBLE:
-            total += math.exp(terms[k, i] - most)
-    return float(most + math.log(total))
+def _sum_densities(
+    colours: NDArray[np.uint8], gmm: NDArray[np.float64], result: NDArray[np.float64], number: int
+) -> None:
+    """Of each colour the greatest log density, and the sum of all densities divided by the greatest."""
+    p, q, r, s, t = (
+        component(gmm, 0, LOG_WEIGHTED_PEAK), component(gmm, 1, LOG_WEIGHTED_PEAK),
+        component(gmm, 2, LOG_WEIGHTED_PEAK), component(gmm, 3, LOG_WEIGHTED_PEAK),
+        component(gmm, 4, LOG_WEIGHTED_PEAK),
+    )  # fmt: skip
+    first, second, third, most, total = colours[0], colours[1], colours[2], result[0], result[1]
+    for i in range(number):
+        a, b, c = float(first[i]), float(second[i]), float(third[i])
+        v, w, x, y, z = (
+            log_density(a, b, c, p), log_density(a, b, c, q), log_density(a, b, c, r), log_density(a, b, c, s),
+            log_density(a, b, c, t),
+        )  # fmt: skip
+        m = max(v, w, x, y, z)
+        most[i] = m
+        total[i] = _exp(v - m) + _exp(w - m) + _exp(x - m) + _exp(y - m) + _exp(z - m)
+
+
+@kernel
+def _exp(x: float) -> float:
+    """The exponential of `x`, which is 0 or less, to 1e-14 of 1; 0 for a density that is lost in rounding beside 1.
+
+    ``exp(x / 64) ** 64``, the former by its series: no branch and no table, to be vectorised.
+    """
+    y = max(x, -_NEGLIGIBLE) / 64
+    e = 1 / 24 + y * (1 / 120 + y * (1 / 720 + y * (1 / 5040 + y * (1 / 40320))))
+    e = 1 + y * (1 + y * (1 / 2 + y * (1 / 6 + y * e)))
+    e *= e
+    e *= e
+    e *= e
+    e *= e
+    e *= e
+    e *= e
+    return e if x > -_NEGLIGIBLE else 0.0

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
-from bgremove.engines._energy import BLOCK, COMPONENTS, LOG_PEAK, PARAMETERS, GMMs, log_densities
-from bgremove.engines._kmeans import Points, cluster, make_generator
+from bgremove.engines._energy import BLOCK, COMPONENTS, LOG_PEAK, PARAMETERS, GMMs, component, log_density
+from bgremove.engines._kmeans import Points, cluster
 from bgremove.engines._palette import Counts, Palette
+from bgremove.engines._random import make_generator
 from bgremove.types import Mask
 
 MOMENTS = 10
@@ -50,7 +51,7 @@ def assign_components(colours: NDArray[np.uint8], counts: Counts, gmms: GMMs) ->
     The weights of the components are left out; where all densities underflow, it is the first component.
     """
     moments = np.empty((2, COMPONENTS, MOMENTS), np.int64)
-    _assign_components(colours, counts, gmms, moments, np.empty((3, BLOCK)))
+    _assign_components(colours, counts, gmms, moments, np.empty(BLOCK, np.uint8))
     return moments
 
 
@@ -119,21 +120,35 @@ def _learn(moments: NDArray[np.int64], gmms: GMMs) -> int:
 
 @kernel
 def _assign_components(
-    colours: NDArray[np.uint8], counts: Counts, gmms: GMMs, moments: NDArray[np.int64], scratch: NDArray[np.float64]
+    colours: NDArray[np.uint8], counts: Counts, gmms: GMMs, moments: NDArray[np.int64], assigned: NDArray[np.uint8]
 ) -> None:
     moments[:] = 0
-    density, highest, best = scratch[0], scratch[1], scratch[2]
     for model in range(2):
         for begin in range(0, len(counts[model]), BLOCK):
             block, number = colours[:, begin : begin + BLOCK], counts[model][begin : begin + BLOCK]
-            best[:] = 0
-            log_densities(block, gmms[model, 0], LOG_PEAK, highest)
-            for k in range(1, COMPONENTS):
-                log_densities(block, gmms[model, k], LOG_PEAK, density)
-                for i in range(len(number)):
-                    better = density[i] > highest[i]
-                    highest[i] = density[i] if better else highest[i]
-                    best[i] = k if better else best[i]
+            _assign_block(block, gmms[model], assigned[: len(number)])
             for i in range(len(number)):
                 if number[i] > 0:
-                    _add(moments[model, int(best[i])], block, i, number[i])
+                    _add(moments[model, assigned[i]], block, i, number[i])
+
+
+@kernel
+def _assign_block(colours: NDArray[np.uint8], gmm: NDArray[np.float64], assigned: NDArray[np.uint8]) -> None:
+    p, q, r, s, t = (
+        component(gmm, 0, LOG_PEAK), component(gmm, 1, LOG_PEAK), component(gmm, 2, LOG_PEAK),
+        component(gmm, 3, LOG_PEAK), component(gmm, 4, LOG_PEAK),
+    )  # fmt: skip
+    first, second, third = colours[0], colours[1], colours[2]
+    for i in range(len(assigned)):
+        a, b, c = float(first[i]), float(second[i]), float(third[i])
+        best, highest = 0, log_density(a, b, c, p)
+        best, highest = _likelier(1, log_density(a, b, c, q), best, highest)
+        best, highest = _likelier(2, log_density(a, b, c, r), best, highest)
+        best, highest = _likelier(3, log_density(a, b, c, s), best, highest)
+        best, highest = _likelier(4, log_density(a, b, c, t), best, highest)
+        assigned[i] = best
+
+
+@kernel
+def _likelier(k: int, density: float, best: int, highest: float) -> tuple[int, float]:
+    return (k if density > highest else best), max(density, highest)

@@ -7,17 +7,18 @@ rounded to float32 in the order of the pixels wherever that makes a difference.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
+from bgremove.engines._random import draw, draw_fraction
 
 CLUSTERS = 5
 _TRIALS, _ROUNDS = 3, 10
 _STILL = float(np.finfo(np.float32).eps) ** 2  # squared shift of the centres below which they rest
-_BLOCK = 512  # colours whose distances are in the cache together
+_BLOCK = 4096  # colours whose sums are taken in 32 bits
 _EXACT = 2**24  # whole numbers up to here are exact in float32, sums of them in any order too
 
 
@@ -36,25 +37,6 @@ class Points(NamedTuple):
     """0 if the background's pixels take part, 1 if the foreground's do. There is at least one."""
 
 
-def make_generator(seed: int) -> NDArray[np.uint64]:
-    """State of OpenCV's random numbers after ``cv2.setRNGSeed(seed)``, to be updated by draws."""
-    return np.array([seed or 0xFFFFFFFF], np.uint64)
-
-
-@kernel
-def _draw(generator: NDArray[np.uint64]) -> np.uint64:
-    """A whole number below 2**32: multiply with carry."""
-    low = generator[0] & np.uint64(0xFFFFFFFF)
-    generator[0] = low * np.uint64(4164903690) + (generator[0] >> np.uint64(32))
-    return np.uint64(generator[0] & np.uint64(0xFFFFFFFF))
-
-
-@kernel
-def _draw_fraction(generator: NDArray[np.uint64]) -> float:
-    high = _draw(generator) << np.uint64(32)
-    return float(high | _draw(generator)) * 5.4210108624275221700372640043497e-20
-
-
 class _Work(NamedTuple):
     """What the rounds write to."""
 
@@ -70,10 +52,6 @@ class _Work(NamedTuple):
     """(5, 3): the centres of the round before."""
     sums: NDArray[np.int64]
     """(5, 4): of the colours of each cluster, and their number."""
-    block: NDArray[np.float32]
-    """(2, 512)"""
-    best: NDArray[np.int32]
-    """(512,)"""
 
 
 def cluster(points: Points, generator: NDArray[np.uint64]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
@@ -93,8 +71,6 @@ def cluster(points: Points, generator: NDArray[np.uint64]) -> tuple[NDArray[np.u
         centres=np.empty((CLUSTERS, 3), np.float32),
         before=np.empty((CLUSTERS, 3), np.float32),
         sums=np.empty((CLUSTERS, 4), np.int64),
-        block=np.empty((2, _BLOCK), np.float32),
-        best=np.empty(_BLOCK, np.int32),
     )
     _cluster(points, generator, work)
     return work.nearest, work.moved
@@ -107,7 +83,7 @@ def _cluster(points: Points, generator: NDArray[np.uint64], work: _Work) -> None
     centres, before = work.centres[:clusters], work.before
     _choose_centres(points, generator, centres, work.near)
     for rounds in range(1, _ROUNDS):
-        _assign(colours, centres, work)
+        _assign(colours, centres, work.nearest)
         for k in range(clusters):
             for j in range(3):
                 before[k, j] = centres[k, j]
@@ -146,14 +122,14 @@ def _choose_centres(
     colours, counts = points.colours, points.counts
     near[:] = 1
     total = _total(counts)
-    winner = _pick(points, near, float(_draw(generator) % np.uint64(total)) + 1, total)
+    winner = _pick(points, near, float(draw(generator) % np.uint64(total)) + 1, total)
     near[:] = _EXACT
     left = _potential(colours, counts, winner, near)
     for k in range(len(centres)):
         if k > 0:
             least = -1
             for _ in range(_TRIALS):
-                code = _pick(points, near, _draw_fraction(generator) * float(left), total)
+                code = _pick(points, near, draw_fraction(generator) * float(left), total)
                 potential = _potential(colours, counts, code, near)
                 if least < 0 or potential < least:
                     least, winner = potential, code
@@ -199,24 +175,40 @@ def _approach(colours: NDArray[np.uint8], code: int, near: NDArray[np.int32]) ->
 
 
 @kernel
-def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], work: _Work) -> None:
-    """Find the centre nearest to every colour; in blocks, and in loops of one width of number, to be vectorised."""
-    distance, least, best, nearest = work.block[0], work.block[1], work.best, work.nearest
-    for begin in range(0, len(nearest), _BLOCK):
-        block, out = colours[:, begin : begin + _BLOCK], nearest[begin : begin + _BLOCK]
-        first, second, third = block[0], block[1], block[2]
-        least[:] = np.inf
-        for k in range(len(centres)):
-            a, b, c = centres[k, 0], centres[k, 1], centres[k, 2]
-            number = np.int32(k)
-            for i in range(len(out)):
-                x, y, z = np.float32(first[i]) - a, np.float32(second[i]) - b, np.float32(third[i]) - c
-                distance[i] = x * x + y * y + z * z
-            for i in range(len(out)):
-                best[i] = number if distance[i] < least[i] else best[i]
-                least[i] = min(distance[i], least[i])
-        for i in range(len(out)):
-            out[i] = best[i]
+def _assign(colours: NDArray[np.uint8], centres: NDArray[np.float32], nearest: NDArray[np.uint8]) -> None:
+    """Find the centre nearest to every colour; with no array inside of the loop, to be vectorised."""
+    first, second, third = colours[0], colours[1], colours[2]
+    p, q, r, s, t = (
+        _centre(centres, 0), _centre(centres, 1), _centre(centres, 2), _centre(centres, 3), _centre(centres, 4),
+    )  # fmt: skip
+    for i in range(len(nearest)):
+        x, y, z = np.float32(first[i]), np.float32(second[i]), np.float32(third[i])
+        best, least = np.int32(0), _distance(x, y, z, p)
+        best, least = _nearer(np.int32(1), _distance(x, y, z, q), best, least)
+        best, least = _nearer(np.int32(2), _distance(x, y, z, r), best, least)
+        best, least = _nearer(np.int32(3), _distance(x, y, z, s), best, least)
+        best, least = _nearer(np.int32(4), _distance(x, y, z, t), best, least)
+        nearest[i] = best
+
+
+@kernel
+def _centre(centres: NDArray[np.float32], k: int) -> tuple[Any, Any, Any]:
+    """A centre; one that is infinitely far where there is none."""
+    if k < len(centres):
+        return centres[k, 0], centres[k, 1], centres[k, 2]
+    far = np.float32(np.inf)
+    return far, far, far
+
+
+@kernel
+def _distance(x: Any, y: Any, z: Any, centre: tuple[Any, Any, Any]) -> Any:
+    a, b, c = x - centre[0], y - centre[1], z - centre[2]
+    return a * a + b * b + c * c
+
+
+@kernel
+def _nearer(k: Any, distance: Any, best: Any, least: Any) -> tuple[Any, Any]:
+    return (k if distance < least else best), min(distance, least)
 
 
 @kernel
@@ -225,12 +217,10 @@ def _sum(points: Points, centres: NDArray[np.float32], work: _Work) -> None:
     nearest, sums = work.nearest, work.sums
     colours, counts, codes, labels = points.colours, points.counts, points.codes, points.labels
     sums[:] = 0
-    for i in range(len(counts)):
-        total, count = sums[nearest[i]], np.int64(counts[i])
-        total[0] += count * colours[0, i]
-        total[1] += count * colours[1, i]
-        total[2] += count * colours[2, i]
-        total[3] += count
+    for begin in range(0, len(counts), _BLOCK):
+        block, number = colours[:, begin : begin + _BLOCK], counts[begin : begin + _BLOCK]
+        for k in range(len(centres)):
+            _add_cluster(block, number, nearest[begin : begin + _BLOCK], k, sums[k])
     exact = True
     for k in range(len(centres)):
         for j in range(3):
@@ -245,6 +235,24 @@ def _sum(points: Points, centres: NDArray[np.float32], work: _Work) -> None:
                 centre[0] += np.float32(colours[0, code])
                 centre[1] += np.float32(colours[1, code])
                 centre[2] += np.float32(colours[2, code])
+
+
+@kernel
+def _add_cluster(
+    colours: NDArray[np.uint8], counts: NDArray[np.uint8], nearest: NDArray[np.uint8], k: int, sums: NDArray[np.int64]
+) -> None:
+    first, second, third = colours[0], colours[1], colours[2]
+    a, b, c, n = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+    for i in range(len(counts)):
+        count = np.int32(counts[i]) if nearest[i] == k else np.int32(0)
+        a = np.int32(a + count * np.int32(first[i]))
+        b = np.int32(b + count * np.int32(second[i]))
+        c = np.int32(c + count * np.int32(third[i]))
+        n = np.int32(n + count)
+    sums[0] += a
+    sums[1] += b
+    sums[2] += c
+    sums[3] += n
 
 
 @kernel

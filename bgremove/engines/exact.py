@@ -9,6 +9,7 @@ from bgremove.engines import _gmm, _maxflow, _warm_up
 from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._energy import (
     OPEN,
+    GMMs,
     link_neighbours,
     make_scratch,
     measure_neighbour_weights,
@@ -84,10 +85,7 @@ def _minimise(image: Image, labels: Mask, *, iterations: int, seed: int) -> tupl
         before, gmms = gmms, _gmm.learn(_gmm.assign_components(colours, counts, gmms))
         if iteration > 0 and np.array_equal(gmms, before):
             break  # a fixed point: the same models give the same cut
-        # The flow is kept: of the excess, only the terminal weights are taken back and given anew.
-        add_terminal_weights(grid, open_pixels, weights, -1)
-        terminal_weights(colours, gmms, weights, make_scratch())
-        add_terminal_weights(grid, open_pixels, weights, 1)
+        construct_graph(grid, open_pixels, colours, gmms, weights, make_scratch())
         _maxflow.solve(grid)
         update_labels(grid, open_pixels, counts)
     return box, open_pixels
@@ -100,6 +98,24 @@ def pack_open_pixels(codes: NDArray[np.int32], labels: Mask, box: Rect, open_pix
         for x in range(box.width):
             v, u = box.y + y, box.x + x
             open_pixels[y, x] = 2 * codes[v, u] + (labels[v, u] & 1) if labels[v, u] >= OPEN else -1
+
+
+@kernel
+def construct_graph(
+    grid: _maxflow.Grid,
+    open_pixels: NDArray[np.int32],
+    colours: NDArray[np.uint8],
+    gmms: GMMs,
+    weights: NDArray[np.int32],
+    scratch: NDArray[np.float64],
+) -> None:
+    """Write the terminal `weights` of the colours, and give them to the open pixels in place of the earlier ones.
+
+    The flow is kept (Kohli, Torr 2007, https://doi.org/10.1109/TPAMI.2007.1128).
+    """
+    add_terminal_weights(grid, open_pixels, weights, -1)
+    terminal_weights(colours, gmms, weights, scratch)
+    add_terminal_weights(grid, open_pixels, weights, 1)
 
 
 @kernel

@@ -14,6 +14,7 @@ from bgremove.formats.read import header_pixels as header_pixels
 from bgremove.formats.read import looks_like_image as looks_like_image
 from bgremove.formats.read import read as read
 from bgremove.formats.write import DEEP_FORMATS as DEEP_FORMATS
+from bgremove.formats.write import FORMAT_OF_SUFFIX as FORMAT_OF_SUFFIX
 from bgremove.formats.write import LOSSLESS_FORMATS as LOSSLESS_FORMATS
 from bgremove.formats.write import OUTPUT_FORMATS as OUTPUT_FORMATS
 from bgremove.formats.write import encode as encode

@@ -27,6 +27,11 @@ DEEP_FORMATS = ("png", "tiff")
 OUTPUT_FORMATS = (*LOSSLESS_FORMATS, "jpg")
 """Formats that are written."""
 
+FORMAT_OF_SUFFIX = {
+    ".png": "png", ".webp": "webp", ".tif": "tiff", ".tiff": "tiff", ".jpg": "jpg", ".jpeg": "jpg",
+}  # fmt: skip
+"""What a file is written as, by its suffix in lower case."""
+
 _JPEG_QUALITY = 92
 _TIFF_PREDICTOR = 317  # TIFF 6.0, section 14; 2 is the difference to the pixel on the left
 _PNG_START = 33  # signature and header: what describes the pixels comes between these and the pixels

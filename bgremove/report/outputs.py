@@ -21,14 +21,15 @@ _TEXTS = {".md", ".markdown"}
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Where the page or the Markdown text, the folder of plots and the trace go; None is not wanted."""
+    """Where the page or the Markdown text, the folder of plots, the trace and the figures go; None is not wanted."""
 
     report: Path | None = None
     plots: Path | None = None
     trace: Path | None = None
+    json_file: Path | None = None
 
     def __bool__(self) -> bool:
-        return any((self.report, self.plots, self.trace))
+        return any((self.report, self.plots, self.trace, self.json_file))
 
     @property
     def has_pictures(self) -> bool:
@@ -41,22 +42,24 @@ class Outputs:
             raise UsageError(f"{display_name(self.report)}: a report is a page or a text: call it .html or .md")
         if self.report is not None or self.plots is not None:
             check_installed()
-        for path in filter(None, (self.report, self.trace)):
+        for path in filter(None, (self.json_file, self.report, self.trace)):
             check_json_file(path, keep)
         if self.plots is not None:
             _make_folder(self.plots)
 
     def write(self, content: Mapping[str, Any], pictures: Sequence[Picture] = ()) -> None:
-        """Write all of them from what ``--json`` writes."""
-        report = report_from_json(content)
+        """Write all of them from the figures."""
+        if self.json_file is not None:
+            write_json_file(self.json_file, content)
         if self.trace is not None:
-            write_json_file(self.trace, trace(report))
+            write_json_file(self.trace, trace(report_from_json(content)))
         if self.report is None and self.plots is None:
             return
         from bgremove.report.markdown import markdown  # noqa: PLC0415 - matplotlib, for those who want plots
         from bgremove.report.page import page  # noqa: PLC0415
         from bgremove.report.plots import plots_of  # noqa: PLC0415
 
+        report = report_from_json(content)
         plots = plots_of(report)
         if self.plots is not None:
             _make_folder(self.plots)

@@ -1,5 +1,6 @@
 """That never the same code is measured twice: each trap is a toy project, with what a user expects."""
 
+import json
 import os
 import subprocess
 import sysconfig
@@ -10,7 +11,7 @@ import pytest
 
 import benchgate
 from benchgate.cli import run
-from gate_toy import CASES, SOURCE, Toy, make_toy
+from gate_toy import CASES, SETTINGS, SOURCE, Toy, make_toy
 
 pytestmark = pytest.mark.whole_run
 
@@ -279,7 +280,7 @@ def test_a_projects_own_packages_are_not_shadowed_by_the_gate(toy: Toy, said: Sa
     )
     assert run([*NO_TIME, "bench"]) == 3
     words = said()
-    assert "measured: `benchgate`, `benchmarks`, `measure`, `toy` from base, head" in words
+    assert "measured: `benchgate`, `measure`, `toy` from base, head" in words  # `benchmarks` has the name of cases
     assert "incomparable" not in words
 
 
@@ -317,3 +318,71 @@ def test_the_gate_is_not_on_the_path_of_the_arms(toy: Toy, said: Said, monkeypat
     toy.commit({"bench/bench_toy.py": cases + "    assert '/somewhere' in os.environ['PYTHONPATH']\n"})
     assert run([*NO_TIME, "bench"]) == 3
     assert "incomparable" not in said()
+
+
+CODSPEED = '''
+import pytest
+import pytest_benchmark.fixture
+
+class BenchmarkFixture:
+    """What pytest-codspeed's fixture does where its runner is not: it calls once."""
+
+    @property
+    def __class__(self):  # as the real one does where both plugins are installed
+        return pytest_benchmark.fixture.BenchmarkFixture
+
+    def __init__(self, request):
+        self._request, self._called, self.extra_info = request, False, {}
+
+    def __call__(self, target, *args, **kwargs):
+        return self.pedantic(target, args, kwargs)
+
+    def pedantic(self, target, args=(), kwargs={}, setup=None, teardown=None, rounds=1, warmup_rounds=0, iterations=1):
+        assert not self._called
+        self._called = True
+        return target(*args, **kwargs)
+
+@pytest.fixture
+def codspeed_benchmark(request):
+    return BenchmarkFixture(request)
+
+@pytest.fixture
+def benchmark(codspeed_benchmark):
+    return codspeed_benchmark
+'''
+CODSPEED_CASES = """
+import pytest
+from toy import work
+
+def test_called(benchmark):
+    assert benchmark(work) > 0
+
+def test_decorated(benchmark):
+    @benchmark
+    def _():
+        work()
+
+def test_own_name(codspeed_benchmark):
+    codspeed_benchmark.pedantic(work, rounds=5)
+
+@pytest.mark.benchmark
+def test_marked_as_a_whole():
+    work()
+
+def test_plain():
+    work()
+"""
+
+
+def test_cases_of_pytest_codspeed_are_measured(toy: Toy, said: Said, tmp_path: Path) -> None:
+    plugin: dict[str, str | None] = {f"bench/pytest_codspeed/{name}.py": "" for name in ("__init__", "plugin")}
+    plugin["bench/pytest_codspeed/plugin.py"] = CODSPEED
+    settings = SETTINGS + "pythonpath = bench\nmarkers = benchmark\n"
+    conftest = "from pytest_codspeed.plugin import benchmark, codspeed_benchmark\n"
+    toy.commit({**plugin, "bench/conftest.py": conftest, "bench/bench_toy.py": CODSPEED_CASES, "pytest.ini": settings})
+    toy.git("tag", "--force", "base")
+    assert run([*NO_TIME, "bench", "--output", str(tmp_path)]) == 3
+    found = json.loads((tmp_path / "gate.json").read_text())["findings"]
+    assert {finding["verdict"] for finding in found} == {"inconclusive"}, "tried out, and only lacking time"
+    names = [finding["case"].partition("::")[2] for finding in found]
+    assert names == ["test_called", "test_decorated", "test_own_name", "test_marked_as_a_whole"]

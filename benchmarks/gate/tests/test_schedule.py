@@ -243,6 +243,16 @@ def test_the_forecast_chooses_the_cases_that_fit() -> None:
     assert Forecast.of({}, 0.0, 10.0).lines() == []
 
 
+def test_a_forecast_from_a_cold_trial_is_corrected_by_the_first_pair() -> None:
+    cold = Forecast.of(dict.fromkeys("ab", 1.0), 20.0, 120.0)
+    assert (cold.held, cold.may_overestimate) == (3, True)
+    warm = cold.corrected(cold.pair_s / 6)
+    assert warm.pair_s == pytest.approx(cold.pair_s / 6)
+    assert warm.budget_s == pytest.approx(120.0 - cold.pair_s / 6)
+    assert (warm.may_overestimate, warm.affordable()) == (False, ["a", "b"])
+    assert not Forecast.of(dict.fromkeys("ab", 1.0), 70.0, 120.0).may_overestimate
+
+
 def test_a_case_that_does_not_fit_is_left_out_and_undecided() -> None:
     driver = PretendedDriver({"quick": normal(0, 0.001), "slow": normal(0, 0.001)})
     schedule = Schedule(driver, ["quick", "slow"], Rule(), 60.0, clock=driver.clock)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import __version__, settings
+from . import __version__, doctor, settings
 from .comparison import Comparison, Result, prepared
 from .decide.forecast import Forecast
 from .decide.schedule import Schedule
@@ -65,14 +65,15 @@ def _measured(comparison: Comparison, asked: Settings, directory: Path, console:
     schedule = Schedule(comparison.driver, comparison.cases, asked.rule, asked.budget_s, comparison.tolerances)
     schedule.give_up(comparison.trial.troubles)
     expected = Forecast.of(comparison.trial.call_s, comparison.trial.start_s, asked.budget_s)
-    for line in expected.lines():
-        console.print(line, markup=False, highlight=False)
-    schedule.limit_to(expected.affordable(), expected.case_s, expected.start_s)
+    _plan(schedule, expected, console)
     began = time.monotonic()
     try:
         for pair in schedule.pairs():
             files.keep(directory, pair)
             console.print(progress(pair, schedule.measured, began + asked.budget_s - time.monotonic()), style="dim")
+            if expected.may_overestimate:
+                expected = expected.corrected(pair.seconds)
+                _plan(schedule, expected, console)
         comparison.check_untouched()
     except StoppedError as stopped:
         return comparison.result(schedule.measured, str(stopped)), STOPPED_STATUS
@@ -83,6 +84,14 @@ def _measured(comparison: Comparison, asked: Settings, directory: Path, console:
         return result, result.exit_status
     result = comparison.result(schedule.measured)
     return result, result.exit_status
+
+
+def _plan(schedule: Schedule, expected: Forecast, console: Console) -> None:
+    """Tells what the budget holds, and leaves out what it will not do for."""
+    for line in expected.lines():
+        console.print(line, markup=False, highlight=False)
+    if not expected.may_overestimate:
+        schedule.limit_to(expected.affordable(), expected.case_s, expected.start_s)
 
 
 def _report(console: Console, lines: Iterable[str], for_github: Iterable[str]) -> None:
@@ -122,7 +131,8 @@ def _explain(comparison: Comparison, result: Result, explanations: list[Explanat
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="benchgate",
-        description="Says whether head is slower than base, case by case; `benchgate profile` says where time goes.",
+        description="Says whether head is slower than base, case by case. Others: benchgate profile, which says "
+        "where the time of cases goes, and benchgate doctor, which says what this machine can see.",
         epilog="What is not given is read from [tool.benchgate] of pyproject.toml. "
         "Exit status: 0 nothing regressed, 1 something did, 2 wrong use, 3 something could not be decided.",
     )
@@ -134,4 +144,5 @@ def _parser() -> argparse.ArgumentParser:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command that the first argument names, or a comparison, and returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    return look.run(words[1:]) if words[:1] == ["profile"] else compare(words)
+    command = {"profile": look.run, "doctor": doctor.run}.get(words[0]) if words else None
+    return command(words[1:]) if command else compare(words)

@@ -104,7 +104,8 @@ def prepared(repository: Path, settings: Settings, directory: Path) -> Iterator[
             notes.append(f"{len(inside)} changed files are case definitions, the same in both arms: not compared")
         if libraries := changed_dependencies(repository, base, head):
             notes.append(_libraries(libraries, settings))
-        notes += [f"base's own definitions: {error}" for error in before.errors]
+        if before.errors:
+            notes.append(f"base's own definitions: {shortened(before.errors)}")
         notes += _loosened(before, now, settings.rule)
         notes += [
             f"{case} is measured in one arm after the other, for it fails in both at once" for case in driver.alone

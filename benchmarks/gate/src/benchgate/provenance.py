@@ -1,12 +1,13 @@
 """What ran is shown, not assumed: which of the project's files each arm loaded, and which it should have had."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from .errors import GateError
 from .measure.pair import PairDriver
 from .measure.site import PREPARE, Site
 from .revisions.compiled import compiling_backend, expected, lacking
+from .revisions.definitions import is_of_cases
 from .revisions.git import git_lines
 from .revisions.packages import Packages
 from .revisions.worktrees import Checkouts
@@ -19,9 +20,10 @@ def check_compiled(
     """Raises GateError where a revision lacks compiled modules that users of the project have."""
     wanted = expected(checkout, packages, git_lines(trees.head, "ls-files", "-z"))
     for site in sites:
-        for name, why in lacking(wanted, packages, site.own).items():
-            if settings.prepare is not None and why.startswith("its source"):
-                continue  # the build has decided against it
+        absent = lacking(wanted, packages, site.own)
+        if settings.prepare is not None and (len(absent) < len(wanted) or all(map(_is_source, absent.values()))):
+            continue  # the build has decided which of them there are
+        for name, why in absent.items():
             raise GateError(
                 f"{site.name} has no compiled {name}, which is known from {why}: what would be measured is not what "
                 f"users run. Have each revision built: {PREPARE}"
@@ -30,6 +32,10 @@ def check_compiled(
         file = trees.head / home / "pyproject.toml"
         if file.is_file() and (backend := compiling_backend(file.read_text(encoding="utf-8", errors="replace"))):
             raise GateError(f"the project is built by {backend}, and its revisions are not built: {PREPARE}")
+
+
+def _is_source(why: str) -> bool:
+    return why.startswith("its source")
 
 
 def measured_line(driver: PairDriver, laid: Sequence[str], *, tried: bool) -> str:
@@ -67,7 +73,8 @@ def _loaded_from(loaded: Mapping[str, str], site: Site, laid: Sequence[str]) -> 
         folder = parts[: max(len(parts) - len(name.split(".")) - (path.stem == "__init__"), 0)]
         place = site.name if own == site.root.resolve() else f"{site.name}'s build"
         found[top] = "/".join((place, *folder)) if own == site.root.resolve() else place
-    return found
+    helpers = {top for top in found if is_of_cases(PurePosixPath(top.partition(".")[0]))}
+    return {top: place for top, place in found.items() if top not in helpers or helpers == set(found)}
 
 
 def _prefixes(name: str) -> Iterator[str]:

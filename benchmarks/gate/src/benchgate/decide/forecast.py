@@ -35,6 +35,17 @@ class Forecast:
         """How many pairs of all cases the budget holds."""
         return int(self.budget_s / self.pair_s) if self.case_s else 0
 
+    @property
+    def may_overestimate(self) -> bool:
+        """Whether the trial, which was cold, says too little time, and a first pair can be afforded to see."""
+        return self.held < SCREEN_PAIRS and self.budget_s > 2 * self.pair_s
+
+    def corrected(self, seconds: float) -> "Forecast":
+        """The same from what a pair of all cases really took, and the rest of the budget."""
+        share = seconds / self.pair_s
+        cases = {case: case_s * share for case, case_s in self.case_s.items()}
+        return Forecast(cases, self.start_s * share, self.budget_s - seconds)
+
     def affordable(self) -> list[str]:
         """All cases, or as many of the quickest as the budget can decide, or at least look at."""
         if self.held >= SCREEN_PAIRS:

@@ -50,7 +50,7 @@ def _need_of_metric(measured: Measured, case: str, metric: Metric) -> tuple[floa
 def _looks(values: Sequence[float], metric: Metric) -> str:
     estimate = Estimate.of(values)
     lower, upper = estimate.lower(_MISS), estimate.upper(_MISS)
-    if not values or estimate.middle <= 0 or (len(values) >= FEWEST_BOUNDED and lower <= 0):
+    if not values or estimate.middle <= 0 or (lower <= 0 if len(values) >= FEWEST_BOUNDED else min(values) <= 0):
         return ""
     bounds = f" ({math.expm1(lower):.1%} to {math.expm1(upper):.1%})" if len(values) >= FEWEST_BOUNDED else ""
     return f"looks {_NAMES[metric]} by {math.expm1(estimate.middle):.1%}{bounds}"

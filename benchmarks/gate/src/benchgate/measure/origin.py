@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
+#: The name of the gate's own package here; a project may have the gate in its repository.
+_GATE = __name__.partition(".")[0]
+
 
 class OwnRevisionFinder:
     """Finds the project's packages in the folders of this revision and nowhere else.
@@ -48,7 +51,7 @@ class Loaded:
             if name in self._told:
                 continue
             self._told.add(name)
-            file = _file_of(module)
+            file = None if name.partition(".")[0] == _GATE else _file_of(module)
             if file and (self._is_of_project(name) or self._is_watched(file)):
                 found[name] = file
         libraries = [file for file in _mapped_libraries() if file not in self._told and self._is_watched(file)]

@@ -27,7 +27,7 @@ def selected(paths: Sequence[str], head: Path) -> tuple[str, ...]:
     absent = [file for file in files if not (head / file).exists()]
     if absent:
         raise WrongUseError(f"head has no {', '.join(absent)}: give files or directories with benchmarks")
-    return tuple(sorted({file for file in files if (head / file).is_file() or _is_of_cases(PurePosixPath(file))}))
+    return tuple(sorted({file for file in files if (head / file).is_file() or is_of_cases(PurePosixPath(file))}))
 
 
 def definitions(paths: Sequence[str], case_files: Iterable[str], head: Path) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ def definitions(paths: Sequence[str], case_files: Iterable[str], head: Path) -> 
             continue
         within = [folder for folder in folders if file.is_relative_to(folder)]
         of_cases = [
-            parent for parent in file.parents if _is_of_cases(parent) and any(map(parent.is_relative_to, within))
+            parent for parent in file.parents if is_of_cases(parent) and any(map(parent.is_relative_to, within))
         ]
         chosen.add(str(of_cases[-1] if of_cases else file))
     above = {parent / name for path in chosen for parent in PurePosixPath(path).parents for name in _CONFIGURATION}
@@ -51,7 +51,8 @@ def definitions(paths: Sequence[str], case_files: Iterable[str], head: Path) -> 
     return tuple(sorted(chosen))
 
 
-def _is_of_cases(folder: PurePosixPath) -> bool:
+def is_of_cases(folder: PurePosixPath) -> bool:
+    """Whether a folder is called as folders of tests and benchmarks are, or lies in one."""
     return any(_OF_CASES.fullmatch(part) for part in folder.parts)
 
 
@@ -64,11 +65,6 @@ def packages_above(laid: Sequence[str]) -> Iterator[str]:
 def changed_inside(repository: Path, base: Revision, head: Revision, laid: Sequence[str]) -> list[str]:
     """Definitions that differ between the revisions: what is the same in both arms, so not measured."""
     return git_lines(repository, "diff", "--name-only", "-z", base.commit, head.commit, "--", *laid)
-
-
-def is_definition(file: Path, root: Path, laid: Sequence[str]) -> bool:
-    """Whether a file of a worktree is one of the definitions."""
-    return any(file.is_relative_to(root / path) for path in laid)
 
 
 #: Files that say which other libraries a project is run with.

@@ -1,0 +1,37 @@
+"""The contact sheet of a run: which images it shows, and the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bgremove.batch.job import Job
+from bgremove.batch.records import ImageRecord
+from bgremove.contact_sheet import MOST_IMAGES, Entry, contact_sheet
+from bgremove.errors import UsageError
+from bgremove.files import check_json_file, write_bytes
+from bgremove.formats import FORMAT_OF_SUFFIX, encode
+from bgremove.paths import display_name
+
+
+def check_sheet(path: Path, keep: Iterable[Path]) -> None:
+    """Raise `OutputError` unless `path` can be written, `UsageError` if it is one to `keep`, or no name of an image."""
+    if path.suffix.lower() not in FORMAT_OF_SUFFIX:
+        suffixes = ", ".join(FORMAT_OF_SUFFIX)
+        raise UsageError(f"{display_name(path)}: the name of a contact sheet ends in one of {suffixes}")
+    check_json_file(path, keep)
+
+
+def with_previews(jobs: Sequence[Job]) -> tuple[Job, ...]:
+    """`jobs`, of which those make a preview that a contact sheet has room for: the first by path."""
+    shown = {job.source for job in sorted(jobs, key=lambda job: job.source)[:MOST_IMAGES]}
+    return tuple(replace(job, preview=job.source in shown) for job in jobs)
+
+
+def write_sheet(path: Path, records: Sequence[ImageRecord]) -> None:
+    """Write a picture of what was cut out or has failed, by path; whatever was there before is replaced."""
+    shown = sorted((r for r in records if r.preview or r.status == "failed"), key=lambda record: record.path)
+    entries = [Entry(display_name(r.path), r.preview, bool(r.error or r.warnings)) for r in shown[:MOST_IMAGES]]
+    content = encode(contact_sheet(entries), FORMAT_OF_SUFFIX[path.suffix.lower()])
+    write_bytes(path, content, overwrite=True)

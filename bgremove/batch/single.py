@@ -1,0 +1,78 @@
+"""One image to a file or a pipe: no folder, no journal, no workers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bgremove.batch.job import STANDARD, Job
+from bgremove.batch.plan import Plan, output_paths
+from bgremove.batch.records import ImageRecord, finished_record
+from bgremove.batch.run import batch_strategy
+from bgremove.batch.sources import find_sources
+from bgremove.batch.worker import FileWorker
+from bgremove.errors import OutputError, UsageError
+from bgremove.formats import FORMAT_OF_SUFFIX
+from bgremove.paths import display_name
+from bgremove.settings import Settings
+from bgremove.strategies import Task
+
+
+def names_a_file(output: Path) -> bool:
+    """Whether an output is a file and no folder: it has the suffix of a format that is written, or is `STANDARD`."""
+    return output == STANDARD or (output.suffix.lower() in FORMAT_OF_SUFFIX and not output.is_dir())
+
+
+def plan_single(inputs: Sequence[Path], output: Path, settings: Settings, *, overwrite: bool = False) -> Plan:
+    """The plan that makes one file, or what a pipe carries, out of one image, for `run_single`.
+
+    Raises `UsageError` if there is more than one image, or a terminal instead of a pipe, and `OutputError` if the
+    output exists and may not be overwritten, or is the input.
+    """
+    if not names_a_file(output):
+        raise UsageError("what comes from standard input has no name: name the output, such as -o cut.png, or -o -")
+    source = _only_one(inputs)
+    if source == STANDARD and sys.stdin.isatty():
+        raise UsageError("standard input is a terminal: send an image through a pipe, or name a file")
+    if output == STANDARD:
+        if sys.stdout.isatty():
+            raise UsageError("standard output is a terminal: send it to a file or a pipe, or name a file with -o")
+        if len(settings.emit) > 1:
+            raise UsageError("standard output takes one image: emit the cutout or the mask")
+        return Plan(output.parent, settings, (Job(source, {settings.emit[0]: STANDARD}),))
+    outputs = output_paths(output.parent, output.stem, settings)
+    outputs[settings.emit[0]] = output
+    for path in outputs.values():
+        if os.path.realpath(path) == os.path.realpath(source):
+            raise OutputError(f"{display_name(path)} is the input and would be replaced: choose another output")
+        if os.path.lexists(path) and not overwrite:
+            raise OutputError(f"{display_name(path)} exists already: overwrite it, or choose another output")
+    return Plan(output.parent, settings, (Job(source, outputs, overwrite=overwrite),))
+
+
+def run_single(plan: Plan) -> Iterator[ImageRecord]:
+    """Do a plan of `plan_single` in this process, whose standard input and output the worker uses."""
+    with batch_strategy(plan, "sequential") as strategy:
+        tasks = [Task(index, job, display_name(job.source)) for index, job in enumerate(plan.todo)]
+        for outcome in strategy.run(FileWorker(plan.settings), tasks):
+            yield finished_record(plan.todo[outcome.index], outcome)
+
+
+def _only_one(inputs: Sequence[Path]) -> Path:
+    """The one image that is meant; standard input, or a file that is there."""
+    one_file = "the output is one file, and takes one image"
+    if STANDARD in inputs:
+        if len(inputs) > 1:
+            raise UsageError(f"{one_file}: name standard input alone, or a folder as the output")
+        return STANDARD
+    folders = [path for path in inputs if path.is_dir()]
+    if folders:
+        raise UsageError(f"{one_file}, but {display_name(folders[0])} is a folder: name a folder as the output too")
+    sources, unusable, _ = find_sources(inputs)
+    if unusable:
+        raise UsageError(str(unusable[0].error))
+    if len(sources) != 1:
+        raise UsageError(f"{one_file}, but there are {len(sources)}: name a folder as the output")
+    return sources[0].path

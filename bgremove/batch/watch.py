@@ -1,0 +1,221 @@
+"""A hot folder: photographs are cut out as they arrive, and not before they are whole."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from bgremove.batch.job import Job
+from bgremove.batch.journal import Journal
+from bgremove.batch.plan import Plan, largest_first, plan_jobs
+from bgremove.batch.sources import Source, Unusable, find_sources
+from bgremove.errors import BgremoveError, ImageError, ImageTooLargeError, OutputError, UsageError
+from bgremove.formats import read
+from bgremove.paths import display_name
+from bgremove.settings import Settings
+
+_TICK_MS = 500
+_QUIET_S = 1.0  # a file that is being copied grows several times in so long
+_PATIENCE_S = 20.0  # a copy that has stalled may go on for as long
+
+Version = tuple[int, int]
+"""Size of a file, and time of its last change in nanoseconds."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    version: Version
+    since_s: float
+    whole: bool | None = None
+    """Whether it can be decoded; None before that has been tried."""
+
+
+class Settling:
+    """Tells which files are whole: unchanged for a second, and decodable, or unchanged for twenty.
+
+    A file is ready once, and again when it has changed. One that is ready and cannot be decoded is damaged.
+    """
+
+    def __init__(self, max_pixels: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_pixels = max_pixels
+        self._clock = clock
+        self._waiting: dict[Path, _Waiting] = {}
+        self._taken: dict[Path, Version] = {}
+
+    @property
+    def waits(self) -> bool:
+        """Whether some file is not ready yet, and has to be looked at again."""
+        return bool(self._waiting)
+
+    def take(self, path: Path) -> None:
+        """Let the file `path` be none that becomes ready, as long as it stays as it is."""
+        with suppress(OSError):
+            status = path.stat()
+            self._taken[path] = status.st_size, status.st_mtime_ns
+
+    def ready(self, sources: Iterable[Source]) -> list[Source]:
+        """Those of the `sources`, which are all that there are now, that have become ready."""
+        present = {source.path: source for source in sources}
+        self._taken = {path: version for path, version in self._taken.items() if path in present}
+        self._waiting = {path: waiting for path, waiting in self._waiting.items() if path in present}
+        return [source for source in present.values() if self._is_ready(source.path)]
+
+    def _is_ready(self, path: Path) -> bool:
+        try:
+            status = path.stat()
+        except OSError:
+            return False  # it went away
+        version = status.st_size, status.st_mtime_ns
+        if self._taken.get(path) == version:
+            return False
+        waiting = self._waiting.get(path)
+        if waiting is None or waiting.version != version:
+            self._waiting[path] = _Waiting(version, self._clock())
+            return False
+        quiet_s = self._clock() - waiting.since_s
+        if quiet_s < _QUIET_S:
+            return False
+        if waiting.whole is None:
+            waiting.whole = self._can_be_decoded(path)
+        if not waiting.whole and quiet_s < _PATIENCE_S:
+            return False
+        del self._waiting[path]
+        self._taken[path] = version
+        return True
+
+    def _can_be_decoded(self, path: Path) -> bool:
+        try:
+            read(path, max_pixels=self._max_pixels)
+        except ImageTooLargeError:
+            return True  # as whole as it will be
+        except ImageError:
+            return False
+        return True
+
+
+@dataclass(slots=True)
+class HotFolder:
+    """Plans what has to be done for photographs as they arrive.
+
+    Parameters
+    ----------
+    find
+        Gives all photographs that there are now.
+    output, settings
+        As in `Plan`.
+    plan
+        Gives the jobs of photographs, see `plan_jobs`.
+    settling
+        Tells which photographs are whole.
+    """
+
+    find: Callable[[], list[Source]]
+    output: Path
+    settings: Settings
+    plan: Callable[[Sequence[Source]], list[Job]]
+    settling: Settling
+    _written: dict[Path, Path] = field(default_factory=dict)
+    """Whose each output is that this watch has written, or finds done."""
+
+    def plans(self, changes: Iterable[bool]) -> Iterator[Plan]:
+        """A plan whenever something is to be done, which must be done before the next is asked for.
+
+        The first says what an earlier run has done. Each of `changes` says whether something may have changed.
+        """
+        yield self._done_before()
+        first = True
+        for changed in changes:
+            if first or changed or self.settling.waits:
+                ready = self.settling.ready(self.find())
+                if ready:
+                    yield self._plan_of(ready)
+            first = False
+
+    def _done_before(self) -> Plan:
+        jobs, _ = self._jobs_of(self.find())
+        _, done = Journal(self.output, self.settings).resume(jobs)
+        for job in done:
+            self.settling.take(job.source)
+            self._written.update(dict.fromkeys(job.outputs.values(), job.source))
+        return Plan(self.output, self.settings, (), done=tuple(done))
+
+    def _plan_of(self, sources: Iterable[Source]) -> Plan:
+        jobs, unusable = self._jobs_of(sources)
+        todo = []
+        for job in jobs:
+            own = all(self._written.get(path) == job.source for path in job.outputs.values())
+            if own or job.overwrite or not any(os.path.lexists(path) for path in job.outputs.values()):
+                self._written.update(dict.fromkeys(job.outputs.values(), job.source))
+            todo.append(replace(job, overwrite=job.overwrite or own))
+        planned = Journal(self.output, self.settings).planned
+        return Plan(
+            self.output, self.settings, tuple(largest_first(todo)), unusable=tuple(unusable), journal_bytes=planned
+        )
+
+    def _jobs_of(self, sources: Iterable[Source]) -> tuple[list[Job], list[Unusable]]:
+        """A job for each source, or why there is none: what is wrong with one costs itself only."""
+        jobs: list[Job] = []
+        unusable: list[Unusable] = []
+        for source in sources:
+            try:
+                (job,) = self.plan([source])
+                self._check_owner(job)
+            except BgremoveError as error:
+                unusable.append(Unusable(source.path, error))
+            else:
+                jobs.append(job)
+        return jobs, unusable
+
+    def _check_owner(self, job: Job) -> None:
+        for path in job.outputs.values():
+            owner = self._written.get(path, job.source)
+            if owner != job.source:
+                names = f"{display_name(owner)} and {display_name(job.source)}"
+                raise OutputError(f"{names} would both be written to {display_name(path)}: name outputs after files")
+
+
+def watch(
+    folders: Sequence[Path],
+    output: Path,
+    settings: Settings,
+    plan: Callable[..., list[Job]] = plan_jobs,
+    *,
+    recursive: bool = False,
+) -> Iterator[Plan]:
+    """A plan whenever photographs in the `folders` are new or have changed, for ever; see `HotFolder`.
+
+    What the journal of `output` says is done is not done again. An output that this watch has written is replaced when
+    its photograph changes; any other that exists only if the jobs that `plan` gives may overwrite. Raises `UsageError`
+    if an input is no folder or the output, or watchfiles (extra ``watch``) is not installed.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise UsageError(f"{display_name(folder)} is no folder: only folders are watched")
+    find = partial(find_sources, folders, recursive=recursive, exclude=output)
+    find()
+    changes = _changes(folders, output, recursive)
+    settled = partial(plan, folder=output, settings=settings)
+    return HotFolder(lambda: find().sources, output, settings, settled, Settling(settings.max_pixels)).plans(changes)
+
+
+def _changes(folders: Sequence[Path], output: Path, recursive: bool) -> Iterator[bool]:
+    """Twice a second, whether something has changed in the folders, the output left aside."""
+    try:
+        import watchfiles  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UsageError("watching needs watchfiles; install it with: pip install 'bgremove[watch]'") from error
+    own = os.path.join(os.path.realpath(output), "")
+    found = watchfiles.watch(
+        *folders,
+        watch_filter=lambda _, path: not os.path.realpath(path).startswith(own),
+        recursive=recursive,
+        debounce=_TICK_MS,
+        rust_timeout=_TICK_MS,
+        yield_on_timeout=True,
+    )
+    return (bool(changed) for changed in found)

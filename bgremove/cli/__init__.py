@@ -1,0 +1,90 @@
+"""The command: the only place that wires everything together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from shutil import get_terminal_size
+
+import click
+
+from bgremove import __version__
+from bgremove.cli.console import EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_USAGE, say
+from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
+
+SUMMARIES = {
+    "remove": "Cut the objects out of photographs.",
+    "compare": "Does parallel pay? Say so with evidence.",
+    "report": "Make a report of figures that were written with --json.",
+    "info": "What this machine offers.",
+}
+
+
+class _Commands(click.Group):
+    """Imports a command when it is asked for: help need not wait for OpenCV."""
+
+    # ruff: noqa: ARG002, PLC0415
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all."""
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, None if there is none."""
+        match cmd_name:
+            case "remove":
+                from bgremove.cli.remove import remove
+
+                return remove
+            case "compare":
+                from bgremove.cli.compare import compare
+
+                return compare
+            case "report":
+                from bgremove.cli.report import report
+
+                return report
+            case "info":
+                from bgremove.cli.info import info
+
+                return info
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Their part of the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bgremove")
+def cli() -> None:
+    """Remove the background of photographs, one or a million."""
+
+
+def main() -> None:
+    """Run the command, and end the process with its exit status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command and give its exit status: 0 all done, 1 some images failed, 2 wrong use, 130 interrupted."""
+    try:
+        status: int | None = cli.main(
+            list(arguments),
+            prog_name="bgremove",
+            standalone_mode=False,
+            obj=tuple(arguments),
+            terminal_width=min(80, get_terminal_size().columns),  # click itself never goes under 50
+        )
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BgremoveError as error:
+        say(f"error: {error}")
+        return EXIT_USAGE if isinstance(error, UsageError | RectError | OutputError) else EXIT_FAILURES
+    except (KeyboardInterrupt, click.Abort):
+        rest = "; what is written is whole, and `--resume` does the rest" if arguments[:1] == ["remove"] else ""
+        say(f"interrupted{rest}")
+        return EXIT_INTERRUPTED
+    return status or 0

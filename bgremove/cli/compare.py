@@ -1,0 +1,81 @@
+"""``bgremove compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from bgremove.batch import Job
+from bgremove.batch.plan import largest_first, output_paths
+from bgremove.batch.sources import find_sources, left_out_text
+from bgremove.cli import options
+from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say
+from bgremove.cli.sections import SectionedCommand
+from bgremove.comparison import MIN_ROUNDS, contenders
+from bgremove.comparison import compare as compare_strategies
+from bgremove.comparison.compare import CONTENDERS
+from bgremove.comparison.report import TABLE_WIDTH, answer, choice, comparison_json, comparison_list, comparison_table
+from bgremove.machine import usable_cpus
+from bgremove.report import Gallery, Outputs
+from bgremove.settings import Settings
+
+
+@click.command(
+    cls=SectionedCommand,
+    examples=(
+        "bgremove compare photos/ --report report.html",
+        "bgremove compare photos/ --strategies threads,processes --workers 1,2,4 --rounds 9",
+    ),
+)
+@options.inputs
+@options.recursive
+@click.option(
+    "--strategies", type=options.Listed("NAMES"), default=",".join(CONTENDERS), show_default=True,
+    help="The loop, sequential, is always among them.",
+)  # fmt: skip
+@click.option(
+    "--workers", type=options.Listed("COUNTS", int), default=lambda: (usable_cpus(),), help="Default: the usable CPUs."
+)
+@click.option(
+    "--rounds", type=click.IntRange(min=MIN_ROUNDS), default=5, show_default=True, help="How often each runs all."
+)
+@options.settings
+@options.outputs
+@options.quiet
+def compare(
+    inputs: tuple[Path, ...], recursive: bool, strategies: tuple[str, ...], workers: tuple[int, ...], rounds: int,
+    outputs: Outputs, quiet: bool, **fields: Any,
+) -> int:  # fmt: skip
+    """Does parallel pay? Run INPUTS under each strategy in turn, and say so with evidence."""
+    settings = Settings(**fields)
+    chosen = contenders(strategies, workers)
+    sources, unusable, left_out = find_sources(inputs, recursive=recursive)
+    outputs.check([source.path for source in sources])
+    emitted = output_paths(Path(), "cutout", settings)
+    jobs = largest_first([Job(source.path, emitted) for source in sources], counting("headers", quiet=quiet))
+    gallery = Gallery(settings)
+    with counting("images", quiet=quiet)(len(jobs) * (1 + rounds * len(chosen))) as advance:
+        comparison = compare_strategies(
+            jobs, settings, chosen, rounds=rounds, on_image=advance,
+            on_cutout=gallery.add if outputs.has_pictures else None,
+        )  # fmt: skip
+    failures = [str(each.error) for each in unusable] + [str(error) for _, error in comparison.failed]
+    try:
+        content = comparison_json(comparison, **circumstances())
+        outputs.write(content, gallery.in_order())
+    finally:
+        out = Console()
+        if out.is_terminal and out.width < TABLE_WIDTH:
+            out.print(comparison_list(comparison), markup=False, highlight=False)
+        else:
+            Console(width=max(out.width, TABLE_WIDTH)).print(comparison_table(comparison))
+        for sentence in (answer(comparison), choice(comparison)):
+            out.print(sentence, markup=False, highlight=False)
+        if (omitted := left_out_text(left_out)) and not quiet:
+            say(omitted)
+        for line in failures:
+            say(f"failed: {line}")
+    return EXIT_FAILURES if failures or comparison.differing else 0

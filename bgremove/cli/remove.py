@@ -1,0 +1,205 @@
+"""``bgremove remove``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
+from bgremove.batch.job import STANDARD
+from bgremove.batch.plan import Plan, plan_jobs
+from bgremove.batch.records import failures_text, records_json, settled_records
+from bgremove.batch.run import batch_strategy
+from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
+from bgremove.batch.single import names_a_file, plan_single, run_single
+from bgremove.batch.sources import left_out_text
+from bgremove.batch.watch import watch as watch_folders
+from bgremove.cli import options
+from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, tell
+from bgremove.cli.sections import SectionedCommand
+from bgremove.errors import UsageError
+from bgremove.formats import FORMAT_OF_SUFFIX
+from bgremove.meter import Meter
+from bgremove.paths import display_name
+from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture
+from bgremove.settings import Settings
+from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
+
+
+@click.command(
+    cls=SectionedCommand,
+    examples=(
+        "bgremove remove photos/ --output cutouts/",
+        "bgremove remove photos/ -r -o cutouts/ --background white --report report.html",
+        "bgremove remove photos/ -o cutouts/ --rects rects.csv --resume",
+        "bgremove remove photo.jpg -o cutout.png",
+    ),
+)
+@options.inputs
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER|FILE|-",
+    help="Folder for the results; for one image a file, whose suffix says the format, or - for standard output.",
+)  # fmt: skip
+@options.recursive
+@options.settings
+@click.option(
+    "--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height."
+)
+@click.option(
+    "--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True,
+    help="How images are run; auto goes by their number and sizes.",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=1), help="Default: what CPUs and memory allow.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that one image may take.")
+@click.option(
+    "--naming", type=click.Choice(NAMINGS), default="stem", show_default=True, help="a.jpg becomes a.png, or a.jpg.png."
+)
+@click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
+@click.option("--resume", is_flag=True, help="Do only what an interrupted run has left.")
+@click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
+@click.option("--watch", is_flag=True, help="Go on with photos that arrive, until Ctrl-C; needs bgremove[watch].")
+@click.option(
+    "--contact-sheet", type=options.FILE, help="Draw photo, mask and cutout of each image, at most 240, here."
+)
+@options.outputs
+@options.quiet
+@click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
+def remove(
+    inputs: tuple[Path, ...], output: Path, recursive: bool, rects: Path | None, strategy: str, workers: int | None,
+    timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, watch: bool,
+    contact_sheet: Path | None, outputs: Outputs, quiet: bool, verbose: bool, **fields: Any,
+) -> int:  # fmt: skip
+    """Cut the objects out of INPUTS (files, folders, glob patterns, or - for standard input).
+
+    Photographs in a folder that are not read are counted; other files in it, and hidden ones, are passed by.
+    """
+    if fields["rect"] is not None and rects is not None:
+        raise UsageError("--rect and --rects exclude each other")
+    if quiet and verbose:
+        raise UsageError("--quiet and --verbose exclude each other")
+    if dry_run and (contact_sheet or outputs):
+        raise UsageError("--dry-run writes nothing: leave --json and what is made of it out")
+    single = STANDARD in inputs or names_a_file(output)
+    if watch:
+        _refuse_given("a run without an end", "dry_run", "contact_sheet", "json_file", "report", "plots", "trace")
+        by_file = None if rects is None else read_rects(rects)
+        planning = partial(plan_jobs, rects=by_file, naming=naming, overwrite=overwrite)
+        plans = watch_folders(inputs, output, Settings(**fields), planning, recursive=recursive)
+        return _run_for_ever(plans, partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout), quiet)
+    if single:
+        _refuse_given(
+            "one image", "recursive", "rects", "strategy", "workers", "timeout", "naming", "resume", "dry_run"
+        )
+        fields["format"] = _format_of(output, fields["format"])
+    settings = Settings(**fields)
+    plan = plan_single(inputs, output, settings, overwrite=overwrite) if single else make_plan(
+        inputs, output, settings, rects=None if rects is None else read_rects(rects), recursive=recursive,
+        naming=naming, overwrite=overwrite, resume=resume, counting=counting("headers", quiet=quiet),
+    )  # fmt: skip
+    records = settled_records(plan)
+    if dry_run:
+        _show_plan(plan.todo)
+        return _conclude(plan, records, to_do=len(plan.todo), quiet=quiet)
+    files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
+    keep = [*files, *filter(None, [rects])]
+    outputs.check(keep)
+    if contact_sheet is not None:
+        check_sheet(contact_sheet, [*keep, *filter(None, [outputs.json_file])])
+        plan = replace(plan, todo=with_previews(plan.todo))
+    running = run_single(plan) if single else run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout)
+    with Meter() as meter, counting("images", quiet=quiet or not plan.todo)(len(plan.todo)) as advance:
+        for record in running:
+            records.append(record)
+            advance()
+            if verbose:
+                say(record.line())
+    chosen = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout).name  # of auto, what that is
+    facts = {**circumstances(), "settings": asdict(settings), "strategy": chosen}
+    content = records_json(records, plan.left_out, meter.reading, facts)
+    try:
+        pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
+        outputs.write(content, pictures)
+        if contact_sheet is not None:
+            write_sheet(contact_sheet, records)
+    finally:  # what was done is told, too, where the figures do not fit on the disk
+        status = _conclude(plan, records, quiet=quiet)
+    return status
+
+
+def _run_for_ever(plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[ImageRecord]], quiet: bool) -> int:
+    """Do plan after plan, and tell of each image at once."""
+    for plan in plans:
+        if plan.done and not quiet:
+            say(f"{len(plan.done)} done already")
+        for record in chain(settled_records(replace(plan, done=())), run_one(plan)):
+            for line in failures_text([record]):
+                say(f"failed: {line}")
+            if not quiet and record.status != "failed":
+                say(record.line())
+                for warning in record.warnings:
+                    say(f"warning: {display_name(record.path)}: {warning}")
+    return 0
+
+
+def _format_of(output: Path, given: str) -> str:
+    """The format that the name of an output file says, which must not be another than a `given` one."""
+    named = FORMAT_OF_SUFFIX.get(output.suffix.lower(), given)
+    if named != given and _is_given("format"):
+        raise UsageError(f"{display_name(output)} is a name for {named}, and --format says {given}")
+    return named
+
+
+def _is_given(name: str) -> bool:
+    """Whether the user has given an option."""
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def _refuse_given(what: str, *names: str) -> None:
+    """Raise `UsageError` if the user has given one of the options, which mean nothing for `what`."""
+    spelled = {option.name: option.opts[-1] for option in click.get_current_context().command.params}
+    given = [spelled[name] for name in names if _is_given(name)]
+    if given:
+        raise UsageError(f"{', '.join(given)}: of no use for {what}: leave it out")
+
+
+def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> list[Picture]:
+    """Pictures of what was cut out, made from the files that were written."""
+    done = {record.path: record.crop for record in records if record.status == "ok"}
+    jobs = [job for job in plan.todo if job.source in done][:MOST_PICTURES]
+    gallery = Gallery(plan.settings)
+    with counting("pictures", quiet=quiet)(len(jobs)) as advance:
+        for job in jobs:
+            gallery.add_written(job, done[job.source])
+            advance()
+    return gallery.in_order()
+
+
+def _show_plan(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        for path in job.outputs.values():
+            tell(f"{display_name(job.source)} -> {display_name(path)}")
+
+
+def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
+    """Tell what became of each, and give the exit status; `to_do` is the number of images that a dry run leaves."""
+    failures = failures_text(records)
+    if not quiet:
+        for record in records:
+            for warning in record.warnings:
+                say(f"warning: {display_name(record.path)}: {warning}")
+    for line in failures:
+        say(f"failed: {line}")
+    if not quiet:
+        if omitted := left_out_text(plan.left_out):
+            say(omitted)
+        count = Counter(record.status for record in records)
+        first = f"{count['ok']} ok" if to_do is None else f"{to_do} to do"
+        say(f"{first}, {count['skipped']} skipped, {count['failed']} failed")
+    return EXIT_FAILURES if failures else 0

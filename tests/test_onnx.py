@@ -1,0 +1,384 @@
+"""The user's own model, from the file and its shape to the cutout."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from bgremove import Label, Rect, Settings, iter_cutouts, remove_background, remove_backgrounds
+from bgremove.engines import PRESETS, _session, make_engine, read_model
+from bgremove.engines.onnx import OnnxEngine
+from bgremove.errors import EngineError, UsageError
+from bgremove.preparation import Preparation
+from bgremove.strategies import make_strategy
+from fixtures.scenes import make_scene
+from tests.contracts import check_engine
+from tests.samples import save_scene
+from tests.tiny_models import write_model
+
+SETTINGS = {"iterations": 5, "seed": 0}
+
+
+def overlap(found, truth):
+    return (found & truth).sum() / (found | truth).sum()
+
+
+@pytest.fixture
+def model(tmp_path):
+    return write_model(tmp_path / "tiny.onnx")
+
+
+@pytest.fixture
+def chosen(model):
+    return Settings(engine="onnx", model=model)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(
+    "kind", [{}, {"precision": "float16"}, {"dynamic": True}], ids=["float32", "float16", "dynamic shape"]
+)
+def test_a_model_of_every_kind_of_input_keeps_the_contract(tmp_path, preset, kind):
+    check_engine(make_engine("onnx", read_model(write_model(tmp_path / "m.onnx", preset, **kind))))
+
+
+def test_a_quantised_model_keeps_the_contract(tmp_path):
+    check_engine(make_engine("onnx", read_model(write_model(tmp_path / "m.onnx", quantised=True))))
+
+
+@pytest.mark.parametrize(
+    ("preset", "size", "mean", "deviation"),
+    [
+        ("u2net", 320, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ("u2netp", 320, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ("silueta", 320, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        ("isnet", 1024, (0.5, 0.5, 0.5), (1, 1, 1)),
+        ("birefnet", 1024, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    ],
+)
+def test_a_model_sees_what_its_family_was_trained_on(tmp_path, monkeypatch, preset, size, mean, deviation):
+    seen = record_inputs(monkeypatch)
+    read = read_model(write_model(tmp_path / "m.onnx", preset))
+    image = np.full((40, 60, 3), (255, 51, 102), np.uint8)  # BGR
+    _session.estimate_alpha(read, image)
+    (pixels,) = seen
+    assert pixels.shape == (1, 3, size, size)
+    expected = (np.array([0.4, 0.2, 1.0]) - mean) / deviation
+    np.testing.assert_allclose(pixels.mean(axis=(0, 2, 3)), expected, atol=1e-5)
+
+
+def record_inputs(monkeypatch):
+    seen, load = [], _session.load
+
+    class Recording:
+        def __init__(self, session):
+            self.get_inputs, self.get_outputs, self._run = session.get_inputs, session.get_outputs, session.run
+
+        def run(self, names, given):
+            seen.extend(given.values())
+            return self._run(names, given)
+
+    monkeypatch.setattr(_session, "load", lambda model: Recording(load(model)))
+    return seen
+
+
+def test_modnet_keeps_the_proportions_in_multiples_of_32(tmp_path, monkeypatch):
+    seen = record_inputs(monkeypatch)
+    read = read_model(write_model(tmp_path / "m.onnx", "modnet"))
+    _session.estimate_alpha(read, np.full((300, 600, 3), 255, np.uint8))
+    assert seen[0].shape == (1, 3, 512, 1024)
+    np.testing.assert_allclose(seen[0], 1, atol=1e-6)
+
+
+def test_a_family_of_its_own_is_told_by_a_file_beside_the_model(tmp_path, monkeypatch):
+    seen = record_inputs(monkeypatch)
+    write_model(tmp_path / "own.onnx", dynamic=True)
+    (tmp_path / "own.toml").write_text(
+        'size = 64\nmean = [0, 0.5, 0]\ndeviation = [1, 1, 2.0]\nchannels = "BGR"\nsigmoid = false\n'
+    )
+    _session.estimate_alpha(read_model(tmp_path / "own.onnx"), np.full((9, 9, 3), (255, 51, 102), np.uint8))
+    assert seen[0].shape == (1, 3, 64, 64)
+    np.testing.assert_allclose(seen[0][0, :, 0, 0], [1, -0.3, 0.2], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "write PRESET=FILE, with a preset out of u2net, u2netp"),
+        ("size = ", "own.toml: it cannot be read as TOML"),
+        ("size = 64\nmean = [0, 0, 0]", "own.toml: deviation is missing"),
+        ("size = 64\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\ncolour = 1", "own.toml: colour is unknown"),
+        ("size = 64\nmean = 0\ndeviation = [1, 1, 1]", "own.toml: mean is 0; it must be three numbers"),
+        ("size = 64\nmean = [0, 0, 0]\ndeviation = [1, 1, 0]", "own.toml: deviation holds a 0"),
+        ("size = '64'\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]", "own.toml: size is '64'; it must be of the kind int"),
+        ("size = 0\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]", "own.toml: size is 0; it must lie between"),
+        ("size = 64\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\nchannels = 'HSV'", "own.toml: channels is HSV"),
+        ("size = 64\nmean = [0, 0, 0]\ndeviation = [1, 1, 1]\nmultiple = -1", "own.toml: multiple is -1"),
+    ],
+)
+def test_a_file_that_tells_it_wrongly_is_named(tmp_path, content, message):
+    write_model(tmp_path / "own.onnx", dynamic=True)
+    if content is not None:
+        (tmp_path / "own.toml").write_text(content)
+    with pytest.raises(UsageError) as caught:
+        read_model(tmp_path / "own.onnx")
+    assert message in str(caught.value)
+
+
+def absent(path):
+    return f"u2netp={path}"
+
+
+def folder(path):
+    path.mkdir()
+    return f"u2netp={path}"
+
+
+def text(path):
+    path.write_text("this is no model, but text\n" * 100)
+    return f"u2netp={path}"
+
+
+def empty(path):
+    path.write_bytes(b"")
+    return f"u2netp={path}"
+
+
+def truncated(path):
+    name = write_model(path)
+    path.write_bytes(path.read_bytes()[:-200])
+    return name
+
+
+def of_another_family(path):
+    write_model(path, "isnet")
+    return f"u2netp={path}"
+
+
+def with_one_channel(path):
+    return write_model(path, input_shape=[1, 1, 320, 320])
+
+
+def with_two_answers(path):
+    return write_model(path, channels=2)
+
+
+def with_an_unknown_preset(path):
+    write_model(path)
+    return f"u3net={path}"
+
+
+FAULTS = [
+    (absent, "m.onnx: the model cannot be read (No such file"),
+    (folder, "m.onnx: the model cannot be read (Is a directory"),
+    (text, "m.onnx: it cannot be loaded as an ONNX model"),
+    (empty, "m.onnx: it cannot be loaded as an ONNX model"),
+    (truncated, "m.onnx: it cannot be loaded as an ONNX model"),
+    (of_another_family, "m.onnx: the model takes 1 x 3 x 1024 x 1024; it must be one image of 1 x 3 x 320 x 320"),
+    (with_one_channel, "m.onnx: the model takes 1 x 1 x 320 x 320; it must be one image of 1 x 3 x 320 x 320"),
+    (with_two_answers, "m.onnx: the model answers 1 x 2 x 320 x 320"),
+    (with_an_unknown_preset, "before a = only a preset may stand: u2net"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), FAULTS, ids=[make.__name__ for make, _ in FAULTS])
+def test_what_cannot_be_used_is_named_before_the_first_image(tmp_path, make, message):
+    name = make(tmp_path / "m.onnx")
+    for call in (
+        lambda: remove_background(tmp_path / "absent.png", engine="onnx", model=name),
+        lambda: remove_backgrounds([tmp_path], tmp_path / "out", engine="onnx", model=name),
+        lambda: iter_cutouts((pytest.fail("an image was drawn") for _ in range(1)), engine="onnx", model=name),
+    ):
+        with pytest.raises(UsageError) as caught:
+            call()
+        assert message in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.whole_run
+@pytest.mark.parametrize("make", [absent, truncated], ids=lambda make: make.__name__)
+def test_the_command_ends_with_2_and_says_what_is_wrong_with_a_model(command, photos, tmp_path, make):
+    result = command("remove", photos, "-o", tmp_path / "out", "--engine", "onnx", "--model", make(tmp_path / "m.onnx"))
+    assert result.returncode == 2
+    assert "m.onnx: " in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_engine_and_model_belong_together(model):
+    with pytest.raises(UsageError, match="engine 'onnx' needs a model: PRESET=FILE"):
+        Settings(engine="onnx")
+    with pytest.raises(UsageError, match="engine 'exact' uses no model; choose onnx"):
+        Settings(model=model)
+
+
+WITHOUT = "import sys; sys.modules['onnxruntime'] = None; from bgremove.cli import main; main()"
+
+
+@pytest.mark.whole_run
+def test_without_onnxruntime_the_command_says_what_to_install(environment, photos, model, tmp_path):
+    line = [sys.executable, "-c", WITHOUT, "remove", photos, "-o", tmp_path / "out"]
+    options = {"env": environment, "capture_output": True, "text": True, "timeout": 100}
+    result = subprocess.run([*line, "--engine", "onnx", "--model", model], check=False, **options)
+    assert result.returncode == 2
+    assert "pip install 'bgremove[onnx]'" in result.stderr
+    assert not (tmp_path / "out").exists()
+    assert subprocess.run([*line, "--strategy", "threads"], check=False, **options).returncode == 0
+
+
+def test_without_a_rect_an_object_may_touch_the_sides(chosen):
+    scene = make_scene(60, 80, seed=4)
+    rows, columns = (np.flatnonzero(scene.truth.any(axis=axis)) for axis in (1, 0))
+    cropped = (slice(0, rows[-1] - 3), slice(0, columns[-1] - 3))
+    found = remove_background(scene.image[cropped], settings=chosen).foreground
+    truth = scene.truth[cropped]
+    assert truth[-1].any()
+    assert truth[:, -1].any()
+    assert overlap(found, truth) > 0.85
+    assert found[-1].any()
+
+
+def test_a_rect_cuts_off_what_lies_outside(chosen):
+    scene = make_scene(60, 80, seed=4)
+    x, y, width, height = scene.rect
+    rect = Rect(x, y, width // 2, height)
+    outside = np.full((60, 80), True)
+    outside[rect.slices] = False
+    cutout = remove_background(scene.image, settings=chosen, rect=rect)
+    assert not cutout.foreground[outside].any()
+    assert overlap(cutout.foreground, scene.truth & ~outside) > 0.8
+
+
+def test_hints_decide(chosen):
+    scene = make_scene(60, 80, seed=3)
+    y, x = (axis[len(axis) // 2] for axis in np.nonzero(scene.truth))
+    hints = np.full((60, 80), Label.PROBABLY_FOREGROUND, np.uint8)
+    hints[y, x], hints[0, 0] = Label.BACKGROUND, Label.FOREGROUND
+    found = remove_background(scene.image, settings=chosen, hints=hints).foreground
+    assert not found[y, x]
+    assert found[0, 0]
+
+
+def test_nothing_that_the_model_finds_is_an_empty_cutout_with_a_warning(chosen):
+    image = np.full((60, 80, 3), 90, np.uint8)
+    image[20, 20] = 93
+    cutout = remove_background(image, settings=chosen)
+    assert not cutout.image.any()
+    assert "empty" in cutout.warnings[0]
+
+
+def test_the_edge_is_one_of_the_images_own_pixels(model):
+    """Of a disc 40 times as large as a pixel of the model, no pixel of the edge is off; of the model's mask, many."""
+    y, x = np.indices((1600, 1600))
+    truth = (y - 800) ** 2 + (x - 813) ** 2 < 500**2
+    rng = np.random.default_rng(0)
+    image = np.where(truth[..., None], (40, 60, 200), (120, 90, 40)) + rng.integers(0, 12, (1600, 1600, 3))
+    image = image.astype(np.uint8)
+    read = read_model(model)
+    small = cv2.resize(_session.estimate_alpha(read, image), (1600, 1600)) > 0.5
+    found = OnnxEngine(read).segment(image, np.full((1600, 1600), Label.PROBABLY_FOREGROUND, np.uint8), **SETTINGS) & 1
+    assert (small != truth).sum() > 1000
+    assert (found != truth).sum() < 10
+
+
+@pytest.mark.whole_run
+def test_other_weights_of_the_same_name_are_no_reason_to_skip(command, photos, tmp_path):
+    path = tmp_path / "m.onnx"
+    line = ["remove", photos, "-o", tmp_path / "out", "--engine", "onnx", "--strategy", "sequential", "--resume"]
+    assert command(*line, "--model", write_model(path)).returncode == 0
+    stat = path.stat()
+    assert "0 ok, 6 skipped, 0 failed" in command(*line, "--model", f"u2netp={path}").stderr
+    size = len(path.read_bytes())
+    write_model(path, gain=1.5)
+    assert len(path.read_bytes()) == size
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    result = command(*line, "--model", f"u2netp={path}")
+    assert result.returncode == 2
+    assert "exist already" in result.stderr
+    assert "6 ok, 0 skipped" in command(*line, "--model", f"u2netp={path}", "--overwrite").stderr
+
+
+def test_a_file_is_read_once_where_the_user_speaks(chosen, monkeypatch):
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    assert replace(chosen, rect=(1, 1, 9, 9)).model == chosen.model
+
+
+def test_weights_that_change_while_a_run_goes_on_are_refused(chosen):
+    write_model(Path(chosen.model.path), gain=2.0)
+    with pytest.raises(EngineError, match=r"tiny.onnx: the model has changed since this run began"):
+        remove_background(make_scene(60, 80, seed=1).image, settings=chosen)
+
+
+def test_threads_share_one_session_that_is_gone_after_the_run(chosen, monkeypatch):
+    made, make = [], _session._make_session
+    monkeypatch.setattr(_session, "_make_session", lambda *args, **options: made.append(args) or make(*args, **options))
+    images = [make_scene(60, 80, seed=seed).image for seed in range(6)]
+    outcomes = list(iter_cutouts(images, settings=chosen, strategy="threads", workers=3))
+    assert [outcome.error for outcome in outcomes] == [None] * 6
+    assert [args[2] for args in made] == [1]
+    remove_background(images[0], settings=chosen)
+    assert len(made) == 2
+
+
+def test_a_plain_loop_has_the_threads_of_this_machine(chosen, monkeypatch):
+    made, make = [], _session._make_session
+    monkeypatch.setattr(_session, "_make_session", lambda *args, **options: made.append(args) or make(*args, **options))
+    monkeypatch.setattr("bgremove.preparation.usable_cpus", lambda: 3)
+    with Preparation("onnx", chosen.model, threads=None)():
+        remove_background(make_scene(60, 80, seed=1).image, settings=chosen)
+    assert [args[2] for args in made] == [3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_the_server_that_workers_are_forked_from_has_one_thread(chosen):
+    with make_strategy("processes", workers=2, worker_context=Preparation("onnx", chosen.model)) as strategy:
+        strategy.warm_up()
+        (launcher,) = [strategy._launcher]
+        assert len(list(Path(f"/proc/{launcher._server.pid}/task").iterdir())) == 1
+
+
+def test_memory_counts_the_model(model):
+    read = read_model(model)
+    engine = OnnxEngine(replace(read, file_bytes=10**8))
+    assert engine.peak_bytes(1) - OnnxEngine(replace(read, file_bytes=0)).peak_bytes(1) >= 10**8
+
+
+@pytest.mark.parametrize(("gain", "message"), [(np.nan, "no numbers"), (np.inf, "no numbers")])
+def test_an_answer_that_is_none_is_an_error_of_the_image(tmp_path, gain, message):
+    read = read_model(write_model(tmp_path / "m.onnx", "birefnet", gain=gain))
+    with pytest.raises(EngineError, match=message):
+        _session.estimate_alpha(read, make_scene(60, 80, seed=1).image)
+
+
+def test_logits_are_told_from_probabilities(tmp_path):
+    image = make_scene(60, 80, seed=1).image
+    logits = read_model(write_model(tmp_path / "m.onnx", "birefnet"))
+    built_in = read_model(write_model(tmp_path / "n.onnx", "u2netp", dynamic=True))
+    as_birefnet = replace(logits.convention, brightest=True)
+    expected = _session.estimate_alpha(replace(logits, convention=as_birefnet), image)
+    found = _session.estimate_alpha(replace(built_in, convention=as_birefnet), image)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    with pytest.raises(EngineError, match="it needs sigmoid = true"):
+        _session.estimate_alpha(replace(logits, convention=replace(as_birefnet, sigmoid=False)), image)
+
+
+@pytest.mark.whole_run
+def test_compare_answers_for_threads_against_workers(command, photos, model):
+    result = command("compare", photos, "--engine", "onnx", "--model", model, "--rounds", "3", "--workers", "2")
+    assert result.returncode == 0, result.stderr + result.stdout
+    assert "opencv_threads" in result.stdout
+    assert "all masks identical" in result.stdout
+
+
+@pytest.mark.whole_run
+def test_the_command_writes_the_cutouts_of_the_library(command, tmp_path, model):
+    save_scene(tmp_path / "in/scene.png", 1)
+    result = command("remove", tmp_path / "in", "-o", tmp_path / "out", "--engine", "onnx", "--model", model)
+    assert result.returncode == 0, result.stderr
+    written = cv2.imread(str(tmp_path / "out/scene.png"), cv2.IMREAD_UNCHANGED)
+    expected = remove_background(tmp_path / "in/scene.png", engine="onnx", model=model)
+    np.testing.assert_array_equal(written, expected.image)
