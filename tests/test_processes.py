@@ -8,10 +8,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from bgremove.worker import Preparation
 
 from bgremove.errors import TaskError, UsageError, WorkerLostError
 from bgremove.machine import start_methods
+from bgremove.preparation import Preparation
 from bgremove.strategies import Task, make_strategy
 
 
