@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove import matting
-from bgremove.formats import NO_METADATA, Metadata, Photo
+from bgremove.formats import NO_METADATA, Metadata, Photo, colour_in
 from bgremove.settings import Settings
 from bgremove.types import Foreground, Label, Mask, Rect
 
@@ -54,7 +54,9 @@ class Cutout:
         if kind == "mask":
             return self.foreground[part].view(np.uint8) * np.uint8(255)
         image = self.image[part]
-        return image if settings.background is None else flatten(image, settings.background)
+        if settings.background is None:
+            return image
+        return flatten(image, colour_in(self.metadata.profile, settings.background))
 
     def box(self, pad: int = 0) -> Rect:
         """The rectangle around all that is not transparent, `pad` pixels larger on each side where the image reaches.
@@ -73,9 +75,11 @@ def foreground_of(mask: Mask) -> Foreground:
     return (mask & 1).view(np.bool_)
 
 
-def cut_photo_out(photo: Photo, foreground: Foreground, labels: Mask, *, soft: bool) -> NDArray[Any]:
+def cut_photo_out(
+    photo: Photo, foreground: Foreground, labels: Mask, *, soft: bool, unsure: Foreground | None = None
+) -> NDArray[Any]:
     """BGRA with all that the photo has: 16 bits where it has them, and an alpha that is never above its own."""
-    bgra = cut_out_softly(photo, foreground, labels) if soft else cut_out(photo.pixels, foreground)
+    bgra = cut_out_softly(photo, foreground, labels, unsure) if soft else cut_out(photo.pixels, foreground)
     if photo.alpha is not None:
         np.minimum(bgra[..., 3], photo.alpha, out=bgra[..., 3])
     return bgra
@@ -98,9 +102,11 @@ def cut_out(image: NDArray[Any], foreground: Foreground) -> NDArray[Any]:
     return np.asarray(cv2.copyTo(bgra, foreground.view(np.uint8)), image.dtype)
 
 
-def cut_out_softly(photo: Photo, foreground: Foreground, labels: Mask) -> NDArray[Any]:
+def cut_out_softly(
+    photo: Photo, foreground: Foreground, labels: Mask, unsure: Foreground | None = None
+) -> NDArray[Any]:
     """BGRA with a soft edge, see `bgremove.matting.soften`; it ends where `labels` are certain, as at the rect."""
-    alpha, colours = matting.soften(photo.image, foreground)
+    alpha, colours = matting.soften(photo.image, foreground, unsure)
     alpha[labels == Label.BACKGROUND] = 0
     kept = labels == Label.FOREGROUND
     alpha[kept] = 255

@@ -8,11 +8,11 @@ import numpy as np
 
 from bgremove.cutout import Cutout, cut_photo_out, foreground_of
 from bgremove.doubt import find_doubts
-from bgremove.engines import make_engine
+from bgremove.engines import OnnxEngine, make_engine
 from bgremove.errors import EngineError, ImageError, RectError
 from bgremove.formats import Photo, as_photo
 from bgremove.settings import Settings, merged
-from bgremove.types import Image, Label, Mask, Rect
+from bgremove.types import Foreground, Image, Label, Mask, Rect
 
 EMPTY_FOREGROUND = "nothing was found inside the rect: the foreground is empty"
 ONE_COLOUR = (
@@ -61,18 +61,20 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
     """Cut the object out of a photo that has been read; see `remove_background`."""
     image = photo.image
     height, width = image.shape[:2]
-    rect = _chosen_rect(settings, height, width)
+    rect = chosen_rect(settings, height, width)
     settled = _settled(photo, rect)
+    unsure = None
     if settled is None:
         labels = initial_labels(photo, rect, hints)
         if settings.model is None:
             _check_background(labels, rect)
-        mask = _segment(image, labels, settings)
+        mask, unsure = _segment(image, labels, settings)
         warnings = () if foreground_of(mask).any() else (EMPTY_FOREGROUND,)
     else:
         labels = mask = settled[0]
         warnings = (settled[1],)
-    pixels = cut_photo_out(photo, foreground_of(mask), labels, soft=settings.edge == "soft" and settled is None)
+    soft = settings.edge == "soft" and settled is None
+    pixels = cut_photo_out(photo, foreground_of(mask), labels, soft=soft, unsure=unsure)
     doubts = find_doubts(image, mask, rect) if settled is None else ()
     return Cutout(pixels, mask, rect, (*photo.notes, *warnings), photo.metadata.chosen(settings.metadata), doubts)
 
@@ -91,13 +93,18 @@ def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:
     return mask, ONE_COLOUR_SHAPED
 
 
-def _segment(image: Image, labels: Mask, settings: Settings) -> Mask:
+def _segment(image: Image, labels: Mask, settings: Settings) -> tuple[Mask, Foreground | None]:
+    """The mask, and if a model made it, of which pixels that was not sure."""
     engine = make_engine(settings.engine, settings.model)
-    drawn = settings.rect is not None
-    mask = engine.segment(image, labels, iterations=settings.iterations, seed=settings.seed, drawn=drawn)
+    how = {"iterations": settings.iterations, "seed": settings.seed}
+    unsure = None
+    if isinstance(engine, OnnxEngine):
+        mask, unsure = engine.segment_softly(image, labels, **how)
+    else:
+        mask = engine.segment(image, labels, **how, drawn=settings.rect is not None)
     if mask.shape != labels.shape:
         raise EngineError(f"engine {settings.engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
-    return mask
+    return mask, unsure
 
 
 def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None) -> Mask:
@@ -115,8 +122,11 @@ def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None) -> Mask:
     return labels
 
 
-def _chosen_rect(settings: Settings, height: int, width: int) -> Rect:
-    """A model needs no background to learn from: it may see an object that touches the sides."""
+def chosen_rect(settings: Settings, height: int, width: int) -> Rect:
+    """The rect that an image of `height` by `width` pixels is cut out with, clipped to it.
+
+    A model needs no background to learn from, and may see an object that touches the sides.
+    """
     if settings.rect is not None:
         return settings.rect.clip(height, width)
     return Rect.from_margin(settings.margin, height, width) if settings.model is None else Rect(0, 0, width, height)

@@ -41,7 +41,8 @@ class Settings:
         Fraction of each side that is left out when there is neither rect nor model; the object must lie inside.
     edge
         ``hard``, or ``soft``: near the boundary alpha says how much of a pixel is object, and the old background is
-        taken out of its colour; needs the extra ``soft``. Certain pixels stay 0 or 255, and the mask stays as it is.
+        taken out of its colour, and so it is where a model is not sure; needs the extra ``soft``. Certain pixels stay 0
+        or 255, and the mask stays as it is.
     max_pixels
         A file whose header promises more is refused before it is decoded.
     emit
@@ -50,7 +51,8 @@ class Settings:
         How it is written, out of `bgremove.formats.OUTPUT_FORMATS`. A ``jpg`` has no transparency and needs a
         `background`; a mask beside it is a PNG, as losses would show in it.
     background
-        Fills the written cutout where the object is not: a colour as CSS writes it, or BGR; None is transparent.
+        Fills the written cutout where the object is not: a colour as CSS writes it, or BGR, both sRGB; None is
+        transparent.
     crop
         What is written is cropped to the object, the mask as the cutout; an empty foreground is not.
     pad

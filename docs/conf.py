@@ -21,8 +21,8 @@ html_title = "bgremove"
 html_show_sourcelink = False
 exclude_patterns = ["_build"]
 nitpicky = True
-# names of other libraries and private type variables, which have no page here
-nitpick_ignore_regex = [("py:.*", r"(?!bgremove\.).*"), ("py:.*", r"bgremove\..*\._?[TR]$")]
+# names of other libraries, of private modules, and type variables, which have no page here
+nitpick_ignore_regex = [("py:.*", r"(?!bgremove\.).*"), ("py:.*", r"bgremove\.(.*\.)?(_.*|[TR])$")]
 # docstrings write `name` for code, as Markdown does
 default_role = "code"
 autodoc_member_order = "bysource"

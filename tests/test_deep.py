@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import resource
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 import PIL.Image
+import psutil
 import pytest
 
 from bgremove import iter_cutouts, remove_background, remove_backgrounds
@@ -18,6 +22,18 @@ from bgremove.formats.read import Photo, decode, from_array, header_pixels, read
 from fixtures.scenes import make_scene
 from tests.image_files import chunk, png, quarters, saved
 from tests.tiff_files import tiff_of
+
+
+@contextmanager
+def mostly_free_memory(room: int) -> Iterator[None]:
+    """Let this process take no more than `room` bytes above what it has: more is a MemoryError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
 
 LAYOUTS: list[dict[str, object]] = [
     {}, {"order": ">"}, {"deflate": True}, {"deflate": True, "predicted": True}, {"predicted": True, "order": ">"},
@@ -230,6 +246,28 @@ def test_png_of_16_bits_in_every_kind() -> None:
     assert keyed.samples.tolist() == [[[6, 5, 0x1234], [7, 0x0102, 0x8000]]]
     assert keyed.alpha is not None
     assert keyed.alpha.tolist() == [[0, 65535]]
+
+
+def test_what_a_chunk_says_of_its_length_costs_nothing() -> None:
+    deep = deep_scene()
+    plain = cv2.imencode(".png", deep)[1].tobytes()
+    for place in (33, -12):
+        content = plain[:place] + chunk(b"teXt", b"a comment") + plain[place:]
+        assert np.array_equal(decode(content).samples, deep)
+    small = np.full((2, 2, 3), 0x1234, np.uint16)
+    lying = bytearray(png(2, 2, 16, 2, (b"\0" + b"\x12\x34" * 6) * 2))
+    lying[33:37] = b"\xff\0\0\x10"  # of the chunk of pixels; Pillow looks only at what it needs
+    with mostly_free_memory(2**30):
+        photo = decode(bytes(lying))
+    assert np.array_equal(photo.image, small >> 8)
+    assert photo.notes == ("of the 16 bits of its samples 8 were read",)
+
+
+def test_tiles_of_a_damaged_size_take_no_memory() -> None:
+    samples = np.zeros((16, 16, 3), np.uint16)
+    content = tiff_of(samples, 2, tile=16, more={322: (4, (60_000,)), 323: (4, (60_000,))})
+    with mostly_free_memory(2**30), suppress(ImageError):
+        decode(content)
 
 
 def test_pil_image_of_16_bits() -> None:

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgremove.errors import ImageError, ImageTooLargeError
+from bgremove.formats import OUTPUT_FORMATS, encode
 from bgremove.formats.read import decode, from_pil, header_pixels, read
+from tests.heic_files import TURNED
 from tests.image_files import (
     PROMISES,
     WRITTEN,
@@ -23,6 +25,8 @@ from tests.image_files import (
     saved,
 )
 from tests.permissions import public_folder, unprivileged
+from tests.test_metadata import exif, wide_gamut
+from tests.tiff_files import tiff_of
 
 
 @pytest.mark.parametrize("name", PROMISES)
@@ -155,12 +159,23 @@ def test_any_name(name: bytes, tmp_path: Path) -> None:
 
 small = {name: saved(quarters(12, 8).quantize(4) if name == "GIF" else left_half_clear().resize((12, 8)).convert(
     "RGB" if name in {"JPEG", "PPM", "BMP"} else "RGBA"), name) for name in WRITTEN}  # fmt: skip
+deep = np.random.default_rng(0).integers(0, 65536, (8, 12, 4), np.uint16)
+small |= {
+    "PNG of 16 bits": encode(deep),
+    "TIFF of 16 bits": tiff_of(deep, 2, extras=(1,), deflate=True, predicted=True, order=">"),
+    "TIFF of 16 bits, in tiles": tiff_of(deep[..., :2], 1, extras=(2,), tile=16),
+    "CMYK with alpha": tiff_of(np.zeros((8, 12, 5), np.uint8), 5, extras=(2,)),
+    "JPEG of a camera": saved(quarters(12, 8), "JPEG", exif=exif(), icc_profile=wide_gamut()),
+    "TIFF of a camera": saved(quarters(12, 8), "TIFF", exif=exif(), icc_profile=wide_gamut()),
+    "WebP of a camera": saved(quarters(12, 8), "WEBP", exif=exif()),
+    "HEIC": TURNED,
+}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(
-    st.sampled_from(WRITTEN),
-    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6),
+    st.sampled_from(list(small)),
+    st.lists(st.tuples(st.integers(-200, 400), st.integers(0, 255)), max_size=6),
     st.integers(0, 40),
 )
 def test_damage_gives_an_image_or_our_error(file_format: str, changes: list[tuple[int, int]], cut: int) -> None:
@@ -171,3 +186,6 @@ def test_damage_gives_an_image_or_our_error(file_format: str, changes: list[tupl
     with suppress(ImageError):
         photo = decode(bytes(data[: len(data) - cut]), max_pixels=10_000)
     assert photo is None or (photo.image.ndim, photo.image.dtype) == (3, np.uint8)
+    if photo is not None:  # what was kept can be written, without a word
+        for output in OUTPUT_FORMATS:
+            encode(photo.pixels, output, photo.metadata)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from bgremove import Label, Rect, Settings, iter_cutouts, remove_background, remove_backgrounds
+from bgremove import Label, Rect, Settings, iter_cutouts, matting, remove_background, remove_backgrounds
 from bgremove.engines import PRESETS, _session, make_engine, read_model
 from bgremove.engines.onnx import OnnxEngine
 from bgremove.errors import EngineError, UsageError
@@ -283,6 +283,18 @@ def test_the_edge_is_one_of_the_images_own_pixels(model):
     found = OnnxEngine(read).segment(image, np.full((1600, 1600), Label.PROBABLY_FOREGROUND, np.uint8), **SETTINGS) & 1
     assert (small != truth).sum() > 1000
     assert (found != truth).sum() < 10
+
+
+def test_a_soft_edge_is_as_wide_as_the_model_is_unsure(tmp_path):
+    y, x = np.indices((120, 160))
+    truth = np.clip((60 - np.hypot(y - 60, x - 80)) / 40, 0, 1)  # a disc that fades over 40 pixels
+    noise = np.random.default_rng(0).integers(-3, 4, (120, 160, 3))
+    image = (truth[..., None] * (60, 110, 90) + (1 - truth[..., None]) * (60, 140, 50) + noise).astype(np.uint8)
+    name = write_model(tmp_path / "m.onnx", gain=0.3)
+    cutout = remove_background(image, engine="onnx", model=name, edge="soft")
+    narrow = matting.soften(image, cutout.foreground).alpha
+    assert np.abs(cutout.image[..., 3] / 255 - truth).mean() < 0.7 * np.abs(narrow / 255 - truth).mean()
+    assert not cutout.image[cutout.image[..., 3] == 0].any()
 
 
 @pytest.mark.whole_run

@@ -1,17 +1,20 @@
 """What `processes` promises beyond the contract of all strategies."""
 
 import os
+import resource
 import signal
 import sys
+import threading
 import time
+import traceback
 from pathlib import Path
 
 import psutil
 import pytest
-from bgremove.worker import Preparation
 
-from bgremove.errors import TaskError, UsageError, WorkerLostError
+from bgremove.errors import TaskError, TaskTimeoutError, UsageError, WorkerLostError
 from bgremove.machine import start_methods
+from bgremove.preparation import Preparation
 from bgremove.strategies import Task, make_strategy
 
 
@@ -36,6 +39,40 @@ def test_large_values_cross_both_ways_at_a_time(method):
     with make_strategy("processes", workers=2, start_method=method) as strategy:
         outcomes = run(strategy, turn_round, [b"", b"", b"", *[large] * 5])
     assert all(outcomes[index].value[:1] == b">" for index in range(3, 8))
+
+
+def return_more_than_fits(size):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # to a process, a file that may not grow is a full disk
+    return bytes(size)
+
+
+def test_a_result_for_which_there_is_no_room_is_the_error_of_its_own_task():
+    with make_strategy("processes", workers=1) as strategy:
+        outcomes = run(strategy, return_more_than_fits, [10, 100_000, 10])
+    assert isinstance(outcomes[1].error, TaskError)
+    assert "no room for" in str(outcomes[1].error)
+    assert outcomes[0].error is outcomes[2].error is None
+
+
+def stop_while_sending(size):
+    main = threading.get_ident()
+
+    def stop_once_sending():
+        while "send" not in {frame.f_code.co_name for frame, _ in traceback.walk_stack(sys._current_frames()[main])}:
+            time.sleep(0)
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    if size:
+        threading.Thread(target=stop_once_sending).start()
+    return bytes(size)
+
+
+def test_a_worker_stopped_while_it_sends_costs_its_own_task_only():
+    with make_strategy("processes", workers=2, timeout_s=3) as strategy:
+        strategy.warm_up(stop_while_sending)
+        outcomes = run(strategy, stop_while_sending, [300_000_000, 0, 0, 0])
+    assert [index for index, outcome in outcomes.items() if outcome.error] == [0]
+    assert isinstance(outcomes[0].error, TaskTimeoutError)
 
 
 def leave_a_child(seconds):

@@ -50,6 +50,17 @@ def test_truncated_heic(keep: float) -> None:
         decode(QUARTERS[: int(keep * len(QUARTERS))])
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_items_whose_type_is_no_text_are_damage_and_no_crash(version: int) -> None:
+    place = TURNED.index(b"infe", TURNED.index(b"infe") + 1)
+    damaged = bytearray(TURNED)
+    kind = damaged.index(b"Exif", place)
+    damaged[place + 4] = version
+    damaged[kind if version == 2 else kind + 3] = 0xBC
+    with pytest.raises(ImageError, match="damaged"):
+        decode(bytes(damaged))
+
+
 def test_heic_without_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pi_heif", None)
     with pytest.raises(ImageError, match=r"it is a HEIC photo; .* pip install 'bgremove\[heic\]'"):

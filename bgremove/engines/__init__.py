@@ -13,7 +13,7 @@ from bgremove.engines._session import model_threads as model_threads
 from bgremove.engines.auto import AutoEngine
 from bgremove.engines.exact import ExactEngine
 from bgremove.engines.multiscale import MultiscaleEngine
-from bgremove.engines.onnx import OnnxEngine
+from bgremove.engines.onnx import OnnxEngine as OnnxEngine
 from bgremove.engines.opencv import OpenCVEngine
 from bgremove.errors import UsageError
 from bgremove.types import Image, Mask
@@ -91,9 +91,7 @@ def make_engine(name: str, model: Model | None = None) -> Engine:
         raise UsageError(f"there is no engine {name!r}; choose one of {', '.join(ENGINES)}")
     if name in _WITH_MODEL:
         if model is None:
-            raise UsageError(
-                f"engine {name!r} needs a model: PRESET=FILE.onnx, with a preset out of {', '.join(PRESETS)}"
-            )
+            raise UsageError(f"engine {name!r} needs a model: PRESET=FILE, with a preset out of {', '.join(PRESETS)}")
         return _WITH_MODEL[name](model)
     if model is not None:
         raise UsageError(f"engine {name!r} uses no model; choose {' or '.join(_WITH_MODEL)} for that")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -21,6 +22,14 @@ _CONTEXT = 1.0  # surroundings of the open box that the model sees, as a share o
 _SURE = 0.95  # an answer as near as this to 1, or to 0, is certain
 _CONVERGED = 0.005  # iterations end early when no greater share of the band changes its label
 _ROWS = 200  # that the contrast is measured in, and the row below each
+
+
+class SoftMask(NamedTuple):
+    """A mask, and where an object may end more softly than it tells."""
+
+    mask: Mask
+    unsure: Foreground
+    """(H, W): the open pixels of which the model was not sure."""
 
 
 class OnnxEngine:
@@ -56,24 +65,28 @@ class OnnxEngine:
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:  # noqa: ARG002
         """See `bgremove.engines.Engine.segment`. No pixel need be certain, or start as background."""
+        return self.segment_softly(image, labels, iterations=iterations, seed=seed).mask
+
+    def segment_softly(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> SoftMask:
+        """What `segment` gives, and of which pixels the model was not sure."""
         box = open_box(labels)
-        mask = labels.copy()
+        mask, unsure = labels.copy(), np.zeros(labels.shape, np.bool_)
         if box.width == 0:
-            return mask
+            return SoftMask(mask, unsure)
         window = _window(box, labels.shape)
         part, open_part = np.ascontiguousarray(image[window]), labels[window]
         alpha = _session.estimate_alpha(self._model, part)
         scale = max(n / m for n, m in zip(open_part.shape, alpha.shape, strict=True))
         reach = math.ceil(scale) if scale > 1 else 0
+        alpha = _resize(alpha, open_part.shape)
         try:
-            foreground = _refine(
-                part, open_part, _resize(alpha, open_part.shape), reach, iterations=iterations, seed=seed
-            )
+            foreground = _refine(part, open_part, alpha, reach, iterations=iterations, seed=seed)
         except ValueError as error:
             raise EngineError(str(error)) from error
         decided = open_part >= Label.PROBABLY_BACKGROUND
         np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
-        return mask
+        unsure[window] = _unsure(alpha, open_part)
+        return SoftMask(mask, unsure)
 
 
 def _window(box: Rect, shape: tuple[int, ...]) -> tuple[slice, slice]:

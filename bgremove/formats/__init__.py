@@ -1,13 +1,14 @@
 """The only code that knows image formats: photographs in, pixels out."""
 
+from bgremove.formats._colour import colour_in as colour_in
 from bgremove.formats._kinds import UNREAD_SUFFIXES as UNREAD_SUFFIXES
 from bgremove.formats.metadata import METADATA as METADATA
 from bgremove.formats.metadata import NO_METADATA as NO_METADATA
 from bgremove.formats.metadata import Metadata as Metadata
+from bgremove.formats.photo import Photo as Photo
 from bgremove.formats.read import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 from bgremove.formats.read import SUFFIXES as SUFFIXES
 from bgremove.formats.read import ImageSource as ImageSource
-from bgremove.formats.read import Photo as Photo
 from bgremove.formats.read import as_photo as as_photo
 from bgremove.formats.read import decode as decode
 from bgremove.formats.read import header_pixels as header_pixels

@@ -69,6 +69,24 @@ def _divided(colours: NDArray[Any], alpha: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(np.minimum(np.rint(colours / share), top), colours.dtype)
 
 
+def colour_in(profile: bytes | None, bgr: tuple[int, int, int]) -> tuple[int, int, int]:
+    """An sRGB colour as samples in an RGB `profile` say it, as well as they can; unchanged if that is damaged."""
+    if profile is None:
+        return bgr
+    pixel = PIL.Image.new("RGB", (1, 1), bgr[::-1])
+    try:
+        converted = ImageCms.profileToProfile(
+            pixel,
+            ImageCms.createProfile("sRGB"),
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return bgr
+    red, green, blue = np.asarray(converted)[0, 0].tolist()
+    return blue, green, red
+
+
 def _space(profile: bytes) -> str | None:
     """Colours that a profile is for (ICC.1:2022, 7.2); None if it is damaged."""
     if len(profile) < 128 or profile[36:40] != b"acsp" or int.from_bytes(profile[:4]) > len(profile):

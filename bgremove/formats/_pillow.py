@@ -18,6 +18,7 @@ from PIL import ExifTags, ImageFile, PngImagePlugin
 
 from bgremove.errors import ImageError, ImageTooLargeError
 from bgremove.formats import _tiff
+from bgremove.formats._heif import check_items
 from bgremove.formats._kinds import START_BYTES, UNREAD_KINDS, is_heif, kind_of
 from bgremove.paths import printable
 
@@ -55,6 +56,8 @@ def open_header(file: IO[bytes], notes: list[str], max_pixels: int) -> PIL.Image
     file.seek(0)
     start = file.read(START_BYTES)
     formats = _formats_for(start)
+    if formats == ("HEIF",):
+        check_items(file)
 
     def attempt() -> PIL.Image.Image:
         file.seek(0)
@@ -130,25 +133,6 @@ def pixels(image: PIL.Image.Image) -> Pixels:
     return recoloured(np.asarray(_in_mode(image, "RGB")), cv2.COLOR_RGB2BGR), None
 
 
-def is_deep_png(image: PIL.Image.Image) -> bool:
-    """Whether an image that is not loaded yet is a PNG of 16 bits a sample, of which Pillow gives 8."""
-    rawmodes = [tile[3] for tile in getattr(image, "tile", ())]
-    return image.format == "PNG" and any(mode in {"RGB;16B", "RGBA;16B", "LA;16B"} for mode in rawmodes)
-
-
-def deep_pixels(file: IO[bytes], shallow: Pixels) -> Pixels | None:
-    """All 16 bits of a PNG that Pillow has read as `shallow`; None if OpenCV finds another picture in it."""
-    file.seek(0)
-    array = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if array is None or array.dtype != np.uint16 or array.ndim != 3:
-        return None
-    deep = np.asarray(array, np.uint16)
-    bgr = deep if deep.shape[2] == 3 else recoloured(deep, cv2.COLOR_BGRA2BGR)
-    if not np.array_equal(high_byte(bgr), shallow[0]):
-        return None
-    return bgr, deep[:, :, 3] if deep.shape[2] == 4 else None
-
-
 def recoloured(array: NDArray[_S], code: int) -> NDArray[_S]:
     """`array`, of uint8 or uint16, converted by one of OpenCV's ``COLOR_`` codes."""
     return np.asarray(cv2.cvtColor(array, code), array.dtype)
@@ -208,7 +192,7 @@ def _register_heif() -> None:
         from pi_heif import register_heif_opener  # noqa: PLC0415 - an extra, and only for whom it is for
     except ImportError as error:
         raise ImageError("it is a HEIC photo; these are read after: pip install 'bgremove[heic]'") from error
-    register_heif_opener(thumbnails=False)
+    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
 def _why_unread(file: IO[bytes], start: bytes) -> str:
@@ -235,6 +219,17 @@ def warnings_noted(call: Callable[[], _T], notes: list[str]) -> _T:
             notes.append(f"Pillow: {printable(str(warning))}")
         warnings.filterwarnings("ignore", module=r"PIL\.")
         return call()
+
+
+def is_quiet(call: Callable[[], object]) -> bool:
+    """Whether `call` raises nothing, and Pillow warns of nothing."""
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.filterwarnings("error", module=r"PIL\.")
+        try:
+            call()
+        except Exception:  # noqa: BLE001 - on damaged data Pillow raises nearly anything
+            return False
+    return True
 
 
 @contextmanager

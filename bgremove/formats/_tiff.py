@@ -19,7 +19,7 @@ _MAGIC = {b"II*\0": "<", b"MM\0*": ">"}
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
-_ORIENTATION, _SAMPLES, _PLANAR, _PREDICTOR, _TILE_WIDTH = 274, 277, 284, 317, 322
+_ORIENTATION, _SAMPLES, _PLANAR, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT = 274, 277, 284, 317, 322, 323
 _INK_SET, _INKS, _EXTRA, _SAMPLE_FORMAT, _PROFILE = 332, 334, 338, 339, 34675
 
 _OF_BYTES = {1, 5, 8, 32773, 32946, 34925, 50000}
@@ -27,6 +27,9 @@ _OF_BYTES = {1, 5, 8, 32773, 32946, 34925, 50000}
 
 _COLOURS = {0: 1, 1: 1, 2: 3, 5: 4}
 """Samples of a pixel's colour by photometric interpretation: white is zero, black is zero, RGB, CMYK."""
+
+_MOST_TILE_PIXELS = 2**24
+"""A damaged size of tiles would take as much memory as it says; usual are tiles of 256 by 256."""
 
 Entry = tuple[int, int, bytes]
 """Type, count, and the four bytes of the value or of its place."""
@@ -146,6 +149,7 @@ def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout
         and values(_FILL_ORDER, 1)[0] == 1
         and values(_INK_SET, 1)[0] == 1
         and predictor in {1, 2}
+        and values(_TILE_WIDTH, 1)[0] * values(_TILE_HEIGHT, 1)[0] <= _MOST_TILE_PIXELS
     )
     if not readable:
         return None

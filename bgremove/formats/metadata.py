@@ -118,28 +118,29 @@ def metadata_of(image: PIL.Image.Image, profile: bytes | None, notes: list[str])
     exif = image.getexif()  # parsed already, when the orientation was looked for
     if not exif:
         return Metadata(profile, dpi)
-    described = _pillow.warnings_noted(lambda: _described(exif, profile, dpi), notes)
-    if described:
+    try:
+        described = _pillow.warnings_noted(lambda: _described(exif, profile, dpi), notes)
+    except Exception:  # noqa: BLE001 - what a damaged directory raises may be anything
+        described = None
+    if described and _pillow.is_quiet(lambda: _check_room(described)):
         return described
     notes.append("its Exif data is damaged or too large, and was left out")
     return Metadata(profile, dpi)
 
 
-def _described(exif: PIL.Image.Exif, profile: bytes | None, dpi: tuple[float, float] | None) -> Metadata | None:
-    """With all that is kept of `exif`; None if it cannot be written again."""
-    try:
-        metadata = Metadata(
-            profile,
-            dpi or _dpi_of_tags(exif),
-            {tag: value for tag, value in exif.items() if tag in _DESCRIPTIVE},
-            {tag: value for tag, value in exif.get_ifd(ExifTags.IFD.Exif).items() if tag not in _UNTRUE},
-            dict(exif.get_ifd(ExifTags.IFD.GPSInfo)),
-        )
-        return metadata if len(metadata.exif()) <= _MOST_BYTES else None
-    except Warning:
-        raise
-    except Exception:  # noqa: BLE001 - what a damaged directory holds may be anything
-        return None
+def _described(exif: PIL.Image.Exif, profile: bytes | None, dpi: tuple[float, float] | None) -> Metadata:
+    return Metadata(
+        profile,
+        dpi or _dpi_of_tags(exif),
+        {tag: value for tag, value in exif.items() if tag in _DESCRIPTIVE},
+        {tag: value for tag, value in exif.get_ifd(ExifTags.IFD.Exif).items() if tag not in _UNTRUE},
+        dict(exif.get_ifd(ExifTags.IFD.GPSInfo)),
+    )
+
+
+def _check_room(metadata: Metadata) -> None:
+    if len(metadata.exif()) > _MOST_BYTES:
+        raise ValueError("too much for a JPEG")
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:

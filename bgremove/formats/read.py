@@ -6,9 +6,8 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -19,14 +18,14 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from bgremove.errors import ImageError
-from bgremove.formats import _pillow, _tiff
+from bgremove.formats import _deep_png, _pillow, _tiff
 from bgremove.formats._colour import in_bgr, to_rgb
 from bgremove.formats._kinds import START_BYTES, kind_of
-from bgremove.formats._pillow import FORMATS, Pixels
+from bgremove.formats._pillow import FORMATS
 from bgremove.formats._tiff import Layout
-from bgremove.formats.metadata import NO_METADATA, Metadata, metadata_of
+from bgremove.formats.metadata import metadata_of
+from bgremove.formats.photo import Photo, made
 from bgremove.paths import StrOrBytesPath, display_name, printable
-from bgremove.types import Foreground, Image
 
 _T = TypeVar("_T")
 
@@ -38,43 +37,6 @@ SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffi
 
 ImageSource = StrOrBytesPath | bytearray | memoryview | NDArray[Any] | PIL.Image.Image
 """What `as_photo` takes, besides a `Photo`. Plain bytes are an encoded image there, never a path."""
-
-
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """An image ready for segmentation, and what of its file the cutout has to keep.
-
-    Parameters
-    ----------
-    image : (H, W, 3) uint8
-        BGR, C-contiguous, upright.
-    alpha : (H, W) uint8 or uint16, or None
-        Of the source: 0 is transparent, and certain background. None if it is opaque everywhere.
-    samples : (H, W, 3) uint16, or None
-        The source's own where it has 16 bits a sample; `image` has their high bytes.
-    metadata
-        Colour profile, resolution, Exif.
-    notes
-        What a user should know and is no error, such as that only the first frame was read.
-    """
-
-    image: Image
-    alpha: NDArray[Any] | None = None
-    samples: NDArray[np.uint16] | None = None
-    metadata: Metadata = NO_METADATA
-    notes: tuple[str, ...] = ()
-
-    @property
-    def pixels(self) -> NDArray[Any]:
-        """``(H, W, 3)``, BGR: the samples as they came, uint8 or uint16."""
-        return self.image if self.samples is None else self.samples
-
-    @property
-    def opaque(self) -> Foreground | None:
-        """``(H, W)`` bool: False where the source is all transparent; None if it is so nowhere."""
-        if self.alpha is None or self.alpha.all():
-            return None
-        return self.alpha > 0
 
 
 def as_photo(source: ImageSource | Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
@@ -167,10 +129,10 @@ def from_array(array: NDArray[Any]) -> Photo:
         raise ImageError(f"array holds {array.dtype}; it must hold uint8 (0 to 255) or uint16 (0 to 65535)")
     native = array.astype(array.dtype.newbyteorder("="), order="C", copy=False)
     if channels == 1:
-        return _made((_pillow.recoloured(native, cv2.COLOR_GRAY2BGR), None))
+        return made((_pillow.recoloured(native, cv2.COLOR_GRAY2BGR), None))
     if channels == 3:
-        return _made((native, None))
-    return _made((_pillow.recoloured(native, cv2.COLOR_BGRA2BGR), native[:, :, 3]))
+        return made((native, None))
+    return made((_pillow.recoloured(native, cv2.COLOR_BGRA2BGR), native[:, :, 3]))
 
 
 def _decode(file: IO[bytes], max_pixels: int, suffix: str = "") -> Photo:
@@ -205,19 +167,19 @@ def _decode_once(file: IO[bytes], max_pixels: int, suffix: str) -> Photo:
 def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[bytes] | None = None) -> Photo:
     """Check the size, decode, convert, turn upright."""
     _pillow.check_size(*image.size, max_pixels)
-    deep = file is not None and _pillow.is_deep_png(image)
+    deep = file is not None and _deep_png.is_deep(image)
     _pillow.load(image)
     orientation = _pillow.orientation(image, notes)
     in_rgb, profile = to_rgb(image, notes)
     metadata = metadata_of(image, profile, notes)
     pixels = _pillow.pixels(in_rgb)
     if deep and file is not None:
-        deeper = _pillow.deep_pixels(file, pixels)
+        deeper = _deep_png.deep_pixels(file, pixels)
         if deeper is None:
             notes.append("of the 16 bits of its samples 8 were read")
         pixels = deeper or pixels
     _note(image, notes)
-    return _made(pixels, orientation, metadata, notes)
+    return made(pixels, orientation, metadata, notes)
 
 
 def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str]) -> Photo:
@@ -229,7 +191,7 @@ def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str
     pixels, profile = in_bgr(samples, layout, image.info.get("icc_profile"), notes)
     metadata = metadata_of(image, profile, notes)
     _note(image, notes)
-    return _made(pixels, layout.orientation, metadata, notes)
+    return made(pixels, layout.orientation, metadata, notes)
 
 
 def _note(image: PIL.Image.Image, notes: list[str]) -> None:
@@ -238,24 +200,6 @@ def _note(image: PIL.Image.Image, notes: list[str]) -> None:
         notes.append("a text or colour profile in it is longer than 1 MiB")
     if image.format != "MPO" and _pillow.has_more_frames(image):
         notes.append("it holds several frames or pages; only the first was read")
-
-
-def _made(pixels: Pixels, orientation: int = 1, metadata: Metadata = NO_METADATA, notes: Sequence[str] = ()) -> Photo:
-    """`Photo` of pixels that are stored in an EXIF orientation."""
-    bgr, alpha = _upright(pixels[0], orientation), pixels[1]
-    if alpha is not None:
-        alpha = None if (alpha == np.iinfo(alpha.dtype).max).all() else _upright(alpha, orientation)
-    deep = bgr.dtype.itemsize == 2
-    return Photo(_pillow.high_byte(bgr), alpha, bgr if deep else None, metadata, tuple(notes))
-
-
-def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
-    """`array`, stored in the EXIF `orientation`, as it should be seen (EXIF 2.32, tag 0x0112)."""
-    if orientation >= 5:
-        array = np.asarray(cv2.transpose(array), array.dtype)
-    # What is left is a mirroring; the code says along which axes, None along none.
-    code = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
-    return array if code is None else np.asarray(cv2.flip(array, code), array.dtype)
 
 
 @contextmanager

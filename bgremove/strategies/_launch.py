@@ -5,13 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.process import BaseProcess, current_process
-from socket import socket, socketpair
+from socket import socket
 
-from bgremove.errors import UsageError, WorkerLostError
+from bgremove.errors import UsageError
 from bgremove.strategies._worker import serve
 
 NAME = "bgremove-worker"
@@ -19,50 +19,40 @@ NAME = "bgremove-worker"
 _UNGUARDED = 113
 """Exit code of a worker that was about to start workers because it imported a script."""
 
+End = Callable[[], tuple[int | None, int | None]]
+"""Ends a worker, if it has not ended already; gives its process id and exit code, as far as they are known."""
 
-class ProcessLauncher:
-    """Starts each worker by itself, by `fork` or `spawn`. Workers are known by numbers."""
+
+class Launcher:
+    """Starts each worker by itself, by `fork` or `spawn`."""
 
     def __init__(self, start_method: str, worker_context: bytes) -> None:
         self._context = multiprocessing.get_context(start_method)
         self._worker_context = worker_context
-        self._workers: dict[int, tuple[BaseProcess, socket]] = {}
 
-    def start(self) -> tuple[int, socket]:
-        """Start a worker; its number, and the end of the connection by which it is spoken to."""
-        ours, theirs = socketpair()
-        # A fork has copies of our ends, and as long as one is open the worker at the other does not see the end.
-        forks = self._context.get_start_method() == "fork"
-        inherited = [ours, *(each for _, each in self._workers.values())] if forks else []
-        arguments = (theirs, self._worker_context, inherited)
+    def start(self, connection: socket, ours: Sequence[socket]) -> End:
+        """Start a worker at one end of a connection; `ours` are all that this process has to itself."""
+        # A fork has copies of ours, and as long as one is open the worker at the other end does not see the end.
+        others = ours if self._context.get_start_method() == "fork" else ()
+        arguments = (connection, self._worker_context, others)
         process: BaseProcess = self._context.Process(target=serve, args=arguments, name=NAME, daemon=True)  # type: ignore[attr-defined]
-        with theirs, interrupts_held():
+        with interrupts_held():
             process.start()
-        number = process.pid or 0
-        self._workers[number] = process, ours
-        return number, ours
-
-    def end(self, number: int) -> tuple[int | None, int | None]:
-        """End a worker, if it has not ended already; its process id and exit code, as far as they are known."""
-        process, _ = self._workers.pop(number)
-        process.kill()
-        process.join()
-        return process.pid, process.exitcode
+        return partial(_end, process)
 
     def stop(self) -> None:
-        """End all workers."""
-        for process, _ in self._workers.values():
-            process.kill()
-        for number in list(self._workers):
-            self.end(number)
+        """Nothing is left when all workers have ended."""
+
+
+def _end(process: BaseProcess) -> tuple[int | None, int | None]:
+    process.kill()
+    process.join()
+    return process.pid, process.exitcode
 
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
     """Start processes in this block: they inherit that SIGINT is held back, and let go of it once they ignore it."""
-    if sys.platform == "win32":
-        yield
-        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -85,11 +75,6 @@ def exit_words(pid: int | None, code: int | None) -> str:
         return f"{who} ended with exit code {'unknown' if code is None else code}"
     known = -code in set(signal.Signals)
     return f"{who} was killed by {signal.Signals(-code).name if known else f'signal {-code}'}"
-
-
-def lost_before_ready(words: str) -> WorkerLostError:
-    """The error of a worker that ended too early."""
-    return WorkerLostError(f"{words} before it could take a task")
 
 
 def check_guard() -> None:

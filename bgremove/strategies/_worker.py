@@ -1,4 +1,4 @@
-"""What runs inside a worker process: it enters its worker context, and then does one task after the other.
+"""What runs inside a worker: it enters its worker context, and then does one task after the other.
 
 Values cross as bytes pickled here and by the caller: what cannot be pickled or unpickled is the error of its own task.
 """
@@ -9,46 +9,95 @@ import os
 import pickle
 import select
 import signal
-import struct
-import sys
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
-from multiprocessing import parent_process
+from mmap import mmap
 from socket import socket
 from threading import Thread
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
-from bgremove.errors import BgremoveError
-from bgremove.strategies._attempt import as_task_error, attempt, failed
-from bgremove.strategies._channel import ANSWER, READY, STARTED, receive, send
+from bgremove.errors import BgremoveError, TaskError
+from bgremove.strategies._messages import receive, send
 from bgremove.strategies.base import Outcome, Task
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+Job = tuple[Task[T], float]
+"""A task, and when it was drawn."""
 
 _entered: list[AbstractContextManager[Any]] = []
 """Kept, because a context made from a generator is left when it is forgotten."""
 
 
-def serve(connection: socket, worker_context: bytes, inherited: Iterable[socket] = ()) -> None:
-    """Do the tasks that come over the connection until it is closed; `inherited` are a fork's copies of others."""
-    for each in inherited:
+def attempt(function: Callable[[T], R], job: Job[T], worker: int) -> Outcome[R]:
+    """Call the function and catch what it raises, all but KeyboardInterrupt."""
+    task, created_s = job
+    value, error, started_s = None, None, perf_counter()
+    try:
+        value = function(task.value)
+    except (Exception, SystemExit) as caught:  # noqa: BLE001 - whatever a task does, the others go on
+        ended_s = perf_counter()
+        error = as_task_error(caught)
+    else:
+        ended_s = perf_counter()
+    return Outcome(
+        index=task.index, value=value, error=error, created_s=created_s, started_s=started_s, ended_s=ended_s,
+        received_s=perf_counter(), worker=worker,
+    )  # fmt: skip
+
+
+def failed(job: Job[Any], error: BgremoveError, worker: int = 0, started_s: float | None = None) -> Outcome[Any]:
+    """Of a task that was over before the function could be called, or of which only the end is known: now."""
+    task, created_s = job
+    now_s = perf_counter()
+    return Outcome(
+        index=task.index, error=error, created_s=created_s, started_s=now_s if started_s is None else started_s,
+        ended_s=now_s, received_s=now_s, worker=worker,
+    )  # fmt: skip
+
+
+def as_task_error(error: BaseException, what: str = "") -> BgremoveError:
+    """Ours as it is, any other as a `TaskError` with the traceback in its notes; after `what` failed, always that.
+
+    Tracebacks are not kept: they would hold every array of the failed call, and do not survive the way back from
+    another process, whereas notes do.
+    """
+    if isinstance(error, BgremoveError) and not what:
+        error.__traceback__ = error.__cause__ = error.__context__ = None
+        return error
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - an exception whose own text fails must not end the run
+        text = "(its text cannot be made)"
+    wrapped = TaskError(f"{what}{': ' if what else ''}{type(error).__name__}: {text}")
+    wrapped.add_note("".join(traceback.format_exception(error)).rstrip())
+    return wrapped
+
+
+def serve(connection: socket, worker_context: bytes, others: Iterable[socket] = ()) -> None:
+    """Do the tasks that come over the connection until it is closed; `others` are a fork's copies of its parent's."""
+    for each in others:
         each.close()
-    connection.setblocking(True)
     failure = prepare(worker_context, lambda: _wait_for_end(connection))
-    messages = connection.makefile("rb")
     with suppress(OSError):  # the caller has closed its end
-        send(connection, READY, struct.pack("q", os.getpid()))
-        while (payload := receive(messages)) is not None:
-            send(connection, STARTED, struct.pack("d", perf_counter()))
-            send(connection, ANSWER, work(payload, failure))
+        send(connection, pickle.dumps(os.getpid()))
+        while payload := receive(connection):
+            send(connection, pickle.dumps(perf_counter()))
+            try:
+                send(connection, work(payload, failure))
+            except TaskError as error:
+                send(connection, pickle.dumps(error))
 
 
 def prepare(worker_context: bytes, wait_for_end: Callable[[], object]) -> BgremoveError | None:
     """Make a fresh process a worker, which ends when `wait_for_end` returns; why it can do no task, if so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; what to do is the parent's to decide
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # end at once, also in the middle of a long call into C
-    if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     Thread(target=_end_after, args=(wait_for_end,), daemon=True).start()
     try:
         context = pickle.loads(worker_context)()  # noqa: S301 - comes from the parent
@@ -59,59 +108,47 @@ def prepare(worker_context: bytes, wait_for_end: Callable[[], object]) -> Bgremo
     return None
 
 
-def pack(function: Callable[..., object] | None, task: Task[Any], created_s: float) -> bytes:
+def pack(function: Callable[..., object], job: Job[Any]) -> bytes:
     """What a worker is sent for one task. Raises `TaskError` if it cannot be pickled."""
     try:
-        return pickle.dumps((function, task, created_s), pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps((function, job), pickle.HIGHEST_PROTOCOL)
     except Exception as error:  # noqa: BLE001 - pickling calls any code of the value
         raise as_task_error(error, "the task cannot be pickled") from None
 
 
-def pack_import(function: Callable[..., object] | None) -> tuple[Task[Any], bytes]:
-    """A task that calls nothing, and so only lets the worker import what `function` needs."""
-    task = Task(0, function, "warm-up")
-    return task, pack(_nothing, task, perf_counter())
-
-
-def work(payload: bytes, failure: BgremoveError | None) -> bytes:
-    """Do the task that `pack` has packed; the answer is for `unpack`."""
+def work(payload: bytes | mmap, failure: BgremoveError | None) -> bytes:
+    """Do the task that `pack` has packed; the answer, pickled, is for `outcome_of`."""
     try:
         if failure is not None:
             return pickle.dumps(failure)
-        function, task, created_s = pickle.loads(payload)  # noqa: S301 - comes from the parent
+        function, job = pickle.loads(payload)  # noqa: S301 - comes from the parent
     except Exception as error:  # noqa: BLE001 - unpickling calls any code of the value
         return pickle.dumps(as_task_error(error, "the task cannot be unpickled in the worker"))
-    outcome = attempt(function, task, created_s, os.getpid())
+    outcome = attempt(function, job, os.getpid())
     try:
         return pickle.dumps(outcome, pickle.HIGHEST_PROTOCOL)
     except Exception as error:  # noqa: BLE001 - pickling calls any code of the value
         lost = as_task_error(error, "the result cannot be pickled")
-        return pickle.dumps(failed(task, created_s, lost, outcome.worker, outcome.started_s))
+        return pickle.dumps(failed(job, lost, outcome.worker, outcome.started_s))
 
 
-def unpack(answer: bytes | memoryview, task: Task[Any], created_s: float, worker: int = 0) -> Outcome[Any]:
-    """What became of a task, received now."""
+def unpack(body: bytes | mmap) -> Any:
+    """What a worker has said."""
     try:
-        found = pickle.loads(answer)  # noqa: S301 - comes from our own worker
+        return pickle.loads(body)  # noqa: S301 - comes from our own worker
     except Exception as error:  # noqa: BLE001 - unpickling calls any code of the value
-        found = as_task_error(error, "the result cannot be unpickled")
-    if isinstance(found, Outcome):
-        return replace(found, received_s=perf_counter())
-    return failed(task, created_s, found, worker)
+        return as_task_error(error, "the result cannot be unpickled")
 
 
-def wait_for_parent() -> None:
-    """Wait until the parent has ended."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
+def outcome_of(answer: Outcome[Any] | BgremoveError, job: Job[Any], worker: int = 0) -> Outcome[Any]:
+    """What became of a task, received now."""
+    if isinstance(answer, Outcome):
+        return replace(answer, received_s=perf_counter())
+    return failed(job, answer, worker)
 
 
 def _wait_for_end(connection: socket) -> None:
     """Wait until the other end of the connection is closed, without reading."""
-    if sys.platform == "win32":
-        wait_for_parent()
-        return
     poll = select.poll()
     poll.register(connection, 0)  # asks for nothing but the end, which is always told
     poll.poll()
@@ -121,7 +158,3 @@ def _end_after(wait_for_end: Callable[[], object]) -> None:
     """Leave no orphan, even if this worker is busy for hours."""
     wait_for_end()
     os._exit(1)
-
-
-def _nothing(function: object) -> None:
-    """See `pack_import`."""

@@ -40,8 +40,8 @@ class Outcome(Generic[R]):
     """What became of one task: a value or an error, and when.
 
     All times are seconds of `time.perf_counter`, which is one clock for all processes of a machine on Linux
-    (CLOCK_MONOTONIC), macOS (mach_absolute_time) and Windows (QueryPerformanceCounter), so that they can be
-    subtracted from one another. ``created_s <= started_s <= ended_s <= received_s`` always holds.
+    (CLOCK_MONOTONIC) and macOS (mach_absolute_time), so that they can be subtracted from one
+    another. ``created_s <= started_s <= ended_s <= received_s`` always holds.
     """
 
     index: int
@@ -58,16 +58,6 @@ class Outcome(Generic[R]):
     """The value was back in the process that asked for it."""
     worker: int = 0
     """Process id (`threads`: native thread id) of the worker; 0 if the task never started."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What a strategy is made with; `make_strategy` has checked that the strategy can honour it."""
-
-    workers: int = 1
-    timeout_s: float | None = None
-    start_method: str = ""
-    worker_context: WorkerContext = nullcontext
 
 
 class Strategy:
@@ -92,9 +82,19 @@ class Strategy:
     _active: Generator[Any, None, None] | None = None
     _owner = 0
 
-    def __init__(self, options: Options | None = None) -> None:
-        self._options = options or Options()
-        self.workers = self._options.workers
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        timeout_s: float | None = None,
+        start_method: str = "",
+        worker_context: WorkerContext = nullcontext,
+    ) -> None:
+        """`make_strategy` has checked that the strategy can honour these."""
+        self.workers = workers
+        self._timeout_s = timeout_s
+        self._start_method = start_method
+        self._worker_context = worker_context
 
     def __enter__(self) -> Self:
         if self._stack is not None:

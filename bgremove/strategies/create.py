@@ -8,9 +8,15 @@ from contextlib import nullcontext
 from bgremove.errors import UsageError
 from bgremove.machine import start_methods, usable_cpus
 from bgremove.strategies.auto import AUTO, choose, may_start_processes
-from bgremove.strategies.base import Options, Strategy, WorkerContext
+from bgremove.strategies.base import Strategy, WorkerContext
+from bgremove.strategies.pool import Pool
+from bgremove.strategies.processes import Processes
+from bgremove.strategies.sequential import Sequential
+from bgremove.strategies.threads import Threads
 
-STRATEGIES = ("sequential", "threads", "pool", "processes")
+_CLASSES: dict[str, type[Strategy]] = {each.name: each for each in (Sequential, Threads, Pool, Processes)}
+
+STRATEGIES = tuple(_CLASSES)
 """Names that `make_strategy` knows."""
 
 DEFAULT_STRATEGY = AUTO
@@ -18,26 +24,9 @@ DEFAULT_STRATEGY = AUTO
 
 def strategy_class(name: str) -> type[Strategy]:
     """The class of the strategy called `name`, which says what it can; see the attributes of `Strategy`."""
-    # Nobody pays for the libraries of a strategy that is not used.
-    # ruff: noqa: PLC0415
-    match name:
-        case "sequential":
-            from bgremove.strategies.sequential import Sequential
-
-            return Sequential
-        case "threads":
-            from bgremove.strategies.threads import Threads
-
-            return Threads
-        case "pool":
-            from bgremove.strategies.pool import Pool
-
-            return Pool
-        case "processes":
-            from bgremove.strategies.processes import Processes
-
-            return Processes
-    raise UsageError(f"there is no strategy {name!r}; choose one of {', '.join(STRATEGIES)}")
+    if name not in _CLASSES:
+        raise UsageError(f"there is no strategy {name!r}; choose one of {', '.join(STRATEGIES)}")
+    return _CLASSES[name]
 
 
 def make_strategy(
@@ -49,7 +38,7 @@ def make_strategy(
     worker_context: WorkerContext = nullcontext,
     task_s: Sequence[float] | None = None,
 ) -> Strategy:
-    """The strategy called `name`; its module is imported only now, its workers are not started yet.
+    """The strategy called `name`; its workers are not started yet.
 
     Parameters
     ----------
@@ -93,16 +82,14 @@ def make_strategy(
             'multiprocessing.Pool, may not; use strategy="threads"'
         )
     return cls(
-        Options(
-            workers=(usable_cpus() if workers is None else workers) if cls.parallel else 1,
-            timeout_s=timeout_s,
-            start_method=start_method or next(iter(methods), ""),
-            worker_context=worker_context,
-        )
+        workers=(workers or usable_cpus()) if cls.parallel else 1,
+        timeout_s=timeout_s,
+        start_method=start_method or next(iter(methods), ""),
+        worker_context=worker_context,
     )
 
 
 def _check(cls: type[Strategy], option: str, value: object, can: Callable[[type[Strategy]], bool]) -> None:
     if value is not None and not can(cls):
-        able = " and ".join(name for name in STRATEGIES if can(strategy_class(name)))
+        able = " and ".join(name for name, each in _CLASSES.items() if can(each))
         raise UsageError(f"strategy {cls.name!r} cannot honour {option}; only {able} can")

@@ -8,7 +8,7 @@ from os import getpid
 from time import perf_counter
 from typing import TypeVar
 
-from bgremove.strategies._attempt import attempt
+from bgremove.strategies._worker import attempt
 from bgremove.strategies.base import Outcome, Strategy, Task
 
 T = TypeVar("T")
@@ -22,9 +22,9 @@ class Sequential(Strategy):
     parallel = False
 
     def _open(self, stack: ExitStack) -> None:
-        stack.enter_context(self._options.worker_context())
+        stack.enter_context(self._worker_context())
 
     def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
         worker = getpid()
         for task in tasks:
-            yield attempt(function, task, perf_counter(), worker)
+            yield attempt(function, (task, perf_counter()), worker)

@@ -12,7 +12,7 @@ from threading import Barrier, get_native_id
 from time import perf_counter
 from typing import TypeVar
 
-from bgremove.strategies._attempt import attempt
+from bgremove.strategies._worker import Job, attempt
 from bgremove.strategies.base import Outcome, Strategy, Task
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ class Threads(Strategy):
     _executor: ThreadPoolExecutor
 
     def _open(self, stack: ExitStack) -> None:
-        stack.enter_context(self._options.worker_context())
+        stack.enter_context(self._worker_context())
         self._executor = stack.enter_context(ThreadPoolExecutor(self.workers, "bgremove"))
 
     def _start(self, function: Callable[..., object] | None) -> None:  # noqa: ARG002 - its modules are imported here
@@ -41,7 +41,7 @@ class Threads(Strategy):
         try:
             while True:
                 for task in islice(source, 2 * self.workers - len(calls)):
-                    future = self._executor.submit(_call, function, task, perf_counter())
+                    future = self._executor.submit(_call, function, (task, perf_counter()))
                     calls.add(future)
                     future.add_done_callback(done.put)
                 if not calls:
@@ -55,5 +55,5 @@ class Threads(Strategy):
             wait(calls)
 
 
-def _call(function: Callable[[T], R], task: Task[T], created_s: float) -> Outcome[R]:
-    return attempt(function, task, created_s, get_native_id())
+def _call(function: Callable[[T], R], job: Job[T]) -> Outcome[R]:
+    return attempt(function, job, get_native_id())

@@ -1,7 +1,10 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
+
+from gate_toy import Toy, make_toy
 
 # A deadline would time the machine, not the code; derandomised, so that a red run is red again.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=100)
@@ -14,3 +17,17 @@ def _not_in_a_worker_of_xdist() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTEST_XDIST_WORKER", raising=False)
         yield
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
+    """A toy project, in which the test runs."""
+    made = make_toy(tmp_path / "toy")
+    monkeypatch.chdir(made.root)
+    return made
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """What was printed since it was asked last, in one line."""
+    return lambda: " ".join(capsys.readouterr().out.split())

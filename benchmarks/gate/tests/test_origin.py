@@ -21,18 +21,6 @@ NO_TIME = ["--base", "base", "--budget-s", "0.001"]
 Said = Callable[[], str]
 
 
-@pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
-    made = make_toy(tmp_path / "toy")
-    monkeypatch.chdir(made.root)
-    return made
-
-
-@pytest.fixture
-def said(capsys: pytest.CaptureFixture[str]) -> Said:
-    return lambda: " ".join(capsys.readouterr().out.split())
-
-
 def moved(toy: Toy, layout: dict[str, str | None]) -> None:
     """The toy with its one module elsewhere, in base and head alike."""
     toy.commit({"toy.py": None, **layout})

@@ -50,6 +50,17 @@ def test_the_flame_graph_is_well_formed_and_red_where_it_grew() -> None:
     assert grown == "rgb(255,80,80)"
 
 
+def test_the_functions_named_are_outlined_and_stand_whole_in_a_strip() -> None:
+    head = {("f", "g"): 1.0, ("h", "g"): 1.0, ("k",): 2.0}
+    drawing = ET.fromstring(svg("case", head, dict.fromkeys(head, 0.5), ["g"]))  # noqa: S314 (our own text)
+    outlined = [group for group in drawing if group[1].get("stroke")]
+    assert [group[0].text.partition(":")[0] for group in outlined if group[0].text] == ["g", "g", "g"]
+    widths = [float(group[1].get("width", "")) for group in outlined]
+    assert widths == [300.0, 300.0, 600.0]
+    height = float(drawing.get("viewBox", "").split()[3])
+    assert max(float(group[1].get("y", "")) for group in drawing) < height
+
+
 def test_functions_are_named_that_grew_by_more_than_sampling_may_be_wrong_by() -> None:
     def profile(**samples: int) -> dict[tuple[str, ...], float]:
         return {(name,): 0.5 * count for name, count in samples.items()}

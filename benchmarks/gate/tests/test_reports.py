@@ -48,7 +48,9 @@ def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path) -> None:
     assert stored["format_version"] == FORMAT_VERSION
     assert stored["pairs"][0]["blocks"][0]["turns"][0]["base"]["wall_s"] == 1.0
     assert stored["findings"][0]["verdict"] == "regressed"
-    assert "f (a.py)" in (tmp_path / "gate.md").read_text()
+    page = (tmp_path / "gate.md").read_text()
+    assert "f (a.py)" in page
+    assert f"]({files.flame_file(tmp_path, 'b.py::test_x').name})" in page
     assert files.flame_file(tmp_path, "b.py::test_x").read_text() == "<svg/>"
     assert ET.parse(tmp_path / "gate.xml").getroot().get("failures") == "1"  # noqa: S314 (our own file)
 

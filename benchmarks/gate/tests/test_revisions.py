@@ -1,6 +1,7 @@
 """Revisions by name and on disk, and what of them is case definition."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from benchgate.errors import WrongUseError
 from benchgate.revisions.definitions import definitions, selected
-from benchgate.revisions.git import merge_base, resolve
+from benchgate.revisions.git import merge_base, resolve, top
 from benchgate.revisions.worktrees import checkouts, remove_stale
 from gate_toy import SOURCE, Toy, make_toy
 
@@ -144,3 +145,23 @@ def test_the_environment_of_a_hook_is_left_out(toy: Toy, tmp_path: Path, monkeyp
     assert not index.exists()
     monkeypatch.undo()
     assert "new.py" in toy.git("ls-tree", "--name-only", commit).splitlines()
+
+
+def test_hooks_of_the_repository_are_not_run(toy: Toy) -> None:
+    hook = toy.root / ".git/hooks/post-checkout"
+    hook.write_text("#!/bin/sh\ntouch from-hook\n")
+    hook.chmod(0o755)
+    with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "base")) as trees:
+        assert not (trees.head / "from-hook").exists()
+
+
+def test_a_repository_of_another_user_is_called_that(toy: Toy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # git's own switch for its tests, put behind the environment that is left out
+    program = tmp_path / "bin/git"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 exec {shutil.which("git")} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(WrongUseError, match="belongs to another user"):
+        top(toy.root)

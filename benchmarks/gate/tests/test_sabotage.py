@@ -95,13 +95,6 @@ EXPECTED = {
 }
 
 
-@pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
-    made = make_toy(tmp_path / "toy")
-    monkeypatch.chdir(made.root)
-    return made
-
-
 @pytest.fixture(scope="module")
 def sabotaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CaseFinding]:
     """The findings of one run over all sabotaged cases."""
@@ -113,7 +106,7 @@ def sabotaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CaseFinding
     seen: list[Result] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(toy.root)
-        patch.setattr("benchgate.cli.show", lambda result, *_: seen.append(result))
+        patch.setattr("benchgate.compare.show", lambda result, *_: seen.append(result))
         status = run(["--base", "base", "bench", *SHORT, "--budget-s", "200", "--output", str(directory / "output")])
     assert status == 3
     return {finding.case.split("::")[1]: finding for finding in seen[0].findings}
@@ -148,7 +141,7 @@ def test_a_loss_is_found_in_spite_of_options_and_tricks(toy: Toy, monkeypatch: p
     settings = f"[pytest]\npython_files = bench_*.py\naddopts = {OPTIONS}\n"
     loss = SOURCE.replace("6000", "30000")
     toy.commit({"toy.py": loss, "bench/bench_toy.py": TRICKS, "pytest.ini": settings})
-    monkeypatch.setattr("benchgate.cli._explain", lambda *_: [])
+    monkeypatch.setattr("benchgate.compare._explain", lambda *_: [])
     monkeypatch.setattr("benchgate.decide.schedule.LONGEST_SCREEN_BLOCK_S", 0.2)
     for module in ("schedule", "findings"):
         monkeypatch.setattr(f"benchgate.decide.{module}.SCREEN_PAIRS", 2)  # five times slower is soon seen

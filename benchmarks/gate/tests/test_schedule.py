@@ -1,5 +1,6 @@
 """The schedule and the verdicts on pretended measurements: thousands of suites in seconds."""
 
+import math
 import random
 import re
 from collections.abc import Mapping
@@ -203,6 +204,25 @@ def test_what_needs_a_few_more_pairs_says_how_many() -> None:
 
 def test_only_noise_is_called_noise() -> None:
     assert why_of(normal(0, 0.3), 60.0).startswith("too noisy for a tolerance of 3%: wall of its pairs spreads by ")
+
+
+class BusyDriver(PretendedDriver):
+    """In which CPU time shows a loss of 10% that wall time hides in noise."""
+
+    def _block(self, case: str) -> Block:
+        block = super()._block(case)
+        cpu_s = 1.1 * math.exp(self.rng.gauss(0, 0.004))
+        turns = tuple(
+            replace(turn, base=replace(turn.base, cpu_s=1.0), head=replace(turn.head, cpu_s=cpu_s))
+            for turn in block.turns
+        )
+        return replace(block, turns=turns)
+
+
+def test_a_loss_of_one_metric_is_said_before_the_noise_of_another() -> None:
+    _, findings = run_gate(BusyDriver({"case": normal(0, 0.3)}), budget_s=20.0)
+    assert findings[0].verdict == "inconclusive"
+    assert findings[0].why.startswith("looks to take more CPU time by ")
 
 
 def test_a_budget_as_told_decides() -> None:

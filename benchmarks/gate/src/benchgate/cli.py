@@ -1,148 +1,20 @@
-"""The command `benchgate`: says whether head is slower than base, or where the time of cases goes."""
+"""Which command is run: the first argument names one, or else a comparison is asked for."""
 
-import argparse
-import os
 import sys
-import tempfile
-import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from rich.console import Console
-
-from . import __version__, doctor, settings
-from .comparison import Comparison, Result, prepared
-from .decide.forecast import Forecast
-from .decide.schedule import Schedule
-from .errors import GateError
+from . import bisect, compare, doctor
 from .explain import look
-from .explain.profiles import Explanation, explain
-from .report import files
-from .report.plain import plain
-from .report.progress import progress
-from .report.text import annotations, failure, show
-from .revisions.git import top
-from .settings import Settings
-from .stopping import STOPPED_STATUS, StoppedError, stoppable
 
-#: Regressed cases that are profiled, the gravest first.
-MOST_EXPLAINED = 3
-#: Columns of the table where nobody sees a terminal; wide enough for the ids of cases.
-LOG_WIDTH = 140
-
-
-def compare(arguments: Sequence[str]) -> int:
-    """Compares, explains what regressed, reports, and returns the exit status."""
-    given = _parser().parse_args(arguments)
-    console = Console() if sys.stdout.isatty() else Console(width=LOG_WIDTH)
-    directory = _cleared(Path(given.output or tempfile.mkdtemp(prefix="benchgate-output-")))
-    explanations: list[Explanation] = []
-    status: int | None = None
-    try:
-        with stoppable():
-            repository = top(Path.cwd())
-            asked = settings.settings(given, Path.cwd(), repository)
-            directory = _cleared(asked.output) if asked.output else directory
-            with prepared(repository, asked, directory) as comparison:
-                result, status = _measured(comparison, asked, directory, console)
-                _explain(comparison, result, explanations)
-    except (GateError, StoppedError) as error:
-        if status is None:  # nothing is known of any case
-            status = error.exit_status if isinstance(error, GateError) else STOPPED_STATUS
-            _report(console, [f"error: {error}", *files.write_error(directory, error)], [failure(error)])
-            return status
-        status = STOPPED_STATUS if isinstance(error, StoppedError) else status
-    problems = files.write(directory, result, explanations, asked)
-    with suppress(OSError):  # a terminal that is gone changes no verdict
-        show(result, explanations, console)
-    _report(console, [*problems, f"raw pairs, report, JUnit and flame graphs: {directory}"], annotations(result))
-    return status
-
-
-def _measured(comparison: Comparison, asked: Settings, directory: Path, console: Console) -> tuple[Result, int]:
-    """What the pairs show, and the exit status; a stop or a failure on the way costs what would have come after it."""
-    schedule = Schedule(comparison.driver, comparison.cases, asked.rule, asked.budget_s, comparison.tolerances)
-    schedule.give_up(comparison.trial.troubles)
-    expected = Forecast.of(comparison.trial.call_s, comparison.trial.start_s, asked.budget_s)
-    _plan(schedule, expected, console)
-    began = time.monotonic()
-    try:
-        for pair in schedule.pairs():
-            files.keep(directory, pair)
-            console.print(progress(pair, schedule.measured, began + asked.budget_s - time.monotonic()), style="dim")
-            if expected.may_overestimate:
-                expected = expected.corrected(pair.seconds)
-                _plan(schedule, expected, console)
-        comparison.check_untouched()
-    except StoppedError as stopped:
-        return comparison.result(schedule.measured, str(stopped)), STOPPED_STATUS
-    except GateError as error:
-        if not schedule.measured.evidence.pairs:
-            raise
-        result = comparison.result(schedule.measured, f"ended early: {error}")
-        return result, result.exit_status
-    result = comparison.result(schedule.measured)
-    return result, result.exit_status
-
-
-def _plan(schedule: Schedule, expected: Forecast, console: Console) -> None:
-    """Tells what the budget holds, and leaves out what it will not do for."""
-    for line in expected.lines():
-        console.print(line, markup=False, highlight=False)
-    if not expected.may_overestimate:
-        schedule.limit_to(expected.affordable(), expected.case_s, expected.start_s)
-
-
-def _report(console: Console, lines: Iterable[str], for_github: Iterable[str]) -> None:
-    with suppress(OSError):
-        for line in lines:
-            style = "bold red" if line.startswith("error: ") else None
-            console.print(plain(line), style=style, markup=False, highlight=False)
-        _annotate(for_github)
-
-
-def _annotate(lines: Iterable[str]) -> None:
-    if os.environ.get("GITHUB_ACTIONS") == "true":
-        sys.stdout.writelines(f"{line}\n" for line in lines)
-
-
-def _cleared(output: Path) -> Path:
-    """The directory of a run's reports, without those of the run before."""
-    directory = output.resolve()
-    (directory / "logs").mkdir(parents=True, exist_ok=True)
-    files.clear(directory)
-    return directory
-
-
-def _explain(comparison: Comparison, result: Result, explanations: list[Explanation]) -> None:
-    """Adds an explanation of each of the gravest regressed cases."""
-    if result.stopped:
-        return
-    regressed = [finding for finding in result.findings if finding.verdict == "regressed"]
-    regressed.sort(key=lambda finding: -max(metric.ratio for metric in finding.metrics))
-    loops = {block.case: block.loops for pair in result.pairs for block in pair.blocks}
-    # one after the other, so that a stop keeps those that are done
-    explanations.extend(
-        explain(comparison.driver, finding.case, loops[finding.case]) for finding in regressed[:MOST_EXPLAINED]
-    )
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="benchgate",
-        description="Says whether head is slower than base, case by case. Others: benchgate profile, which says "
-        "where the time of cases goes, and benchgate doctor, which says what this machine can see.",
-        epilog="What is not given is read from [tool.benchgate] of pyproject.toml. "
-        "Exit status: 0 nothing regressed, 1 something did, 2 wrong use, 3 something could not be decided.",
-    )
-    parser.add_argument("--version", action="version", version=f"benchgate {__version__}")
-    settings.add_comparison(parser)
-    return parser
+_COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "bisect": bisect.run,
+    "doctor": doctor.run,
+    "profile": look.run,
+}
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Runs the command that the first argument names, or a comparison, and returns the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    command = {"profile": look.run, "doctor": doctor.run}.get(words[0]) if words else None
-    return command(words[1:]) if command else compare(words)
+    command = _COMMANDS.get(words[0]) if words else None
+    return command(words[1:]) if command else compare.run(words)

@@ -11,13 +11,15 @@ from .schedule import MOST_CONFIRM_PAIRS, SCREEN_PAIRS
 
 #: The interval by which a change "looks" slower misses the truth on either side with this probability.
 _MISS = 0.025
+_LOOKS = "looks"
 _NAMES: dict[Metric, str] = {"wall": "slower", "cpu": "to take more CPU time", "memory": "to take more memory"}
 
 
 def need_of(measured: Measured, case: str, metrics: Sequence[Metric]) -> str:
     """Why a case that has evidence is undecided in these metrics, and what would decide it."""
     said = [_need_of_metric(measured, case, metric) for metric in metrics]
-    pairs, words = max(said, key=lambda need: need[0])
+    slower = [need for need in said if need[1].startswith(_LOOKS)]  # says more than what another metric lacks
+    pairs, words = max(slower or said, key=lambda need: need[0])
     if not 0 < pairs < math.inf:
         return words
     return f"{words}, about {pairs} more pairs: --budget-s {_budget_s(measured, case, pairs):.0f}"
@@ -53,7 +55,7 @@ def _looks(values: Sequence[float], metric: Metric) -> str:
     if not values or estimate.middle <= 0 or (lower <= 0 if len(values) >= FEWEST_BOUNDED else min(values) <= 0):
         return ""
     bounds = f" ({math.expm1(lower):.1%} to {math.expm1(upper):.1%})" if len(values) >= FEWEST_BOUNDED else ""
-    return f"looks {_NAMES[metric]} by {math.expm1(estimate.middle):.1%}{bounds}"
+    return f"{_LOOKS} {_NAMES[metric]} by {math.expm1(estimate.middle):.1%}{bounds}"
 
 
 def _pairs_to_clear(values: Sequence[float], rule: Rule) -> float:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -64,26 +64,43 @@ class _Frame:
         return 1 + max((callee.depth() for callee in self.callees.values()), default=0)
 
 
-def svg(title: str, head: Profile, base: Profile | None = None) -> str:
+def svg(title: str, head: Profile, base: Profile | None = None, named: Sequence[str] = ()) -> str:
     """A flame graph: width is time in head, red grew and blue shrank against base; each frame's title has numbers.
 
-    Without a base nothing is coloured, and the numbers are shares of the call.
+    Without a base nothing is coloured, and the numbers are shares of the call. Functions that are `named` are outlined,
+    and stand once more in a strip below, each as wide as all of its own time, which may be scattered over the graph.
     """
     alone = base is None
     base = head if base is None else base
     root = _Frame(title)
     for stack in {*base, *head}:
         root.add(stack, base.get(stack, 0.0), head.get(stack, 0.0))
-    height = (root.depth() + 1) * _ROW
+    depth = root.depth()
+    height = (depth + 1 + bool(named)) * _ROW
     scale = _WIDTH / root.head_s if root.head_s else 0.0
-    boxes = "\n".join(_boxes(root, 0.0, 0, scale, root.base_s or root.head_s or 1.0, alone))
+    whole_s = root.base_s or root.head_s or 1.0
+    strip = _strip(named, own_time(base), own_time(head), depth + 1, scale, whole_s)
+    boxes = "\n".join([*_boxes(root, 0.0, 0, scale, whole_s, alone, frozenset(named)), *strip])
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" '
         f'font-family="sans-serif" font-size="11">\n{boxes}\n</svg>\n'
     )
 
 
-def _boxes(frame: _Frame, x: float, row: int, scale: float, whole_s: float, alone: bool) -> Iterator[str]:
+def _strip(
+    named: Sequence[str], base: Mapping[str, float], head: Mapping[str, float], row: int, scale: float, whole_s: float
+) -> Iterator[str]:
+    """All own time of each named function in one box."""
+    x = 0.0
+    for name in named:
+        frame = _Frame(name, base.get(name, 0.0), head.get(name, 0.0))
+        yield from _boxes(frame, x, row, scale, whole_s, alone=False, named=frozenset(named))
+        x += frame.head_s * scale
+
+
+def _boxes(
+    frame: _Frame, x: float, row: int, scale: float, whole_s: float, alone: bool, named: frozenset[str]
+) -> Iterator[str]:
     width = frame.head_s * scale
     if width < 0.5:
         return
@@ -91,12 +108,13 @@ def _boxes(frame: _Frame, x: float, row: int, scale: float, whole_s: float, alon
     share = f"{frame.head_s / whole_s:.1%} of the call" if alone else f"{growth:+.1%} of base's call"
     words = escape(f"{frame.name}: {frame.head_s * 1e3:.3g} ms a call, {share}")
     shown = escape(frame.name[: int(width / 6.5)])
+    outline = ' stroke="black" stroke-width="2"' if frame.name in named else ""
     yield (
         f'<g><title>{words}</title><rect x="{x:.1f}" y="{row * _ROW}" width="{width:.1f}" height="{_ROW - 1}" '
-        f'fill="{_colour(growth)}"/><text x="{x + 3:.1f}" y="{row * _ROW + 13}">{shown}</text></g>'
+        f'fill="{_colour(growth)}"{outline}/><text x="{x + 3:.1f}" y="{row * _ROW + 13}">{shown}</text></g>'
     )
     for callee in sorted(frame.callees.values(), key=lambda callee: callee.name):
-        yield from _boxes(callee, x, row + 1, scale, whole_s, alone)
+        yield from _boxes(callee, x, row + 1, scale, whole_s, alone, named)
         x += callee.head_s * scale
 
 

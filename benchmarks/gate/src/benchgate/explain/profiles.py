@@ -88,7 +88,9 @@ def explain(driver: PairDriver, case: str, loops: int) -> Explanation:
         (base, head), note, sample_s = _profiled((driver.base, driver.head), case, loops)
     except (ArmError, CaseEndedError) as error:
         return Explanation(case, (), "", f"not profiled: {error}")
-    return Explanation(case, growths(base, head, sample_s), svg(case, head, base) if sample_s else "", note)
+    grown = growths(base, head, sample_s)
+    named = [growth.function for growth in grown]
+    return Explanation(case, grown, svg(case, head, base, named) if sample_s else "", note)
 
 
 def look(site: Site, case: str) -> Look:

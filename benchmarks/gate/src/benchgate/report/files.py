@@ -15,7 +15,7 @@ from ..errors import GateError
 from ..explain.profiles import Explanation
 from ..measure.records import FORMAT_VERSION, Pair
 from ..settings import Settings
-from .plain import file_name, plain
+from .plain import flame_name, plain
 from .text import markdown, reason
 
 
@@ -80,7 +80,7 @@ def keep(directory: Path, pair: Pair) -> None:
 
 def flame_file(directory: Path, case: str) -> Path:
     """Where a case's flame graph is kept."""
-    return directory / f"flame-{file_name(case)}.svg"
+    return directory / flame_name(case)
 
 
 def as_json(result: Result, explanations: list[Explanation], settings: Settings) -> dict[str, object]:

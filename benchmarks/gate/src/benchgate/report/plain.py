@@ -21,12 +21,17 @@ def plain(text: str) -> str:
 def file_name(case: str) -> str:
     """A name for a file of a case: readable, bounded, and another one for every case.
 
-    >>> file_name("bench/b.py::test_a[1]")[:21]
-    'bench-b-py-test-a-1-2'
+    >>> file_name("bench/b.py::test_a[1]").rpartition("-")[0]
+    'bench-b-py-test-a-1'
     """
     readable = re.sub(r"[^A-Za-z0-9]+", "-", case).strip("-")[:LONGEST_NAME]
     digest = hashlib.blake2b(case.encode(errors="surrogateescape"), digest_size=4).hexdigest()
     return f"{readable}-{digest}"
+
+
+def flame_name(case: str) -> str:
+    """The name of the file of a case's flame graph."""
+    return f"flame-{file_name(case)}.svg"
 
 
 def in_code_span(text: str) -> str:

@@ -17,7 +17,7 @@ def progress(pair: Pair, measured: Measured, left_s: float) -> str:
         ]
         if values
     }
-    if middles:
-        worst = max(middles, key=lambda case: middles[case])
+    worst = max(middles, key=lambda case: middles[case], default="")
+    if worst and middles[worst] > 0:
         said.append(f"worst so far {worst} {middles[worst]:+.1%}")
     return "; ".join(said)

@@ -13,7 +13,7 @@ from ..decide.findings import CaseFinding, MetricFinding
 from ..errors import GateError
 from ..explain.profiles import Explanation
 from ..settings import Settings
-from .plain import in_code_span, plain
+from .plain import flame_name, in_code_span, plain
 
 #: Of cases that share a line of the report, so many are named.
 MOST_NAMED = 3
@@ -48,6 +48,9 @@ def markdown(result: Result, explanations: Sequence[Explanation], settings: Sett
     for _, (case, *cells) in _table(result.findings):
         lines.append("| " + " | ".join([in_code_span(case) if case else "", *map(_cell, cells)]) + " |")
     lines += ["", *(f"- {plain(line)}" for line in _words(result, explanations)[:-1])]
+    for explanation in explanations:
+        if explanation.flame:
+            lines.append(f"- [flame graph]({flame_name(explanation.case)}) of {in_code_span(explanation.case)}")
     lines += [
         f"- At most {100 * settings.rule.alpha:g}% of runs raise any false alarm; "
         "a case in which a loss as large as its tolerance could be hidden is inconclusive."

@@ -6,6 +6,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePosixPath
 
+from .definitions import is_of_cases
 from .git import git_lines
 from .packages import Packages
 
@@ -73,7 +74,8 @@ def _offers(dist: Distribution, packages: Packages, checkout: Path) -> bool:
     if location == checkout.as_uri() or location.startswith(f"{checkout.as_uri()}/"):
         return True
     tops = {str(PurePosixPath(file)).partition("/")[0] for file in dist.files or () if "/" in str(file)}
-    return any(name.partition(".")[0] in tops and "." not in name for name in packages.folders)
+    offered = {name for name in packages.folders if "." not in name and not is_of_cases(PurePosixPath(name))}
+    return not tops.isdisjoint(offered)
 
 
 def _untracked(checkout: Path) -> list[str]:

@@ -39,7 +39,8 @@ def git(directory: Path, *arguments: str, **environment: str) -> str:
     # Of the environment of a hook, GIT_INDEX_FILE and its like would lead to the index of the commit that is made.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(  # noqa: S603 (no shell; the words are ours or the caller's revisions)
-        ["git", "-C", str(directory), *arguments],  # noqa: S607 (whichever git the caller uses)
+        # whichever git the caller uses; a repository's hooks are for its own work, not for our worktrees
+        ["git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", *arguments],  # noqa: S607
         capture_output=True,
         check=False,
         env=kept | environment,

@@ -1,0 +1,59 @@
+"""HEIC photos: what is made sure of before pi-heif sees them."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import IO
+
+from bgremove.errors import ImageError
+
+_MOST_META_BYTES = 2**24  # of a photograph some kilobytes
+
+
+def check_items(file: IO[bytes]) -> None:
+    """Raise `ImageError` if the items of a HEIC file (ISO 14496-12, 8.11.6) have names or types that are no text.
+
+    pi-heif crashes on those, and the process with it.
+    """
+    try:
+        meta = _meta(file)
+        for kind, content in _boxes(meta[4:]):
+            if kind == b"iinf":
+                counted = 6 if content[0] == 0 else 8
+                for entry, item in _boxes(content[counted:]):
+                    if entry == b"infe":
+                        item[8 if item[0] < 3 else 10 :].decode("utf-8")  # after version, flags, number and protection
+    except (UnicodeDecodeError, struct.error, IndexError) as error:
+        raise ImageError("it is damaged or truncated (the list of its items)") from error
+
+
+def _meta(file: IO[bytes]) -> bytes:
+    """Content of the box that describes the items; empty if there is none."""
+    place = 0
+    while True:
+        file.seek(place)
+        header = file.read(16)
+        if len(header) < 8:
+            return b""
+        size, kind = struct.unpack(">I4s", header[:8])
+        start = 8
+        if size == 1:
+            size, start = struct.unpack(">Q", header[8:])[0], 16
+        if kind == b"meta":
+            file.seek(place + start)
+            return file.read(min(size - start, _MOST_META_BYTES) if size else _MOST_META_BYTES)
+        if size < start:
+            return b""
+        place += size
+
+
+def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and content of each box."""
+    place = 0
+    while place + 8 <= len(content):
+        size, kind = struct.unpack_from(">I4s", content, place)
+        if size < 8:
+            return
+        yield kind, content[place + 8 : place + size]
+        place += size
