@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bgremove.engines import ENGINES
+from bgremove.engines import ENGINES, make_engine
 from tests.tiny_models import write_model
 
 ROOT = Path(__file__).parents[1]
@@ -85,3 +85,36 @@ def test_after_the_warm_up_nothing_is_compiled_or_loaded(name, environment, tmp_
     kernels, late = result.stdout.split(" ", 1)
     assert (int(kernels) > 0) == (name != "opencv")
     assert late == "[]\n"
+
+
+FORKED = """
+import os, sys
+import numpy as np
+from bgremove.engines import make_engine
+from fixtures.scenes import make_scene
+
+def threads():
+    return len(os.listdir("/proc/self/task"))
+
+scene = make_scene(300, 400, seed=1)
+labels = np.zeros((300, 400), np.uint8)
+labels[scene.rect.slices] = 3
+before = threads()
+engine = make_engine(sys.argv[1])
+engine.warm_up()
+assert threads() == before, f"{threads() - before} threads were started"
+assert "numba" not in sys.modules, "the kernels that were kept are compiled again"
+child = os.fork()
+mask = engine.segment(scene.image, labels, iterations=2, seed=0)
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+assert (mask & 1).any()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts threads by /proc, and forks")
+@pytest.mark.parametrize("name", [name for name in ENGINES if name != "opencv"])
+def test_a_server_may_load_the_kernels_and_fork(name, environment):
+    make_engine(name).warm_up()  # so that they are kept
+    line = [sys.executable, "-c", FORKED, name]
+    subprocess.run(line, env=environment, check=True, timeout=100)

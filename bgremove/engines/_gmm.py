@@ -126,10 +126,20 @@ def _assign_components(
     for model in range(2):
         for begin in range(0, len(counts[model]), BLOCK):
             block, number = colours[:, begin : begin + BLOCK], counts[model][begin : begin + BLOCK]
+            if not _any(number):
+                continue  # often: neighbours in the palette are alike, and many colours are in one of the models only
             _assign_block(block, gmms[model], assigned[: len(number)])
             for i in range(len(number)):
                 if number[i] > 0:
                     _add(moments[model, assigned[i]], block, i, number[i])
+
+
+@kernel
+def _any(counts: NDArray[np.uint8]) -> bool:
+    bits = np.uint8(0)
+    for count in counts:
+        bits |= count
+    return bool(bits)
 
 
 @kernel

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
-from bgremove.types import Foreground, Image, Label, Mask
+from bgremove.engines._energy import OPEN
+from bgremove.types import Foreground, Image, Mask
 
 
 class Level(NamedTuple):
@@ -45,6 +46,7 @@ def reduce(labels: Mask, height: int, width: int) -> Mask:
     that it fills by half, and in strokes too thin for that; beside a larger area of it, a cell with less stays open, so
     that the area does not grow over the object. Open cells start where more of their open pixels do.
 
+    >>> from bgremove.types import Label
     >>> labels = np.full((4, 8), Label.PROBABLY_FOREGROUND, np.uint8)
     >>> labels[:, :3] = Label.BACKGROUND
     >>> labels[1, 6] = Label.FOREGROUND
@@ -53,7 +55,8 @@ def reduce(labels: Mask, height: int, width: int) -> Mask:
            [0, 0, 3, 3]], dtype=uint8)
     """
     marks, smaller = np.empty((2, height, width), np.uint8)
-    _mark(np.ascontiguousarray(labels), marks, np.empty(4, np.int64))
+    rows, columns = (_cells(count, size) for count, size in zip((height, width), labels.shape, strict=True))
+    _mark(np.ascontiguousarray(labels), marks, rows, columns, np.empty(4, np.int64))
     _decide(marks, smaller)
     return smaller
 
@@ -62,25 +65,47 @@ def enlarge(foreground: Foreground, labels: Mask) -> Foreground:
     """The foreground at the size of `labels`, which have the last word where they are certain."""
     height, width = labels.shape
     shades = cv2.resize(foreground * np.uint8(255), (width, height), interpolation=cv2.INTER_LINEAR)
-    larger = shades > 127
-    np.copyto(larger, labels == Label.FOREGROUND, where=labels < Label.PROBABLY_BACKGROUND)
-    return larger
+    _round(np.asarray(shades, np.uint8).reshape(-1), np.ascontiguousarray(labels).reshape(-1))
+    return np.asarray(shades.view(np.bool_))
 
 
 @kernel
-def _mark(labels: Mask, marks: NDArray[np.uint8], counts: NDArray[np.int64]) -> None:
+def _round(shades: NDArray[np.uint8], labels: Mask) -> None:
+    """Make every shade 0 or 1."""
+    for i in range(len(shades)):
+        shades[i] = shades[i] >> 7 if labels[i] >= OPEN else labels[i]
+
+
+def _cells(count: int, size: int) -> NDArray[np.int64]:
+    """``(2, count)``: the first, and one past the last, of the `size` pixels that each cell touches."""
+    numbers = np.arange(count)
+    return np.stack([numbers * size // count, ((numbers + 1) * size + count - 1) // count])
+
+
+@kernel
+def _mark(
+    labels: Mask,
+    marks: NDArray[np.uint8],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> None:
     """Give each cell the label that its pixels ask for, plus `_STROKE` where some are certain background."""
     height, width = marks.shape
-    rows, columns = labels.shape
     for i in range(height):
-        top, bottom = i * rows // height, ((i + 1) * rows + height - 1) // height
+        top, bottom = rows[0, i], rows[1, i]
         for j in range(width):
-            left, right = j * columns // width, ((j + 1) * columns + width - 1) // width
+            left, right = columns[0, j], columns[1, j]
             first = labels[top, left]
-            same = True
-            for y in range(top, bottom):
-                for x in range(left, right):
-                    same &= labels[y, x] == first
+            same = (
+                first == labels[top, right - 1]
+                and first == labels[bottom - 1, left]
+                and first == labels[bottom - 1, right - 1]
+            )
+            if same and (bottom - top > 2 or right - left > 2):  # the corners are not all of it
+                for y in range(top, bottom):
+                    for x in range(left, right):
+                        same &= labels[y, x] == first
             if same:
                 marks[i, j] = first
                 continue
