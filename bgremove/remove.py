@@ -96,12 +96,12 @@ def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:
 def _segment(image: Image, labels: Mask, settings: Settings) -> tuple[Mask, Foreground | None]:
     """The mask, and if a model made it, of which pixels that was not sure."""
     engine = make_engine(settings.engine, settings.model)
-    how = {"iterations": settings.iterations, "seed": settings.seed}
     unsure = None
     if isinstance(engine, OnnxEngine):
-        mask, unsure = engine.segment_softly(image, labels, **how)
+        mask, unsure = engine.segment_softly(image, labels, iterations=settings.iterations, seed=settings.seed)
     else:
-        mask = engine.segment(image, labels, **how, drawn=settings.rect is not None)
+        drawn = settings.rect is not None
+        mask = engine.segment(image, labels, iterations=settings.iterations, seed=settings.seed, drawn=drawn)
     if mask.shape != labels.shape:
         raise EngineError(f"engine {settings.engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
     return mask, unsure
