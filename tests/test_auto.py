@@ -49,7 +49,7 @@ def test_a_stream_takes_it():
 def test_the_commands_list_it(name):
     (option,) = [option for option in cli.get_command(None, name).params if option.name == "engine"]
     assert "auto" in option.type.choices
-    assert option.default == "exact"
+    assert option.default == "multiscale"
 
 
 def test_memory_is_that_of_the_engine_that_takes_more_on_images_up_to_a_size():

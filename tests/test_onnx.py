@@ -213,7 +213,7 @@ def test_engine_and_model_belong_together(model):
     with pytest.raises(UsageError, match="engine 'onnx' needs a model: PRESET=FILE"):
         Settings(engine="onnx")
     with pytest.raises(UsageError, match="engine 'exact' uses no model; choose onnx"):
-        Settings(model=model)
+        Settings(engine="exact", model=model)
 
 
 WITHOUT = "import sys; sys.modules['onnxruntime'] = None; from bgremove.cli import main; main()"

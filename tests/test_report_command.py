@@ -36,7 +36,7 @@ def test_remove_reports_what_became_of_each_image(folder, tmp_path):
     assert "it is no image, or its header is damaged" in page
     made = json.loads((tmp_path / "r.json").read_text())
     assert made["command"][:2] == ["bgremove", "remove"]
-    assert made["settings"]["engine"] == "exact"
+    assert made["settings"]["engine"] == "multiscale"
     assert made["strategy"] == "sequential"  # what auto makes of one worker
     for each in made["images"]:
         assert each["created_s"] <= each["started_s"] <= each["ended_s"] <= each["received_s"] <= made["wall_s"]

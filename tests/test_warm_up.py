@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bgremove.engines import ENGINES, make_engine
+from bgremove.engines import ENGINES, WITHOUT_MODEL, make_engine
 from tests.tiny_models import write_model
 
 ROOT = Path(__file__).parents[1]
@@ -113,7 +113,7 @@ assert (mask & 1).any()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads by /proc, and forks")
-@pytest.mark.parametrize("name", [name for name in ENGINES if name != "opencv"])
+@pytest.mark.parametrize("name", [name for name in WITHOUT_MODEL if name != "opencv"])
 def test_a_server_may_load_the_kernels_and_fork(name, environment):
     make_engine(name).warm_up()  # so that they are kept
     line = [sys.executable, "-c", FORKED, name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -81,8 +82,9 @@ def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
 
 def _write_to_pipe(content: bytes) -> None:
     try:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
+        left = memoryview(content)
+        while left:  # past Python's buffer, which would be flushed once more, and fail, when the process ends
+            left = left[os.write(sys.stdout.fileno(), left) :]
     except OSError as error:
         raise OutputError(f"standard output: it cannot be written ({error.strerror})") from error
 
