@@ -57,6 +57,7 @@ def make_plan(
     settings: Settings,
     *,
     rects: Mapping[str, Rect] | None = None,
+    hints: Mapping[str, Path] | None = None,
     recursive: bool = False,
     naming: str = "stem",
     overwrite: bool = False,
@@ -66,8 +67,9 @@ def make_plan(
     """What is to be done for `inputs`: files, folders or glob patterns, one or many.
 
     The tree below each input is mirrored below the folder `output`. The cutout is called ``NAME.png`` and the mask
-    ``NAME.mask.png``, or as the settings' format says. `rects` are by absolute path, as `read_rects` gives them. The
-    header of each image is read once, which `counting` is told of.
+    ``NAME.mask.png``, or as the settings' format says. `rects`, one for each image, and images of `hints`, for some,
+    are by absolute path, as `read_table` gives them; what serves as hints is no photograph. The header of each image is
+    read once, which `counting` is told of.
 
     Raises `UsageError` if there is no image at all, `OutputError` if `output` is a file, two images would have the same
     output, or an output would be an input, or exists and may not be overwritten, `RectError` if `rects` lacks an image.
@@ -80,7 +82,7 @@ def make_plan(
         named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
         nothing = "there is no image under " + ", ".join(display_name(path) for path in named)
         raise UsageError("; ".join(filter(None, [nothing, left_out_text(left_out)])))
-    jobs = plan_jobs(sources, folder, settings, rects=rects, naming=naming, overwrite=overwrite)
+    jobs = plan_jobs(sources, folder, settings, rects=rects, hints=hints, naming=naming, overwrite=overwrite)
     journal = Journal(folder, settings)
     existing = {path for job in jobs for path in job.outputs.values() if os.path.lexists(path)}
     # Read after that look, the journal knows of every output that a run which goes on now has written before it.
@@ -103,6 +105,7 @@ def plan_jobs(
     settings: Settings,
     *,
     rects: Mapping[str, Rect] | None = None,
+    hints: Mapping[str, Path] | None = None,
     naming: str = "stem",
     overwrite: bool = False,
 ) -> list[Job]:
@@ -112,6 +115,9 @@ def plan_jobs(
     if rects is not None and settings.rect is not None:
         raise UsageError("a rect for all images and rects by file exclude each other")
     jobs = []
+    hints = hints or {}
+    drawn = {os.path.abspath(path) for path in hints.values()}
+    sources = [source for source in sources if os.path.abspath(source.path) not in drawn]
     key = partial(file_key, folds_case=folds_case(folder))
     owners: dict[str, Path] = {key(source.path): source.path for source in sources}
     for source in sources:
@@ -119,7 +125,8 @@ def plan_jobs(
         outputs = output_paths(folder / source.relative.parent, name, settings)
         for path in outputs.values():
             _claim(path, source.path, owners, naming, key)
-        jobs.append(Job(source.path, outputs, _rect_of(source.path, rects), overwrite))
+        own_hints = hints.get(os.path.abspath(source.path))
+        jobs.append(Job(source.path, outputs, _rect_of(source.path, rects), own_hints, overwrite=overwrite))
     return jobs
 
 

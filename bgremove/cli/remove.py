@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
+from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_table, run_plan
 from bgremove.batch.job import STANDARD
 from bgremove.batch.plan import Plan, plan_jobs
 from bgremove.batch.records import doubts_text, failures_text, records_json, settled_records
@@ -50,7 +50,9 @@ from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 @options.recursive
 @options.settings
 @click.option(
-    "--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height."
+    "--rects",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV: path,x,y,width,height, and hints, see bgremove rects.",
 )
 @click.option(
     "--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True,
@@ -86,11 +88,11 @@ def remove(
         raise UsageError("--quiet and --verbose exclude each other")
     if dry_run and (contact_sheet or outputs):
         raise UsageError("--dry-run writes nothing: leave --json and what is made of it out")
+    drawn = {} if rects is None else _drawn(rects)
     single = STANDARD in inputs or names_a_file(output)
     if watch:
         _refuse_given("a run without an end", "dry_run", "contact_sheet", "json_file", "report", "plots", "trace")
-        by_file = None if rects is None else read_rects(rects)
-        planning = partial(plan_jobs, rects=by_file, naming=naming, overwrite=overwrite)
+        planning = partial(plan_jobs, **drawn, naming=naming, overwrite=overwrite)
         plans = watch_folders(inputs, output, Settings(**fields), planning, recursive=recursive)
         return _run_for_ever(plans, partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout), quiet)
     if single:
@@ -100,8 +102,8 @@ def remove(
         fields["format"] = _format_of(output, fields["format"])
     settings = Settings(**fields)
     plan = plan_single(inputs, output, settings, overwrite=overwrite) if single else make_plan(
-        inputs, output, settings, rects=None if rects is None else read_rects(rects), recursive=recursive,
-        naming=naming, overwrite=overwrite, resume=resume, counting=counting("headers", quiet=quiet),
+        inputs, output, settings, **drawn, recursive=recursive, naming=naming, overwrite=overwrite, resume=resume,
+        counting=counting("headers", quiet=quiet),
     )  # fmt: skip
     records = settled_records(plan)
     if dry_run:
@@ -131,6 +133,12 @@ def remove(
     finally:  # what was done is told, too, where the figures do not fit on the disk
         status = _conclude(plan, records, quiet=quiet)
     return status
+
+
+def _drawn(file: Path) -> dict[str, Any]:
+    """What a table of rects says of each image, as arguments of `make_plan`."""
+    table = read_table(file)
+    return {"rects": table.rects, "hints": table.hints}
 
 
 def _run_for_ever(plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[ImageRecord]], quiet: bool) -> int:
