@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bgremove.errors import ImageError
 from bgremove.formats import read
@@ -11,6 +12,11 @@ from bgremove.types import Label, Mask
 
 BLACK, GRAY, WHITE = 0, 128, 255
 """Background, left open, object."""
+
+
+_LABELS = np.full(256, Label.PROBABLY_FOREGROUND, np.uint8)
+_LABELS[[BLACK, WHITE]] = Label.BACKGROUND, Label.FOREGROUND
+_GRAYS = np.array([BLACK, WHITE, GRAY, GRAY], np.uint8)  # by label
 
 
 def read_hints(path: StrOrBytesPath, height: int, width: int) -> Mask:
@@ -30,10 +36,22 @@ def read_hints(path: StrOrBytesPath, height: int, width: int) -> Mask:
         raise ImageError(
             f"{display_name(path)}: the hints have {found} pixels and the image {width} x {height}: they must be equal"
         )
-    image, opaque = photo.image, photo.opaque
-    labels = np.full((height, width), Label.PROBABLY_FOREGROUND, np.uint8)
-    labels[(image == BLACK).all(axis=2)] = Label.BACKGROUND
-    labels[(image == WHITE).all(axis=2)] = Label.FOREGROUND
-    if opaque is not None:
-        labels[~opaque] = Label.PROBABLY_FOREGROUND
-    return labels
+    # Where the three samples differ, it is neither black nor white.
+    gray = np.where((photo.image == photo.image[..., :1]).all(axis=2), photo.image[..., 0], np.uint8(GRAY))
+    if photo.opaque is not None:
+        gray[~photo.opaque] = GRAY
+    return as_labels(gray)
+
+
+def as_labels(gray: NDArray[np.uint8]) -> Mask:
+    """A `Label` for every pixel of gray hints.
+
+    >>> as_labels(np.array([[0, 128, 255]], np.uint8)).tolist() == [[0, 3, 1]]
+    True
+    """
+    return _LABELS[gray]
+
+
+def as_gray(labels: Mask) -> NDArray[np.uint8]:
+    """What `as_labels` reads: `BLACK`, `GRAY` or `WHITE` for every pixel."""
+    return _GRAYS[labels]

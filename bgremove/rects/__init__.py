@@ -1,4 +1,4 @@
-"""Rects for a folder of images."""
+"""Rects for a folder of images: proposed, and corrected by a person."""
 
 from bgremove.rects.propose import propose_rects as propose_rects
-from bgremove.rects.propose import rects_csv as rects_csv
+from bgremove.rects.table import Table as Table
