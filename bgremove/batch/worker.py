@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bgremove.batch.job import STANDARD, Job
-from bgremove.contact_sheet import preview
 from bgremove.cutout import Cutout
 from bgremove.errors import OutputError
 from bgremove.files import write_bytes
@@ -53,7 +52,7 @@ class FileWorker:
         """Do one file; see `cut_file`."""
         photo, cutout, times = cut_file(job, self.settings)
         crop = cutout.box(self.settings.pad) if self.settings.crop else None
-        shown = preview(photo, cutout) if job.preview else None
+        shown = _preview(photo, cutout) if job.preview else None
         return Done(times, cutout.warnings, crop=crop, preview=shown, doubts=cutout.doubts)
 
 
@@ -80,6 +79,12 @@ def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
         note = f"its 16 bits a sample were reduced to 8, as {settings.format} holds no more"
         cutout = replace(cutout, warnings=(*cutout.warnings, note))
     return photo, cutout, Times(decoded - start, segmented - decoded, written - segmented)
+
+
+def _preview(photo: Photo, cutout: Cutout) -> bytes:
+    from bgremove.contact_sheet import preview  # noqa: PLC0415 - few runs draw a sheet, whose library takes a while
+
+    return preview(photo, cutout)
 
 
 def _write_to_pipe(content: bytes) -> None:
