@@ -18,7 +18,7 @@ const saver = new server.Saver(
     if (index === shown) showCutout(answer);
     if (last) say("Saved");
   },
-  (index, error) => say(`${index === shown ? "" : `${photos[index].name}: `}not saved: ${error.message}`, true),
+  (index, error) => say(`${index === shown ? "Not" : `${photos[index].name}: not`} saved: ${error.message}`, true),
 );
 
 const stage = new Stage(

@@ -17,6 +17,7 @@ export class Stage {
   #drag = null;
   #history = [];
   #brushAt = null;
+  #marked = false; // also when that was undone, as it was saved meanwhile
 
   /** `changed()` is called when a change is finished, `moving()` while it goes on. */
   constructor({ element, frame, canvas, brush }, { changed, moving }) {
@@ -47,7 +48,7 @@ export class Stage {
     this.element.firstElementChild.replaceWith(image);
     fit(this.element, photo);
     this.marks.load(photo.shownWidth, photo.shownHeight, photo.hints);
-    this.loaded = this.marks.values;
+    this.#marked = false;
     this.#brushAt = null;
     this.#showBrush(null);
     this.frame.show(this.rect, photo);
@@ -57,7 +58,7 @@ export class Stage {
   get change() {
     const { x, y, width, height } = this.rect;
     const rect = [x, y, width, height];
-    return this.marks.values === this.loaded ? { rect } : { rect, hints: this.marks.encoded() };
+    return this.#marked ? { rect, hints: this.marks.encoded() } : { rect };
   }
 
   use(tool) {
@@ -124,8 +125,7 @@ export class Stage {
     this.#remember();
     this.#drag = { pointer: event.pointerId, point, rect: this.rect, change };
     if (this.#marking) {
-      this.marks.begin();
-      this.#stroke(point, point);
+      this.#begin(point);
     }
   }
 
@@ -164,6 +164,12 @@ export class Stage {
     if (this.#drag === null) return;
     this.#drag = null;
     this.#restore(this.#history.pop());
+  }
+
+  #begin(at) {
+    this.#marked = true;
+    this.marks.begin();
+    this.#stroke(at, at);
   }
 
   #stroke(from, to) {
@@ -212,8 +218,7 @@ export class Stage {
     const at = this.#brushAt ?? { x: this.photo.width / 2, y: this.photo.height / 2 };
     this.#showBrush(at);
     this.#remember();
-    this.marks.begin();
-    this.#stroke(at, at);
+    this.#begin(at);
     this.changed();
   }
 }
