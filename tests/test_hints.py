@@ -67,6 +67,19 @@ def test_hints_are_no_photographs(folder):
     assert sorted(os.listdir(folder / "out")) == [".bgremove-journal.jsonl", "a.png"]
 
 
+def test_hints_are_never_an_output(folder, capsys):
+    (folder / "out").mkdir()
+    shutil.move(folder / "marks.png", folder / "out/a.png")
+    text = (folder / "rects.csv").read_text().replace("marks.png", "out/a.png")
+    (folder / "rects.csv").write_text(text)
+    before = (folder / "out/a.png").read_bytes()
+    line = ["remove", str(folder / "a.png"), "-o", str(folder / "out"), "--rects", str(folder / "rects.csv")]
+    assert run([*line, "--overwrite"]) == 2
+    assert "a.png is an input and would be replaced" in capsys.readouterr().err
+    assert run([*line[:3], str(folder / "elsewhere"), *line[4:], "--json", str(folder / "out/a.png")]) == 2
+    assert (folder / "out/a.png").read_bytes() == before
+
+
 def test_hints_that_cannot_be_read_cost_their_own_image(folder):
     shutil.copy(folder / "a.png", folder / "b.png")
     with (folder / "rects.csv").open("a") as table:

@@ -115,18 +115,16 @@ def plan_jobs(
     if rects is not None and settings.rect is not None:
         raise UsageError("a rect for all images and rects by file exclude each other")
     jobs = []
-    hints = hints or {}
-    drawn = {os.path.abspath(path) for path in hints.values()}
+    drawn = {os.path.abspath(path): path for path in (hints or {}).values()}
     sources = [source for source in sources if os.path.abspath(source.path) not in drawn]
     key = partial(file_key, folds_case=folds_case(folder))
-    owners: dict[str, Path] = {key(source.path): source.path for source in sources}
+    owners: dict[str, Path] = {key(path): path for path in (*drawn.values(), *(each.path for each in sources))}
     for source in sources:
         name = source.relative.name if naming == "file" else os.path.splitext(source.relative.name)[0]
         outputs = output_paths(folder / source.relative.parent, name, settings)
         for path in outputs.values():
             _claim(path, source.path, owners, naming, key)
-        own_hints = hints.get(os.path.abspath(source.path))
-        jobs.append(Job(source.path, outputs, _rect_of(source.path, rects), own_hints, overwrite=overwrite))
+        jobs.append(drawn_job(source.path, outputs, rects, hints, overwrite=overwrite))
     return jobs
 
 
@@ -181,10 +179,17 @@ def _way_out(one: Path, other: Path, naming: str) -> str:
     return "give the folder above both with --recursive, which keeps them apart, or use two output folders"
 
 
-def _rect_of(path: Path, rects: Mapping[str, Rect] | None) -> Rect | None:
-    if rects is None:
-        return None
-    try:
-        return rects[os.path.abspath(path)]
-    except KeyError:
-        raise RectError(f"{display_name(path)}: the rects hold no line for this file") from None
+def drawn_job(
+    source: Path,
+    outputs: dict[str, Path],
+    rects: Mapping[str, Rect] | None,
+    hints: Mapping[str, Path] | None,
+    *,
+    overwrite: bool = False,
+) -> Job:
+    """The job of a file with what was drawn for it; `RectError` if there are rects, and none for it."""
+    path = os.path.abspath(source)
+    if rects is not None and path not in rects:
+        raise RectError(f"{display_name(source)}: the rects hold no line for this file")
+    rect = None if rects is None else rects[path]
+    return Job(source, outputs, rect, None if hints is None else hints.get(path), overwrite=overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
@@ -27,7 +28,7 @@ from bgremove.cli.sections import SectionedCommand
 from bgremove.errors import UsageError
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
-from bgremove.paths import display_name
+from bgremove.paths import command_line, display_name
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture
 from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
@@ -96,12 +97,10 @@ def remove(
         plans = watch_folders(inputs, output, Settings(**fields), planning, recursive=recursive)
         return _run_for_ever(plans, partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout), quiet)
     if single:
-        _refuse_given(
-            "one image", "recursive", "rects", "strategy", "workers", "timeout", "naming", "resume", "dry_run"
-        )
+        _refuse_given("one image", "recursive", "strategy", "workers", "timeout", "naming", "resume", "dry_run")
         fields["format"] = _format_of(output, fields["format"])
     settings = Settings(**fields)
-    plan = plan_single(inputs, output, settings, overwrite=overwrite) if single else make_plan(
+    plan = plan_single(inputs, output, settings, **drawn, overwrite=overwrite) if single else make_plan(
         inputs, output, settings, **drawn, recursive=recursive, naming=naming, overwrite=overwrite, resume=resume,
         counting=counting("headers", quiet=quiet),
     )  # fmt: skip
@@ -109,8 +108,8 @@ def remove(
     if dry_run:
         _show_plan(plan.todo)
         return _conclude(plan, records, to_do=len(plan.todo), quiet=quiet)
-    files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
-    keep = [*files, *filter(None, [rects])]
+    files = chain.from_iterable((job.source, job.hints, *job.outputs.values()) for job in (*plan.todo, *plan.done))
+    keep = [*filter(None, (rects, *files))]
     outputs.check(keep)
     if contact_sheet is not None:
         check_sheet(contact_sheet, [*keep, *filter(None, [outputs.json_file])])
@@ -195,6 +194,20 @@ def _show_plan(jobs: Sequence[Job]) -> None:
             tell(f"{display_name(job.source)} -> {display_name(path)}")
 
 
+def _advice(records: Sequence[ImageRecord]) -> str:
+    """The command that corrects what is doubtful, by the user's own inputs unless the doubtful ones are fewer."""
+    given = click.get_current_context().params
+    if STANDARD in given["inputs"]:
+        return "a rect drawn around the object helps, see --rect"
+    doubtful = [record.path for record in records if record.doubts]
+    named = given["inputs"] if len(given["inputs"]) <= len(doubtful) else doubtful
+    line = ["bgremove", "rects", "--edit", *(["-r"] if given["recursive"] else [])]
+    line += ["-o", os.fspath(given["rects"] or "rects.csv")]
+    if any(os.fspath(path).startswith("-") for path in named):
+        line.append("--")
+    return f"`{command_line([*line, *map(os.fspath, named)])}`"
+
+
 def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
     """Tell what became of each, and give the exit status; `to_do` is the number of images that a dry run leaves."""
     failures = failures_text(records)
@@ -207,7 +220,7 @@ def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None =
     if not quiet:
         if omitted := left_out_text(plan.left_out):
             say(omitted)
-        if doubtful := doubts_text(records):
+        if doubtful := doubts_text(records, _advice(records)):
             say(doubtful)
         count = Counter(record.status for record in records)
         first = f"{count['ok']} ok" if to_do is None else f"{to_do} to do"
