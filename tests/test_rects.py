@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import urllib.request
 
 import cv2
 import numpy as np
@@ -19,6 +18,7 @@ from bgremove.cli import run
 from bgremove.rects import Table
 from fixtures import load
 from fixtures.scenes import make_scene
+from tests.web import ask
 
 
 @pytest.fixture
@@ -135,11 +135,9 @@ def test_editing_ends_on_the_page_or_with_ctrl_c(folder, tmp_path, environment, 
             read = process.stderr.readline()
             assert read, told
             told += read
-        with urllib.request.urlopen(url.group()) as page:
-            assert b"<html" in page.read()
+        assert b"<html" in ask(url.group())
         if end == "done":
-            with urllib.request.urlopen(urllib.request.Request(url.group() + "done", method="POST")):
-                pass
+            assert ask(url.group() + "done", "POST") == b"{}"
         else:
             process.send_signal(signal.SIGINT)
         told += process.stderr.read()
