@@ -80,7 +80,7 @@ def test_doubtful_images_are_named_at_the_end_and_in_the_json(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "name", ["my photo's.png", "-a.png", "two\nlines.png", "b\u202eidi.png", os.fsdecode(b"caf\xe9.png")]
+    "name", ["my photo's.png", "-a.png", "it's\n\\two.png", "b\u202eidi.png", os.fsdecode(b"caf\xe9.png")]
 )
 def test_the_command_that_corrects_doubtful_masks_works_when_pasted(tmp_path, capsys, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
