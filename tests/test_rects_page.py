@@ -273,6 +273,8 @@ def test_it_fits_a_phone_and_can_be_read(page, scheme, width):
     metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
     page.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     look(page.browser, scheme)
+    page.go_to("b.png")
+    assert page.browser.execute_script("return scrollY") == 0
     assert page.browser.execute_script("return document.documentElement.scrollWidth") <= width
     unnamed = """
         return [...document.querySelectorAll('button, input, [tabindex="0"]')].filter(

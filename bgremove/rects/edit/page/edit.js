@@ -116,11 +116,18 @@ function showPlace() {
   at("progress").textContent = place;
   document.title = `${place}: ${name}`;
   at("photos").querySelector("[aria-current]")?.removeAttribute("aria-current");
-  const button = at("photos").children[shown].firstElementChild;
-  button.setAttribute("aria-current", "true");
-  button.scrollIntoView({ block: "nearest" });
+  const item = at("photos").children[shown];
+  item.firstElementChild.setAttribute("aria-current", "true");
+  showInList(item);
   showNumbers();
   say("");
+}
+
+/** Scroll the list, and not the page, which may have it below the photo. */
+function showInList(item) {
+  const list = item.parentElement;
+  const top = item.offsetTop - list.scrollTop;
+  if (top < 0 || top + item.offsetHeight > list.clientHeight) list.scrollTop += top - list.clientHeight / 3;
 }
 
 function goToDoubtful() {
