@@ -63,8 +63,21 @@ def test_a_broken_image_costs_its_own_line(folder, tmp_path, capsys):
 def test_an_input_is_not_replaced_by_the_table(folder, capsys):
     image = folder / "1, a.png"
     before = image.read_bytes()
-    assert run(["rects", str(folder), "-o", str(image)]) == 2
+    for more in ([], ["--edit"], ["--overwrite"]):
+        assert run(["rects", str(folder), "-o", str(image), *more]) == 2
     assert image.read_bytes() == before
+
+
+def test_what_was_drawn_is_not_replaced_unasked(folder, tmp_path, capsys):
+    table = tmp_path / "rects.csv"
+    drawn = f'path,x,y,width,height\n"{folder / "1, a.png"}",3,4,30,20\n'
+    table.write_text(drawn)
+    assert run(["rects", str(folder), "-o", str(table)]) == 2
+    assert "rects.csv exists already: correct it with --edit" in capsys.readouterr().err
+    assert table.read_text() == drawn
+    assert run(["rects", str(folder), "-o", str(table), "--overwrite", "-q"]) == 0
+    assert len(read_rects(table)) == 2
+    assert read_rects(table)[str(folder / "1, a.png")] != (3, 4, 30, 20)
 
 
 def test_doubtful_images_are_named_at_the_end_and_in_the_json(tmp_path, capsys):
@@ -158,7 +171,7 @@ def test_hints_are_no_photographs_to_edit(folder, tmp_path):
     image = folder / "1, a.png"
     table.save_marked(image, Rect(9, 9, 50, 50), np.full((200, 260), Label.FOREGROUND, np.uint8))
     assert len(list(table.hints_folder.iterdir())) == 1
-    assert run(["rects", str(folder), "-r", "-o", str(table.file), "-q"]) == 0
+    assert run(["rects", str(folder), "-r", "-o", str(table.file), "-q", "--overwrite"]) == 0
     assert len(read_rects(table.file)) == 2
 
 

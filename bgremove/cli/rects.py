@@ -14,10 +14,10 @@ from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, counting, say
 from bgremove.cli.sections import SectionedCommand
-from bgremove.errors import BgremoveError, UsageError
+from bgremove.errors import BgremoveError, OutputError, UsageError
 from bgremove.files import check_json_file
 from bgremove.paths import display_name
-from bgremove.rects import Table, propose_rects
+from bgremove.rects import Table, is_filled, propose_rects
 from bgremove.rects.edit import EditServer, Entry, Session, survey
 from bgremove.settings import Settings
 from bgremove.types import Rect
@@ -44,10 +44,18 @@ Counting = Callable[[int], AbstractContextManager[Callable[[], None]]]
     help="Fraction of each side that is certain background.",
 )  # fmt: skip
 @click.option("--edit", is_flag=True, help="Correct them on a page; an existing CSV is gone on with.")
+@click.option("--overwrite", is_flag=True, help="Begin anew, whatever an existing CSV holds.")
 @click.option("--no-browser", is_flag=True, help="With --edit: only print the address of the page.")
 @options.quiet
 def rects(
-    inputs: tuple[Path, ...], output: Path, recursive: bool, margin: float, edit: bool, no_browser: bool, quiet: bool
+    inputs: tuple[Path, ...],
+    output: Path,
+    recursive: bool,
+    margin: float,
+    edit: bool,
+    overwrite: bool,
+    no_browser: bool,
+    quiet: bool,
 ) -> int:
     """Propose a rectangle around the object of each of INPUTS, to be looked at, corrected, and given to remove.
 
@@ -56,7 +64,10 @@ def rects(
     change is saved; Done on the page, or Ctrl-C, ends it.
     """
     settings = Settings(margin=margin, metadata="none")
-    table = Table.opened(output) if edit else Table(output)
+    if is_filled(output) and not (edit or overwrite):
+        name = display_name(output)
+        raise OutputError(f"{name} exists already: correct it with --edit, or begin anew with --overwrite")
+    table = Table.opened(output) if edit and not overwrite else Table(output)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive, exclude=table.hints_folder)
     if not sources and not unusable:
         raise UsageError("there is no image under " + ", ".join(map(display_name, inputs)))

@@ -22,6 +22,11 @@ from bgremove.types import Label, Mask, Rect
 _NAME_LENGTH = 20  # of what is taken of an image's name in that of its hints
 
 
+def is_filled(file: Path) -> bool:
+    """Whether there is a file that would be lost."""
+    return file.is_file() and file.stat().st_size > 0
+
+
 @dataclass(slots=True)
 class Table:
     """A CSV that `bgremove.batch.read_table` reads, and the images of hints beside it, in a folder of their own.
@@ -39,8 +44,8 @@ class Table:
 
     @classmethod
     def opened(cls, file: Path) -> Self:
-        """The table that `file` holds; an empty one if there is no such file. `RectError` if it is something else."""
-        return cls(file, read_table(file)) if file.exists() else cls(file)
+        """The table that `file` holds; an empty one if there is nothing. `RectError` if it is something else."""
+        return cls(file, read_table(file)) if is_filled(file) else cls(file)
 
     @property
     def hints_folder(self) -> Path:
