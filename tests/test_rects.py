@@ -20,6 +20,8 @@ from fixtures import load
 from fixtures.scenes import make_scene
 from tests.web import ask
 
+pytestmark = pytest.mark.pixels
+
 
 @pytest.fixture
 def folder(tmp_path):
