@@ -71,8 +71,9 @@ def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial:
             if written := trees.changed():
                 trees.restore()
                 why = f"it writes into the files it is made of: {', '.join(written[:3])}"
-                seen = Trouble(case, "incomparable", "; ".join([seen.why, why] if isinstance(seen, Trouble) else [why]))
-            if isinstance(seen, Trouble):
+                said = [seen.why, why] if isinstance(seen, Trouble) else [why]
+                trial.troubles.append(Trouble(case, "incomparable", "; ".join(said)))
+            elif isinstance(seen, Trouble):
                 trial.troubles.append(seen)
             else:
                 trial.call_s[case] = seen[1]
