@@ -193,7 +193,7 @@ def test_a_loss_is_found_in_spite_of_options_and_tricks(toy: Toy, monkeypatch: p
     monkeypatch.setattr("benchgate.decide.schedule.LONGEST_SCREEN_BLOCK_S", 0.2)
     for module in ("schedule", "findings"):
         monkeypatch.setattr(f"benchgate.decide.{module}.SCREEN_PAIRS", 2)  # five times slower is soon seen
-    assert run(["--base", "base", "bench", "--alpha", "0.2"]) == 1
+    assert run(["--base", "base", "bench", "--alpha", "0.2", "--tolerance", "0.5"]) == 1
 
 
 WHOLE_RUNS: dict[str, tuple[dict[str, str | None], list[str], int]] = {
@@ -225,7 +225,9 @@ WHOLE_RUNS: dict[str, tuple[dict[str, str | None], list[str], int]] = {
         3,
     ),
     "both arms import another copy": (
-        {"bench/conftest.py": "import sys\nsys.path.insert(0, {elsewhere!r})\n"}, ["--base", "base", "bench"], 3,
+        {"bench/conftest.py": "import sys\nsys.path.insert(0, {elsewhere!r})\n"},
+        ["--base", "base", "bench", "--budget-s", "1"],
+        3,
     ),
     "no time": ({}, ["--base", "base", "bench", "--budget-s", "0.001"], 3),
     "wrong option": ({}, ["--base", "base", "--tolerance", "3%", "bench"], 2),

@@ -63,6 +63,8 @@ def submodules(root: Path) -> Iterator[str]:
 
 def _own_submodules(root: Path) -> dict[str, str]:
     """The folders of submodules in the index of `root`, each with its commit there."""
+    if not (root / ".gitmodules").exists():
+        return {}
     entries = (line.partition("\t") for line in git_lines(root, "ls-files", "--stage", "-z"))
     return {name: stage.split()[1] for stage, _, name in entries if stage.startswith("160000")}
 
