@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,8 +65,8 @@ def preview(photo: Photo, cutout: Cutout) -> bytes:
 
 
 def contact_sheet(entries: Sequence[Entry]) -> Image:
-    """All of the entries, at most `MOST_IMAGES`, three in a row, each with its name below it."""
-    columns = min(_COLUMNS, max(1, len(entries)))
+    """All of the entries, at most `MOST_IMAGES`, three or fewer in a row, each with its name below it."""
+    columns = max(1, math.ceil(len(entries) / max(1, math.ceil(len(entries) / _COLUMNS))))  # rows alike
     rows = -(-len(entries) // columns)
     sheet = PIL.Image.new("RGB", (columns * _CELL[0] + 4 * _GAP, max(1, rows) * _CELL[1] + 4 * _GAP), _PAPER)
     draw = ImageDraw.Draw(sheet)

@@ -66,7 +66,7 @@ def test_a_preview_has_one_size(height: int, width: int) -> None:
 def test_names_are_drawn_red_where_something_is_wrong_and_fit() -> None:
     image = make_scene(60, 80, seed=1).image
     made = preview(from_array(image), remove_background(image))
-    names = ["a.png", "b.png", "猫 é \\n" + "x" * 500, "d.png"]
+    names = ["a.png", "b.png", "猫 é \\n" + "x" * 500, "d.png", "e.png"]
     sheet = contact_sheet([Entry(name, made, index == 1) for index, name in enumerate(names)])
     assert sheet.shape == (2 * 178 + 16, 3 * 474 + 16, 3)
     label = sheet[16 + 150 : 16 + 178]

@@ -11,9 +11,12 @@ import pytest
 
 from bgremove.cli import run
 from tests.samples import save_scene
+from tests.tiny_models import write_model
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+FILE = r"it is `(\w+\.(?:csv|toml))`.*?\n```(?:text|toml)\n(.*?)^```"
+"""One that a page shows."""
 PAGES = [page for page in sorted(DOCS.rglob("*.md")) if BLOCK.search(page.read_text(encoding="utf-8"))]
 pytestmark = pytest.mark.whole_run
 
@@ -23,7 +26,9 @@ def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypa
     for seed, name in enumerate(("cup.jpg", "leaf.jpg")):
         save_scene(tmp_path / "photos" / name, seed)
     text = page.read_text(encoding="utf-8")
-    for file, content in re.findall(r"it is `(\w+\.csv)`.*?\n```text\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+    for name in ("u2netp.onnx", "mine.onnx"):
+        write_model(tmp_path / name)
+    for file, content in re.findall(FILE, text, re.DOTALL | re.MULTILINE):
         (tmp_path / file).write_text(content)
     monkeypatch.chdir(tmp_path)
     for language, block in BLOCK.findall(text):
@@ -50,7 +55,7 @@ def test_blocks_that_are_not_run_are_named():
     languages = set()
     for page in DOCS.rglob("*.md"):
         languages |= set(re.findall(r"^```([\w{]\S*)", page.read_text(encoding="utf-8"), re.MULTILINE))
-    assert languages <= {"console", "python", "sh", "text", "{toctree}", "{eval-rst}", "{literalinclude}"}
+    assert languages <= {"console", "python", "sh", "text", "toml", "{toctree}", "{eval-rst}", "{literalinclude}"}
     assert {block for page in DOCS.rglob("*.md") for block in shell_blocks(page)} <= {
         "python3 -m venv .venv && .venv/bin/pip install .",  # by the README's test
         "python -m benchmarks.report .benchmarks/*/*.json --output history.html",  # by test_benchmarks_report

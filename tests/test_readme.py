@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from tests.samples import save_scene
-from tests.tiny_models import write_model
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -39,9 +38,6 @@ def test_commands_run(line, tmp_path, environment):
     for seed, name in enumerate(("a.jpg", "b.jpg")):
         save_scene(tmp_path / "photos" / name, seed)
     (tmp_path / "rects.csv").write_text("path,x,y,width,height\nphotos/a.jpg,9,9,50,40\nphotos/b.jpg,9,9,50,40\n")
-    for name in ("u2netp.onnx", "mine.onnx"):
-        write_model(tmp_path / name)
-    (tmp_path / "mine.toml").write_text(*blocks("toml"))
     python = f'"{sys.executable}" -m bgremove'
     subprocess.run(line.replace("bgremove", python, 1), shell=True, cwd=tmp_path, env=environment, check=True)  # noqa: S602
 

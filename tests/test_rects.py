@@ -12,6 +12,8 @@ from bgremove.cli import run
 from fixtures import load
 from fixtures.scenes import make_scene
 
+pytestmark = pytest.mark.pixels
+
 
 @pytest.fixture
 def folder(tmp_path):

@@ -152,7 +152,7 @@ def _check_existing(jobs: Iterable[Job], existing: set[Path], *, resume: bool) -
         shown = ", ".join(display_name(path) for path in refused[:3]) + (", ..." if len(refused) > 3 else "")
         cause = " and are not of an earlier run with these very options" if resume else ""
         advice = "overwrite" if resume else "overwrite or resume"
-        raise OutputError(f"{len(refused)} of the outputs exist already{cause} ({shown}): {advice}, or go elsewhere")
+        raise OutputError(f"{len(refused)} of the outputs exist already{cause} ({shown}): {advice}, or choose another folder")
 
 
 def _claim(path: Path, source: Path, owners: dict[str, Path], naming: str, key_of: Callable[[Path], str]) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 AUTO = "auto"
 """Names no strategy, but the one that `choose` gives."""
 
-START_S = 0.6
+START_S = 0.25
 """Seconds that `processes` takes to start.
 
-From entering the strategy to two workers that are warm, engine `exact`, kernels compiled: 0.57 to 0.69 s in five runs
+From entering the strategy to two workers that are warm, engine `exact`, kernels compiled: 0.22 to 0.24 s in five runs
 on two cores. What `threads` would take to load the same is not taken off, so that the rule is on the careful side.
 """
 SHARE = 0.05
