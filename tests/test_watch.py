@@ -175,12 +175,14 @@ def test_only_folders_are_watched(folder: Path, tmp_path: Path, monkeypatch: pyt
         watch([folder], tmp_path / "out", Settings())
 
 
-def until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def until_told(of: Path, process: subprocess.Popen[str]) -> str:
+    """What the command says, up to the line that tells of an image."""
+    told = ""
+    while f"{of}\n" not in told:
+        line = process.stderr.readline()
+        assert line, told
+        told += line
+    return told
 
 
 @pytest.mark.whole_run
@@ -190,16 +192,16 @@ def test_the_command_cuts_out_what_arrives_until_ctrl_c(environment, folder: Pat
     out = folder / "out"
     line = [sys.executable, "-m", "bgremove", "remove", folder, "-o", out, "-r", "--watch", "--engine", "opencv"]
     with subprocess.Popen(line, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        until((out / "first.png").exists, process)
+        told = until_told(folder / "first.png", process)
         (folder / "sub").mkdir()
         with (folder / "sub/late.png").open("wb") as file:  # as a slow copy does
             for start in range(0, len(content), 1 + len(content) // 20):
                 file.write(content[start : start + 1 + len(content) // 20])
                 file.flush()
                 time.sleep(0.05)
-        until((out / "sub/late.png").exists, process)
+        told += until_told(folder / "sub/late.png", process)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=60)
+        told += process.communicate(timeout=60)[1]
     assert process.returncode == 130, told
     assert told.count("     ok") == 2
     assert "failed" not in told

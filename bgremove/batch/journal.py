@@ -18,6 +18,7 @@ from typing import NamedTuple, Self
 from bgremove.batch.job import Job
 from bgremove.errors import OutputError
 from bgremove.files import TEMPORARY_PREFIX
+from bgremove.interrupts import interrupts_deferred
 from bgremove.paths import display_name
 from bgremove.settings import Settings
 
@@ -64,7 +65,7 @@ class Journal:
     def __enter__(self) -> Self:
         from filelock import FileLock  # noqa: PLC0415 - only runs that write files pay for it
 
-        with ExitStack() as stack:
+        with interrupts_deferred(), ExitStack() as stack:
             try:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 # Unbuffered: what a full disk refuses is not kept to be tried again.
@@ -88,7 +89,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        with interrupts_deferred():  # a lock that is let go of has a finalizer, and its file is removed after that
+            self._stack.pop_all().close()
 
     def take(self, job: Job) -> str | None:
         """Take `job` before anything of it is written; if another run has it, tell which. `OutputError` if neither."""
