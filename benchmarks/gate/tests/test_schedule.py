@@ -246,6 +246,13 @@ def test_a_grave_loss_is_proven_before_the_others_are_screened() -> None:
         assert driver.stages[:4] == [("screen", tuple(draws))] * 3 + [("confirm", ("slow",))]
 
 
+def test_one_odd_pair_does_not_put_off_a_grave_case() -> None:
+    drawn = iter([0.1, 0.11, 0.12, -0.002, *[0.1, 0.11, 0.12] * 60])
+    driver = PretendedDriver({"slow": lambda _: next(drawn), "same": normal(0, QUIET)})
+    run_gate(driver)
+    assert driver.stages[:10] == [("screen", ("slow", "same"))] * 3 + [("confirm", ("slow",))] * 7
+
+
 def test_what_only_seemed_grave_is_cleared_in_new_pairs() -> None:
     drawn = iter([0.2, 0.25, 0.3] + [0.0, 0.001, -0.001] * 60)
     driver = PretendedDriver({"case": lambda _: next(drawn), "other": normal(0, 0.001)})

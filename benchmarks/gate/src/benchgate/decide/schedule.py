@@ -143,9 +143,7 @@ class Schedule:
         )
 
     def _latest_middle(self, hypothesis: Hypothesis) -> float:
-        case, metric, _ = hypothesis
-        confirmed = self._evidence.values(case, metric, "confirm")
-        return Estimate.of(confirmed or self._evidence.values(case, metric, "screen")).middle
+        return Estimate.of(self.measured.telling(hypothesis)).middle
 
     def _is_undecided(self, case: str) -> bool:
         return any(map(self._needs_more, self.measured.suspects(case)))
