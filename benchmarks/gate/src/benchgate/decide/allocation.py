@@ -4,7 +4,7 @@ More turns average out what differs from call to call, not what differs from pro
 takes time of its own. If values vary by b^2 between pairs and by w^2 within one second of turns, and a pair costs s
 seconds beside its t seconds of turns, then what is known after a given time is most for t = sqrt(s) w / b (Cochran
 1977, Sampling Techniques, 10.6; Kalibera and Jones 2013, Rigorous benchmarking in reasonable time,
-doi:10.1145/2464157.2464160). But no precision saves the dozen pairs that a proof takes at least: once they would do,
+doi:10.1145/2464157.2464160). But no precision saves the ten pairs that a proof takes at least: once they would do,
 longer turns are wasted.
 """
 
