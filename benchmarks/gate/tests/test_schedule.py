@@ -120,7 +120,7 @@ def test_a_loss_that_looked_like_a_gain_by_chance_is_found() -> None:
 
 
 def test_cleared_cases_are_not_measured_again() -> None:
-    driver = PretendedDriver({"slow": normal(0.1, QUIET), "same": normal(0, 0.001)})
+    driver = PretendedDriver({"slow": normal(0.05, QUIET), "same": normal(0, 0.001)})
     run_gate(driver)
     assert {cases for stage, cases in driver.stages if stage == "confirm"} == {("slow",)}
     assert all(before == "screen" or after == "confirm" for (before, _), (after, _) in pairwise(driver.stages))

@@ -108,7 +108,7 @@ class Schedule:
         self.measured = replace(self.measured, hypotheses=(*self.measured.hypotheses, *found))
 
     def _looks_grave(self, case: str) -> bool:
-        """Whether a time exceeds the tolerance in each of the first pairs, and several times as a rule."""
+        """Whether a time exceeds the tolerance in each of the first pairs, and twice over as a rule."""
         rule = self.measured.rule_of(case)
         enough = self._evidence.clean(case, "screen") >= GRAVE_PAIRS
         times = [metric for metric in self._evidence.metrics(case) if metric != "memory"] if enough else []
