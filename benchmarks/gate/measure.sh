@@ -8,8 +8,7 @@ if [ -n "${BASE:-}" ]; then words+=(--base "$BASE"); fi
 if [ -n "${CONFIRM:-}" ]; then words+=(--confirm "$CONFIRM"); fi
 if [ -n "${ARGUMENTS:-}" ]; then
     # xargs splits as a shell does, and expands nothing
-    mapfile -d '' -t given < <(printf '%s' "$ARGUMENTS" | xargs printf '%s\0')
-    words+=("${given[@]}")
+    while IFS= read -r -d '' word; do words+=("$word"); done < <(printf '%s' "$ARGUMENTS" | xargs printf '%s\0')
 fi
 
 status=0

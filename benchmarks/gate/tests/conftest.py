@@ -1,3 +1,4 @@
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,14 @@ def _not_in_a_worker_of_xdist() -> Iterator[None]:
     """What a test starts is a run of its own; pytest-benchmark would measure nothing in a worker of pytest-xdist."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTEST_XDIST_WORKER", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _leaves_nothing_in_the_folder_of_temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Reports of runs without ``--output`` go where pytest tidies up."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("tmp")))
         yield
 
 

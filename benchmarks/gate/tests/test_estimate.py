@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import wilcoxon
 
-from benchgate.decide.allocation import best_block_s
+from benchgate.decide.allocation import Variation
 from benchgate.decide.estimate import FEWEST_BOUNDED, Estimate, spread
 from benchgate.measure.records import Block, Timing, Turn
 from gate_fakes import Draw, heavy, normal, two_modes
@@ -76,27 +76,27 @@ def test_the_best_length_shows_most_in_a_given_time(between: float, within: floa
     def cost(seconds: float) -> float:
         return (start_s + seconds) * (between**2 + within**2 / (turns * seconds / 0.5))
 
-    found = best_block_s([_block(rng, between, within, turns) for _ in range(300)], start_s, 0.001)
+    found = Variation.of([_block(rng, between, within, turns) for _ in range(300)]).best_block_s(start_s, 0.001)
     assert cost(found) <= 1.05 * min(cost(seconds / 100) for seconds in range(1, 2000))
 
 
 def test_no_longer_than_it_takes_for_the_fewest_pairs_to_do() -> None:
     rng, between, within, turns = random.Random(0), 0.01, 0.1, 24
     blocks = [_block(rng, between, within, turns) for _ in range(300)]
-    longest = best_block_s(blocks, 2.0, 0.01)
-    shorter = best_block_s(blocks, 2.0, 0.03)
+    longest = Variation.of(blocks).best_block_s(2.0, 0.01)
+    shorter = Variation.of(blocks).best_block_s(2.0, 0.03)
     assert shorter < longest
     # the interquartile mean of normal numbers varies by a fifth more than their mean
     assert between**2 + 1.2 * within**2 / (turns * shorter / 0.5) == pytest.approx((0.75 * 0.03) ** 2, rel=0.1)
-    assert best_block_s(blocks, 2.0, 0.10) < 0.1 * shorter
+    assert Variation.of(blocks).best_block_s(2.0, 0.10) < 0.1 * shorter
 
 
 def test_lengths_where_there_is_nothing_to_weigh() -> None:
     rng = random.Random(0)
     calls_alone = [_block(rng, 0.0, 0.2, 24) for _ in range(8)]
-    assert best_block_s([_block(rng, 0.02, 0.0, 24) for _ in range(8)], 2.0, 0.001) < 1e-6
-    assert best_block_s(calls_alone, 2.0, 0.001) > 0.5  # what the turns took
-    assert best_block_s(calls_alone, 0.0, 0.001) == 0.0
+    assert Variation.of([_block(rng, 0.02, 0.0, 24) for _ in range(8)]).best_block_s(2.0, 0.001) < 1e-6
+    assert Variation.of(calls_alone).best_block_s(2.0, 0.001) > 0.5  # what the turns took
+    assert Variation.of(calls_alone).best_block_s(0.0, 0.001) == 0.0
 
 
 def test_the_spread_is_a_standard_deviation() -> None:

@@ -1,5 +1,8 @@
 """The profiles of the gate: of base against head, and of one revision for developers."""
 
+import subprocess
+import sysconfig
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,6 +14,7 @@ from benchgate.explain.flame import own_time, parse, svg
 from benchgate.explain.profiles import explain, growths
 from benchgate.measure.pair import PairDriver
 from benchgate.revisions.git import resolve
+from benchgate.revisions.packages import Packages
 from benchgate.revisions.worktrees import checkouts
 from gate_toy import SOURCE, Toy, make_toy, toy_sites
 
@@ -28,6 +32,7 @@ import json, sys; f("x")
 process 7:"python -c
 import json, sys; f("x")
  [1, "a"]";<module> (<string>:1);spin (gate/control.py:9) 5
+process 7:"python -c ...";main (python3);<module> (<string>:1);spin (gate/control.py:9);getpid (libc.so.6) 5
 process 7:"python -c ...";_bootstrap (threading.py:9);task (toy.py:5) 4
 process 7:"python -c ...";process 8:"python -c from spawn import main; main()";<module> (<string>:1);task (toy.py:5) 10
 """
@@ -114,6 +119,41 @@ def test_a_profile_names_the_function_that_grew(
         explanation = explain(PairDriver(base, head, frozenset()), "bench/bench_toy.py::test_work", 20)
     assert "extra" in explanation.growths[0].function
     assert (explanation.flame != "") == attached or "cProfile" in explanation.note  # no right to ptrace here
+
+
+FAST = """
+#include <Python.h>
+static long __attribute__((noinline)) counted(long most) {
+    volatile long total = 0;
+    for (long number = 0; number < most; number++) total += number;
+    return total;
+}
+static PyObject *work(PyObject *self, PyObject *none) { return PyLong_FromLong(counted(MOST)); }
+static PyMethodDef methods[] = {{"work", work, METH_NOARGS, ""}, {NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "fast", "", -1, methods};
+PyMODINIT_FUNC PyInit_fast(void) { return PyModule_Create(&module); }
+"""
+
+
+def test_a_function_of_a_compiled_module_is_named(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 2.0)
+    source = tmp_path / "fast.c"
+    source.write_text(FAST)
+    toy.commit({"bench/bench_toy.py": "from fast import work\ndef test_work(benchmark):\n    benchmark(work)\n"})
+    with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
+        sites = []
+        for site, most in zip(toy_sites(toy, trees, tmp_path), ("3000000", "9000000"), strict=True):
+            built = tmp_path / f"built-{site.name}"
+            built.mkdir()
+            include = ["-I", sysconfig.get_paths()["include"], "-o", built / "fast.so", source]
+            subprocess.run(["cc", "-O1", "-shared", "-fPIC", f"-DMOST={most}", *include], check=True)
+            packages = Packages({"fast": (".",)}, (".",))
+            sites.append(replace(site, places=replace(site.places, packages=packages, built=built)))
+        explanation = explain(PairDriver(*sites, frozenset()), "bench/bench_toy.py::test_work", 1)
+    if "compiled functions" in explanation.note:  # else no right to ptrace here, or no unwinding on this processor
+        assert explanation.growths[0].function.startswith("counted (")
+    else:
+        assert "py-spy" in explanation.note
 
 
 # calls of a tenth of a second and more: what is runnable but waits for a processor is sampled too

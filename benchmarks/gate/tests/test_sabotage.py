@@ -168,6 +168,8 @@ def test_a_thread_that_outlives_its_case_costs_that_case_alone(toy: Toy, tmp_pat
 
 
 OPTIONS = "-n auto --benchmark-disable --benchmark-skip -p no:terminal -p no:benchmark -x --co"
+#: Plugins that take long to start.
+QUICK = "-p no:hypothesispytest -p no:anyio -p no:timeout"
 TRICKS = """
 import threading
 
@@ -186,7 +188,7 @@ def test_a_loss_is_found_in_spite_of_options_and_tricks(toy: Toy, monkeypatch: p
     # each of these makes pytest-benchmark measure nothing, or would confuse the arms' answers
     monkeypatch.setenv("PYTEST_ADDOPTS", "--benchmark-disable")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    settings = f"[pytest]\npython_files = bench_*.py\naddopts = {OPTIONS}\n"
+    settings = f"[pytest]\npython_files = bench_*.py\naddopts = {OPTIONS} {QUICK}\n"
     loss = SOURCE.replace("6000", "30000")
     toy.commit({"toy.py": loss, "bench/bench_toy.py": TRICKS, "pytest.ini": settings})
     monkeypatch.setattr("benchgate.compare._explain", lambda *_: [])

@@ -120,7 +120,7 @@ def test_a_loss_that_looked_like_a_gain_by_chance_is_found() -> None:
 
 
 def test_cleared_cases_are_not_measured_again() -> None:
-    driver = PretendedDriver({"slow": normal(0.1, QUIET), "same": normal(0, 0.001)})
+    driver = PretendedDriver({"slow": normal(0.05, QUIET), "same": normal(0, 0.001)})
     run_gate(driver)
     assert {cases for stage, cases in driver.stages if stage == "confirm"} == {("slow",)}
     assert all(before == "screen" or after == "confirm" for (before, _), (after, _) in pairwise(driver.stages))
@@ -244,6 +244,13 @@ def test_a_grave_loss_is_proven_before_the_others_are_screened() -> None:
         assert found.pop("slow") == "regressed"
         assert {*found.values()} == {"inconclusive"}
         assert driver.stages[:4] == [("screen", tuple(draws))] * 3 + [("confirm", ("slow",))]
+
+
+def test_one_odd_pair_does_not_put_off_a_grave_case() -> None:
+    drawn = iter([0.1, 0.11, 0.12, -0.002, *[0.1, 0.11, 0.12] * 60])
+    driver = PretendedDriver({"slow": lambda _: next(drawn), "same": normal(0, QUIET)})
+    run_gate(driver)
+    assert driver.stages[:10] == [("screen", ("slow", "same"))] * 3 + [("confirm", ("slow",))] * 7
 
 
 def test_what_only_seemed_grave_is_cleared_in_new_pairs() -> None:

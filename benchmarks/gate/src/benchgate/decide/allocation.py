@@ -4,13 +4,14 @@ More turns average out what differs from call to call, not what differs from pro
 takes time of its own. If values vary by b^2 between pairs and by w^2 within one second of turns, and a pair costs s
 seconds beside its t seconds of turns, then what is known after a given time is most for t = sqrt(s) w / b (Cochran
 1977, Sampling Techniques, 10.6; Kalibera and Jones 2013, Rigorous benchmarking in reasonable time,
-doi:10.1145/2464157.2464160). But no precision saves the dozen pairs that a proof takes at least: once they would do,
+doi:10.1145/2464157.2464160). But no precision saves the ten pairs that a proof takes at least: once they would do,
 longer turns are wasted.
 """
 
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ..measure.records import Block
 from .estimate import spread
@@ -24,18 +25,26 @@ LEAST_SHARE_BETWEEN = 0.1
 _MIDDLE_HALF = 1.2
 
 
-def best_block_s(blocks: Sequence[Block], start_s: float, limit: float) -> float:
-    """Seconds of turns in one pair.
+@dataclass(frozen=True)
+class Variation:
+    """How log ratios of a case vary: between pairs, and within one second of turns."""
 
-    From some `blocks` of the case, what a pair costs beside its turns, and the log ratio that must be seen.
-    """
-    total = spread([log_ratios(block)["wall"] for block in blocks]) ** 2
-    within = statistics.median(map(_variance_within, blocks))
-    between = max(total - within, LEAST_SHARE_BETWEEN * total)
-    a_second = within * statistics.median(map(turns_s, blocks))
-    best = math.sqrt(start_s * a_second / between) if between else 0.0
-    left = (ENOUGH * limit) ** 2 - between
-    return min(best, a_second / left) if left > 0 else best
+    between: float
+    a_second: float
+
+    @classmethod
+    def of(cls, blocks: Sequence[Block]) -> "Variation":
+        """As some blocks of the case show it."""
+        total = spread([log_ratios(block)["wall"] for block in blocks]) ** 2
+        within = statistics.median(map(_variance_within, blocks))
+        between = max(total - within, LEAST_SHARE_BETWEEN * total)
+        return cls(between, within * statistics.median(map(turns_s, blocks)))
+
+    def best_block_s(self, start_s: float, limit: float) -> float:
+        """Seconds of turns in one pair, from what it costs beside them and the log ratio that must be seen."""
+        best = math.sqrt(start_s * self.a_second / self.between) if self.between else 0.0
+        left = (ENOUGH * limit) ** 2 - self.between
+        return min(best, self.a_second / left) if left > 0 else best
 
 
 def _variance_within(block: Block) -> float:

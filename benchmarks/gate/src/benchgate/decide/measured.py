@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from .estimate import FEWEST_BOUNDED
 from .evidence import Evidence
 from .metrics import Metric
 from .rule import Rule, scale_of, wealth
@@ -45,11 +46,22 @@ class Measured:
         scale = scale_of(self.evidence.values(case, metric, "screen"), self.rule_of(case))
         return wealth([direction * value for value in self.evidence.values(case, metric, "confirm")], scale)
 
+    def telling(self, hypothesis: Hypothesis) -> list[float]:
+        """The values by which pairs are planned: those that decide, and those of the screen too while they are few.
+
+        One odd pair says nothing of what is to come.
+        """
+        case, metric, _ = hypothesis
+        confirmed = self.evidence.values(case, metric, "confirm")
+        if len(confirmed) >= FEWEST_BOUNDED:
+            return confirmed
+        return self.evidence.values(case, metric, "screen") + confirmed
+
     def pairs_to_prove(self, hypothesis: Hypothesis) -> float:
         """How many more confirming pairs the wealth needs, at the rate at which it grew so far."""
         case, metric, direction = hypothesis
         screened = self.evidence.values(case, metric, "screen")
-        like = self.evidence.values(case, metric, "confirm") or screened
+        like = self.telling(hypothesis)
         won = wealth([direction * value for value in like], scale_of(screened, self.rule_of(case)))
         left = math.log(max(len(self.hypotheses), 1) / self.rule.alpha) - math.log(self.wealth_of(hypothesis))
         return max(math.ceil(left * len(like) / math.log(won)), 1) if won > 1 else math.inf

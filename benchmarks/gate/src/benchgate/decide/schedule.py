@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from ..measure.records import Pair, Stage, Trouble
-from .allocation import best_block_s
+from .allocation import Variation
 from .estimate import Estimate
 from .evidence import Evidence
 from .measured import Hypothesis, Measured
@@ -64,6 +64,7 @@ class Schedule:
         self._block_s = planned_block_s(budget_s, len(cases))
         self._least_s: Mapping[str, float] = {}
         self._tries: dict[tuple[str, Stage], int] = {}
+        self._variation: dict[str, Variation] = {}
         self._start_s = 0.0  # what the last pair took beyond the time planned for turns
 
     @property
@@ -107,7 +108,7 @@ class Schedule:
         self.measured = replace(self.measured, hypotheses=(*self.measured.hypotheses, *found))
 
     def _looks_grave(self, case: str) -> bool:
-        """Whether a time exceeds the tolerance in each of the first pairs, and several times as a rule."""
+        """Whether a time exceeds the tolerance in each of the first pairs, and twice over as a rule."""
         rule = self.measured.rule_of(case)
         enough = self._evidence.clean(case, "screen") >= GRAVE_PAIRS
         times = [metric for metric in self._evidence.metrics(case) if metric != "memory"] if enough else []
@@ -143,9 +144,7 @@ class Schedule:
         )
 
     def _latest_middle(self, hypothesis: Hypothesis) -> float:
-        case, metric, _ = hypothesis
-        confirmed = self._evidence.values(case, metric, "confirm")
-        return Estimate.of(confirmed or self._evidence.values(case, metric, "screen")).middle
+        return Estimate.of(self.measured.telling(hypothesis)).middle
 
     def _is_undecided(self, case: str) -> bool:
         return any(map(self._needs_more, self.measured.suspects(case)))
@@ -213,7 +212,9 @@ class Schedule:
         """As short as all have in the screen; up to LONGEST_BLOCK_S where it pays to confirm a time."""
         if all(hypothesis.metric == "memory" for hypothesis in self.measured.suspects(case)):
             return self._block_s
-        best_s = best_block_s(self._evidence.blocks(case, "screen"), start_s, self.measured.rule_of(case).limit)
+        if case not in self._variation:  # its screen is over
+            self._variation[case] = Variation.of(self._evidence.blocks(case, "screen"))
+        best_s = self._variation[case].best_block_s(start_s, self.measured.rule_of(case).limit)
         return min(max(self._block_s, best_s), LONGEST_BLOCK_S)
 
     def _may_try(self, case: str, stage: Stage, most: int) -> bool:

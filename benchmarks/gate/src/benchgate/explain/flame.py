@@ -14,7 +14,7 @@ Profile = Mapping[Stack, float]
 _RECORD = re.compile(r"(.*?) (\d+)(?:\n|\Z)", re.DOTALL)
 _PROCESS = re.compile(r'process \d+:".*";', re.DOTALL)
 _PROCESS_ID = re.compile(r'process (\d+):"')  # a worker's stack starts with its parents', the arm first
-_MAIN_THREAD = "<module> ("  # outermost in a process started with -c
+_MAIN_THREAD = "<module> (<string>)"  # in a process started with -c; outermost but for frames of the interpreter
 _LINE = re.compile(r":\d+\)$")  # a function that only moved in its file is still the same
 _WIDTH, _ROW = 1200, 18
 
@@ -31,7 +31,7 @@ def parse(raw: str, inside: str, arm_pid: int) -> Counter[Stack]:
         frames = tuple(_LINE.sub(")", frame) for frame in text[label.end() if label else 0 :].split(";"))
         if label and _PROCESS_ID.findall(label.group())[-1] == str(arm_pid):
             starts = [index for index, frame in enumerate(frames) if frame.startswith(inside)]
-            if starts or frames[0].startswith(_MAIN_THREAD):
+            if starts or _MAIN_THREAD in frames:
                 frames = frames[starts[-1] + 1 :] if starts else ()
         if frames:
             samples[frames] += int(count)

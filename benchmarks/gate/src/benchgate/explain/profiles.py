@@ -100,10 +100,13 @@ def look(site: Site, case: str) -> Look:
 
 
 def _profiled(sites: Sequence[Site], case: str, loops: int | None) -> _Profiles:
-    try:
-        return _sampled(sites, case, loops)
-    except ProfilerError as error:
-        why = str(error)
+    why = ""
+    # functions of compiled modules have names too, where py-spy can unwind them: for that it stops the process longer
+    for native in (True, False) if any(site.places.built for site in sites) else (False,):
+        try:
+            return _sampled(sites, case, loops, native=native)
+        except ProfilerError as error:
+            why = str(error)
     return _Profiles(_traced(sites, case), f"{why}: cProfile instead, which does not see worker processes", 0.0)
 
 
@@ -126,7 +129,7 @@ def growths(base: Profile, head: Profile, sample_s: float) -> tuple[Growth, ...]
     return tuple(sure[:MOST_NAMED] or sorted(grown, key=lambda growth: -growth.share)[:1])
 
 
-def _sampled(sites: Sequence[Site], case: str, loops: int | None) -> _Profiles:
+def _sampled(sites: Sequence[Site], case: str, loops: int | None, *, native: bool) -> _Profiles:
     raw = [site.logs / f"py-spy-samples-{site.name}.txt" for site in sites]
     for file in raw:
         file.unlink(missing_ok=True)  # of the case before
@@ -134,7 +137,7 @@ def _sampled(sites: Sequence[Site], case: str, loops: int | None) -> _Profiles:
         loops = loops or (calibrate(arms, case) if all(arm.loopable for arm in arms) else 1)
         with ExitStack() as spies:
             for arm, file in zip(arms, raw, strict=True):
-                spies.enter_context(_recorded(arm, file))
+                spies.enter_context(_recorded(arm, file, native=native))
             calls = loops * _take_turns(arms, case, loops)
         sample_s = 1 / RATE_HZ / calls
         profiles: list[Profile] = [
@@ -146,7 +149,8 @@ def _sampled(sites: Sequence[Site], case: str, loops: int | None) -> _Profiles:
         ]
     if not all(profiles):
         raise ProfilerError("py-spy saw nothing")
-    return _Profiles(profiles, f"py-spy, {RATE_HZ} samples a second, worker processes included", sample_s)
+    seen = "worker processes and compiled functions" if native else "worker processes"
+    return _Profiles(profiles, f"py-spy, {RATE_HZ} samples a second, {seen} included", sample_s)
 
 
 def _traced(sites: Sequence[Site], case: str) -> list[Profile]:
@@ -188,13 +192,22 @@ def _take_turns(arms: Sequence[Arm], case: str, loops: int) -> int:
 
 
 @contextmanager
-def _recorded(arm: Arm, output: Path) -> Iterator[None]:
+def _recorded(arm: Arm, output: Path, *, native: bool) -> Iterator[None]:
     """py-spy attached to the arm and everything below it. Waiting processes are not sampled."""
     program = shutil.which("py-spy", path=str(Path(sys.executable).parent)) or shutil.which("py-spy")
     if program is None:
         raise ProfilerError("py-spy is not installed")
     target = ["--pid", str(arm.pid), "--subprocesses"]
-    how = ["--function", "--format", "raw", "--rate", str(RATE_HZ), "--output", str(output)]
+    how = [
+        *(["--native"] if native else []),
+        "--function",
+        "--format",
+        "raw",
+        "--rate",
+        str(RATE_HZ),
+        "--output",
+        str(output),
+    ]
     words = output.with_suffix(".log")
     with words.open("wb") as log:
         spy = subprocess.Popen(  # noqa: S603 (no shell; all words are ours)

@@ -23,6 +23,7 @@ def run(arguments: Sequence[str]) -> int:
         kept = Notes(repository) if given.folder is None else Folder(given.folder)
         if given.action == "add":
             record = Record.of(read(given.file))
+            _check_head(repository, record.head)
             kept.add(record)
             sys.stdout.write(f"{record.head[:10]} against {record.base[:10]}: kept in {kept}\n")
         else:
@@ -34,6 +35,16 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.write(f"error: {error}\n")
         return GateError.exit_status
     return 0
+
+
+def _check_head(repository: Path, head: str) -> None:
+    """Raises WrongUseError for a commit that is on no branch, as the one that is made of changed files."""
+    try:
+        if git(repository, "for-each-ref", "--count=1", f"--contains={head}") or head in _commits(repository):
+            return
+    except GateError as error:
+        raise WrongUseError(f"this repository has no commit {head[:10]}") from error
+    raise WrongUseError(f"{head[:10]} is on no branch, so it has no place in a history: compare with --head HEAD")
 
 
 def _draw(repository: Path, kept: Notes | Folder, metric: Metric, output: Path) -> None:

@@ -21,6 +21,8 @@ _SPOILING = {
     "--random-order": False, "--codspeed": False,
 }  # fmt: skip
 _SPOILING_FAMILIES = ("--cov", "--no-cov", "--benchmark-", "--codspeed-", "--report-log")
+#: Plugins that a project loads for what is left out here.
+_SPOILING_PLUGINS = ("pytest_cov", "pytest_cov.plugin", "xdist", "xdist.plugin", "pytest_randomly")
 #: Plugins that a project may switch off in its tests, and that are needed here.
 _NEEDED = ("no:benchmark", "no:pytest_benchmark", "no:terminal", "no:python", "no:codspeed")
 #: Files in which pytest looks for its options, each with the section that makes it one.
@@ -87,6 +89,8 @@ def _toml_options(content: dict[str, Any], *, whole: bool) -> list[str] | None:
 def kept_options(options: Sequence[str]) -> Iterator[str]:
     """Of a project's `addopts`, what does not spoil a measurement.
 
+    >>> list(kept_options(["-p", "pytest_cov", "-pxdist"]))
+    []
     >>> list(kept_options(["-n", "4", "--import-mode=importlib", "-x", "-p", "helper", "--cov=a", "-m", "not slow"]))
     ['--import-mode=importlib', '-p', 'helper', '-m', 'not slow']
     """
@@ -96,7 +100,7 @@ def kept_options(options: Sequence[str]) -> Iterator[str]:
         name, equals, _ = word.partition("=")
         if word == "-p":
             plugin = words.popleft() if words else ""
-            if plugin not in _NEEDED:
+            if plugin not in _SPOILING_PLUGINS + _NEEDED:
                 yield from (word, plugin)
         elif name in _SPOILING:
             if _SPOILING[name] and not equals and words:
@@ -110,4 +114,5 @@ def kept_options(options: Sequence[str]) -> Iterator[str]:
 
 def _is_glued(word: str) -> bool:
     """Whether a short option is written together with its value: -nauto, -pno:terminal."""
-    return (word.startswith("-n") and not word.startswith("--")) or word.removeprefix("-p") in _NEEDED
+    auto = word.startswith("-n") and not word.startswith("--")
+    return auto or (word.startswith("-p") and word[2:] in _SPOILING_PLUGINS + _NEEDED)
