@@ -1,3 +1,4 @@
+import hashlib
 import multiprocessing
 import os
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests import s3_server
 from tests.samples import save_scene
 
 # A deadline would time the machine, not the code; derandomised, so that a red run is red again.
@@ -53,6 +55,23 @@ def command(environment):
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint():
+    """URL of a server that speaks S3."""
+    with s3_server.s3_server() as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(s3_endpoint, monkeypatch, request):
+    """An empty bucket, which this process can use."""
+    name = "t" + hashlib.blake2b(request.node.nodeid.encode(), digest_size=8).hexdigest()
+    made = s3_server.Bucket(s3_endpoint, name)
+    s3_server.use(monkeypatch, made.environment)
+    yield made
+    s3_server.forget()
 
 
 def _text(argument):

@@ -17,8 +17,8 @@ from typing import NamedTuple, Self
 
 from bgremove.batch.job import Job
 from bgremove.errors import OutputError
-from bgremove.files import TEMPORARY_PREFIX
-from bgremove.paths import display_name
+from bgremove.files import TEMPORARY_PREFIX, version_of
+from bgremove.paths import absolute, display_name
 from bgremove.settings import Settings
 
 NAME = ".bgremove-journal.jsonl"
@@ -54,7 +54,7 @@ class Journal:
     def __init__(self, folder: Path, settings: Settings, planned: int | None = None) -> None:
         self._folder = folder
         self._path = folder / NAME
-        self._settings = json.dumps(asdict(settings), sort_keys=True)
+        self._settings = settings_key(settings)
         self._run = secrets.token_hex(8)
         self._taken: dict[str, str] = {}
         self._names: dict[str, str] = {}
@@ -91,17 +91,17 @@ class Journal:
 
     def take(self, job: Job) -> str | None:
         """Take `job` before anything of it is written; if another run has it, tell which. `OutputError` if neither."""
-        key = self._key(job)
+        key = job_key(job, self._settings)
         self._note(self._new_entries())
         if key not in self._taken:
-            self._append(_Entry("started", self._run, key, os.fspath(job.source)))
+            self._append(_Entry("started", self._run, key, str(job.source)))
             self._note(self._new_entries(), key)
         other = self._taken.pop(key, None)
         return None if other is None else self._names.get(other, "one that has ended")
 
     def done(self, job: Job) -> None:
         """Note that all outputs of `job` are written. `OutputError` if that cannot be; resuming does it again then."""
-        self._append(_Entry("done", self._run, self._key(job), os.fspath(job.source)))
+        self._append(_Entry("done", self._run, job_key(job, self._settings), str(job.source)))
 
     def resume(self, jobs: Iterable[Job]) -> tuple[list[Job], list[Job]]:
         """The jobs that are still to do, and those that are done already.
@@ -112,8 +112,8 @@ class Journal:
         todo: list[Job] = []
         done: list[Job] = []
         for job in jobs:
-            state = states.get(self._key(job))
-            if state == "done" and all(path.exists() for path in job.outputs.values()):
+            state = states.get(job_key(job, self._settings))
+            if state == "done" and all(os.path.exists(absolute(path)) for path in job.outputs.values()):
                 done.append(job)
             else:
                 todo.append(job if state is None else replace(job, overwrite=True))
@@ -159,16 +159,20 @@ class Journal:
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
-    def _key(self, job: Job) -> str:
-        try:
-            stat = job.source.stat()
-            version = [stat.st_size, stat.st_mtime_ns]
-        except OSError:
-            version = []  # it will fail in its turn, with its reason
-        outputs = {kind: path.name for kind, path in job.outputs.items()}
-        source = os.path.abspath(job.source)
-        parts = json.dumps([source, version, job.rect, outputs, self._settings], sort_keys=True)
-        return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
+
+def settings_key(settings: Settings) -> str:
+    """The part of `job_key` that all jobs of a run have in common."""
+    return json.dumps(asdict(settings), sort_keys=True)
+
+
+def job_key(job: Job, settings: str) -> str:
+    """Equal for two jobs that make the same of the same; `settings` is what `settings_key` gives."""
+    version: tuple[int | str, ...] = ()
+    with suppress(OSError):  # it will fail in its turn, with its reason
+        version = version_of(job.source)
+    outputs = {kind: path.name for kind, path in job.outputs.items()}
+    parts = json.dumps([absolute(job.source), version, job.rect, outputs, settings], sort_keys=True)
+    return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
 
 
 def _entries(path: Path, content: bytes) -> Iterator[_Entry]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import csv
-import os
 from pathlib import Path
 
 from bgremove.errors import RectError
-from bgremove.paths import display_name
+from bgremove.paths import absolute, display_name
 from bgremove.types import Rect
+from bgremove.url import Url, located
 
 
 def read_rects(file: Path) -> dict[str, Rect]:
-    """Rects by absolute image path, out of a CSV with the columns ``path,x,y,width,height``.
+    """Rects by absolute image path or URL, out of a CSV with the columns ``path,x,y,width,height``.
 
     Paths are relative to the CSV's folder. Raises `RectError` that names the line.
     """
@@ -26,13 +26,13 @@ def read_rects(file: Path) -> dict[str, Rect]:
             for row in rows:
                 try:
                     rect = Rect(*(int(row[column]) for column in columns[1:]))
-                    path = file.parent / row["path"]
+                    place = located(row["path"])
                 except (TypeError, ValueError) as error:
                     where = f"{display_name(file)}, line {rows.line_num}"
                     raise RectError(
                         f"{where}: it must hold a path, and x, y, width and height as whole numbers"
                     ) from error
-                rects[os.path.abspath(path)] = rect
+                rects[absolute(place if isinstance(place, Url) else file.parent / place)] = rect
     except (OSError, csv.Error) as error:
         raise RectError(f"{display_name(file)}: the rects cannot be read: {error}") from error
     return rects

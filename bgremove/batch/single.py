@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bgremove.batch.job import STANDARD, Job
-from bgremove.batch.plan import Plan, output_paths
+from bgremove.batch.marks import marked
+from bgremove.batch.plan import Plan, check_folder, output_paths
 from bgremove.batch.records import ImageRecord, finished_record
 from bgremove.batch.run import batch_strategy
 from bgremove.batch.sources import find_sources
 from bgremove.batch.worker import FileWorker
 from bgremove.errors import OutputError, UsageError
+from bgremove.files import exists
 from bgremove.formats import FORMAT_OF_SUFFIX
-from bgremove.paths import display_name
+from bgremove.paths import display_name, file_key
 from bgremove.settings import Settings
 from bgremove.strategies import Task
+from bgremove.url import Location
 
 
-def names_a_file(output: Path) -> bool:
+def names_a_file(output: Location) -> bool:
     """Whether an output is a file and no folder: it has the suffix of a format that is written, or is `STANDARD`."""
-    return output == STANDARD or (output.suffix.lower() in FORMAT_OF_SUFFIX and not output.is_dir())
+    is_folder = isinstance(output, Path) and output.is_dir()
+    return output == STANDARD or (output.suffix.lower() in FORMAT_OF_SUFFIX and not is_folder)
 
 
-def plan_single(inputs: Sequence[Path], output: Path, settings: Settings, *, overwrite: bool = False) -> Plan:
+def plan_single(inputs: Sequence[Location], output: Location, settings: Settings, *, overwrite: bool = False) -> Plan:
     """The plan that makes one file, or what a pipe carries, out of one image, for `run_single`.
 
     Raises `UsageError` if there is more than one image, or a terminal instead of a pipe, and `OutputError` if the
@@ -42,14 +45,15 @@ def plan_single(inputs: Sequence[Path], output: Path, settings: Settings, *, ove
         if len(settings.emit) > 1:
             raise UsageError("standard output takes one image: emit the cutout or the mask")
         return Plan(output.parent, settings, (Job(source, {settings.emit[0]: STANDARD}),))
+    check_folder(output.parent)
     outputs = output_paths(output.parent, output.stem, settings)
     outputs[settings.emit[0]] = output
     for path in outputs.values():
-        if os.path.realpath(path) == os.path.realpath(source):
+        if file_key(path, folds_case=False) == file_key(source, folds_case=False):
             raise OutputError(f"{display_name(path)} is the input and would be replaced: choose another output")
-        if os.path.lexists(path) and not overwrite:
+        if exists(path) and not overwrite:
             raise OutputError(f"{display_name(path)} exists already: overwrite it, or choose another output")
-    return Plan(output.parent, settings, (Job(source, outputs, overwrite=overwrite),))
+    return Plan(output.parent, settings, tuple(marked([Job(source, outputs, overwrite=overwrite)], settings)))
 
 
 def run_single(plan: Plan) -> Iterator[ImageRecord]:
@@ -60,14 +64,14 @@ def run_single(plan: Plan) -> Iterator[ImageRecord]:
             yield finished_record(plan.todo[outcome.index], outcome)
 
 
-def _only_one(inputs: Sequence[Path]) -> Path:
+def _only_one(inputs: Sequence[Location]) -> Location:
     """The one image that is meant; standard input, or a file that is there."""
     one_file = "the output is one file, and takes one image"
     if STANDARD in inputs:
         if len(inputs) > 1:
             raise UsageError(f"{one_file}: name standard input alone, or a folder as the output")
         return STANDARD
-    folders = [path for path in inputs if path.is_dir()]
+    folders = [path for path in inputs if isinstance(path, Path) and path.is_dir()]
     if folders:
         raise UsageError(f"{one_file}, but {display_name(folders[0])} is a folder: name a folder as the output too")
     sources, unusable, _ = find_sources(inputs)

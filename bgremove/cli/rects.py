@@ -14,6 +14,7 @@ from bgremove.files import check_json_file, write_text_file
 from bgremove.rects import propose_rects, rects_csv
 from bgremove.settings import Settings
 from bgremove.types import Rect
+from bgremove.url import Location
 
 
 @click.command(
@@ -28,7 +29,7 @@ from bgremove.types import Rect
     help="Fraction of each side that is certain background.",
 )  # fmt: skip
 @options.quiet
-def rects(inputs: tuple[Path, ...], output: Path, recursive: bool, margin: float, quiet: bool) -> int:
+def rects(inputs: tuple[Location, ...], output: Path, recursive: bool, margin: float, quiet: bool) -> int:
     """Propose a rectangle around the object of each of INPUTS, to be looked at, corrected, and given to remove.
 
     An image in which nothing is found has the rectangle that the margin leaves.
@@ -36,7 +37,7 @@ def rects(inputs: tuple[Path, ...], output: Path, recursive: bool, margin: float
     settings = Settings(margin=margin)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive)
     check_json_file(output, (source.path for source in sources))
-    found: dict[Path, Rect] = {}
+    found: dict[Location, Rect] = {}
     failures = [str(each.error) for each in unusable]
     with counting("images", quiet=quiet)(len(sources)) as advance:
         for path, proposed in propose_rects((source.path for source in sources), settings):

@@ -31,6 +31,7 @@ from bgremove.paths import display_name
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture
 from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
+from bgremove.url import Location
 
 
 @click.command(
@@ -44,7 +45,7 @@ from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 )
 @options.inputs
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER|FILE|-",
+    "-o", "--output", required=True, type=options.Place(), metavar="FOLDER|FILE|URL|-",
     help="Folder for the results; for one image a file, whose suffix says the format, or - for standard output.",
 )  # fmt: skip
 @options.recursive
@@ -72,11 +73,11 @@ from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 @options.quiet
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
-    inputs: tuple[Path, ...], output: Path, recursive: bool, rects: Path | None, strategy: str, workers: int | None,
-    timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, watch: bool,
+    inputs: tuple[Location, ...], output: Location, recursive: bool, rects: Path | None, strategy: str,
+    workers: int | None, timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, watch: bool,
     contact_sheet: Path | None, outputs: Outputs, quiet: bool, verbose: bool, **fields: Any,
 ) -> int:  # fmt: skip
-    """Cut the objects out of INPUTS (files, folders, glob patterns, or - for standard input).
+    """Cut the objects out of INPUTS (files, folders, glob patterns, URLs, or - for standard input).
 
     Photographs in a folder that are not read are counted; other files in it, and hidden ones, are passed by.
     """
@@ -148,7 +149,7 @@ def _run_for_ever(plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[Imag
     return 0
 
 
-def _format_of(output: Path, given: str) -> str:
+def _format_of(output: Location, given: str) -> str:
     """The format that the name of an output file says, which must not be another than a `given` one."""
     named = FORMAT_OF_SUFFIX.get(output.suffix.lower(), given)
     if named != given and _is_given("format"):

@@ -16,13 +16,14 @@ from bgremove.formats import read
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
 from bgremove.types import Rect
+from bgremove.url import Location, Url
 
 _ROOM = 0.02  # of the object's longer side, left around it
 
 COLUMNS = ("path", "x", "y", "width", "height")
 
 
-def propose_rects(paths: Iterable[Path], settings: Settings) -> Iterator[tuple[Path, Rect | BgremoveError]]:
+def propose_rects(paths: Iterable[Location], settings: Settings) -> Iterator[tuple[Location, Rect | BgremoveError]]:
     """A rect for each image, in their order, or why there is none; about as long as `remove` takes in a loop."""
     for path in paths:
         try:
@@ -32,7 +33,7 @@ def propose_rects(paths: Iterable[Path], settings: Settings) -> Iterator[tuple[P
             yield path, error
 
 
-def rects_csv(rects: Mapping[Path, Rect], folder: Path) -> str:
+def rects_csv(rects: Mapping[Location, Rect], folder: Path) -> str:
     """What `bgremove.batch.read_rects` reads, for a file in `folder`: paths are relative to it where they can be.
 
     >>> rects_csv({Path("/photos/cup.jpg"): Rect(10, 12, 60, 40)}, Path("/photos")).splitlines()
@@ -46,7 +47,9 @@ def rects_csv(rects: Mapping[Path, Rect], folder: Path) -> str:
     return text.getvalue()
 
 
-def _relative(path: Path, folder: Path) -> str:
+def _relative(path: Location, folder: Path) -> str:
+    if isinstance(path, Url):
+        return path.text
     try:
         return os.path.relpath(path, folder)
     except ValueError:  # another drive

@@ -1,0 +1,160 @@
+"""A real server that speaks S3, as a process on loopback; and a proxy before it that fails, or is slow, as asked."""
+
+import http.client
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.request import urlopen
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@contextmanager
+def s3_server():
+    """Gives the URL of a server that is ready."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    line = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            _wait_for(server, f"{url}/moto-api/")
+            yield url
+        finally:
+            server.terminate()
+
+
+def _wait_for(server, url):
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urlopen(url, timeout=10):
+                return
+        except OSError:
+            assert server.poll() is None, "the server has ended"
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(0.05)
+
+
+@contextmanager
+def proxy(target, meddle):
+    """Gives the URL of a proxy before `target`.
+
+    `meddle` is called with the number of the request, from 1 on, its method and its path; it gives a status to answer
+    with instead of asking, or None, and may take its time.
+    """
+    host = target.removeprefix("http://")
+    counter = threading.Lock()
+    numbers = iter(range(1, sys.maxsize))
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _pass_on(self):
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            with counter:
+                number = next(numbers)
+            status = meddle(number, self.command, self.path)
+            try:
+                if status is None:
+                    self._answer(*self._asked(content))
+                else:
+                    self._answer(status, [], b"")
+            except OSError:
+                self.close_connection = True  # the client has gone, as it does when it has waited enough
+
+        do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = _pass_on  # noqa: N815 - names that http.server asks for
+
+        def _asked(self, content):
+            upstream = http.client.HTTPConnection(host, timeout=60)
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
+            upstream.request(self.command, self.path, content, headers)
+            response = upstream.getresponse()
+            answer = response.read()
+            upstream.close()
+            return response.status, response.getheaders(), answer
+
+        def _answer(self, status, headers, content):
+            self.send_response_only(status)
+            length = None
+            for name, value in headers:
+                if name.lower() == "content-length":
+                    length = value
+                elif name.lower() not in {"transfer-encoding", "connection"}:
+                    self.send_header(name, value)
+            self.send_header("Content-Length", length if self.command == "HEAD" and length else str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Bucket:
+    """A bucket of its own for a test, and what it takes to see into it."""
+
+    def __init__(self, endpoint, name):
+        from s3fs import S3FileSystem  # noqa: PLC0415 - only tests of stores pay for it
+
+        self.endpoint = endpoint
+        self.url = f"s3://{name}"
+        self._fs = S3FileSystem(key="testing", secret="testing", endpoint_url=endpoint, use_listings_cache=False)  # noqa: S106
+        self._fs.mkdir(name)
+        self.name = name
+
+    @property
+    def environment(self):
+        return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint}
+
+    def put(self, key, content):
+        self._fs.call_s3("put_object", Bucket=self.name, Key=key, Body=content)
+
+    def put_folder(self, folder, prefix):
+        for file in sorted(folder.iterdir()):
+            self.put(f"{prefix}/{file.name}", file.read_bytes())
+
+    def get(self, key):
+        return self._fs.cat_file(f"{self.name}/{key}")
+
+    def delete(self, key):
+        self._fs.rm_file(f"{self.name}/{key}")
+
+    def keys(self):
+        return sorted(name.removeprefix(f"{self.name}/") for name in self._fs.find(self.name))
+
+
+def use(monkeypatch, environment):
+    """Let this process use a server: connections that are kept would go to another."""
+    for name in [*CREDENTIALS, "AWS_ENDPOINT_URL", "AWS_PROFILE"]:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    forget()
+
+
+def forget():
+    """Let the next use of S3 make connections anew."""
+    from s3fs import S3FileSystem  # noqa: PLC0415 - as above
+
+    S3FileSystem.clear_instance_cache()
