@@ -38,7 +38,7 @@ def _wait_for(server, url):
     deadline = time.monotonic() + 60
     while True:
         try:
-            with urlopen(url, timeout=10):
+            with urlopen(url, timeout=10):  # noqa: S310 - our own
                 return
         except OSError:
             assert server.poll() is None, "the server has ended"
@@ -140,7 +140,7 @@ class Bucket:
     def delete(self, key):
         self._fs.rm_file(f"{self.name}/{key}")
 
-    def keys(self):
+    def listed(self):
         return sorted(name.removeprefix(f"{self.name}/") for name in self._fs.find(self.name))
 
 

@@ -12,6 +12,7 @@ import pytest
 from bgremove.cli import run
 from tests.samples import save_scene
 from tests.tiny_models import write_model
+from tests.web import ask
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -31,6 +32,7 @@ def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypa
     for file, content in re.findall(FILE, text, re.DOTALL | re.MULTILINE):
         (tmp_path / file).write_text(content)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("webbrowser.open", lambda url: ask(url + "done", "POST"))  # a person who has nothing to correct
     for language, block in BLOCK.findall(text):
         if language == "python":
             subprocess.run([sys.executable, "-c", block], env=environment, check=True)

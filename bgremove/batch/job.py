@@ -14,11 +14,13 @@ STANDARD = Path("-")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to do: where it is, the file that each emitted kind goes to, and its own rect if it has one."""
+    """One file to do: where it is, the file that each emitted kind goes to, its own rect and hints if it has them."""
 
     source: Location
     outputs: dict[str, Location]
     rect: Rect | None = None
+    hints: Path | None = None
+    """An image, see `bgremove.hints`."""
     overwrite: bool = False
     pixels: int = 0
     """As the header says; 0 if that cannot be read."""

@@ -20,6 +20,7 @@ from bgremove.errors import OutputError
 from bgremove.files import TEMPORARY_PREFIX, version_of
 from bgremove.paths import absolute, display_name
 from bgremove.settings import Settings
+from bgremove.url import Location
 
 NAME = ".bgremove-journal.jsonl"
 FORMAT_VERSION = 1
@@ -42,8 +43,9 @@ class _Entry(NamedTuple):
 class Journal:
     """The file `NAME` in the output folder: a line when a job is taken, another when it is done.
 
-    A job is known by its source's path, size and time of change, its rect, its outputs and the settings. What was
-    taken under that key and not finished may be written again; what is finished, and still there, is skipped.
+    A job is known by the path, size and time of change of its source and of its hints, its rect, its outputs and the
+    settings. What was taken under that key and not finished may be written again; what is finished, and still there, is
+    skipped.
 
     Runs that go on at the same time share the work: lines are appended, which puts them in one order for all, and the
     first run that takes a job has it. Each run holds a lock of its own as long as it lives, which the system lets go
@@ -167,12 +169,18 @@ def settings_key(settings: Settings) -> str:
 
 def job_key(job: Job, settings: str) -> str:
     """Equal for two jobs that make the same of the same; `settings` is what `settings_key` gives."""
-    version: tuple[int | str, ...] = ()
-    with suppress(OSError):  # it will fail in its turn, with its reason
-        version = version_of(job.source)
     outputs = {kind: path.name for kind, path in job.outputs.items()}
-    parts = json.dumps([absolute(job.source), version, job.rect, outputs, settings], sort_keys=True)
+    files = [_version(file) for file in (job.source, job.hints) if file is not None]
+    parts = json.dumps([files, job.rect, outputs, settings], sort_keys=True)
     return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
+
+
+def _version(file: Location) -> list[str | int]:
+    """Name and version of a file; only the name, if it cannot be looked at: it will fail in its turn."""
+    version: tuple[str | int, ...] = ()
+    with suppress(OSError):
+        version = version_of(file)
+    return [absolute(file), *version]
 
 
 def _entries(path: Path, content: bytes) -> Iterator[_Entry]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bgremove.batch.job import STANDARD, Job
+from bgremove.batch.job import STANDARD
 from bgremove.batch.marks import marked
-from bgremove.batch.plan import Plan, check_folder, output_paths
+from bgremove.batch.plan import Plan, check_folder, drawn_job, output_paths
 from bgremove.batch.records import ImageRecord, finished_record
 from bgremove.batch.run import batch_strategy
 from bgremove.batch.sources import find_sources
@@ -19,6 +19,7 @@ from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.paths import display_name, file_key
 from bgremove.settings import Settings
 from bgremove.strategies import Task
+from bgremove.types import Rect
 from bgremove.url import Location
 
 
@@ -28,11 +29,20 @@ def names_a_file(output: Location) -> bool:
     return output == STANDARD or (output.suffix.lower() in FORMAT_OF_SUFFIX and not is_folder)
 
 
-def plan_single(inputs: Sequence[Location], output: Location, settings: Settings, *, overwrite: bool = False) -> Plan:
+def plan_single(
+    inputs: Sequence[Location],
+    output: Location,
+    settings: Settings,
+    *,
+    rects: Mapping[str, Rect] | None = None,
+    hints: Mapping[str, Path] | None = None,
+    overwrite: bool = False,
+) -> Plan:
     """The plan that makes one file, or what a pipe carries, out of one image, for `run_single`.
 
-    Raises `UsageError` if there is more than one image, or a terminal instead of a pipe, and `OutputError` if the
-    output exists and may not be overwritten, or is the input.
+    `rects` and `hints` are as in `make_plan`. Raises `UsageError` if there is more than one image, or a terminal
+    instead of a pipe, `OutputError` if the output exists and may not be overwritten, or is the input, and `RectError`
+    if `rects` lacks the image.
     """
     if not names_a_file(output):
         raise UsageError("what comes from standard input has no name: name the output, such as -o cut.png, or -o -")
@@ -44,7 +54,7 @@ def plan_single(inputs: Sequence[Location], output: Location, settings: Settings
             raise UsageError("standard output is a terminal: send it to a file or a pipe, or name a file with -o")
         if len(settings.emit) > 1:
             raise UsageError("standard output takes one image: emit the cutout or the mask")
-        return Plan(output.parent, settings, (Job(source, {settings.emit[0]: STANDARD}),))
+        return Plan(output.parent, settings, (drawn_job(source, {settings.emit[0]: STANDARD}, rects, hints),))
     check_folder(output.parent)
     outputs = output_paths(output.parent, output.stem, settings)
     outputs[settings.emit[0]] = output
@@ -53,7 +63,8 @@ def plan_single(inputs: Sequence[Location], output: Location, settings: Settings
             raise OutputError(f"{display_name(path)} is the input and would be replaced: choose another output")
         if exists(path) and not overwrite:
             raise OutputError(f"{display_name(path)} exists already: overwrite it, or choose another output")
-    return Plan(output.parent, settings, tuple(marked([Job(source, outputs, overwrite=overwrite)], settings)))
+    job = drawn_job(source, outputs, rects, hints, overwrite=overwrite)
+    return Plan(output.parent, settings, tuple(marked([job], settings)))
 
 
 def run_single(plan: Plan) -> Iterator[ImageRecord]:
