@@ -37,9 +37,9 @@ class Url:
         return self.text.partition("://")[0]
 
     @property
-    def in_this_process(self) -> bool:
-        """Whether no other process sees it."""
-        return self.scheme == "memory" or self.text.rpartition("::")[2].startswith("memory://")
+    def stores(self) -> tuple[str, ...]:
+        """`scheme`, and that of the URL of the ZIP file, if it has one."""
+        return tuple(part.partition("://")[0] for part in self.text.split("::") if "://" in part)
 
     @property
     def key(self) -> str:

@@ -18,7 +18,7 @@ from bgremove.files import exists
 from bgremove.formats import header_pixels
 from bgremove.paths import StrPath, absolute, display_name, file_key, folds_case
 from bgremove.settings import Settings
-from bgremove.storage import in_parallel, store_of
+from bgremove.storage import in_parallel
 from bgremove.types import Rect
 from bgremove.url import Location, Url, located
 
@@ -112,7 +112,7 @@ def make_plan(
 def check_folder(folder: Location) -> None:
     """Raise unless there may be results in `folder`."""
     if isinstance(folder, Url):
-        if not store_of(folder).writable:
+        if folder.scheme == "zip":
             raise UsageError(f"{display_name(folder)}: what is in a ZIP file is only read: name another output")
     elif os.path.lexists(folder) and not folder.is_dir():
         raise OutputError(f"{display_name(folder)} is a file: name a folder for the results")

@@ -99,7 +99,8 @@ def batch_strategy(plan: Plan, name: str, *, workers: int | None = None, timeout
         # The largest comes first, but what is beyond the limit is refused and takes no memory.
         largest = max(1, next((job.pixels for job in plan.todo if job.pixels <= settings.max_pixels), 1))
         workers = min(workers_for(_peak_bytes(settings, largest)), max(1, len(plan.todo)))
-    if _only_here(plan):
+    stores = _stores(plan)
+    if "memory" in stores:
         if name == AUTO and timeout_s is None:
             name = "threads"
         elif name == AUTO or not strategy_class(name).in_this_process:
@@ -107,15 +108,15 @@ def batch_strategy(plan: Plan, name: str, *, workers: int | None = None, timeout
                 "memory:// holds files of this process alone, which no worker process sees: choose the strategy "
                 "'threads' or 'sequential', without a time limit"
             )
-    preparation = Preparation(settings.engine, settings.model, edge=settings.edge)
+    preparation = Preparation(settings.engine, settings.model, edge=settings.edge, stores=stores)
     task_s = [estimate_s(settings, job.pixels) for job in plan.todo]
     return make_strategy(name, workers=workers, timeout_s=timeout_s, worker_context=preparation, task_s=task_s)
 
 
-def _only_here(plan: Plan) -> bool:
-    """Whether something is read from, or written to, the memory of this process."""
+def _stores(plan: Plan) -> tuple[str, ...]:
+    """The stores that something is read from or written to."""
     places = (plan.folder, *(job.source for job in plan.todo))
-    return any(isinstance(place, Url) and place.in_this_process for place in places)
+    return tuple({store for place in places if isinstance(place, Url) for store in place.stores})
 
 
 def estimate_s(settings: Settings, pixels: int) -> float:

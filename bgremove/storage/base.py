@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from bgremove.url import Url
 
@@ -28,12 +28,10 @@ class Entry(NamedTuple):
 
 
 class Store:
-    """Reads files, and lists them; one that is `writable` writes them, too.
+    """Reads files, and lists them; all but ZIP files write them, too.
 
     A file is written whole or not at all, by one request, along with a *mark*: a word that tells what it was made of.
     """
-
-    writable: ClassVar[bool] = False
 
     def read(self, url: Url) -> bytes:
         """The content of a file."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bgremove.errors import UsageError
 from bgremove.storage.base import Store
 from bgremove.url import Url
@@ -14,23 +16,35 @@ def store_of(url: Url) -> Store:
 
     To be asked for whenever it is needed: fsspec keeps connections, one set for each process.
     """
-    scheme = url.scheme
+    stores = url.stores
+    for store in stores:
+        load_store(store)
+    options: dict[str, Any] = {}
+    if "s3" in stores:
+        from bgremove.storage.s3 import S3Store, s3_options
+
+        if stores == ("s3",):
+            return S3Store()
+        options["s3"] = s3_options()
+    if "zip" in stores:
+        from bgremove.storage.zip_file import ZipStore
+
+        return ZipStore(url, **options)
+    from bgremove.storage.memory import MemoryStore
+
+    return MemoryStore()
+
+
+def load_store(name: str) -> None:
+    """Import all that one of `bgremove.url.STORES` needs; opens nothing and starts no thread."""
     try:
-        if scheme == "memory":
-            from bgremove.storage.memory import MemoryStore
-
-            return MemoryStore()
-        if scheme == "zip":
-            from bgremove.storage.zip import ZipStore
-
-            if "::s3://" not in url.text:
-                return ZipStore(url)
-            from bgremove.storage.s3 import s3_options
-
-            return ZipStore(url, s3=s3_options())
-        from bgremove.storage.s3 import S3Store
-
-        return S3Store()
+        match name:
+            case "s3":
+                from bgremove.storage import s3  # noqa: F401
+            case "zip":
+                from bgremove.storage import zip_file  # noqa: F401
+            case "memory":
+                from bgremove.storage import memory  # noqa: F401
     except ImportError as error:
-        extra = "s3" if "s3://" in url.text else "url"
-        raise UsageError(f"{scheme}:// needs {error.name}: install it with: pip install 'bgremove[{extra}]'") from error
+        extra = "s3" if name == "s3" else "url"
+        raise UsageError(f"{name}:// needs {error.name}: install it with: pip install 'bgremove[{extra}]'") from error

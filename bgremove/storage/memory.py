@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, ClassVar
+from typing import Any
 
 from fsspec.implementations.memory import MemoryFileSystem
 
@@ -15,8 +15,6 @@ _LOCK = threading.Lock()
 
 class MemoryStore(FileSystemStore):
     """The one that fsspec has in each process."""
-
-    writable: ClassVar[bool] = True
 
     def __init__(self) -> None:
         super().__init__(MemoryFileSystem())

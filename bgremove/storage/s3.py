@@ -8,10 +8,10 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any
 
-import fsspec
 from fsspec.config import conf
+from s3fs import S3FileSystem
 
 from bgremove.storage.base import Entry, Store
 from bgremove.storage.s3_errors import ConflictError, NoConditionsError, reported
@@ -40,11 +40,9 @@ def s3_options() -> dict[str, Any]:
 class S3Store(Store):
     """All buckets that the credentials open."""
 
-    writable: ClassVar[bool] = True
-
     def __init__(self) -> None:
         with reported():
-            self._fs = fsspec.filesystem("s3", **s3_options())
+            self._fs = S3FileSystem(**s3_options())
         self._fs.retries = 2  # of an answer that breaks off; all other failures are tried again by botocore
 
     def read_start(self, url: Url, size: int) -> bytes:
