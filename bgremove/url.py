@@ -64,8 +64,8 @@ class Url:
     @property
     def parent(self) -> Url:
         """The folder that it is in."""
-        head, container = self._split()
-        return Url(head.removesuffix(self.name).rstrip("/") + container if self.key else self.text)
+        folder = self.key.rpartition("/")[0].rstrip("/")
+        return Url(f"{self.scheme}://{folder}{self._split()[1]}")
 
     def __truediv__(self, relative: PurePath | str) -> Url:
         head, container = self._split()

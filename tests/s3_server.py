@@ -17,6 +17,8 @@ CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
+CUT, LOSE = "cut", "lose"
+
 
 @contextmanager
 def s3_server():
@@ -50,8 +52,9 @@ def _wait_for(server, url):
 def proxy(target, meddle):
     """Gives the URL of a proxy before `target`.
 
-    `meddle` is called with the number of the request, from 1 on, its method and its path; it gives a status to answer
-    with instead of asking, or None, and may take its time.
+    `meddle` is called with the number of the request, from 1 on, its method and its path, and may take its time. It
+    gives a status to answer with instead of asking the target; `CUT`, for half of the answer; `LOSE`, to ask and answer
+    with an error; or None, to do nothing of the kind.
     """
     host = target.removeprefix("http://")
     counter = threading.Lock()
@@ -66,8 +69,11 @@ def proxy(target, meddle):
                 number = next(numbers)
             status = meddle(number, self.command, self.path)
             try:
-                if status is None:
-                    self._answer(*self._asked(content))
+                if status == LOSE:
+                    self._asked(content)
+                    self._answer(500, [], b"")
+                elif status is None or status == CUT:
+                    self._answer(*self._asked(content), cut=status == CUT)
                 else:
                     self._answer(status, [], b"")
             except OSError:
@@ -84,7 +90,7 @@ def proxy(target, meddle):
             upstream.close()
             return response.status, response.getheaders(), answer
 
-        def _answer(self, status, headers, content):
+        def _answer(self, status, headers, content, cut=False):
             self.send_response_only(status)
             length = None
             for name, value in headers:
@@ -94,7 +100,8 @@ def proxy(target, meddle):
                     self.send_header(name, value)
             self.send_header("Content-Length", length if self.command == "HEAD" and length else str(len(content)))
             self.end_headers()
-            self.wfile.write(content)
+            self.wfile.write(content[: len(content) // 2] if cut else content)
+            self.close_connection = self.close_connection or cut
 
         def log_message(self, *_):
             pass

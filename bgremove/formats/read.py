@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -81,10 +81,10 @@ def header_pixels(path: Location) -> int:
     """How many pixels the header of the file `path` promises; nothing is decoded. Errors as in `read`."""
     with _named(display_name(path)):
         if isinstance(path, Url):
-            try:
-                return _header_pixels(io.BytesIO(_from_store(path, _START_BYTES)))
-            except ImageError:  # perhaps it is longer
-                return _header_pixels(io.BytesIO(_from_store(path)))
+            start = io.BytesIO(_from_store(path, _START_BYTES))
+            with suppress(ImageError):  # perhaps it is longer
+                return _header_pixels(start)
+            return _header_pixels(io.BytesIO(_from_store(path)))
         with _opened(path) as file:
             return _header_pixels(file)
 

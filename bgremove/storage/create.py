@@ -40,11 +40,11 @@ def load_store(name: str) -> None:
     try:
         match name:
             case "s3":
-                from bgremove.storage import s3  # noqa: F401
+                from bgremove.storage.s3 import S3Store  # noqa: F401
             case "zip":
-                from bgremove.storage import zip_file  # noqa: F401
+                from bgremove.storage.zip_file import ZipStore  # noqa: F401
             case "memory":
-                from bgremove.storage import memory  # noqa: F401
+                from bgremove.storage.memory import MemoryStore  # noqa: F401
     except ImportError as error:
         extra = "s3" if name == "s3" else "url"
         raise UsageError(f"{name}:// needs {error.name}: install it with: pip install 'bgremove[{extra}]'") from error

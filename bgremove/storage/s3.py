@@ -14,7 +14,7 @@ from fsspec.config import conf
 from s3fs import S3FileSystem
 
 from bgremove.storage.base import Entry, Store
-from bgremove.storage.s3_errors import ConflictError, NoConditionsError, reported
+from bgremove.storage.s3_errors import BrokenOffError, ConflictError, NoConditionsError, reported
 from bgremove.url import Url
 
 _MARK = "bgremove"
@@ -22,12 +22,13 @@ _MARK = "bgremove"
 _PROBE = ".bgremove-probe"
 _CONFIG = {
     "connect_timeout": 5,
-    "read_timeout": 30,
-    # botocore waits at random between these, up to 1 s after the first failure, 2 s after the second, and so on.
+    "read_timeout": 20,
+    # It waits up to 1 s after the first failure, 2 s after the second, and so on.
     "retries": {"mode": "standard", "total_max_attempts": 5},
     "max_pool_connections": 64,
 }
 _MOST_CONFLICTS = 5
+_MOST_BREAKS = 2
 
 
 def s3_options() -> dict[str, Any]:
@@ -43,12 +44,11 @@ class S3Store(Store):
     def __init__(self) -> None:
         with reported():
             self._fs = S3FileSystem(**s3_options())
-        self._fs.retries = 2  # of an answer that breaks off; all other failures are tried again by botocore
+        self._fs.retries = 1  # botocore does that; both would multiply
 
     def read_start(self, url: Url, size: int) -> bytes:
         """See `Store.read_start`. One request."""
-        with reported():
-            return bytes(self._fs.cat_file(url.key, start=0, end=size))
+        return self._content(url, start=0, end=size)
 
     def look_up(self, url: Url) -> Url | None:
         """See `Store.look_up`. One request."""
@@ -107,8 +107,17 @@ class S3Store(Store):
         raise ConflictError
 
     def _read(self, url: Url) -> bytes:
+        return self._content(url, max_concurrency=1)  # more would ask for the size first
+
+    def _content(self, url: Url, **options: Any) -> bytes:
+        for _ in range(_MOST_BREAKS):
+            with suppress(BrokenOffError):  # after the answer has begun, when botocore no longer tries again
+                return self._get(url, **options)
+        return self._get(url, **options)
+
+    def _get(self, url: Url, **options: Any) -> bytes:
         with reported():
-            return bytes(self._fs.cat_file(url.key, max_concurrency=1))  # more would ask for the size first
+            return bytes(self._fs.cat_file(url.key, **options))
 
     def _head(self, url: Url) -> dict[str, Any] | None:
         bucket, key = _split(url)

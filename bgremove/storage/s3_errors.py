@@ -27,6 +27,10 @@ class NoConditionsError(StoreError):
         super().__init__("the store does not know conditional requests")
 
 
+class BrokenOffError(StoreError):
+    """An answer has begun and not ended."""
+
+
 @contextmanager
 def reported() -> Iterator[None]:
     """Turn errors into those that `Store` documents; s3fs turns codes into errors itself, and loses some."""
@@ -36,12 +40,16 @@ def reported() -> Iterator[None]:
         raise StoreError(f"there are no credentials: {_ADVICE}") from error
     except (exceptions.ConnectTimeoutError, exceptions.EndpointConnectionError) as error:
         raise StoreError(f"the store cannot be reached: {error}") from error
-    except exceptions.HTTPClientError as error:
-        raise StoreError(f"the store does not answer in time, or breaks off: {error}") from error
+    except exceptions.ReadTimeoutError as error:
+        raise StoreError(f"the store does not answer in time: {error}") from error
+    except (exceptions.HTTPClientError, exceptions.IncompleteReadError) as error:
+        raise BrokenOffError(f"the connection to the store breaks off: {error}") from error
     except (exceptions.BotoCoreError, ValueError) as error:  # the latter for an endpoint that is no URL
         raise StoreError(str(error)) from error
     except OSError as error:
         raise _in_words(error) from error
+    except Exception as error:  # of the library that carries the bytes
+        raise BrokenOffError(f"the connection to the store breaks off: {error or type(error).__name__}") from error
 
 
 def _in_words(error: OSError) -> OSError:
