@@ -64,14 +64,19 @@ def s3_endpoint():
         yield url
 
 
+@pytest.fixture(scope="session")
+def s3_client(s3_endpoint):
+    """What the tests themselves look into buckets with."""
+    return s3_server.client_of(s3_endpoint)
+
+
 @pytest.fixture
-def bucket(s3_endpoint, monkeypatch, request):
+def bucket(s3_endpoint, s3_client, monkeypatch, request):
     """An empty bucket, which this process can use."""
     name = "t" + hashlib.blake2b(request.node.nodeid.encode(), digest_size=8).hexdigest()
-    made = s3_server.Bucket(s3_endpoint, name)
+    made = s3_server.Bucket(s3_endpoint, name, s3_client)
     s3_server.use(monkeypatch, made.environment)
-    yield made
-    s3_server.forget()
+    return made
 
 
 def _text(argument):

@@ -121,47 +121,54 @@ def proxy(target, meddle):
 class Bucket:
     """A bucket of its own for a test, and what it takes to see into it."""
 
-    def __init__(self, endpoint, name):
-        from s3fs import S3FileSystem  # noqa: PLC0415 - only tests of stores pay for it
-
+    def __init__(self, endpoint, name, client):
         self.endpoint = endpoint
         self.url = f"s3://{name}"
-        self._fs = S3FileSystem(key="testing", secret="testing", endpoint_url=endpoint, use_listings_cache=False)  # noqa: S106
-        self._fs.mkdir(name)
         self.name = name
+        self._client = client
+        client.mkdir(name)
 
     @property
     def environment(self):
         return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.endpoint}
 
     def put(self, key, content):
-        self._fs.call_s3("put_object", Bucket=self.name, Key=key, Body=content)
+        self._client.call_s3("put_object", Bucket=self.name, Key=key, Body=content)
 
     def put_folder(self, folder, prefix):
         for file in sorted(folder.iterdir()):
             self.put(f"{prefix}/{file.name}", file.read_bytes())
 
     def get(self, key):
-        return self._fs.cat_file(f"{self.name}/{key}")
+        return self._client.cat_file(f"{self.name}/{key}")
 
     def delete(self, key):
-        self._fs.rm_file(f"{self.name}/{key}")
+        self._client.rm_file(f"{self.name}/{key}")
 
     def listed(self):
-        return sorted(name.removeprefix(f"{self.name}/") for name in self._fs.find(self.name))
+        return sorted(name.removeprefix(f"{self.name}/") for name in self._client.find(self.name))
+
+
+def client_of(endpoint):
+    """What tests look into buckets with, apart from what they test."""
+    from s3fs import S3FileSystem  # noqa: PLC0415 - only tests of stores pay for it
+
+    options = {"endpoint_url": endpoint, "use_listings_cache": False, "skip_instance_cache": True}
+    return S3FileSystem(key="testing", secret="testing", **options)  # noqa: S106 - of no store that matters
+
+
+_used = {}
 
 
 def use(monkeypatch, environment):
-    """Let this process use a server: connections that are kept would go to another."""
+    """Let this process use a server; connections that are kept would go to the one before."""
+    from s3fs import S3FileSystem  # noqa: PLC0415 - as above
+
     for name in [*CREDENTIALS, "AWS_ENDPOINT_URL", "AWS_PROFILE"]:
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    forget()
-
-
-def forget():
-    """Let the next use of S3 make connections anew."""
-    from s3fs import S3FileSystem  # noqa: PLC0415 - as above
-
-    S3FileSystem.clear_instance_cache()
+    if environment != _used:
+        S3FileSystem.clear_instance_cache()
+        _used.clear()
+        _used.update(environment)

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bgremove.cli import run
+from tests import s3_server
 from tests.samples import save_scene
 from tests.tiny_models import write_model
 from tests.web import ask
@@ -23,9 +25,12 @@ pytestmark = pytest.mark.whole_run
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypatch):
+def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypatch, request):
     for seed, name in enumerate(("cup.jpg", "leaf.jpg")):
         save_scene(tmp_path / "photos" / name, seed)
+    shutil.make_archive(tmp_path / "photos", "zip", tmp_path / "photos")
+    if page.stem == "s3":
+        request.getfixturevalue("shop").put_folder(tmp_path / "photos", "photos")
     text = page.read_text(encoding="utf-8")
     for name in ("u2netp.onnx", "mine.onnx"):
         write_model(tmp_path / name)
@@ -35,12 +40,20 @@ def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypa
     monkeypatch.setattr("webbrowser.open", lambda url: ask(url + "done", "POST"))  # a person who has nothing to correct
     for language, block in BLOCK.findall(text):
         if language == "python":
-            subprocess.run([sys.executable, "-c", block], env=environment, check=True)
+            subprocess.run([sys.executable, "-c", block], env={**os.environ, **environment}, check=True)
             continue
         for line in block.splitlines():
             prompt, command, *arguments = shlex.split(line)
             assert prompt == "$"
             assert COMMANDS[command](arguments) == 0, line
+
+
+@pytest.fixture
+def shop(s3_endpoint, s3_client, monkeypatch):
+    """The bucket that a page is about."""
+    made = s3_server.Bucket(s3_endpoint, "shop", s3_client)
+    s3_server.use(monkeypatch, made.environment)
+    return made
 
 
 def benchgate(arguments):
@@ -61,6 +74,7 @@ def test_blocks_that_are_not_run_are_named():
     assert {block for page in DOCS.rglob("*.md") for block in shell_blocks(page)} <= {
         "python3 -m venv .venv && .venv/bin/pip install .",  # by the README's test
         "python -m benchmarks.report .benchmarks/*/*.json --output history.html",  # by test_benchmarks_report
+        next(block for block in shell_blocks(DOCS / "how-to/s3.md") if "FSSPEC_S3" in block),  # by test_s3
         'eval "$(_BGREMOVE_COMPLETE=bash_source bgremove)"',
         'eval "$(_BGREMOVE_COMPLETE=zsh_source bgremove)"',
         "_BGREMOVE_COMPLETE=fish_source bgremove | source",

@@ -23,7 +23,7 @@ def memory():
     MemoryFileSystem.store.clear()
 
 
-@pytest.fixture(params=["memory", "s3"])
+@pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.whole_run)])
 def root(request):
     """URL of an empty bucket or folder."""
     if request.param == "memory":
@@ -186,6 +186,7 @@ def test_what_exists_is_meant_literally(root, photos):
     assert [job.source.name for job in plan.todo] == ["[a].png"]
 
 
+@pytest.mark.whole_run
 def test_a_key_never_leads_out_of_the_output(bucket, photos, tmp_path):
     content = (photos / "0.png").read_bytes()
     for key in ("in//abs.png", "in/../up.png", "in/sub/../../up.png", "in/good.png"):
