@@ -1,6 +1,7 @@
 """A real server that speaks S3, as a process on loopback; and a proxy before it that fails, or is slow, as asked."""
 
 import http.client
+import os
 import socket
 import subprocess
 import sys
@@ -17,6 +18,8 @@ CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
+PAGE = 4
+"""Names that one answer lists at most, so that a test with six has two pages."""
 CUT, LOSE = "cut", "lose"
 
 
@@ -28,7 +31,8 @@ def s3_server():
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     line = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    environment = {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
+    with subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             _wait_for(server, f"{url}/moto-api/")
             yield url

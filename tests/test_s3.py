@@ -17,9 +17,11 @@ from fsspec.config import conf, set_conf_env
 from bgremove import cli, remove_backgrounds
 from bgremove.batch import make_plan, run_plan
 from bgremove.settings import Settings
+from bgremove.storage import store_of
 from bgremove.storage.s3 import s3_options
 from bgremove.strategies import STRATEGIES
-from tests.s3_server import CUT, LOSE, proxy, use
+from bgremove.url import located
+from tests.s3_server import CUT, LOSE, PAGE, proxy, use
 
 pytestmark = pytest.mark.whole_run
 
@@ -213,6 +215,20 @@ def test_one_object_that_cannot_be_had_costs_itself_only(bucket, photos, cutouts
     expected = {"in/1.png": "503", "in/2.png": "does not answer in time", "out/4.png": "access is denied"}
     for name, reason in expected.items():
         assert any(f"{bucket.url}/{name}: " in line and reason in line for line in reasons), (name, error)
+
+
+def test_a_folder_is_listed_page_by_page_as_it_is_drawn_from(bucket, monkeypatch):
+    for number in range(2 * PAGE + 1):
+        bucket.put(f"in/{number}.png", b"x")
+    asked = []
+    with proxy(bucket.endpoint, lambda *request: asked.append(request)) as url:
+        use(monkeypatch, through(url, bucket))
+        folder = located(f"{bucket.url}/in")
+        entries = store_of(folder).entries(folder, recursive=False)
+        assert next(entries).relative == "0.png"
+        assert len(asked) == 1
+        assert [entry.relative for entry in entries] == [f"{number}.png" for number in range(1, 2 * PAGE + 1)]
+        assert len(asked) == 3
 
 
 def test_an_object_that_has_vanished_costs_itself_only(bucket, photos):

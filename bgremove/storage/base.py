@@ -47,10 +47,6 @@ class Store:
         """`url` with size and version if it is a file, else None."""
         raise NotImplementedError
 
-    def has_folder(self, url: Url) -> bool:
-        """Whether there is a file below `url`."""
-        return next(self.entries(url, recursive=True), None) is not None
-
     def entries(self, folder: Url, *, recursive: bool) -> Iterator[Entry]:
         """The files directly in a folder, or all below it, by name; they come as the store lists them."""
         raise NotImplementedError
