@@ -36,7 +36,7 @@ def printable(text: str) -> str:
 
 def absolute(path: StrPath | Url) -> str:
     """The name of a file that holds in every folder: its absolute path, links not followed, or its URL."""
-    return path.text if isinstance(path, Url) else os.path.abspath(path)
+    return path.absolute().text if isinstance(path, Url) else os.path.abspath(path)
 
 
 def command_line(command: Iterable[str]) -> str:

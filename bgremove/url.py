@@ -67,6 +67,13 @@ class Url:
         folder = self.key.rpartition("/")[0].rstrip("/")
         return Url(f"{self.scheme}://{folder}{self._split()[1]}")
 
+    def absolute(self) -> Url:
+        """The same in every folder, as that of a `Path`: a ZIP file that is here may be named relative to this one."""
+        head, container = self._split()
+        file = container.removeprefix("::")
+        here = file and not _SCHEME.match(file)
+        return Url(f"{head}::{os.path.abspath(file)}", self.size, self.version) if here else self
+
     def __truediv__(self, relative: PurePath | str) -> Url:
         head, container = self._split()
         below = relative if isinstance(relative, str) else relative.as_posix()

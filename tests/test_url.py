@@ -28,6 +28,13 @@ def test_a_file_in_a_zip_file_is_named_before_it():
     assert str(url.parent.parent) == "zip://::s3://bucket/all.zip"
 
 
+def test_a_zip_file_that_is_here_has_an_absolute_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert str(located("zip://a.jpg::b.zip").absolute()) == f"zip://a.jpg::{tmp_path}/b.zip"
+    for text in ("zip://a.jpg::s3://bucket/b.zip", f"zip://a.jpg::{tmp_path}/b.zip", "s3://bucket/a::b.jpg"):
+        assert located(text).absolute() == located(text)
+
+
 def test_colons_in_the_key_of_an_object_are_part_of_it():
     assert (located("s3://bucket/a::b/c.jpg").parent / "d.jpg").text == "s3://bucket/a::b/d.jpg"
 
