@@ -25,12 +25,9 @@ pytestmark = pytest.mark.whole_run
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypatch, request):
+def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypatch):
     for seed, name in enumerate(("cup.jpg", "leaf.jpg")):
         save_scene(tmp_path / "photos" / name, seed)
-    shutil.make_archive(tmp_path / "photos", "zip", tmp_path / "photos")
-    if page.stem == "s3":
-        request.getfixturevalue("shop").put_folder(tmp_path / "photos", "photos")
     text = page.read_text(encoding="utf-8")
     for name in ("u2netp.onnx", "mine.onnx"):
         write_model(tmp_path / name)
@@ -40,20 +37,12 @@ def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypa
     monkeypatch.setattr("webbrowser.open", lambda url: ask(url + "done", "POST"))  # a person who has nothing to correct
     for language, block in BLOCK.findall(text):
         if language == "python":
-            subprocess.run([sys.executable, "-c", block], env={**os.environ, **environment}, check=True)
+            subprocess.run([sys.executable, "-c", block], env=environment, check=True)
             continue
         for line in block.splitlines():
             prompt, command, *arguments = shlex.split(line)
             assert prompt == "$"
             assert COMMANDS[command](arguments) == 0, line
-
-
-@pytest.fixture
-def shop(s3_endpoint, s3_client, monkeypatch):
-    """The bucket that a page is about."""
-    made = s3_server.Bucket(s3_endpoint, "shop", s3_client)
-    s3_server.use(monkeypatch, made.environment)
-    return made
 
 
 def benchgate(arguments):
@@ -94,3 +83,17 @@ def test_the_command_completes_in(shell, environment):
     done = subprocess.run(line, env=typed, capture_output=True, text=True, check=False)
     if shell != "fish":  # which passes only the word that is begun
         assert "remove" in done.stdout
+
+
+@pytest.fixture(autouse=True)
+def stores(request, tmp_path, environment, monkeypatch):
+    """What the page about stores finds: photographs in a ZIP file and in a bucket."""
+    if request.node.name.endswith("[s3]"):
+        for seed, name in enumerate(("cup.jpg", "leaf.jpg")):
+            save_scene(tmp_path / "photos" / name, seed)
+        shutil.make_archive(tmp_path / "photos", "zip", tmp_path / "photos")
+        shop = s3_server.Bucket(request.getfixturevalue("s3_endpoint"), "shop", request.getfixturevalue("s3_client"))
+        shop.put_folder(tmp_path / "photos", "photos")
+        s3_server.use(monkeypatch, shop.environment)
+        for name, value in shop.environment.items():
+            monkeypatch.setitem(environment, name, value)
