@@ -76,10 +76,10 @@ def resume_marked(jobs: Iterable[Job], existing: set[Location]) -> tuple[list[Jo
 
 def existing_in_store(folder: Url, jobs: Iterable[Job]) -> set[Location]:
     """Those outputs of `jobs` that exist, by one listing of `folder`. `OutputError` if it cannot be listed."""
-    wanted = {path: path for job in jobs for path in job.outputs.values()}
+    wanted = {path for job in jobs for path in job.outputs.values()}
     try:
         store = store_of(folder)
-        return {wanted[entry.url] for entry in store.entries(folder, recursive=True) if entry.url in wanted}
+        return {entry.url for entry in store.entries(folder, recursive=True) if entry.url in wanted}
     except OSError as error:
         raise OutputError(f"{display_name(folder)}: it cannot be listed ({error.strerror})") from error
 
