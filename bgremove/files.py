@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all; and what a killed process left of them."""
+"""Files that appear whole or not at all, here or in a store; and what a killed process left of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bgremove.errors import OutputError, UsageError
-from bgremove.paths import StrOrBytesPath, StrPath, display_name
+from bgremove.paths import StrOrBytesPath, display_name
+from bgremove.storage import store_of
+from bgremove.url import Location, Url
 
 TEMPORARY_PREFIX = ".bgremove-"
 """How the name of an unfinished file begins. Only a killed process leaves one behind; see `remove_unfinished`."""
@@ -60,10 +62,46 @@ def temporary_name(target: str) -> str:
     return os.path.join(folder, f"{_own_prefix(name)}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}")
 
 
-def remove_unfinished(paths: Iterable[StrPath]) -> None:
-    """Remove what killed processes have left of the files `paths`, which no process may be writing now."""
+def store_bytes(url: Url, content: bytes, *, mark: str = "", overwrite: bool = False) -> None:
+    """Write the file `url` of a store as `write_bytes` writes one here. See `bgremove.storage.Store.write`."""
+    try:
+        store_of(url).write(url, content, mark=mark, overwrite=overwrite)
+    except FileExistsError as error:
+        raise OutputError(f"{display_name(url)}: it exists already, and overwriting was not asked for") from error
+    except OSError as error:
+        raise OutputError(f"{display_name(url)}: it cannot be written ({error.strerror})") from error
+
+
+def exists(path: Location) -> bool:
+    """Whether there is something called `path`; `OutputError` if a store does not tell."""
+    if not isinstance(path, Url):
+        return os.path.lexists(path)
+    try:
+        return store_of(path).look_up(path) is not None
+    except OSError as error:
+        raise OutputError(f"{display_name(path)}: it cannot be looked for ({error.strerror})") from error
+
+
+def version_of(path: Location) -> tuple[int, int | str]:
+    """The size of a file, and what changes along with its content. OSError if it is not there."""
+    if isinstance(path, Url):
+        found = path if path.version else store_of(path).look_up(path)
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path.text)
+        return found.size, found.version
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def remove_unfinished(paths: Iterable[Location]) -> None:
+    """Remove what killed processes have left of the files `paths`, which no process may be writing now.
+
+    In a store there is never anything left.
+    """
     prefixes: dict[str, set[str]] = {}
     for path in paths:
+        if isinstance(path, Url):
+            continue
         folder, name = os.path.split(os.fspath(path))
         prefixes.setdefault(folder, set()).add(_own_prefix(name))
     for folder, own in prefixes.items():
@@ -73,7 +111,7 @@ def remove_unfinished(paths: Iterable[StrPath]) -> None:
                     os.unlink(os.path.join(folder, name))
 
 
-def check_json_file(path: Path, keep: Iterable[Path]) -> None:
+def check_json_file(path: Path, keep: Iterable[Location]) -> None:
     """Raise `OutputError` unless `path` can be written, `UsageError` if it is one of the files to `keep`.
 
     Folders that are missing on the way are made, as those of the outputs are.
@@ -134,10 +172,12 @@ def _is_special(path: Path) -> bool:
     return os.path.exists(path) and not os.path.isfile(path)
 
 
-def _is_among(path: Path, others: Iterable[Path]) -> bool:
+def _is_among(path: Path, others: Iterable[Location]) -> bool:
     name = os.path.abspath(path)
     file = os.stat(path) if os.path.exists(path) else None
     for other in others:
+        if isinstance(other, Url):
+            continue
         if os.path.abspath(other) == name:
             return True
         if file is not None:

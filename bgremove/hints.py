@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.errors import ImageError
-from bgremove.formats import read
+from bgremove.formats.read import read
 from bgremove.paths import StrOrBytesPath, display_name
 from bgremove.types import Label, Mask
 

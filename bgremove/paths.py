@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
+from bgremove.url import Location, Url
+
 StrPath = str | os.PathLike[str]
 """The usual ways to name a file."""
 
@@ -15,7 +17,7 @@ StrOrBytesPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """Every way to name a file: text, bytes that need not be UTF-8, or an object that stands for either."""
 
 
-def display_name(path: StrOrBytesPath) -> str:
+def display_name(path: StrOrBytesPath | Url) -> str:
     r"""The name of a file as text that is safe in any message, log or terminal.
 
     Letters of every script and emoji stay. Whatever could move the cursor, hide text or fail to be encoded
@@ -24,12 +26,17 @@ def display_name(path: StrOrBytesPath) -> str:
     >>> display_name("holiday \n\x1b[2J.jpg"), display_name(b"caf\xe9.jpg")
     ('holiday \\n\\x1b[2J.jpg', 'caf\\xe9.jpg')
     """
-    return printable(os.fsdecode(path))
+    return printable(path.text if isinstance(path, Url) else os.fsdecode(path))
 
 
 def printable(text: str) -> str:
     """`text` with each character that cannot be shown written as an escape."""
     return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def absolute(path: StrPath | Url) -> str:
+    """The name of a file that holds in every folder: its absolute path, links not followed, or its URL."""
+    return path.absolute().text if isinstance(path, Url) else os.path.abspath(path)
 
 
 def command_line(command: Iterable[str]) -> str:
@@ -49,14 +56,18 @@ def _shell_word(word: str) -> str:
     return f"$'{''.join(plain)}'"
 
 
-def file_key(path: StrPath, *, folds_case: bool) -> str:
+def file_key(path: Location, *, folds_case: bool) -> str:
     """Equal for two paths that are one file, links followed; without case where that makes no difference."""
+    if isinstance(path, Url):
+        return path.text
     key = os.path.normcase(os.path.realpath(path))
     return unicodedata.normalize("NFC", key.casefold()) if folds_case else key
 
 
-def folds_case(folder: StrPath) -> bool:
+def folds_case(folder: Location) -> bool:
     """Whether names that differ only in case are one file in `folder`, or in the nearest one above it that exists."""
+    if isinstance(folder, Url):
+        return False
     path = Path(os.path.realpath(folder))
     for each in (path, *path.parents):
         other = each.name.swapcase()

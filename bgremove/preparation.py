@@ -13,6 +13,7 @@ from bgremove import matting
 from bgremove.engines import Model, make_engine, model_threads
 from bgremove.formats import decode, encode
 from bgremove.machine import usable_cpus
+from bgremove.storage import load_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class Preparation:
     model: Model | None = None
     threads: int | None = 1
     edge: str = "hard"
+    stores: tuple[str, ...] = ()
+    """Which will be read from or written to."""
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
@@ -44,6 +47,8 @@ class Preparation:
             make_engine(self.engine if self.model is None else "multiscale").warm_up()
             if self.edge == "soft":
                 matting.warm_up()
+            for store in self.stores:
+                load_store(store)
 
 
 @contextmanager

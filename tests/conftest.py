@@ -1,3 +1,4 @@
+import hashlib
 import multiprocessing
 import os
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests import s3_server
 from tests.samples import save_scene
 
 # A deadline would time the machine, not the code; derandomised, so that a red run is red again.
@@ -53,6 +55,28 @@ def command(environment):
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint():
+    """URL of a server that speaks S3."""
+    with s3_server.s3_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def s3_client(s3_endpoint):
+    """What the tests themselves look into buckets with."""
+    return s3_server.client_of(s3_endpoint)
+
+
+@pytest.fixture
+def bucket(s3_endpoint, s3_client, monkeypatch, request):
+    """An empty bucket, which this process can use."""
+    name = "t" + hashlib.blake2b(request.node.nodeid.encode(), digest_size=8).hexdigest()
+    made = s3_server.Bucket(s3_endpoint, name, s3_client)
+    s3_server.use(monkeypatch, made.environment)
+    return made
 
 
 def _text(argument):

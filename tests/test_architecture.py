@@ -24,6 +24,9 @@ ONLY_IN = {
     "onnxruntime": {"engines"},
     "filelock": {"engines", "batch"},
     "watchfiles": {"batch"},
+    "fsspec": {"storage"},
+    "s3fs": {"storage"},
+    "botocore": {"storage"},
     "pymatting": {"matting"},
     "click": {"cli"},
     "rich": {"cli", "comparison", "progress"},
@@ -70,8 +73,8 @@ import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
 import bgremove.api
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before
-heavy = {"numba", "onnxruntime", "filelock", "scipy", "rich", "click", "matplotlib", "jinja2"} & set(sys.modules)
-assert not heavy, heavy
+heavy = {"numba", "onnxruntime", "filelock", "scipy", "rich", "click", "matplotlib", "jinja2", "fsspec"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PACKAGE.parent)
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bgremove.cli import run
+from tests import s3_server
 from tests.samples import save_scene
 from tests.tiny_models import write_model
 from tests.web import ask
@@ -61,6 +63,7 @@ def test_blocks_that_are_not_run_are_named():
     assert {block for page in DOCS.rglob("*.md") for block in shell_blocks(page)} <= {
         "python3 -m venv .venv && .venv/bin/pip install .",  # by the README's test
         "python -m benchmarks.report .benchmarks/*/*.json --output history.html",  # by test_benchmarks_report
+        next(block for block in shell_blocks(DOCS / "how-to/s3.md") if "FSSPEC_S3" in block),  # by test_s3
         'eval "$(_BGREMOVE_COMPLETE=bash_source bgremove)"',
         'eval "$(_BGREMOVE_COMPLETE=zsh_source bgremove)"',
         "_BGREMOVE_COMPLETE=fish_source bgremove | source",
@@ -80,3 +83,17 @@ def test_the_command_completes_in(shell, environment):
     done = subprocess.run(line, env=typed, capture_output=True, text=True, check=False)
     if shell != "fish":  # which passes only the word that is begun
         assert "remove" in done.stdout
+
+
+@pytest.fixture(autouse=True)
+def stores(request, tmp_path, environment, monkeypatch):
+    """What the page about stores finds: photographs in a ZIP file and in a bucket."""
+    if request.node.name.endswith("[s3]"):
+        for seed, name in enumerate(("cup.jpg", "leaf.jpg")):
+            save_scene(tmp_path / "photos" / name, seed)
+        shutil.make_archive(tmp_path / "photos", "zip", tmp_path / "photos")
+        shop = s3_server.Bucket(request.getfixturevalue("s3_endpoint"), "shop", request.getfixturevalue("s3_client"))
+        shop.put_folder(tmp_path / "photos", "photos")
+        s3_server.use(monkeypatch, shop.environment)
+        for name, value in shop.environment.items():
+            monkeypatch.setitem(environment, name, value)

@@ -201,7 +201,8 @@ def test_existing_outputs_are_refused_unless_they_may_be_overwritten(photos, tmp
 
 def test_resuming_with_other_options_is_not_advised_to_resume(photos, tmp_path):
     (tmp_path / "0.png").touch()
-    with pytest.raises(OutputError, match=r"not of an earlier run with these very options \(.*\): overwrite, or"):
+    reason = r"not of an earlier run with these very options \(.*\): overwrite, or choose"
+    with pytest.raises(OutputError, match=reason):
         make_plan(photos, tmp_path, Settings(), resume=True)
 
 

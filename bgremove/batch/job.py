@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bgremove.types import Rect
+from bgremove.url import Location
 
 STANDARD = Path("-")
 """Standard input as a source, standard output as an output."""
@@ -15,8 +16,8 @@ STANDARD = Path("-")
 class Job:
     """One file to do: where it is, the file that each emitted kind goes to, its own rect and hints if it has them."""
 
-    source: Path
-    outputs: dict[str, Path]
+    source: Location
+    outputs: dict[str, Location]
     rect: Rect | None = None
     hints: Path | None = None
     """An image, see `bgremove.hints`."""
@@ -25,3 +26,5 @@ class Job:
     """As the header says; 0 if that cannot be read."""
     preview: bool = False
     """Whether a preview of the cutout is wanted, for a contact sheet."""
+    mark: str = ""
+    """Of its outputs in a store, see `bgremove.storage.Store`."""

@@ -17,10 +17,11 @@ from typing import NamedTuple, Self
 
 from bgremove.batch.job import Job
 from bgremove.errors import OutputError
-from bgremove.files import TEMPORARY_PREFIX
+from bgremove.files import TEMPORARY_PREFIX, version_of
 from bgremove.interrupts import interrupts_deferred
-from bgremove.paths import display_name
+from bgremove.paths import absolute, display_name
 from bgremove.settings import Settings
+from bgremove.url import Location
 
 NAME = ".bgremove-journal.jsonl"
 FORMAT_VERSION = 1
@@ -56,7 +57,7 @@ class Journal:
     def __init__(self, folder: Path, settings: Settings, planned: int | None = None) -> None:
         self._folder = folder
         self._path = folder / NAME
-        self._settings = json.dumps(asdict(settings), sort_keys=True)
+        self._settings = settings_key(settings)
         self._run = secrets.token_hex(8)
         self._taken: dict[str, str] = {}
         self._names: dict[str, str] = {}
@@ -94,17 +95,17 @@ class Journal:
 
     def take(self, job: Job) -> str | None:
         """Take `job` before anything of it is written; if another run has it, tell which. `OutputError` if neither."""
-        key = self._key(job)
+        key = job_key(job, self._settings)
         self._note(self._new_entries())
         if key not in self._taken:
-            self._append(_Entry("started", self._run, key, os.fspath(job.source)))
+            self._append(_Entry("started", self._run, key, str(job.source)))
             self._note(self._new_entries(), key)
         other = self._taken.pop(key, None)
         return None if other is None else self._names.get(other, "one that has ended")
 
     def done(self, job: Job) -> None:
         """Note that all outputs of `job` are written. `OutputError` if that cannot be; resuming does it again then."""
-        self._append(_Entry("done", self._run, self._key(job), os.fspath(job.source)))
+        self._append(_Entry("done", self._run, job_key(job, self._settings), str(job.source)))
 
     def resume(self, jobs: Iterable[Job]) -> tuple[list[Job], list[Job]]:
         """The jobs that are still to do, and those that are done already.
@@ -115,8 +116,8 @@ class Journal:
         todo: list[Job] = []
         done: list[Job] = []
         for job in jobs:
-            state = states.get(self._key(job))
-            if state == "done" and all(path.exists() for path in job.outputs.values()):
+            state = states.get(job_key(job, self._settings))
+            if state == "done" and all(os.path.exists(absolute(path)) for path in job.outputs.values()):
                 done.append(job)
             else:
                 todo.append(job if state is None else replace(job, overwrite=True))
@@ -162,21 +163,26 @@ class Journal:
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
-    def _key(self, job: Job) -> str:
-        outputs = {kind: path.name for kind, path in job.outputs.items()}
-        files = [_version(file) for file in (job.source, job.hints) if file is not None]
-        parts = json.dumps([files, job.rect, outputs, self._settings], sort_keys=True)
-        return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
+
+def settings_key(settings: Settings) -> str:
+    """The part of `job_key` that all jobs of a run have in common."""
+    return json.dumps(asdict(settings), sort_keys=True)
 
 
-def _version(file: Path) -> list[str | int]:
-    """Path, size and time of change of a file; only the path, if it cannot be looked at: it will fail in its turn."""
-    path = os.path.abspath(file)
-    try:
-        stat = file.stat()
-    except OSError:
-        return [path]
-    return [path, stat.st_size, stat.st_mtime_ns]
+def job_key(job: Job, settings: str) -> str:
+    """Equal for two jobs that make the same of the same; `settings` is what `settings_key` gives."""
+    outputs = {kind: path.name for kind, path in job.outputs.items()}
+    files = [_version(file) for file in (job.source, job.hints) if file is not None]
+    parts = json.dumps([files, job.rect, outputs, settings], sort_keys=True)
+    return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
+
+
+def _version(file: Location) -> list[str | int]:
+    """Name and version of a file; only the name, if it cannot be looked at: it will fail in its turn."""
+    version: tuple[str | int, ...] = ()
+    with suppress(OSError):
+        version = version_of(file)
+    return [absolute(file), *version]
 
 
 def _entries(path: Path, content: bytes) -> Iterator[_Entry]:

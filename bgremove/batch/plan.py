@@ -11,12 +11,16 @@ from pathlib import Path
 
 from bgremove.batch.job import Job
 from bgremove.batch.journal import Journal
+from bgremove.batch.marks import existing_in_store, marked, resume_marked
 from bgremove.batch.sources import Source, Unusable, find_sources, left_out_text
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
+from bgremove.files import exists
 from bgremove.formats import header_pixels
-from bgremove.paths import StrPath, display_name, file_key, folds_case
+from bgremove.paths import StrPath, absolute, display_name, file_key, folds_case
 from bgremove.settings import Settings
+from bgremove.storage import in_parallel
 from bgremove.types import Rect
+from bgremove.url import Location, Url, located
 
 NAMINGS = ("stem", "file")
 """How an output is named after its input ``a.jpg``: ``a.png`` (stem) or ``a.jpg.png`` (file)."""
@@ -37,7 +41,7 @@ _MARKS = {"cutout": "", "mask": ".mask"}
 class Plan:
     """What a batch will do, known before anything is done."""
 
-    folder: Path
+    folder: Location
     """Where the outputs go."""
     settings: Settings
     todo: tuple[Job, ...]
@@ -52,8 +56,8 @@ class Plan:
 
 
 def make_plan(
-    inputs: StrPath | Iterable[StrPath],
-    output: StrPath,
+    inputs: StrPath | Url | Iterable[StrPath | Url],
+    output: StrPath | Url,
     settings: Settings,
     *,
     rects: Mapping[str, Rect] | None = None,
@@ -64,7 +68,7 @@ def make_plan(
     resume: bool = False,
     counting: Counting = _uncounted,
 ) -> Plan:
-    """What is to be done for `inputs`: files, folders or glob patterns, one or many.
+    """What is to be done for `inputs`: files, folders or glob patterns, one or many, here or, by URL, in a store.
 
     The tree below each input is mirrored below the folder `output`. The cutout is called ``NAME.png`` and the mask
     ``NAME.mask.png``, or as the settings' format says. `rects`, one for each image, and images of `hints`, for some,
@@ -74,19 +78,25 @@ def make_plan(
     Raises `UsageError` if there is no image at all, `OutputError` if `output` is a file, two images would have the same
     output, or an output would be an input, or exists and may not be overwritten, `RectError` if `rects` lacks an image.
     """
-    folder = Path(output)
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise OutputError(f"{display_name(folder)} is a file: name a folder for the results")
+    folder = located(output)
+    check_folder(folder)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive, exclude=folder)
     if not sources and not unusable:
-        named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+        named = [inputs] if isinstance(inputs, str | os.PathLike | Url) else list(inputs)
         nothing = "there is no image under " + ", ".join(display_name(path) for path in named)
         raise UsageError("; ".join(filter(None, [nothing, left_out_text(left_out)])))
     jobs = plan_jobs(sources, folder, settings, rects=rects, hints=hints, naming=naming, overwrite=overwrite)
-    journal = Journal(folder, settings)
-    existing = {path for job in jobs for path in job.outputs.values() if os.path.lexists(path)}
-    # Read after that look, the journal knows of every output that a run which goes on now has written before it.
-    todo, done = journal.resume(jobs) if resume else (jobs, [])
+    if isinstance(folder, Url):
+        jobs = marked(jobs, settings)
+        existing = existing_in_store(folder, jobs)
+        todo, done = resume_marked(jobs, existing) if resume else (jobs, [])
+        planned = 0
+    else:
+        journal = Journal(folder, settings)
+        existing = {path for job in jobs for path in job.outputs.values() if exists(path)}
+        # Read after that look, the journal knows of every output that a run which goes on now has written before it.
+        todo, done = journal.resume(jobs) if resume else (jobs, [])
+        planned = journal.planned
     _check_existing(todo, existing, resume=resume)
     return Plan(
         folder=folder,
@@ -95,13 +105,22 @@ def make_plan(
         done=tuple(done),
         unusable=tuple(unusable),
         left_out=left_out,
-        journal_bytes=journal.planned,
+        journal_bytes=planned,
     )
+
+
+def check_folder(folder: Location) -> None:
+    """Raise unless there may be results in `folder`."""
+    if isinstance(folder, Url):
+        if folder.scheme == "zip":
+            raise UsageError(f"{display_name(folder)}: what is in a ZIP file is only read: name another output")
+    elif os.path.lexists(folder) and not folder.is_dir():
+        raise OutputError(f"{display_name(folder)} is a file: name a folder for the results")
 
 
 def plan_jobs(
     sources: Sequence[Source],
-    folder: Path,
+    folder: Location,
     settings: Settings,
     *,
     rects: Mapping[str, Rect] | None = None,
@@ -116,9 +135,9 @@ def plan_jobs(
         raise UsageError("a rect for all images and rects by file exclude each other")
     jobs = []
     drawn = {os.path.abspath(path): path for path in (hints or {}).values()}
-    sources = [source for source in sources if os.path.abspath(source.path) not in drawn]
+    sources = [source for source in sources if absolute(source.path) not in drawn]
     key = partial(file_key, folds_case=folds_case(folder))
-    owners: dict[str, Path] = {key(path): path for path in (*drawn.values(), *(each.path for each in sources))}
+    owners: dict[str, Location] = {key(path): path for path in (*drawn.values(), *(each.path for each in sources))}
     for source in sources:
         name = source.relative.name if naming == "file" else os.path.splitext(source.relative.name)[0]
         outputs = output_paths(folder / source.relative.parent, name, settings)
@@ -128,7 +147,7 @@ def plan_jobs(
     return jobs
 
 
-def output_paths(folder: Path, name: str, settings: Settings) -> dict[str, Path]:
+def output_paths(folder: Location, name: str, settings: Settings) -> dict[str, Location]:
     """The files that what is emitted of an image goes to, by kind."""
     return {kind: folder / f"{name}{_MARKS[kind]}.{settings.format_of(kind)}" for kind in settings.emit}
 
@@ -136,21 +155,23 @@ def output_paths(folder: Path, name: str, settings: Settings) -> dict[str, Path]
 def largest_first(jobs: Sequence[Job], counting: Counting = _uncounted) -> list[Job]:
     """`jobs` by their number of pixels, which is read from their headers here and nowhere else."""
     measured = []
+    in_store = any(isinstance(job.source, Url) for job in jobs)
+    sizes = (in_parallel if in_store else map)(_pixels, (job.source for job in jobs))
     with counting(len(jobs)) as count:
-        for job in jobs:
-            measured.append(replace(job, pixels=_pixels(job.source)))
+        for job, pixels in zip(jobs, sizes, strict=True):
+            measured.append(replace(job, pixels=pixels))
             count()
     return sorted(measured, key=lambda job: job.pixels, reverse=True)
 
 
-def _pixels(path: Path) -> int:
+def _pixels(path: Location) -> int:
     try:
         return header_pixels(path)
     except BgremoveError:
         return 0  # it will fail in its turn, with its reason
 
 
-def _check_existing(jobs: Iterable[Job], existing: set[Path], *, resume: bool) -> None:
+def _check_existing(jobs: Iterable[Job], existing: set[Location], *, resume: bool) -> None:
     """Raise `OutputError` if one of the `existing` files is an output that may not be overwritten."""
     refused = [path for job in jobs if not job.overwrite for path in job.outputs.values() if path in existing]
     if refused:
@@ -161,7 +182,9 @@ def _check_existing(jobs: Iterable[Job], existing: set[Path], *, resume: bool) -
         raise OutputError(f"{len(refused)} of the outputs exist already{cause} ({shown}): {advice}")
 
 
-def _claim(path: Path, source: Path, owners: dict[str, Path], naming: str, key_of: Callable[[Path], str]) -> None:
+def _claim(
+    path: Location, source: Location, owners: dict[str, Location], naming: str, key_of: Callable[[Location], str]
+) -> None:
     key = key_of(path)
     if key in owners:
         other = owners[key]
@@ -174,22 +197,22 @@ def _claim(path: Path, source: Path, owners: dict[str, Path], naming: str, key_o
     owners[key] = source
 
 
-def _way_out(one: Path, other: Path, naming: str) -> str:
+def _way_out(one: Location, other: Location, naming: str) -> str:
     if naming == "stem" and one.name != other.name:
         return "name outputs after whole files (naming 'file')"
     return "give the folder above both with --recursive, which keeps them apart, or use two output folders"
 
 
 def drawn_job(
-    source: Path,
-    outputs: dict[str, Path],
+    source: Location,
+    outputs: dict[str, Location],
     rects: Mapping[str, Rect] | None,
     hints: Mapping[str, Path] | None,
     *,
     overwrite: bool = False,
 ) -> Job:
     """The job of a file with what was drawn for it; `RectError` if there are rects, and none for it."""
-    path = os.path.abspath(source)
+    path = absolute(source)
     if rects is not None and path not in rects:
         raise RectError(f"{display_name(source)}: the rects hold no line for this file")
     rect = None if rects is None else rects[path]

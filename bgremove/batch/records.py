@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
-from pathlib import Path
 from typing import Any
 
 from bgremove.batch.job import Job
@@ -16,6 +14,7 @@ from bgremove.meter import Reading
 from bgremove.paths import display_name
 from bgremove.strategies import Outcome
 from bgremove.types import Rect
+from bgremove.url import Location
 
 FORMAT_VERSION = 2
 
@@ -42,8 +41,8 @@ def span_of(outcome: Outcome[Any]) -> Span:
 class ImageRecord:
     """What became of one image: `status` is ``ok``, ``skipped`` or ``failed``, the last with its `error`."""
 
-    path: Path
-    outputs: tuple[Path, ...]
+    path: Location
+    outputs: tuple[Location, ...]
     status: str
     error: BgremoveError | None = None
     times: Times | None = None
@@ -160,9 +159,9 @@ def _record_json(record: ImageRecord, began_s: float) -> dict[str, Any]:
     times = asdict(record.times) if record.times else dict.fromkeys(Times.__dataclass_fields__)
     span = span_json(record.span, began_s) if record.span else dict.fromkeys(Span.__dataclass_fields__)
     return {
-        "path": os.fspath(record.path),
-        "output": os.fspath(record.outputs[0]) if record.outputs else None,
-        "outputs": [os.fspath(path) for path in record.outputs],
+        "path": str(record.path),
+        "output": str(record.outputs[0]) if record.outputs else None,
+        "outputs": [str(path) for path in record.outputs],
         "pixels": record.pixels,
         "status": record.status,
         "error": None if record.error is None else str(record.error),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from bgremove.errors import RectError
-from bgremove.paths import display_name
+from bgremove.paths import absolute, display_name
 from bgremove.types import Rect
+from bgremove.url import Url, located
 
 COLUMNS = ("path", "x", "y", "width", "height")
 """Which a table of rects must have."""
@@ -20,7 +20,7 @@ HINTS = "hints"
 
 @dataclass(frozen=True, slots=True)
 class RectTable:
-    """A CSV of rects, by absolute image path; see `read_table`."""
+    """A CSV of rects, by absolute image path or URL; see `read_table`."""
 
     columns: tuple[str, ...]
     lines: dict[str, dict[str, str]]
@@ -31,14 +31,14 @@ class RectTable:
 
 
 def read_rects(file: Path) -> dict[str, Rect]:
-    """Rects by absolute image path, out of a CSV; see `read_table`."""
+    """Rects by absolute image path or URL, out of a CSV; see `read_table`."""
     return read_table(file).rects
 
 
 def read_table(file: Path) -> RectTable:
     """A CSV with the columns ``path,x,y,width,height``, and ``hints`` or not.
 
-    Paths are relative to the CSV's folder. Raises `RectError` that names the line.
+    Paths are relative to the CSV's folder, unless they are URLs. Raises `RectError` that names the line.
     """
     lines: dict[str, dict[str, str]] = {}
     rects: dict[str, Rect] = {}
@@ -51,7 +51,8 @@ def read_table(file: Path) -> RectTable:
                 raise RectError(f"{display_name(file)}: its first line must name the columns {','.join(COLUMNS)}")
             for row in rows:
                 line = {column: row[column] or "" for column in columns}
-                path = os.path.abspath(file.parent / line["path"])
+                place = located(line["path"])
+                path = absolute(place if isinstance(place, Url) else file.parent / place)
                 lines[path] = line
                 rects[path] = _rect(line, f"{display_name(file)}, line {rows.line_num}")
                 if line.get(HINTS):

@@ -10,11 +10,12 @@ from typing import Any
 from bgremove import matting
 from bgremove.batch.job import Job
 from bgremove.batch.journal import Journal
+from bgremove.batch.marks import Marks, journal_of
 from bgremove.batch.plan import Plan, make_plan
 from bgremove.batch.records import ImageRecord, finished_record, settled_records, skipped_record, unstarted_record
 from bgremove.batch.worker import FileWorker
 from bgremove.engines import make_engine
-from bgremove.errors import NotRunError, OutputError, TaskTimeoutError, WorkerLostError
+from bgremove.errors import NotRunError, OutputError, TaskTimeoutError, UsageError, WorkerLostError
 from bgremove.files import remove_unfinished
 from bgremove.machine import workers_for
 from bgremove.paths import StrPath, display_name
@@ -22,6 +23,7 @@ from bgremove.preparation import Preparation
 from bgremove.settings import Settings, merged
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, Strategy, Task, make_strategy, strategy_class
 from bgremove.types import Rect
+from bgremove.url import Location, Url
 
 _BYTES_PER_DECODED_PIXEL = 16
 """Image, Pillow's copy, labels, mask and cutout, beyond what the engine needs."""
@@ -30,8 +32,8 @@ _S_PER_READ_AND_WRITTEN_PIXEL = 27e-9
 
 
 def remove_backgrounds(
-    inputs: StrPath | Iterable[StrPath],
-    output: StrPath,
+    inputs: StrPath | Url | Iterable[StrPath | Url],
+    output: StrPath | Url,
     *,
     rects: Mapping[str, Rect] | None = None,
     hints: Mapping[str, Path] | None = None,
@@ -46,6 +48,8 @@ def remove_backgrounds(
     **options: Any,
 ) -> list[ImageRecord]:
     """Cut out every image under `inputs` (file, folder or glob pattern, one or many) into files under `output`.
+
+    Both may be URLs, such as ``s3://bucket/photos/``.
 
     One broken image, or one worker that dies, costs that image and no other: look at each record's `status`.
 
@@ -95,9 +99,24 @@ def batch_strategy(plan: Plan, name: str, *, workers: int | None = None, timeout
         # The largest comes first, but what is beyond the limit is refused and takes no memory.
         largest = max(1, next((job.pixels for job in plan.todo if job.pixels <= settings.max_pixels), 1))
         workers = min(workers_for(_peak_bytes(settings, largest)), max(1, len(plan.todo)))
-    preparation = Preparation(settings.engine, settings.model, edge=settings.edge)
+    stores = _stores(plan)
+    if "memory" in stores:
+        if name == AUTO and timeout_s is None:
+            name = "threads"
+        elif name == AUTO or not strategy_class(name).in_this_process:
+            raise UsageError(
+                "memory:// holds files of this process alone, which no worker process sees: choose the strategy "
+                "'threads' or 'sequential', without a time limit"
+            )
+    preparation = Preparation(settings.engine, settings.model, edge=settings.edge, stores=stores)
     task_s = [estimate_s(settings, job.pixels) for job in plan.todo]
     return make_strategy(name, workers=workers, timeout_s=timeout_s, worker_context=preparation, task_s=task_s)
+
+
+def _stores(plan: Plan) -> tuple[str, ...]:
+    """The stores that something is read from or written to."""
+    places = (plan.folder, *(job.source for job in plan.todo))
+    return tuple({store for place in places if isinstance(place, Url) for store in place.stores})
 
 
 def estimate_s(settings: Settings, pixels: int) -> float:
@@ -123,7 +142,7 @@ def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, Non
     unstarted: list[ImageRecord] = []
     unfinished: dict[int, Job] = {}
 
-    def tasks(journal: Journal) -> Iterator[Task[Job]]:
+    def tasks(journal: Journal | Marks) -> Iterator[Task[Job]]:
         for index, job in enumerate(plan.todo):
             try:
                 other = journal.take(job)
@@ -136,7 +155,7 @@ def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, Non
             unfinished[index] = job
             yield Task(index, job, display_name(job.source))
 
-    with Journal(plan.folder, plan.settings, plan.journal_bytes) as journal:
+    with journal_of(plan.folder, plan.settings, plan.journal_bytes) as journal:
         if journal.alone:  # among those that may overwrite are all that an earlier batch was killed with
             remove_unfinished(_outputs(job for job in plan.todo if job.overwrite))
         try:
@@ -154,5 +173,5 @@ def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, Non
     yield from unstarted
 
 
-def _outputs(jobs: Iterable[Job]) -> Iterator[StrPath]:
+def _outputs(jobs: Iterable[Job]) -> Iterator[Location]:
     return (path for job in jobs for path in job.outputs.values())

@@ -13,9 +13,10 @@ from bgremove.errors import UsageError
 from bgremove.files import check_json_file, write_bytes
 from bgremove.formats import FORMAT_OF_SUFFIX, encode
 from bgremove.paths import display_name
+from bgremove.url import Location
 
 
-def check_sheet(path: Path, keep: Iterable[Path]) -> None:
+def check_sheet(path: Path, keep: Iterable[Location]) -> None:
     """Raise `OutputError` unless `path` can be written, `UsageError` if it is one to `keep`, or no name of an image."""
     if path.suffix.lower() not in FORMAT_OF_SUFFIX:
         suffixes = ", ".join(FORMAT_OF_SUFFIX)
@@ -25,13 +26,13 @@ def check_sheet(path: Path, keep: Iterable[Path]) -> None:
 
 def with_previews(jobs: Sequence[Job]) -> tuple[Job, ...]:
     """`jobs`, of which those make a preview that a contact sheet has room for: the first by path."""
-    shown = {job.source for job in sorted(jobs, key=lambda job: job.source)[:MOST_IMAGES]}
+    shown = {job.source for job in sorted(jobs, key=lambda job: str(job.source))[:MOST_IMAGES]}
     return tuple(replace(job, preview=job.source in shown) for job in jobs)
 
 
 def write_sheet(path: Path, records: Sequence[ImageRecord]) -> None:
     """Write a picture of what was cut out or has failed, by path; whatever was there before is replaced."""
-    shown = sorted((r for r in records if r.preview or r.status == "failed"), key=lambda record: record.path)
+    shown = sorted((r for r in records if r.preview or r.status == "failed"), key=lambda record: str(record.path))
     entries = [Entry(display_name(r.path), r.preview, bool(r.error or r.warnings)) for r in shown[:MOST_IMAGES]]
     content = encode(contact_sheet(entries), FORMAT_OF_SUFFIX[path.suffix.lower()])
     write_bytes(path, content, overwrite=True)

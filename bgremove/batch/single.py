@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bgremove.batch.job import STANDARD
-from bgremove.batch.plan import Plan, drawn_job, output_paths
+from bgremove.batch.marks import marked
+from bgremove.batch.plan import Plan, check_folder, drawn_job, output_paths
 from bgremove.batch.records import ImageRecord, finished_record
 from bgremove.batch.run import batch_strategy
 from bgremove.batch.sources import find_sources
 from bgremove.batch.worker import FileWorker
 from bgremove.errors import OutputError, UsageError
+from bgremove.files import exists
 from bgremove.formats import FORMAT_OF_SUFFIX
-from bgremove.paths import display_name
+from bgremove.paths import display_name, file_key
 from bgremove.settings import Settings
 from bgremove.strategies import Task
 from bgremove.types import Rect
+from bgremove.url import Location
 
 
-def names_a_file(output: Path) -> bool:
+def names_a_file(output: Location) -> bool:
     """Whether an output is a file and no folder: it has the suffix of a format that is written, or is `STANDARD`."""
-    return output == STANDARD or (output.suffix.lower() in FORMAT_OF_SUFFIX and not output.is_dir())
+    is_folder = isinstance(output, Path) and output.is_dir()
+    return output == STANDARD or (output.suffix.lower() in FORMAT_OF_SUFFIX and not is_folder)
 
 
 def plan_single(
-    inputs: Sequence[Path],
-    output: Path,
+    inputs: Sequence[Location],
+    output: Location,
     settings: Settings,
     *,
     rects: Mapping[str, Rect] | None = None,
@@ -52,14 +55,16 @@ def plan_single(
         if len(settings.emit) > 1:
             raise UsageError("standard output takes one image: emit the cutout or the mask")
         return Plan(output.parent, settings, (drawn_job(source, {settings.emit[0]: STANDARD}, rects, hints),))
+    check_folder(output.parent)
     outputs = output_paths(output.parent, output.stem, settings)
     outputs[settings.emit[0]] = output
     for path in outputs.values():
-        if os.path.realpath(path) == os.path.realpath(source):
+        if file_key(path, folds_case=False) == file_key(source, folds_case=False):
             raise OutputError(f"{display_name(path)} is the input and would be replaced: choose another output")
-        if os.path.lexists(path) and not overwrite:
+        if exists(path) and not overwrite:
             raise OutputError(f"{display_name(path)} exists already: overwrite it, or choose another output")
-    return Plan(output.parent, settings, (drawn_job(source, outputs, rects, hints, overwrite=overwrite),))
+    job = drawn_job(source, outputs, rects, hints, overwrite=overwrite)
+    return Plan(output.parent, settings, tuple(marked([job], settings)))
 
 
 def run_single(plan: Plan) -> Iterator[ImageRecord]:
@@ -70,14 +75,14 @@ def run_single(plan: Plan) -> Iterator[ImageRecord]:
             yield finished_record(plan.todo[outcome.index], outcome)
 
 
-def _only_one(inputs: Sequence[Path]) -> Path:
+def _only_one(inputs: Sequence[Location]) -> Location:
     """The one image that is meant; standard input, or a file that is there."""
     one_file = "the output is one file, and takes one image"
     if STANDARD in inputs:
         if len(inputs) > 1:
             raise UsageError(f"{one_file}: name standard input alone, or a folder as the output")
         return STANDARD
-    folders = [path for path in inputs if path.is_dir()]
+    folders = [path for path in inputs if isinstance(path, Path) and path.is_dir()]
     if folders:
         raise UsageError(f"{one_file}, but {display_name(folders[0])} is a folder: name a folder as the output too")
     sources, unusable, _ = find_sources(inputs)

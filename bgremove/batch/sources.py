@@ -7,19 +7,21 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from bgremove.errors import BgremoveError, ImageError, UsageError
 from bgremove.formats import SUFFIXES, UNREAD_SUFFIXES, looks_like_image
-from bgremove.paths import StrPath, display_name
+from bgremove.paths import StrPath, absolute, display_name
+from bgremove.storage import find
+from bgremove.url import Location, Url, located
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file to read, and its path relative to the input that it was found under."""
 
-    path: Path
+    path: Location
     relative: Path
 
 
@@ -27,7 +29,7 @@ class Source:
 class Unusable:
     """An input from which nothing can be read, and why; the batch goes on without it."""
 
-    path: Path
+    path: Location
     error: BgremoveError
 
 
@@ -40,26 +42,28 @@ class Found(NamedTuple):
     """How many files in folders look like photographs and are not read, by suffix in lower case."""
 
 
-def find_sources(inputs: StrPath | Iterable[StrPath], *, recursive: bool = False, exclude: Path | None = None) -> Found:
+def find_sources(
+    inputs: StrPath | Url | Iterable[StrPath | Url], *, recursive: bool = False, exclude: Location | None = None
+) -> Found:
     """All image files under files, folders and glob patterns, one or many; each once, in the order they are found in.
 
     Folders give the images directly in them, told by their suffix and sorted by name, or with `recursive` those of
     the whole tree (links to folders are not followed). Left out and counted is what else looks like a photograph:
     by its suffix, such as ``.cr2``, or by how it begins, if its suffix says nothing or there is none; named, it is
     read. Not worth a word are other files, hidden ones, and the folder `exclude`, where the outputs go. Raises
-    `UsageError` if that is itself an input.
+    `UsageError` if that is itself an input. Of a folder in a store only the names are looked at, in one request for
+    each thousand.
     """
     sources: dict[str, Source] = {}
     unusable: list[Unusable] = []
     left_out: Counter[str] = Counter()
-    skip = None if exclude is None else os.path.realpath(exclude)
+    skip = None if exclude is None or isinstance(exclude, Url) else os.path.realpath(exclude)
     for path in _expand(inputs):
-        if os.path.isdir(path):
-            if os.path.realpath(path) == skip:
-                raise UsageError(
-                    f"{display_name(path)} is an input and the output at once, so that the next run would take results "
-                    "for inputs: choose another output folder"
-                )
+        if isinstance(path, Url):
+            _refuse_output(path, path == exclude)
+            found = _in_store(path, recursive, exclude, unusable, left_out)
+        elif os.path.isdir(path):
+            _refuse_output(path, os.path.realpath(path) == skip)
             found = _in_folder(path, recursive, skip, unusable, left_out)
         elif reason := _why_absent(path):
             unusable.append(Unusable(path, ImageError(f"{display_name(path)}: {reason}")))
@@ -67,7 +71,7 @@ def find_sources(inputs: StrPath | Iterable[StrPath], *, recursive: bool = False
         else:
             found = iter([Source(path, Path(path.name))])
         for source in found:
-            sources.setdefault(os.path.abspath(source.path), source)  # (resolve() would follow links)
+            sources.setdefault(absolute(source.path), source)  # (resolve() would follow links)
     return Found(list(sources.values()), unusable, dict(left_out))
 
 
@@ -85,9 +89,21 @@ def left_out_text(left_out: Mapping[str, int]) -> str | None:
     return f"{total} {'file was' if total == 1 else 'files were'} left out: {listed}"
 
 
-def _expand(inputs: StrPath | Iterable[StrPath]) -> Iterator[Path]:
-    for item in [inputs] if isinstance(inputs, str | os.PathLike) else inputs:
-        text = os.fspath(item)
+def _refuse_output(path: Location, is_output: bool) -> None:
+    if is_output:
+        raise UsageError(
+            f"{display_name(path)} is an input and the output at once, so that the next run would take results "
+            "for inputs: choose another output folder"
+        )
+
+
+def _expand(inputs: StrPath | Url | Iterable[StrPath | Url]) -> Iterator[Location]:
+    for item in [inputs] if isinstance(inputs, str | os.PathLike | Url) else inputs:
+        place = located(item)
+        if isinstance(place, Url):
+            yield place
+            continue
+        text = os.fspath(place)
         # A file may really be called `a[1].jpg`: what exists is meant literally.
         matches = [] if os.path.lexists(text) else sorted(glob.glob(text, recursive=True))
         yield from map(Path, matches or [text])
@@ -127,3 +143,32 @@ def _in_folder(
                 yield Source(path, path.relative_to(folder))
             elif suffix in UNREAD_SUFFIXES or looks_like_image(path):
                 left_out[suffix] += 1
+
+
+def _in_store(
+    url: Url, recursive: bool, skip: Location | None, unusable: list[Unusable], left_out: Counter[str]
+) -> Iterator[Source]:
+    reason: str | None = "there is no such file, folder or match"
+    try:
+        single, entries = find(url, recursive=recursive)
+        for entry in entries:
+            reason = None
+            parts = entry.relative.split("/")
+            if not single and (any(part.startswith(".") for part in parts) or _is_below(entry.url, skip)):
+                continue
+            suffix = entry.url.suffix.lower()
+            if any(not part or PurePath(part).name != part for part in parts):  # it would lead out of the output
+                error = ImageError(f"{display_name(entry.url)}: no file can be called like that: rename it")
+                unusable.append(Unusable(entry.url, error))
+            elif single or suffix in SUFFIXES:
+                yield Source(entry.url, Path(*parts))
+            elif suffix in UNREAD_SUFFIXES:
+                left_out[suffix] += 1
+    except OSError as error:
+        reason = f"it cannot be reached ({error.strerror})"
+    if reason:
+        unusable.append(Unusable(url, ImageError(f"{display_name(url)}: {reason}")))
+
+
+def _is_below(url: Url, folder: Location | None) -> bool:
+    return isinstance(folder, Url) and url.text.startswith(f"{folder}/")

@@ -15,21 +15,20 @@ from bgremove.batch.journal import Journal
 from bgremove.batch.plan import Plan, largest_first, plan_jobs
 from bgremove.batch.sources import Source, Unusable, find_sources
 from bgremove.errors import BgremoveError, ImageError, ImageTooLargeError, OutputError, UsageError
+from bgremove.files import exists, version_of
 from bgremove.formats import read
 from bgremove.paths import display_name
 from bgremove.settings import Settings
+from bgremove.url import Location
 
 _TICK_MS = 500
 _QUIET_S = 1.0  # a file that is being copied grows several times in so long
 _PATIENCE_S = 20.0  # a copy that has stalled may go on for as long
 
-Version = tuple[int, int]
-"""Size of a file, and time of its last change in nanoseconds."""
-
 
 @dataclass(slots=True)
 class _Waiting:
-    version: Version
+    version: tuple[int, int | str]
     since_s: float
     whole: bool | None = None
     """Whether it can be decoded; None before that has been tried."""
@@ -44,19 +43,18 @@ class Settling:
     def __init__(self, max_pixels: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._max_pixels = max_pixels
         self._clock = clock
-        self._waiting: dict[Path, _Waiting] = {}
-        self._taken: dict[Path, Version] = {}
+        self._waiting: dict[Location, _Waiting] = {}
+        self._taken: dict[Location, tuple[int, int | str]] = {}
 
     @property
     def waits(self) -> bool:
         """Whether some file is not ready yet, and has to be looked at again."""
         return bool(self._waiting)
 
-    def take(self, path: Path) -> None:
+    def take(self, path: Location) -> None:
         """Let the file `path` be none that becomes ready, as long as it stays as it is."""
         with suppress(OSError):
-            status = path.stat()
-            self._taken[path] = status.st_size, status.st_mtime_ns
+            self._taken[path] = version_of(path)
 
     def ready(self, sources: Iterable[Source]) -> list[Source]:
         """Those of the `sources`, which are all that there are now, that have become ready."""
@@ -65,12 +63,11 @@ class Settling:
         self._waiting = {path: waiting for path, waiting in self._waiting.items() if path in present}
         return [source for source in present.values() if self._is_ready(source.path)]
 
-    def _is_ready(self, path: Path) -> bool:
+    def _is_ready(self, path: Location) -> bool:
         try:
-            status = path.stat()
+            version = version_of(path)
         except OSError:
             return False  # it went away
-        version = status.st_size, status.st_mtime_ns
         if self._taken.get(path) == version:
             return False
         waiting = self._waiting.get(path)
@@ -88,7 +85,7 @@ class Settling:
         self._taken[path] = version
         return True
 
-    def _can_be_decoded(self, path: Path) -> bool:
+    def _can_be_decoded(self, path: Location) -> bool:
         try:
             read(path, max_pixels=self._max_pixels)
         except ImageTooLargeError:
@@ -119,7 +116,7 @@ class HotFolder:
     settings: Settings
     plan: Callable[[Sequence[Source]], list[Job]]
     settling: Settling
-    _written: dict[Path, Path] = field(default_factory=dict)
+    _written: dict[Location, Location] = field(default_factory=dict)
     """Whose each output is that this watch has written, or finds done."""
 
     def plans(self, changes: Iterable[bool]) -> Iterator[Plan]:
@@ -149,7 +146,7 @@ class HotFolder:
         todo = []
         for job in jobs:
             own = all(self._written.get(path) == job.source for path in job.outputs.values())
-            if own or job.overwrite or not any(os.path.lexists(path) for path in job.outputs.values()):
+            if own or job.overwrite or not any(exists(path) for path in job.outputs.values()):
                 self._written.update(dict.fromkeys(job.outputs.values(), job.source))
             todo.append(replace(job, overwrite=job.overwrite or own))
         planned = Journal(self.output, self.settings).planned
@@ -180,8 +177,8 @@ class HotFolder:
 
 
 def watch(
-    folders: Sequence[Path],
-    output: Path,
+    folders: Sequence[Location],
+    output: Location,
     settings: Settings,
     plan: Callable[..., list[Job]] = plan_jobs,
     *,
@@ -193,12 +190,13 @@ def watch(
     its photograph changes; any other that exists only if the jobs that `plan` gives may overwrite. Raises `UsageError`
     if an input is no folder or the output, or watchfiles (extra ``watch``) is not installed.
     """
-    for folder in folders:
-        if not folder.is_dir():
-            raise UsageError(f"{display_name(folder)} is no folder: only folders are watched")
+    here = [folder for folder in folders if isinstance(folder, Path) and folder.is_dir()]
+    if len(here) < len(folders) or not isinstance(output, Path):
+        named = next((each for each in folders if each not in here), output)
+        raise UsageError(f"{display_name(named)} is no folder here: only such are watched and written to")
     find = partial(find_sources, folders, recursive=recursive, exclude=output)
     find()
-    changes = _changes(folders, output, recursive)
+    changes = _changes(here, output, recursive)
     settled = partial(plan, folder=output, settings=settings)
     return HotFolder(lambda: find().sources, output, settings, settled, Settling(settings.max_pixels)).plans(changes)
 

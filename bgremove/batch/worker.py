@@ -11,13 +11,14 @@ from pathlib import Path
 from bgremove.batch.job import STANDARD, Job
 from bgremove.cutout import Cutout
 from bgremove.errors import OutputError
-from bgremove.files import write_bytes
+from bgremove.files import store_bytes, write_bytes
 from bgremove.formats import DEEP_FORMATS, NO_METADATA, Photo, decode, encode, read
 from bgremove.hints import read_hints
 from bgremove.paths import display_name
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
 from bgremove.types import Rect
+from bgremove.url import Url
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
         content = encode(cutout.emitted(kind, settings), settings.format_of(kind), metadata)
         if path == STANDARD:
             _write_to_pipe(content)
+        elif isinstance(path, Url):
+            store_bytes(path, content, mark=job.mark, overwrite=job.overwrite)
         else:
             _make_folder(path.parent)
             write_bytes(path, content, overwrite=job.overwrite)

@@ -21,6 +21,7 @@ from bgremove.comparison.report import TABLE_WIDTH, answer, choice, comparison_j
 from bgremove.machine import usable_cpus
 from bgremove.report import Gallery, Outputs
 from bgremove.settings import Settings
+from bgremove.url import Location
 
 
 @click.command(
@@ -46,7 +47,7 @@ from bgremove.settings import Settings
 @options.outputs
 @options.quiet
 def compare(
-    inputs: tuple[Path, ...], recursive: bool, strategies: tuple[str, ...], workers: tuple[int, ...], rounds: int,
+    inputs: tuple[Location, ...], recursive: bool, strategies: tuple[str, ...], workers: tuple[int, ...], rounds: int,
     outputs: Outputs, quiet: bool, **fields: Any,
 ) -> int:  # fmt: skip
     """Does parallel pay? Run INPUTS under each strategy in turn, and say so with evidence."""

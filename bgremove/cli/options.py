@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from bgremove.engines import ENGINES, PRESETS
-from bgremove.errors import BgremoveError
+from bgremove.errors import BgremoveError, UsageError
 from bgremove.formats import METADATA, OUTPUT_FORMATS
 from bgremove.matting import EDGES
 from bgremove.report import Outputs
 from bgremove.settings import EMITS, Settings
+from bgremove.url import Url, located
 
 Command = Callable[..., int]
 
@@ -36,8 +37,36 @@ class Listed(click.ParamType[tuple[Any, ...]]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
-# Not readable: what cannot be read costs itself, and click would refuse the rest along with it.
-inputs = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path, readable=False))
+class Place(click.Path):
+    """A file or a folder, here or, by URL, in a store."""
+
+    def __init__(self) -> None:
+        # Not readable: what cannot be read costs itself, and click would refuse the rest along with it.
+        super().__init__(path_type=Path, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.ParamType.convert`; a `Location`."""
+        try:
+            place = located(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return place if isinstance(place, Url) else super().convert(place, param, ctx)
+
+
+class Here(click.Path):
+    """A file, or if `folder` a folder, that is written here and in no store."""
+
+    def __init__(self, *, folder: bool = False) -> None:
+        super().__init__(path_type=Path, dir_okay=folder, file_okay=not folder)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """See `click.ParamType.convert`."""
+        if "://" in str(value):
+            self.fail(f"{value} is a URL: this is written here, and can be copied from here", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+inputs = click.argument("inputs", nargs=-1, required=True, type=Place())
 recursive = click.option("-r", "--recursive", is_flag=True, help="Go down into folders.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 
@@ -68,12 +97,12 @@ _SETTINGS = (
     _setting("--max-pixels", type=click.IntRange(min=1), help="Refuse larger images before decoding them."),
 )
 
-FILE = click.Path(path_type=Path, dir_okay=False)
+FILE = Here()
 
 _JSON = click.option("--json", "json_file", type=FILE, help="Write all figures here.")
 _MADE = (
     click.option("--report", type=FILE, help="Write a page (.html) or a text (.md) here; needs bgremove[report]."),
-    click.option("--plots", type=click.Path(path_type=Path, file_okay=False), help="Write the plots into this folder."),
+    click.option("--plots", type=Here(folder=True), help="Write the plots into this folder."),
     click.option("--trace", type=FILE, help="Write a timeline for Perfetto here."),
 )
 

@@ -21,6 +21,7 @@ from bgremove.rects import Table, is_filled, propose_rects
 from bgremove.rects.edit import EditServer, Entry, Session, survey
 from bgremove.settings import Settings
 from bgremove.types import Rect
+from bgremove.url import Location
 
 Counting = Callable[[int], AbstractContextManager[Callable[[], None]]]
 
@@ -48,7 +49,7 @@ Counting = Callable[[int], AbstractContextManager[Callable[[], None]]]
 @click.option("--no-browser", is_flag=True, help="With --edit: only print the address of the page.")
 @options.quiet
 def rects(
-    inputs: tuple[Path, ...],
+    inputs: tuple[Location, ...],
     output: Path,
     recursive: bool,
     margin: float,
@@ -85,7 +86,7 @@ def rects(
     return EXIT_FAILURES if failed or unusable else 0
 
 
-def _proposed(paths: list[Path], table: Table, settings: Settings, shown: Counting) -> list[str]:
+def _proposed(paths: list[Location], table: Table, settings: Settings, shown: Counting) -> list[str]:
     """Put a proposed rect for each image into the table, and give what failed."""
     failed = []
     with shown(len(paths)) as advance:
@@ -98,7 +99,9 @@ def _proposed(paths: list[Path], table: Table, settings: Settings, shown: Counti
     return failed
 
 
-def _surveyed(paths: list[Path], table: Table, settings: Settings, shown: Counting) -> tuple[list[Entry], list[str]]:
+def _surveyed(
+    paths: list[Location], table: Table, settings: Settings, shown: Counting
+) -> tuple[list[Entry], list[str]]:
     """What can be edited, and what failed."""
     entries, failed = [], []
     with shown(len(paths)) as advance:
@@ -111,7 +114,7 @@ def _surveyed(paths: list[Path], table: Table, settings: Settings, shown: Counti
     return entries, failed
 
 
-def _failure(path: Path, error: BgremoveError) -> str:
+def _failure(path: Location, error: BgremoveError) -> str:
     name, text = display_name(path), str(error)
     return text if text.startswith(name) else f"{name}: {text}"
 

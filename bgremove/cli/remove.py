@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain
@@ -32,6 +32,7 @@ from bgremove.paths import command_line, display_name
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture
 from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
+from bgremove.url import Location
 
 
 @click.command(
@@ -45,7 +46,7 @@ from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 )
 @options.inputs
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER|FILE|-",
+    "-o", "--output", required=True, type=options.Place(), metavar="FOLDER|FILE|URL|-",
     help="Folder for the results; for one image a file, whose suffix says the format, or - for standard output.",
 )  # fmt: skip
 @options.recursive
@@ -75,11 +76,11 @@ from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 @options.quiet
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
-    inputs: tuple[Path, ...], output: Path, recursive: bool, rects: Path | None, strategy: str, workers: int | None,
-    timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, watch: bool,
+    inputs: tuple[Location, ...], output: Location, recursive: bool, rects: Path | None, strategy: str,
+    workers: int | None, timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, watch: bool,
     contact_sheet: Path | None, outputs: Outputs, quiet: bool, verbose: bool, **fields: Any,
 ) -> int:  # fmt: skip
-    """Cut the objects out of INPUTS (files, folders, glob patterns, or - for standard input).
+    """Cut the objects out of INPUTS (files, folders, glob patterns, URLs, or - for standard input).
 
     Photographs in a folder that are not read are counted; other files in it, and hidden ones, are passed by.
     """
@@ -108,8 +109,9 @@ def remove(
     if dry_run:
         _show_plan(plan.todo)
         return _conclude(plan, records, to_do=len(plan.todo), quiet=quiet)
-    files = chain.from_iterable((job.source, job.hints, *job.outputs.values()) for job in (*plan.todo, *plan.done))
-    keep = [*filter(None, (rects, *files))]
+    jobs = (*plan.todo, *plan.done)
+    files: Iterator[Location | None] = chain.from_iterable((j.source, j.hints, *j.outputs.values()) for j in jobs)
+    keep = [each for each in (rects, *files) if each is not None]
     outputs.check(keep)
     if contact_sheet is not None:
         check_sheet(contact_sheet, [*keep, *filter(None, [outputs.json_file])])
@@ -155,7 +157,7 @@ def _run_for_ever(plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[Imag
     return 0
 
 
-def _format_of(output: Path, given: str) -> str:
+def _format_of(output: Location, given: str) -> str:
     """The format that the name of an output file says, which must not be another than a `given` one."""
     named = FORMAT_OF_SUFFIX.get(output.suffix.lower(), given)
     if named != given and _is_given("format"):
@@ -203,9 +205,9 @@ def _advice(records: Sequence[ImageRecord]) -> str:
     named = given["inputs"] if len(given["inputs"]) <= len(doubtful) else doubtful
     line = ["bgremove", "rects", "--edit", *(["-r"] if given["recursive"] else [])]
     line += ["-o", os.fspath(given["rects"] or "rects.csv")]
-    if any(os.fspath(path).startswith("-") for path in named):
+    if any(str(path).startswith("-") for path in named):
         line.append("--")
-    return f"`{command_line([*line, *map(os.fspath, named)])}`"
+    return f"`{command_line([*line, *map(str, named)])}`"
 
 
 def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:

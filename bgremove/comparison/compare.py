@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean, median
 
 from bgremove.batch import Job
@@ -19,6 +18,7 @@ from bgremove.machine import usable_cpus
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings
 from bgremove.strategies import STRATEGIES, Strategy, choose, make_strategy
+from bgremove.url import Location
 
 BASELINE = "sequential"
 OPENCV_THREADS = "opencv_threads"
@@ -74,10 +74,10 @@ class Comparison:
     """The workload, what differed, and a result for each contender, `sequential` first."""
 
     jobs: tuple[Job, ...]
-    failed: tuple[tuple[Path, BgremoveError], ...]
+    failed: tuple[tuple[Location, BgremoveError], ...]
     rounds: int
     settings: Settings
-    differing: tuple[Path, ...]
+    differing: tuple[Location, ...]
     auto: str
     """The strategy that `auto` would have chosen for the workload."""
     results: tuple[StrategyResult, ...]

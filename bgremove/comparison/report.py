@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from statistics import fmean, median
@@ -32,7 +31,7 @@ def comparison_json(comparison: Comparison, environment: dict[str, Any], command
 
     Times of a round are seconds since it began to start its workers; it began itself `began_s` after the first.
     """
-    images = [{"path": os.fspath(job.source), "pixels": job.pixels} for job in comparison.jobs]
+    images = [{"path": str(job.source), "pixels": job.pixels} for job in comparison.jobs]
     origin_s = min(each.began_s for result in comparison.results for each in result.rounds)
     return {
         "format_version": FORMAT_VERSION,
@@ -44,12 +43,12 @@ def comparison_json(comparison: Comparison, environment: dict[str, Any], command
             "images": len(images),
             "pixels": sum(job.pixels for job in comparison.jobs),
             "engine": comparison.settings.engine,
-            "failed": [{"path": os.fspath(path), "error": str(error)} for path, error in comparison.failed],
+            "failed": [{"path": str(path), "error": str(error)} for path, error in comparison.failed],
         },
         "rounds": comparison.rounds,
         "parity": {
             "identical": not comparison.differing,
-            "differing": [os.fspath(path) for path in comparison.differing],
+            "differing": [str(path) for path in comparison.differing],
         },
         "answer": answer(comparison),
         "auto": {"chosen": comparison.auto, "fastest": fastest(comparison).name, "told": choice(comparison)},

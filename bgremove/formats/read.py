@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -26,6 +26,8 @@ from bgremove.formats._tiff import Layout
 from bgremove.formats.metadata import metadata_of
 from bgremove.formats.photo import Photo, made
 from bgremove.paths import StrOrBytesPath, display_name, printable
+from bgremove.storage import store_of
+from bgremove.url import Location, Url, located
 
 _T = TypeVar("_T")
 
@@ -35,8 +37,11 @@ DEFAULT_MAX_PIXELS = 2**29 // 3
 SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 """How the names of images usually end, in lower case."""
 
-ImageSource = StrOrBytesPath | bytearray | memoryview | NDArray[Any] | PIL.Image.Image
+ImageSource = StrOrBytesPath | Url | bytearray | memoryview | NDArray[Any] | PIL.Image.Image
 """What `as_photo` takes, besides a `Photo`. Plain bytes are an encoded image there, never a path."""
+
+_START_BYTES = 2**16
+"""Of a file in a store, for its header, which may stand further behind."""
 
 
 def as_photo(source: ImageSource | Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
@@ -49,15 +54,15 @@ def as_photo(source: ImageSource | Photo, *, max_pixels: int = DEFAULT_MAX_PIXEL
         return from_pil(source, max_pixels=max_pixels)
     if isinstance(source, bytes | bytearray | memoryview):
         return decode(source, max_pixels=max_pixels)
-    if isinstance(source, str | os.PathLike):
+    if isinstance(source, str | os.PathLike | Url):
         return read(source, max_pixels=max_pixels)
     raise ImageError(
         f"an image cannot be made of {type(source).__name__}; give a NumPy array, a path, bytes or a PIL image"
     )
 
 
-def read(path: StrOrBytesPath, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
-    """The photograph in the file `path`; bytes are a path here.
+def read(path: StrOrBytesPath | Url, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
+    """The photograph in the file `path`, or behind a URL, such as ``s3://bucket/a.jpg``; bytes are a path here.
 
     The content decides the format, not the name. The header is read first, and nothing is decoded if it promises
     more than `max_pixels`. The result is upright (EXIF) and the first frame of an animation or the first page. Samples
@@ -67,13 +72,25 @@ def read(path: StrOrBytesPath, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo
     Raises `ImageError`, whose message begins with the name of the file, if it is missing, unreadable, not a regular
     file, not one of the formats in `FORMATS`, damaged or truncated; `ImageTooLargeError` over the limit.
     """
-    with _named(display_name(path)), _opened(path) as file:
-        return _decode(file, max_pixels, Path(os.fsdecode(path)).suffix.lower())
+    place = located(path) if isinstance(path, str | Url) else Path(os.fsdecode(path))
+    with _named(display_name(place)), _opened(place) as file:
+        return _decode(file, max_pixels, place.suffix.lower())
 
 
-def header_pixels(path: StrOrBytesPath) -> int:
+def header_pixels(path: Location) -> int:
     """How many pixels the header of the file `path` promises; nothing is decoded. Errors as in `read`."""
-    with _named(display_name(path)), _opened(path) as file, _damage_reported():
+    with _named(display_name(path)):
+        if isinstance(path, Url):
+            start = io.BytesIO(_from_store(path, _START_BYTES))
+            with suppress(ImageError):  # perhaps it is longer
+                return _header_pixels(start)
+            return _header_pixels(io.BytesIO(_from_store(path)))
+        with _opened(path) as file:
+            return _header_pixels(file)
+
+
+def _header_pixels(file: IO[bytes]) -> int:
+    with _damage_reported():
         layout = _tiff.layout_of(file)
         if layout:
             return layout.width * layout.height
@@ -82,7 +99,7 @@ def header_pixels(path: StrOrBytesPath) -> int:
         return width * height
 
 
-def looks_like_image(path: StrOrBytesPath) -> bool:
+def looks_like_image(path: Path) -> bool:
     """Whether the file `path` begins as an image does, whatever its name, be it of a format that is read or not."""
     try:
         with _opened(path) as file:
@@ -203,8 +220,11 @@ def _note(image: PIL.Image.Image, notes: list[str]) -> None:
 
 
 @contextmanager
-def _opened(path: StrOrBytesPath) -> Iterator[IO[bytes]]:
+def _opened(path: Location) -> Iterator[IO[bytes]]:
     """The file `path`, which must be a regular one: reading a pipe or a device might wait for ever."""
+    if isinstance(path, Url):
+        yield io.BytesIO(_from_store(path))
+        return
     try:
         file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115  Path cannot hold bytes
     except (OSError, ValueError) as error:
@@ -216,6 +236,17 @@ def _opened(path: StrOrBytesPath) -> Iterator[IO[bytes]]:
         if not status.st_size:
             raise ImageError("the file is empty")
         yield file
+
+
+def _from_store(url: Url, size: int | None = None) -> bytes:
+    """The content of a file in a store, or its start."""
+    try:
+        content = store_of(url).read(url) if size is None else store_of(url).read_start(url, size)
+    except OSError as error:
+        raise ImageError(_why_unreadable(error)) from error
+    if not content:
+        raise ImageError("the file is empty")
+    return content
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

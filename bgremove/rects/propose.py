@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -13,11 +12,12 @@ from bgremove.formats import read
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
 from bgremove.types import Rect
+from bgremove.url import Location
 
 _ROOM = 0.02  # of the object's longer side, left around it
 
 
-def propose_rects(paths: Iterable[Path], settings: Settings) -> Iterator[tuple[Path, Rect | BgremoveError]]:
+def propose_rects(paths: Iterable[Location], settings: Settings) -> Iterator[tuple[Location, Rect | BgremoveError]]:
     """A rect for each image, in their order, or why there is none; about as long as `remove` takes in a loop."""
     for path in paths:
         try:

@@ -16,8 +16,9 @@ from bgremove.errors import OutputError
 from bgremove.files import write_bytes, write_text_file
 from bgremove.formats import encode
 from bgremove.hints import as_gray
-from bgremove.paths import display_name
+from bgremove.paths import absolute, display_name
 from bgremove.types import Label, Mask, Rect
+from bgremove.url import Location, Url
 
 _NAME_LENGTH = 20  # of what is taken of an image's name in that of its hints
 
@@ -52,22 +53,22 @@ class Table:
         """Where the images of hints are."""
         return self.file.with_suffix(".hints")
 
-    def name(self, path: Path) -> str:
+    def name(self, path: Location) -> str:
         """What an image is called in the table."""
-        line = self.read.lines.get(os.path.abspath(path))
+        line = self.read.lines.get(absolute(path))
         return self._relative(path) if line is None else line["path"]
 
-    def rect(self, path: Path) -> Rect | None:
+    def rect(self, path: Location) -> Rect | None:
         """The rect of an image, if it has a line."""
-        return self.read.rects.get(os.path.abspath(path))
+        return self.read.rects.get(absolute(path))
 
-    def hints(self, path: Path) -> Path | None:
+    def hints(self, path: Location) -> Path | None:
         """The image of hints of an image, if it has one."""
-        return self.read.hints.get(os.path.abspath(path))
+        return self.read.hints.get(absolute(path))
 
-    def put(self, path: Path, rect: Rect, hints: Path | None = None) -> None:
+    def put(self, path: Location, rect: Rect, hints: Path | None = None) -> None:
         """Set the line of an image; `save` brings it to the disk."""
-        key = os.path.abspath(path)
+        key = absolute(path)
         line = self.read.lines.setdefault(key, {"path": self._relative(path)})
         line.update(zip(COLUMNS[1:], map(str, rect), strict=True))
         line[HINTS] = "" if hints is None else self._relative(hints)
@@ -81,7 +82,7 @@ class Table:
         """Write the CSV."""
         write_text_file(self.file, self.text())
 
-    def save_marked(self, path: Path, rect: Rect, labels: Mask) -> None:
+    def save_marked(self, path: Location, rect: Rect, labels: Mask) -> None:
         """Set the line of an image and write its hints and the CSV; if `labels` leave all open, it has no hints."""
         file = self._hints_file(path)
         if self.hints_folder.is_symlink():
@@ -110,13 +111,15 @@ class Table:
         rows.writerows(self.read.lines.values())
         return text.getvalue()
 
-    def _hints_file(self, path: Path) -> Path:
+    def _hints_file(self, path: Location) -> Path:
         """Named after the image, and after where it is: there may be others of that name."""
         where = os.fsencode(self._relative(path))
         return self.hints_folder / f"{path.stem[:_NAME_LENGTH]}.{hashlib.blake2b(where, digest_size=4).hexdigest()}.png"
 
-    def _relative(self, path: Path) -> str:
+    def _relative(self, path: Location) -> str:
+        if isinstance(path, Url):
+            return path.text
         try:
             return os.path.relpath(path, self.file.parent)
         except ValueError:  # another drive
-            return os.path.abspath(path)
+            return absolute(path)

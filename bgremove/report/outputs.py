@@ -14,6 +14,7 @@ from bgremove.paths import display_name
 from bgremove.report.gallery import Picture
 from bgremove.report.report import report_from_json
 from bgremove.report.trace import trace
+from bgremove.url import Location
 
 _PAGES = {".html", ".htm"}
 _TEXTS = {".md", ".markdown"}
@@ -36,7 +37,7 @@ class Outputs:
         """Whether pictures of the images are wanted."""
         return self.report is not None
 
-    def check(self, keep: Sequence[Path]) -> None:
+    def check(self, keep: Sequence[Location]) -> None:
         """Raise `UsageError` or `OutputError` if something could not be written, or is one of the files to `keep`."""
         if self.report is not None and self.report.suffix.lower() not in _PAGES | _TEXTS:
             raise UsageError(f"{display_name(self.report)}: a report is a page or a text: call it .html or .md")

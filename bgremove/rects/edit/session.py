@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from bgremove.rects.propose import rect_around
 from bgremove.rects.table import Table
 from bgremove.settings import Settings
 from bgremove.types import Label, Mask, Rect
+from bgremove.url import Location
 
 _OPEN = 2
 """Photographs that are kept in memory: the one that is shown, and the one before."""
@@ -27,7 +27,7 @@ _OPEN = 2
 class Entry:
     """A photograph that can be edited, and why its mask is probably bad."""
 
-    path: Path
+    path: Location
     doubts: tuple[str, ...]
 
 
@@ -46,7 +46,9 @@ class Opened:
         return None if self.labels is None else resized(self.labels, *self.small.shape)
 
 
-def survey(paths: Iterable[Path], table: Table, settings: Settings) -> Iterator[tuple[Path, Entry | BgremoveError]]:
+def survey(
+    paths: Iterable[Location], table: Table, settings: Settings
+) -> Iterator[tuple[Location, Entry | BgremoveError]]:
     """What is known of each photograph before somebody looks; those without a line in the table get a proposed rect.
 
     It takes the time of reading each photograph, and of cutting it out in the size in which it is shown.
@@ -141,7 +143,7 @@ class Session:
         return self._opened[index]
 
 
-def _opened(path: Path, table: Table, small: Reduced) -> Opened:
+def _opened(path: Location, table: Table, small: Reduced) -> Opened:
     """A photograph with what the table says of it; a rect that lies outside is replaced."""
     rect, file = table.rect(path), table.hints(path)
     try:

@@ -1,0 +1,95 @@
+"""What has been done to an output folder in a store: each file there is marked with what it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from bgremove.batch.job import Job
+from bgremove.batch.journal import Journal, job_key, settings_key
+from bgremove.errors import OutputError
+from bgremove.paths import display_name
+from bgremove.settings import Settings
+from bgremove.storage import in_parallel, store_of
+from bgremove.url import Location, Url
+
+
+class Marks:
+    """Does for a folder in a store what `Journal` does for one here, and keeps nothing beside the outputs.
+
+    A store has no lines to append and no locks that end with their process. The mark, which is the key of the job,
+    comes into being with the output, in the same request, so that it can neither be lost nor be ahead of it. Runs that
+    go on at the same time do not see each other: they may do the same image, and the first to write it has written it.
+    """
+
+    alone = True
+    """Nothing unfinished is ever left by others."""
+    planned = 0
+
+    def __init__(self, folder: Url) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> Self:
+        try:
+            store_of(self._folder).check_writable(self._folder)
+        except OSError as error:
+            raise OutputError(f"{display_name(self._folder)}: it cannot be written to ({error.strerror})") from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
+
+    def take(self, job: Job) -> None:
+        """See `Journal.take`: nobody else is known to have it."""
+
+    def done(self, job: Job) -> None:
+        """See `Journal.done`: the outputs say so."""
+
+
+def journal_of(folder: Location, settings: Settings, planned: int | None = None) -> Journal | Marks:
+    """What keeps track of an output folder."""
+    return Marks(folder) if isinstance(folder, Url) else Journal(folder, settings, planned)
+
+
+def marked(jobs: Iterable[Job], settings: Settings) -> list[Job]:
+    """`jobs` whose outputs in a store will be marked."""
+    text = settings_key(settings)
+    return [replace(job, mark=job_key(job, text)) for job in jobs]
+
+
+def resume_marked(jobs: Iterable[Job], existing: set[Location]) -> tuple[list[Job], list[Job]]:
+    """As `Journal.resume`, by the marks of the `existing` files. One request for each output that exists."""
+    todo: list[Job] = []
+    done: list[Job] = []
+    for job, marks in in_parallel(lambda job: (job, _marks(job, existing)), jobs):
+        if all(mark == job.mark for mark in marks):
+            done.append(job)
+        else:
+            own = all(mark in {None, job.mark} for mark in marks) and any(mark is not None for mark in marks)
+            todo.append(replace(job, overwrite=True) if own else job)
+    return todo, done
+
+
+def existing_in_store(folder: Url, jobs: Iterable[Job]) -> set[Location]:
+    """Those outputs of `jobs` that exist, by one listing of `folder`. `OutputError` if it cannot be listed."""
+    wanted = {path for job in jobs for path in job.outputs.values()}
+    try:
+        store = store_of(folder)
+        return {entry.url for entry in store.entries(folder, recursive=True) if entry.url in wanted}
+    except OSError as error:
+        raise OutputError(f"{display_name(folder)}: it cannot be listed ({error.strerror})") from error
+
+
+def _marks(job: Job, existing: set[Location]) -> list[str | None]:
+    """The marks of a job's outputs; None for one that does not exist."""
+    try:
+        return [
+            store_of(path).mark(path) if isinstance(path, Url) and path in existing else None
+            for path in job.outputs.values()
+        ]
+    except OSError as error:
+        raise OutputError(f"{display_name(job.source)}: its outputs cannot be looked at ({error.strerror})") from error

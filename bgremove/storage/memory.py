@@ -1,0 +1,39 @@
+"""Files in the memory of this process: ``memory://``, for tests and notebooks."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from fsspec.implementations.memory import MemoryFileSystem
+
+from bgremove.storage.base import FileSystemStore
+from bgremove.url import Url
+
+_LOCK = threading.Lock()
+
+
+class MemoryStore(FileSystemStore):
+    """The one that fsspec has in each process."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryFileSystem())
+
+    def write(self, url: Url, content: bytes, *, mark: str, overwrite: bool) -> None:
+        """See `Store.write`."""
+        with _LOCK:  # between looking and writing, other threads may write
+            if not overwrite and self.mark(url) not in {None, mark}:
+                raise FileExistsError(url.text)
+            self._fs.pipe_file(self._path(url), content)
+            self._fs.store[self._path(url)].mark = mark
+
+    def mark(self, url: Url) -> str | None:
+        """See `Store.mark`."""
+        file = self._fs.store.get(self._path(url))
+        return None if file is None else getattr(file, "mark", "")
+
+    def _path(self, url: Url) -> str:
+        return "/" + url.key
+
+    def _version(self, info: dict[str, Any]) -> str:
+        return f"{info['size']} {info['created']}"
