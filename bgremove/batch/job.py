@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bgremove.types import Rect
@@ -23,3 +23,8 @@ class Job:
     """As the header says; 0 if that cannot be read."""
     preview: bool = False
     """Whether a preview of the cutout is wanted, for a contact sheet."""
+
+    def absolute(self) -> Job:
+        """The same for a process elsewhere, with paths that do not depend on the folder that a process is in."""
+        outputs = {kind: path.absolute() for kind, path in self.outputs.items()}
+        return replace(self, source=self.source.absolute(), outputs=outputs)

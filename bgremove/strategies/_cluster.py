@@ -1,0 +1,97 @@
+"""Workers of Dask: those of a scheduler that runs already, or of a cluster on this machine that ends with its use."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bgremove.errors import ClusterError, UsageError
+from bgremove.strategies._launch import interrupts_held
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_CONNECT_S = 10
+"""How long a scheduler may take to answer."""
+
+
+@contextmanager
+def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
+    """A client of the scheduler, an address or a scheduler file, or of a new cluster of so many workers.
+
+    Raises `ClusterError` if that cannot be had, `UsageError` if `scheduler` is neither.
+    """
+    try:
+        import cryptography  # noqa: F401, PLC0415 - makes the keys of a local cluster
+        from distributed.utils import silence_logging_cmgr  # noqa: PLC0415 - takes half a second
+    except ImportError as error:
+        raise UsageError(f"strategy 'dask' needs an extra: pip install 'bgremove[dask]' ({error})") from error
+
+    with ExitStack() as stack:
+        # What becomes of workers is told by outcomes.
+        stack.enter_context(silence_logging_cmgr(logging.CRITICAL + 1))
+        if scheduler is None:
+            yield stack.enter_context(_local(workers))
+        else:
+            yield stack.enter_context(_client(_address(scheduler)))
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Client]:
+    from distributed import Client  # noqa: PLC0415
+    from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VersionMismatchWarning)  # what matters is an error, see `describe`
+            client = Client(address, timeout=_CONNECT_S, set_as_default=False)
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ClusterError(f"{address}: no scheduler of Dask answers there ({reason})") from error
+    with client:
+        yield client
+
+
+@contextmanager
+def _local(workers: int) -> Iterator[Client]:
+    """Processes of one thread each, on loopback, encrypted: else every user of the machine could run code as this one.
+
+    The dashboard is off. Workers hold SIGINT back, so that Ctrl-C is this process's to answer.
+    """
+    from distributed import Client, LocalCluster  # noqa: PLC0415
+    from distributed.security import Security  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bgremove-dask-"))
+            with interrupts_held():
+                cluster = LocalCluster(
+                    n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
+                    security=Security.temporary(), scheduler_kwargs={"dashboard": False},
+                    dashboard_address="127.0.0.1:0", memory_limit=0, local_directory=folder,
+                    silence_logs=logging.CRITICAL,
+                )  # fmt: skip
+            stack.enter_context(cluster)
+            client = stack.enter_context(Client(cluster, timeout=_CONNECT_S, set_as_default=False))
+        except (OSError, RuntimeError) as error:
+            raise ClusterError(f"no cluster of Dask can be started here: {error}") from error
+        yield client
+
+
+def _address(scheduler: str) -> str:
+    """The address that a scheduler file holds, or that `scheduler` is."""
+    file = Path(scheduler)
+    if file.is_file():
+        try:
+            return str(json.loads(file.read_text())["address"])
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise UsageError(f"{scheduler}: not a scheduler file of Dask ({type(error).__name__}: {error})") from error
+    if "://" not in scheduler:
+        raise UsageError(f"{scheduler}: neither a scheduler file nor an address, such as tcp://host:8786")
+    return scheduler
