@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +30,14 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
     """
     try:
         import cryptography  # noqa: F401, PLC0415 - makes the keys of a local cluster
+        import dask  # noqa: PLC0415
         from distributed.utils import silence_logging_cmgr  # noqa: PLC0415 - takes half a second
     except ImportError as error:
         raise UsageError(f"strategy 'dask' needs an extra: pip install 'bgremove[dask]' ({error})") from error
 
     with ExitStack() as stack:
+        # Else the last thousand messages are kept, tasks included.
+        stack.enter_context(dask.config.set({"distributed.admin.low-level-log-length": 0}))
         # What becomes of workers is told by outcomes.
         stack.enter_context(silence_logging_cmgr(logging.CRITICAL + 1))
         if scheduler is None:
@@ -70,6 +74,7 @@ def _local(workers: int) -> Iterator[Client]:
     with ExitStack() as stack:
         try:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bgremove-dask-"))
+            ensure_running()  # the first spawn would, and let SIGINT through
             with interrupts_held():
                 cluster = LocalCluster(
                     n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError
+import asyncio
+import concurrent.futures
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,13 +19,18 @@ from bgremove.strategies._grouping import Item
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
+"""What is raised for a group that was cancelled: by us, or because the connection is lost."""
+
 
 @dataclass(eq=False, slots=True)
 class SentGroup:
     """Tasks that were sent to a worker together."""
 
     items: list[Item]
-    future: Future[Any]
+    key: str
+    future: Future[Any] | None
+    """Until it is finished."""
     worker: DaskWorker
 
 
@@ -95,11 +101,12 @@ class Cluster:
     def send(self, worker: DaskWorker, items: list[Item], run: int) -> None:
         """Send tasks; the answers come as news."""
         group = remote.Group(self._session, self._worker_context, run, [item.payload for item in items])
+        key = f"bgremove-{uuid4().hex}"
         future = self._client.submit(
-            group, key=f"bgremove-{uuid4().hex}", workers=[worker.address], allow_other_workers=False, pure=False,
+            group, key=key, workers=[worker.address], allow_other_workers=False, pure=False,
             fifo_timeout=0,
         )  # fmt: skip
-        sent = SentGroup(items, future, worker)
+        sent = SentGroup(items, key, future, worker)
         worker.groups.append(sent)
         self._client.loop.add_callback(self._fetch, sent)  # type: ignore[union-attr]
 
@@ -120,8 +127,8 @@ class Cluster:
 
     def cancel(self, groups: Sequence[SentGroup]) -> None:
         """Have groups not begun, if they are not yet."""
-        with suppress(OSError, CancelledError):
-            self._client.cancel([group.future for group in groups], force=True)
+        with suppress(OSError, *CANCELLED):
+            self._client.cancel([group.future for group in groups if group.future is not None], force=True)
 
     def stop(self, run: int) -> None:
         """Wait for the tasks that are under way of runs up to this one; the rest of their groups is not begun."""
@@ -138,17 +145,25 @@ class Cluster:
 
     async def _fetch(self, group: SentGroup) -> None:
         """Wait for the answers to a group, in the client's thread."""
+        from distributed.scheduler import KilledWorker  # noqa: PLC0415 - is loaded already
+
         answers: Any
         try:
             answers = await self._client.gather(group.future, asynchronous=True)
-        except (Exception, CancelledError) as error:  # noqa: BLE001 - told as the outcome of each task
+        except KilledWorker:  # where Dask allows no failures; that the worker is lost is news of its own
+            return
+        except (Exception, *CANCELLED) as error:  # noqa: BLE001 - told as the outcome of each task
             answers = error
+        finally:
+            group.future = None  # it ends here: where its end is interrupted by Ctrl-C, that is lost
         self.news.put((group, answers))
 
     def _run_on(
         self, addresses: list[str] | None, function: Callable[..., Any], *arguments: Any
     ) -> list[tuple[str, Any]]:
         """What a function gives on these workers, or on all: by address a value, or the error."""
-        with suppress(OSError, CancelledError):  # the connection is lost, which will be found
+        if self._client.status != "running":
+            return []
+        with suppress(OSError, *CANCELLED):  # the connection has just been lost, which will be found
             return list((self._client.run(function, *arguments, workers=addresses, on_error="return") or {}).items())
         return []

@@ -18,7 +18,7 @@ worker together, on two cores at 2.6 GHz."""
 SCHEDULER_S = 0.001
 """Of those, what the scheduler takes, which does one group after the other: it is to be busy half of the time at most,
 so that groups are longer where there are over a hundred threads."""
-_MOST_TASKS = 256
+_MOST_TASKS = 64
 _MOST_BYTES = 1_000_000
 """Of the tasks of a group, which may hold arrays."""
 
@@ -38,7 +38,7 @@ class Grouping:
     """Draws tasks, a group at a time.
 
     The first groups are of one task. From then on a group has as many tasks as take `GROUP_S`, or more on a large
-    cluster, by what the last ones took; at most twice as many as the last group that was finished, 256 tasks, and as
+    cluster, by what the last ones took; at most twice as many as the last group that was finished, 64 tasks, and as
     can be drawn within that time.
     """
 

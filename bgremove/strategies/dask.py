@@ -7,7 +7,6 @@ what happens to a worker is counted here: its loss costs an attempt of the tasks
 from __future__ import annotations
 
 import pickle
-from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -18,7 +17,7 @@ from typing import Any, TypeVar
 
 from bgremove.errors import BgremoveError, NotRunError, WorkerLostError
 from bgremove.strategies._cluster import connected
-from bgremove.strategies._dask_cluster import Cluster, DaskWorker, SentGroup
+from bgremove.strategies._dask_cluster import CANCELLED, Cluster, DaskWorker, SentGroup
 from bgremove.strategies._dask_worker import Again
 from bgremove.strategies._grouping import Grouping, Item
 from bgremove.strategies._launch import check_guard
@@ -140,7 +139,7 @@ class Dask(Strategy):
 
     def _answered(self, group: SentGroup, answers: Any) -> Sequence[Outcome[Any]]:
         received_s = perf_counter()
-        if isinstance(answers, CancelledError):
+        if isinstance(answers, CANCELLED):
             return self._disconnected(group)
         group.worker.groups.remove(group)
         if isinstance(answers, Exception):
@@ -158,8 +157,8 @@ class Dask(Strategy):
     def _lose(self, worker: DaskWorker, event: Mapping[str, Any]) -> list[Outcome[Any]]:
         """What becomes of the tasks of a worker that is lost: the outcomes of those that have cost too many."""
         lost, worker.groups = worker.groups, []  # what still comes of them is not heard
-        begun = [group for group in lost if group.future.key in event["processing-tasks"]][: worker.threads]
-        done = [group for group in lost if group.future.key in event["lost-computed-tasks"]]
+        begun = [group for group in lost if group.key in event["processing-tasks"]][: worker.threads]
+        done = [group for group in lost if group.key in event["lost-computed-tasks"]]
         blamed = [] if event["expected"] else begun
         outcomes = []
         for group in lost:
