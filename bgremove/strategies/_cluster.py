@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from bgremove.errors import ClusterError, UsageError
 from bgremove.strategies._launch import interrupts_held
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, LocalCluster
 
 _CONNECT_S = 10
 """How long a scheduler may take to answer."""
@@ -83,10 +85,20 @@ def _local(workers: int) -> Iterator[Client]:
                     silence_logs=logging.CRITICAL,
                 )  # fmt: skip
             stack.enter_context(cluster)
+            stack.callback(_end_workers, cluster)
             client = stack.enter_context(Client(cluster, timeout=_CONNECT_S, set_as_default=False))
         except (OSError, RuntimeError) as error:
             raise ClusterError(f"no cluster of Dask can be started here: {error}") from error
         yield client
+
+
+def _end_workers(cluster: LocalCluster) -> None:
+    """End all worker processes at once: Dask would wait some seconds for what they are doing."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        with suppress(ProcessLookupError):
+            if nanny.pid is not None:
+                os.kill(nanny.pid, signal.SIGKILL)
 
 
 def _address(scheduler: str) -> str:
