@@ -95,8 +95,11 @@ def write_json_file(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_text_file(path: Path, text: str) -> None:
-    """Write `text` in UTF-8 to `path`, whole or not at all, whatever was there before."""
-    content = text.encode("utf-8")
+    """Write `text` in UTF-8 to `path`, whole or not at all, whatever was there before.
+
+    What is not UTF-8 in a file name that it holds, as `os.fsdecode` gives it, becomes the same bytes again.
+    """
+    content = text.encode("utf-8", "surrogateescape")
     if not _is_special(path):
         write_bytes(os.path.realpath(path), content, overwrite=True)
         return

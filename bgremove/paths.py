@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 StrPath = str | os.PathLike[str]
@@ -28,6 +30,23 @@ def display_name(path: StrOrBytesPath) -> str:
 def printable(text: str) -> str:
     """`text` with each character that cannot be shown written as an escape."""
     return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def command_line(command: Iterable[str]) -> str:
+    r"""A line for a POSIX shell that gives the command, whatever the names of its files hold; it can be shown anywhere.
+
+    >>> command_line(["bgremove", "remove", "my photos", "caf\udce9.jpg"])
+    "bgremove remove 'my photos' $'caf\\xe9.jpg'"
+    """
+    return " ".join(map(_shell_word, command))
+
+
+def _shell_word(word: str) -> str:
+    if word.isprintable():
+        return shlex.quote(word)
+    # $'...' is of POSIX.1-2024, and has long been in bash, zsh and ksh.
+    plain = (c if c.isprintable() and c not in "\\'" else "".join(f"\\x{b:02x}" for b in os.fsencode(c)) for c in word)
+    return f"$'{''.join(plain)}'"
 
 
 def file_key(path: StrPath, *, folds_case: bool) -> str:

@@ -11,6 +11,8 @@ from bgremove.doubt import find_doubts
 from bgremove.engines import OnnxEngine, make_engine
 from bgremove.errors import EngineError, ImageError, RectError
 from bgremove.formats import Photo, as_photo
+from bgremove.hints import read_hints
+from bgremove.paths import StrOrBytesPath
 from bgremove.settings import Settings, merged
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
@@ -23,7 +25,7 @@ ALL_TRANSPARENT = "all of it is transparent inside the rect: the foreground is e
 
 
 def remove_background(
-    image: Any, *, hints: Mask | None = None, settings: Settings | None = None, **options: Any
+    image: Any, *, hints: Mask | StrOrBytesPath | None = None, settings: Settings | None = None, **options: Any
 ) -> Cutout:
     """Cut the object out of one image.
 
@@ -35,7 +37,8 @@ def remove_background(
         so, it stays so.
     hints : (H, W) uint8, optional
         `Label` for every pixel. BACKGROUND and FOREGROUND decide a pixel, PROBABLY_BACKGROUND starts it as
-        background; outside the rect they have no effect.
+        background; outside the rect they have no effect. Or the path of an image of hints, in which black is BACKGROUND
+        and white is FOREGROUND, see `bgremove.hints.read_hints`.
     settings, options
         How it is cut out: a `Settings`, or fields of it by name, such as ``rect`` or ``margin``, or both.
 
@@ -54,7 +57,10 @@ def remove_background(
     400
     """
     chosen = merged(settings, options)
-    return cut_photo(as_photo(image, max_pixels=chosen.max_pixels), chosen, hints)
+    photo = as_photo(image, max_pixels=chosen.max_pixels)
+    if hints is not None and not isinstance(hints, np.ndarray):
+        hints = read_hints(hints, *photo.image.shape[:2])
+    return cut_photo(photo, chosen, hints)
 
 
 def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cutout:

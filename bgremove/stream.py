@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bgremove.cutout import Cutout
@@ -20,6 +20,7 @@ def iter_cutouts(
     images: Iterable[Any],
     *,
     rects: Iterable[Any] | None = None,
+    hints: Iterable[Any] | None = None,
     strategy: str = DEFAULT_STRATEGY,
     workers: int | None = None,
     timeout_s: float | None = None,
@@ -40,6 +41,8 @@ def iter_cutouts(
         images a worker ahead, so that it may be long and lazy.
     rects
         For each image in turn a rect, or None for that of the settings.
+    hints
+        For each image in turn what `remove_background` takes as hints, or None.
     strategy, workers, timeout_s, start_method
         As in `make_strategy`; by default `threads`, which copy nothing and start at once, or `processes` if there is a
         `timeout_s`. Under `processes` an image at which a worker crashes costs itself only.
@@ -51,7 +54,8 @@ def iter_cutouts(
         How they are cut out: a `Settings`, or fields of it by name, such as ``engine``, or both.
 
     Cost: that of the engine, and one copy of each image and cutout for worker processes. Raises `UsageError` at once
-    for names or values that cannot be meant; ValueError, when it is noticed, if rects are not as many as images.
+    for names or values that cannot be meant; ValueError, when it is noticed, if rects or hints are not as many as the
+    images.
 
     >>> import numpy as np
     >>> picture = np.full((40, 40, 3), (40, 120, 40), np.uint8)
@@ -68,19 +72,19 @@ def iter_cutouts(
         worker_context=Preparation(chosen.engine, chosen.model, edge=chosen.edge),
     )
     carrier = make_transport(transport or _default_transport(made))
-    return _run(made, carrier, ArrayWorker(chosen), _tasks(images, rects))
+    return _run(made, carrier, ArrayWorker(chosen), _tasks(images, rect=rects, hints=hints))
 
 
 @dataclass(frozen=True, slots=True)
 class ArrayWorker:
-    """The function that is run over images in memory, each with its rect or None."""
+    """The function that is run over images in memory, each with what is its own, by name: its rect, its hints."""
 
     settings: Settings
 
-    def __call__(self, value: tuple[Any, Any]) -> Cutout:
+    def __call__(self, value: tuple[Any, dict[str, Any]]) -> Cutout:
         """Do one image; see `remove_background`."""
-        image, rect = value
-        return remove_background(image, settings=self.settings if rect is None else replace(self.settings, rect=rect))
+        image, own = value
+        return remove_background(image, settings=self.settings, **own)
 
 
 def _default_transport(strategy: Strategy) -> str:
@@ -88,13 +92,15 @@ def _default_transport(strategy: Strategy) -> str:
 
 
 def _run(
-    strategy: Strategy, transport: Transport, worker: ArrayWorker, tasks: Iterator[Task[tuple[Any, Any]]]
+    strategy: Strategy, transport: Transport, worker: ArrayWorker, tasks: Iterator[Task[tuple[Any, dict[str, Any]]]]
 ) -> Generator[Outcome[Cutout], None, None]:
     with strategy, closing(transport.run(strategy, worker, tasks)) as outcomes:
         yield from outcomes
 
 
-def _tasks(images: Iterable[Any], rects: Iterable[Any] | None) -> Iterator[Task[tuple[Any, Any]]]:
-    pairs = ((image, None) for image in images) if rects is None else zip(images, rects, strict=True)
-    for index, pair in enumerate(pairs):
-        yield Task(index, pair, f"image {index}")
+def _tasks(images: Iterable[Any], **given: Iterable[Any] | None) -> Iterator[Task[tuple[Any, dict[str, Any]]]]:
+    """A task for each image, with what of the `given` is its own."""
+    columns = {name: values for name, values in given.items() if values is not None}
+    for index, (image, *row) in enumerate(zip(images, *columns.values(), strict=True)):
+        own = {name: value for name, value in zip(columns, row, strict=True) if value is not None}
+        yield Task(index, (image, own), f"image {index}")

@@ -17,7 +17,7 @@ TABLE = re.findall(r"^\| (`.+`) \|", (PACKAGE.parent / "CONTRIBUTING.md").read_t
 LEVEL = {name: level for level, row in enumerate(TABLE) for name in re.findall(r"`(\w+)`", row)}
 
 ONLY_IN = {
-    "cv2": {"formats", "contact_sheet", "cutout", "doubt", "engines", "matting", "preparation", "machine"},
+    "cv2": {"formats", "contact_sheet", "cutout", "doubt", "engines", "matting", "preparation", "machine", "rects"},
     "PIL": {"formats", "contact_sheet", "settings", "report"},
     "pi_heif": {"formats"},
     "numba": {"engines"},

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from bgremove.cli import run
 from tests.samples import save_scene
 from tests.tiny_models import write_model
+from tests.web import ask
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.whole_run
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypatch):
+def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypatch, in_background):
     for seed, name in enumerate(("cup.jpg", "leaf.jpg")):
         save_scene(tmp_path / "photos" / name, seed)
     text = page.read_text(encoding="utf-8")
@@ -31,6 +33,7 @@ def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypa
     for file, content in re.findall(FILE, text, re.DOTALL | re.MULTILINE):
         (tmp_path / file).write_text(content)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("webbrowser.open", lambda url: ask(url + "done", "POST"))  # a person who has nothing to correct
     for language, block in BLOCK.findall(text):
         if language == "python":
             subprocess.run([sys.executable, "-c", block], env=environment, check=True)
@@ -38,7 +41,29 @@ def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypa
         for line in block.splitlines():
             prompt, command, *arguments = shlex.split(line)
             assert prompt == "$"
+            if arguments[-1:] == ["&"]:
+                in_background(command, *arguments[:-1])
+                continue
             assert COMMANDS[command](arguments) == 0, line
+
+
+@pytest.fixture
+def in_background(tmp_path, environment):
+    """Starts a command of Dask, and waits for the file that others find it by."""
+    processes = []
+
+    def start(*line):
+        assert line[0] == "dask"
+        processes.append(subprocess.Popen([sys.executable, "-m", *line, "--no-dashboard"], cwd=tmp_path, env=environment))
+        end = time.monotonic() + 60
+        while not (tmp_path / "scheduler.json").exists():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    yield start
+    for process in reversed(processes):
+        process.terminate()
+        process.wait()
 
 
 def benchgate(arguments):

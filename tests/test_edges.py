@@ -12,6 +12,8 @@ from bgremove.matting import soften
 from bgremove.types import Foreground, Image, Label
 from fixtures import load
 
+pytestmark = pytest.mark.pixels
+
 
 def near_boundary(foreground: Foreground, reach: float) -> Foreground:
     square = np.ones((2 * round(reach) + 1,) * 2, np.uint8)

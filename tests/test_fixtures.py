@@ -10,6 +10,8 @@ from bgremove.errors import UsageError
 from fixtures import composites, render, scenes
 from fixtures.scenes import make_scene
 
+pytestmark = pytest.mark.pixels
+
 ALL = fixtures.load()
 PHOTOGRAPHS = [fixture for fixture in ALL if fixture.kind == "photograph"]
 COMPOSITES = [fixture for fixture in ALL if fixture.kind == "composite"]

@@ -8,6 +8,8 @@ from bgremove.engines import WITHOUT_MODEL, make_engine
 from bgremove.types import Label
 from fixtures.scenes import make_scene
 
+pytestmark = pytest.mark.pixels
+
 ALL = fixtures.load()
 every_engine = pytest.mark.parametrize("engine", WITHOUT_MODEL)
 every_fixture = pytest.mark.parametrize("fixture", ALL, ids=lambda fixture: fixture.name)

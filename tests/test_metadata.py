@@ -20,6 +20,8 @@ from bgremove.formats.read import decode, from_pil
 from fixtures.scenes import make_scene
 from tests.image_files import png, quarters, saved
 
+pytestmark = pytest.mark.pixels
+
 CARRIERS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
 OUTPUTS = ["png", "webp", "tiff", "jpg"]
 MAKE, SOFTWARE, MAKER_NOTE = ExifTags.Base.Make, ExifTags.Base.Software, ExifTags.Base.MakerNote

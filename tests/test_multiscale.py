@@ -16,6 +16,8 @@ from bgremove.types import Foreground, Image, Mask
 from fixtures import load
 from fixtures.scenes import Scene, make_scene
 
+pytestmark = pytest.mark.pixels
+
 SETTINGS = {"iterations": 5, "seed": 0}
 ENGINE = multiscale.MultiscaleEngine()
 

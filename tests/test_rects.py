@@ -1,16 +1,26 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 
 import cv2
 import numpy as np
 import pytest
 
-from bgremove import remove_background
+import bgremove.cli.rects as rects_command
+from bgremove import Label, Rect, remove_background
 from bgremove.batch import read_rects
 from bgremove.cli import run
+from bgremove.rects import Table
 from fixtures import load
 from fixtures.scenes import make_scene
+from tests.web import ask
+
+pytestmark = pytest.mark.pixels
 
 
 @pytest.fixture
@@ -55,8 +65,21 @@ def test_a_broken_image_costs_its_own_line(folder, tmp_path, capsys):
 def test_an_input_is_not_replaced_by_the_table(folder, capsys):
     image = folder / "1, a.png"
     before = image.read_bytes()
-    assert run(["rects", str(folder), "-o", str(image)]) == 2
+    for more in ([], ["--edit"], ["--overwrite"]):
+        assert run(["rects", str(folder), "-o", str(image), *more]) == 2
     assert image.read_bytes() == before
+
+
+def test_what_was_drawn_is_not_replaced_unasked(folder, tmp_path, capsys):
+    table = tmp_path / "rects.csv"
+    drawn = f'path,x,y,width,height\n"{folder / "1, a.png"}",3,4,30,20\n'
+    table.write_text(drawn)
+    assert run(["rects", str(folder), "-o", str(table)]) == 2
+    assert "rects.csv exists already: correct it with --edit" in capsys.readouterr().err
+    assert table.read_text() == drawn
+    assert run(["rects", str(folder), "-o", str(table), "--overwrite", "-q"]) == 0
+    assert len(read_rects(table)) == 2
+    assert read_rects(table)[str(folder / "1, a.png")] != (3, 4, 30, 20)
 
 
 def test_doubtful_images_are_named_at_the_end_and_in_the_json(tmp_path, capsys):
@@ -66,10 +89,92 @@ def test_doubtful_images_are_named_at_the_end_and_in_the_json(tmp_path, capsys):
     cv2.imwrite(str(photos / "vague.png"), make_scene(200, 260, 1, contrast=0).image)
     assert run(["remove", str(photos), "-o", str(tmp_path / "out"), "--json", str(tmp_path / "r.json")]) == 0
     told = capsys.readouterr().err
-    assert "1 of 2 looks doubtful: " in told
-    assert "vague.png" in told
+    assert f"1 of 2 looks doubtful: {photos / 'vague.png'}: `bgremove rects --edit -o rects.csv {photos}`" in told
     images = {image["path"]: image["doubtful"] for image in json.loads((tmp_path / "r.json").read_text())["images"]}
     assert [bool(doubts) for _, doubts in sorted(images.items())] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "name", ["my photo's.png", "-a.png", "it's\n\\two.png", "b\u202eidi.png", os.fsdecode(b"caf\xe9.png")]
+)
+def test_the_command_that_corrects_doubtful_masks_works_when_pasted(tmp_path, capsys, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    cv2.imwrite("clear.png", make_scene(200, 260, 1).image)
+    cv2.imwrite("vague.png", make_scene(200, 260, 1, contrast=0).image)
+    os.rename("vague.png", name)
+    assert run(["remove", "-o", "out", "--", "clear.png", name]) == 0
+    line = re.search(r"`(bgremove rects --edit .*)`$", capsys.readouterr().err, re.MULTILINE).group(1)
+    pasted = subprocess.run(
+        ["bash", "-c", f'bgremove() {{ printf "%s\\0" "$@"; }}; {line}'], capture_output=True, check=True
+    ).stdout
+    words = [os.fsdecode(word) for word in pasted.split(b"\0")[:-1]]
+    monkeypatch.setattr(rects_command, "_serve", lambda session, **_: asked.extend(session.entries))
+    asked = []
+    assert run(words) == 0
+    assert [os.fspath(entry.path) for entry in asked] == [name]
+    assert len(read_rects(tmp_path / "rects.csv")) == 1
+
+
+def test_the_advice_names_the_table_in_use_and_a_pipe_has_none(folder, tmp_path, capsys, command):
+    cv2.imwrite(str(folder / "vague.png"), make_scene(200, 260, 1, contrast=0).image)
+    table = tmp_path / "mine.csv"
+    assert run(["rects", str(folder), "-o", str(table), "-q"]) == 0
+    assert run(["remove", str(folder), "-r", "-o", str(tmp_path / "out"), "--rects", str(table)]) == 0
+    assert f"`bgremove rects --edit -r -o {table} {folder}`" in capsys.readouterr().err
+    one = ["remove", str(folder / "vague.png"), "-o", str(tmp_path / "one.png"), "--rects", str(table)]
+    assert run(one) == 0
+    assert "1 of 1 looks doubtful" in capsys.readouterr().err
+    with (folder / "vague.png").open("rb") as file:
+        piped = command("remove", "-", "-o", tmp_path / "cut.png", stdin=file)
+    assert "looks doubtful: -: a rect drawn around the object helps, see --rect" in piped.stderr
+
+
+def test_one_image_has_its_own_rect(folder, tmp_path):
+    image = folder / "1, a.png"
+    table = tmp_path / "rects.csv"
+    table.write_text(f'path,x,y,width,height\n"{image}",3,4,30,20\n')
+    assert run(["remove", str(image), "-o", str(tmp_path / "cut.png"), "--rects", str(table), "-q"]) == 0
+    rows, columns = np.nonzero(cv2.imread(str(tmp_path / "cut.png"), cv2.IMREAD_UNCHANGED)[..., 3])
+    assert not rows.size or (rows.max() < 24 and columns.max() < 33)
+    assert run(["remove", str(folder / "2, a.png"), "-o", str(tmp_path / "c.png"), "--rects", str(table), "-q"]) == 2
+
+
+@pytest.mark.whole_run
+@pytest.mark.parametrize("end", ["done", "interrupt"])
+def test_editing_ends_on_the_page_or_with_ctrl_c(folder, tmp_path, environment, end):
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    line = [sys.executable, "-m", "bgremove", "rects", folder, "-o", tmp_path / "rects.csv", "--edit", "--no-browser"]
+    with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        told = ""
+        while not (url := re.search(r"http://127\.0\.0\.1:\d+/\S+/$", told, re.MULTILINE)):
+            read = process.stderr.readline()
+            assert read, told
+            told += read
+        assert b"<html" in ask(url.group())
+        if end == "done":
+            assert ask(url.group() + "done", "POST") == b"{}"
+        else:
+            process.send_signal(signal.SIGINT)
+        told += process.stderr.read()
+    assert process.returncode == 1
+    assert "broken.jpg" in told
+    assert "2 to look at, of which 0 doubtful" in told
+    assert f"the rects are in {tmp_path / 'rects.csv'}" in told
+    assert len(read_rects(tmp_path / "rects.csv")) == 2
+
+
+def test_a_folder_without_images_is_told(tmp_path, capsys):
+    assert run(["rects", str(tmp_path), "-o", str(tmp_path / "rects.csv"), "--edit"]) == 2
+    assert "there is no image under" in capsys.readouterr().err
+
+
+def test_hints_are_no_photographs_to_edit(folder, tmp_path):
+    table = Table(folder / "rects.csv")
+    image = folder / "1, a.png"
+    table.save_marked(image, Rect(9, 9, 50, 50), np.full((200, 260), Label.FOREGROUND, np.uint8))
+    assert len(list(table.hints_folder.iterdir())) == 1
+    assert run(["rects", str(folder), "-r", "-o", str(table.file), "-q", "--overwrite"]) == 0
+    assert len(read_rects(table.file)) == 2
 
 
 def test_on_the_fixtures_the_default_is_better_than_grabcut():

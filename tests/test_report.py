@@ -26,6 +26,8 @@ from bgremove.report.trace import trace
 from bgremove.report.words import cards, strategies_table
 from tests.report_values import EVIL, READ_S, STARTUP_S, WRITE_S, comparison, content, segment_s
 
+pytestmark = pytest.mark.pixels
+
 IMAGES = 7
 SECONDS = [READ_S + segment_s(image) + WRITE_S for image in range(IMAGES)]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bgremove import iter_cutouts, remove_background
+from bgremove import Label, iter_cutouts, remove_background
 from bgremove.errors import BgremoveError, UsageError
 from bgremove.strategies import STRATEGIES
 from fixtures.scenes import make_scene
@@ -22,6 +22,18 @@ def test_every_image_has_the_cutout_of_its_own_rect(strategy):
         np.testing.assert_array_equal(outcomes[index].value.mask, expected.mask)
         np.testing.assert_array_equal(outcomes[index].value.image, expected.image)
         assert outcomes[index].value.rect == expected.rect
+
+
+@pytest.mark.parametrize("strategy", ["threads", "processes"])
+def test_every_image_has_its_own_hints(strategy):
+    hints = np.full(IMAGES[0].shape[:2], Label.PROBABLY_FOREGROUND, np.uint8)
+    hints[5:10, 5:10] = Label.FOREGROUND
+    given = [hints, None, hints, None]
+    outcomes = {outcome.index: outcome for outcome in iter_cutouts(IMAGES, hints=given, strategy=strategy)}
+    for index, (image, own) in enumerate(zip(IMAGES, given, strict=True)):
+        np.testing.assert_array_equal(outcomes[index].value.mask, remove_background(image, hints=own).mask)
+    assert outcomes[0].value.foreground[5:10, 5:10].all()
+    assert not outcomes[1].value.foreground[5:10, 5:10].all()
 
 
 @pytest.mark.parametrize("strategy", ["threads", "processes"])
@@ -49,9 +61,10 @@ def test_images_are_drawn_as_workers_become_free():
 
 
 @pytest.mark.parametrize("rects", [[None] * 3, [None] * 5])
-def test_rects_that_are_not_as_many_as_images_are_an_error(rects):
+@pytest.mark.parametrize("name", ["rects", "hints"])
+def test_rects_or_hints_that_are_not_as_many_as_images_are_an_error(name, rects):
     with pytest.raises(ValueError, match="zip"):
-        list(iter_cutouts(IMAGES, rects=rects, strategy="threads"))
+        list(iter_cutouts(IMAGES, **{name: rects}, strategy="threads"))
 
 
 @pytest.mark.parametrize(

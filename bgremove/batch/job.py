@@ -13,11 +13,13 @@ STANDARD = Path("-")
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One file to do: where it is, the file that each emitted kind goes to, and its own rect if it has one."""
+    """One file to do: where it is, the file that each emitted kind goes to, its own rect and hints if it has them."""
 
     source: Path
     outputs: dict[str, Path]
     rect: Rect | None = None
+    hints: Path | None = None
+    """An image, see `bgremove.hints`."""
     overwrite: bool = False
     pixels: int = 0
     """As the header says; 0 if that cannot be read."""
@@ -27,4 +29,5 @@ class Job:
     def absolute(self) -> Job:
         """The same for a process elsewhere, with paths that do not depend on the folder that a process is in."""
         outputs = {kind: path.absolute() for kind, path in self.outputs.items()}
-        return replace(self, source=self.source.absolute(), outputs=outputs)
+        hints = None if self.hints is None else self.hints.absolute()
+        return replace(self, source=self.source.absolute(), outputs=outputs, hints=hints)

@@ -42,8 +42,9 @@ class _Entry(NamedTuple):
 class Journal:
     """The file `NAME` in the output folder: a line when a job is taken, another when it is done.
 
-    A job is known by its source's path, size and time of change, its rect, its outputs and the settings. What was
-    taken under that key and not finished may be written again; what is finished, and still there, is skipped.
+    A job is known by the path, size and time of change of its source and of its hints, its rect, its outputs and the
+    settings. What was taken under that key and not finished may be written again; what is finished, and still there, is
+    skipped.
 
     Runs that go on at the same time share the work: lines are appended, which puts them in one order for all, and the
     first run that takes a job has it. Each run holds a lock of its own as long as it lives, which the system lets go
@@ -160,15 +161,20 @@ class Journal:
             raise _unwritable(self._path, error) from error
 
     def _key(self, job: Job) -> str:
-        try:
-            stat = job.source.stat()
-            version = [stat.st_size, stat.st_mtime_ns]
-        except OSError:
-            version = []  # it will fail in its turn, with its reason
         outputs = {kind: path.name for kind, path in job.outputs.items()}
-        source = os.path.abspath(job.source)
-        parts = json.dumps([source, version, job.rect, outputs, self._settings], sort_keys=True)
+        files = [_version(file) for file in (job.source, job.hints) if file is not None]
+        parts = json.dumps([files, job.rect, outputs, self._settings], sort_keys=True)
         return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
+
+
+def _version(file: Path) -> list[str | int]:
+    """Path, size and time of change of a file; only the path, if it cannot be looked at: it will fail in its turn."""
+    path = os.path.abspath(file)
+    try:
+        stat = file.stat()
+    except OSError:
+        return [path]
+    return [path, stat.st_size, stat.st_mtime_ns]
 
 
 def _entries(path: Path, content: bytes) -> Iterator[_Entry]:

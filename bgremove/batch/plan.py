@@ -57,6 +57,7 @@ def make_plan(
     settings: Settings,
     *,
     rects: Mapping[str, Rect] | None = None,
+    hints: Mapping[str, Path] | None = None,
     recursive: bool = False,
     naming: str = "stem",
     overwrite: bool = False,
@@ -66,8 +67,9 @@ def make_plan(
     """What is to be done for `inputs`: files, folders or glob patterns, one or many.
 
     The tree below each input is mirrored below the folder `output`. The cutout is called ``NAME.png`` and the mask
-    ``NAME.mask.png``, or as the settings' format says. `rects` are by absolute path, as `read_rects` gives them. The
-    header of each image is read once, which `counting` is told of.
+    ``NAME.mask.png``, or as the settings' format says. `rects`, one for each image, and images of `hints`, for some,
+    are by absolute path, as `read_table` gives them; what serves as hints is no photograph. The header of each image is
+    read once, which `counting` is told of.
 
     Raises `UsageError` if there is no image at all, `OutputError` if `output` is a file, two images would have the same
     output, or an output would be an input, or exists and may not be overwritten, `RectError` if `rects` lacks an image.
@@ -80,7 +82,7 @@ def make_plan(
         named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
         nothing = "there is no image under " + ", ".join(display_name(path) for path in named)
         raise UsageError("; ".join(filter(None, [nothing, left_out_text(left_out)])))
-    jobs = plan_jobs(sources, folder, settings, rects=rects, naming=naming, overwrite=overwrite)
+    jobs = plan_jobs(sources, folder, settings, rects=rects, hints=hints, naming=naming, overwrite=overwrite)
     journal = Journal(folder, settings)
     existing = {path for job in jobs for path in job.outputs.values() if os.path.lexists(path)}
     # Read after that look, the journal knows of every output that a run which goes on now has written before it.
@@ -103,6 +105,7 @@ def plan_jobs(
     settings: Settings,
     *,
     rects: Mapping[str, Rect] | None = None,
+    hints: Mapping[str, Path] | None = None,
     naming: str = "stem",
     overwrite: bool = False,
 ) -> list[Job]:
@@ -112,14 +115,16 @@ def plan_jobs(
     if rects is not None and settings.rect is not None:
         raise UsageError("a rect for all images and rects by file exclude each other")
     jobs = []
+    drawn = {os.path.abspath(path): path for path in (hints or {}).values()}
+    sources = [source for source in sources if os.path.abspath(source.path) not in drawn]
     key = partial(file_key, folds_case=folds_case(folder))
-    owners: dict[str, Path] = {key(source.path): source.path for source in sources}
+    owners: dict[str, Path] = {key(path): path for path in (*drawn.values(), *(each.path for each in sources))}
     for source in sources:
         name = source.relative.name if naming == "file" else os.path.splitext(source.relative.name)[0]
         outputs = output_paths(folder / source.relative.parent, name, settings)
         for path in outputs.values():
             _claim(path, source.path, owners, naming, key)
-        jobs.append(Job(source.path, outputs, _rect_of(source.path, rects), overwrite))
+        jobs.append(drawn_job(source.path, outputs, rects, hints, overwrite=overwrite))
     return jobs
 
 
@@ -152,7 +157,8 @@ def _check_existing(jobs: Iterable[Job], existing: set[Path], *, resume: bool) -
         shown = ", ".join(display_name(path) for path in refused[:3]) + (", ..." if len(refused) > 3 else "")
         cause = " and are not of an earlier run with these very options" if resume else ""
         advice = "overwrite" if resume else "overwrite or resume"
-        raise OutputError(f"{len(refused)} of the outputs exist already{cause} ({shown}): {advice}, or go elsewhere")
+        advice += ", or choose another folder"
+        raise OutputError(f"{len(refused)} of the outputs exist already{cause} ({shown}): {advice}")
 
 
 def _claim(path: Path, source: Path, owners: dict[str, Path], naming: str, key_of: Callable[[Path], str]) -> None:
@@ -174,10 +180,17 @@ def _way_out(one: Path, other: Path, naming: str) -> str:
     return "give the folder above both with --recursive, which keeps them apart, or use two output folders"
 
 
-def _rect_of(path: Path, rects: Mapping[str, Rect] | None) -> Rect | None:
-    if rects is None:
-        return None
-    try:
-        return rects[os.path.abspath(path)]
-    except KeyError:
-        raise RectError(f"{display_name(path)}: the rects hold no line for this file") from None
+def drawn_job(
+    source: Path,
+    outputs: dict[str, Path],
+    rects: Mapping[str, Rect] | None,
+    hints: Mapping[str, Path] | None,
+    *,
+    overwrite: bool = False,
+) -> Job:
+    """The job of a file with what was drawn for it; `RectError` if there are rects, and none for it."""
+    path = os.path.abspath(source)
+    if rects is not None and path not in rects:
+        raise RectError(f"{display_name(source)}: the rects hold no line for this file")
+    rect = None if rects is None else rects[path]
+    return Job(source, outputs, rect, None if hints is None else hints.get(path), overwrite=overwrite)

@@ -112,13 +112,12 @@ def failures_text(records: Sequence[ImageRecord]) -> list[str]:
     ]
 
 
-def doubts_text(records: Sequence[ImageRecord]) -> str:
-    """How many masks are probably bad, and the first of them by name; empty if there is none."""
+def doubts_text(records: Sequence[ImageRecord], advice: str) -> str:
+    """How many masks are probably bad, the first of them by name, and what helps; empty if there is none."""
     doubtful = [display_name(record.path) for record in records if record.doubts]
     done = sum(1 for record in records if record.status == "ok")
     names = ", ".join(doubtful[:_MOST_NAMES]) + (", ..." if len(doubtful) > _MOST_NAMES else "")
     verb = "looks" if len(doubtful) == 1 else "look"
-    advice = "rects drawn around the object help, see `bgremove rects`"
     return f"{len(doubtful)} of {done} {verb} doubtful: {names}: {advice}" if doubtful else ""
 
 

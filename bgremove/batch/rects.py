@@ -1,38 +1,72 @@
-"""Rects by file, out of a CSV."""
+"""Rects and hints by file, out of a CSV."""
 
 from __future__ import annotations
 
 import csv
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from bgremove.errors import RectError
 from bgremove.paths import display_name
 from bgremove.types import Rect
 
+COLUMNS = ("path", "x", "y", "width", "height")
+"""Which a table of rects must have."""
+
+HINTS = "hints"
+"""The column that names an image of hints, where there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RectTable:
+    """A CSV of rects, by absolute image path; see `read_table`."""
+
+    columns: tuple[str, ...]
+    lines: dict[str, dict[str, str]]
+    """What stands in the file, by column."""
+    rects: dict[str, Rect]
+    hints: dict[str, Path]
+    """Images of hints, see `bgremove.hints`, for those that have one."""
+
 
 def read_rects(file: Path) -> dict[str, Rect]:
-    """Rects by absolute image path, out of a CSV with the columns ``path,x,y,width,height``.
+    """Rects by absolute image path, out of a CSV; see `read_table`."""
+    return read_table(file).rects
+
+
+def read_table(file: Path) -> RectTable:
+    """A CSV with the columns ``path,x,y,width,height``, and ``hints`` or not.
 
     Paths are relative to the CSV's folder. Raises `RectError` that names the line.
     """
+    lines: dict[str, dict[str, str]] = {}
     rects: dict[str, Rect] = {}
-    columns = ["path", "x", "y", "width", "height"]
+    hints: dict[str, Path] = {}
     try:
         with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
             rows = csv.DictReader(stream)
-            if not set(columns) <= set(rows.fieldnames or ()):
-                raise RectError(f"{display_name(file)}: its first line must name the columns {','.join(columns)}")
+            columns = tuple(rows.fieldnames or ())
+            if not set(COLUMNS) <= set(columns):
+                raise RectError(f"{display_name(file)}: its first line must name the columns {','.join(COLUMNS)}")
             for row in rows:
-                try:
-                    rect = Rect(*(int(row[column]) for column in columns[1:]))
-                    path = file.parent / row["path"]
-                except (TypeError, ValueError) as error:
-                    where = f"{display_name(file)}, line {rows.line_num}"
-                    raise RectError(
-                        f"{where}: it must hold a path, and x, y, width and height as whole numbers"
-                    ) from error
-                rects[os.path.abspath(path)] = rect
+                line = {column: row[column] or "" for column in columns}
+                path = os.path.abspath(file.parent / line["path"])
+                lines[path] = line
+                rects[path] = _rect(line, f"{display_name(file)}, line {rows.line_num}")
+                if line.get(HINTS):
+                    hints[path] = file.parent / line[HINTS]
     except (OSError, csv.Error) as error:
         raise RectError(f"{display_name(file)}: the rects cannot be read: {error}") from error
-    return rects
+    return RectTable(columns, lines, rects, hints)
+
+
+def _rect(line: dict[str, str], where: str) -> Rect:
+    """The rect of a line, which must hold a path too."""
+    try:
+        rect = Rect(*(int(line[column]) for column in COLUMNS[1:]))
+    except ValueError:
+        rect = None
+    if rect is None or not line["path"]:
+        raise RectError(f"{where}: it must hold a path, and x, y, width and height as whole numbers")
+    return rect

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from pathlib import Path
 from typing import Any
 
 from bgremove import matting
@@ -33,6 +34,7 @@ def remove_backgrounds(
     output: StrPath,
     *,
     rects: Mapping[str, Rect] | None = None,
+    hints: Mapping[str, Path] | None = None,
     recursive: bool = False,
     naming: str = "stem",
     overwrite: bool = False,
@@ -50,7 +52,7 @@ def remove_backgrounds(
 
     Parameters
     ----------
-    rects, recursive, naming, overwrite, resume
+    rects, hints, recursive, naming, overwrite, resume
         As in `make_plan`.
     strategy, workers, timeout_s, scheduler
         As in `bgremove.strategies.make_strategy`; `workers` defaults to what the CPUs and the free memory allow.
@@ -65,6 +67,7 @@ def remove_backgrounds(
         output,
         merged(settings, options),
         rects=rects,
+        hints=hints,
         recursive=recursive,
         naming=naming,
         overwrite=overwrite,

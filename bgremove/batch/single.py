@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bgremove.batch.job import STANDARD, Job
-from bgremove.batch.plan import Plan, output_paths
+from bgremove.batch.job import STANDARD
+from bgremove.batch.plan import Plan, drawn_job, output_paths
 from bgremove.batch.records import ImageRecord, finished_record
 from bgremove.batch.run import batch_strategy
 from bgremove.batch.sources import find_sources
@@ -18,6 +18,7 @@ from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.paths import display_name
 from bgremove.settings import Settings
 from bgremove.strategies import Task
+from bgremove.types import Rect
 
 
 def names_a_file(output: Path) -> bool:
@@ -25,11 +26,20 @@ def names_a_file(output: Path) -> bool:
     return output == STANDARD or (output.suffix.lower() in FORMAT_OF_SUFFIX and not output.is_dir())
 
 
-def plan_single(inputs: Sequence[Path], output: Path, settings: Settings, *, overwrite: bool = False) -> Plan:
+def plan_single(
+    inputs: Sequence[Path],
+    output: Path,
+    settings: Settings,
+    *,
+    rects: Mapping[str, Rect] | None = None,
+    hints: Mapping[str, Path] | None = None,
+    overwrite: bool = False,
+) -> Plan:
     """The plan that makes one file, or what a pipe carries, out of one image, for `run_single`.
 
-    Raises `UsageError` if there is more than one image, or a terminal instead of a pipe, and `OutputError` if the
-    output exists and may not be overwritten, or is the input.
+    `rects` and `hints` are as in `make_plan`. Raises `UsageError` if there is more than one image, or a terminal
+    instead of a pipe, `OutputError` if the output exists and may not be overwritten, or is the input, and `RectError`
+    if `rects` lacks the image.
     """
     if not names_a_file(output):
         raise UsageError("what comes from standard input has no name: name the output, such as -o cut.png, or -o -")
@@ -41,7 +51,7 @@ def plan_single(inputs: Sequence[Path], output: Path, settings: Settings, *, ove
             raise UsageError("standard output is a terminal: send it to a file or a pipe, or name a file with -o")
         if len(settings.emit) > 1:
             raise UsageError("standard output takes one image: emit the cutout or the mask")
-        return Plan(output.parent, settings, (Job(source, {settings.emit[0]: STANDARD}),))
+        return Plan(output.parent, settings, (drawn_job(source, {settings.emit[0]: STANDARD}, rects, hints),))
     outputs = output_paths(output.parent, output.stem, settings)
     outputs[settings.emit[0]] = output
     for path in outputs.values():
@@ -49,7 +59,7 @@ def plan_single(inputs: Sequence[Path], output: Path, settings: Settings, *, ove
             raise OutputError(f"{display_name(path)} is the input and would be replaced: choose another output")
         if os.path.lexists(path) and not overwrite:
             raise OutputError(f"{display_name(path)} exists already: overwrite it, or choose another output")
-    return Plan(output.parent, settings, (Job(source, outputs, overwrite=overwrite),))
+    return Plan(output.parent, settings, (drawn_job(source, outputs, rects, hints, overwrite=overwrite),))
 
 
 def run_single(plan: Plan) -> Iterator[ImageRecord]:

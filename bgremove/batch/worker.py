@@ -13,6 +13,7 @@ from bgremove.cutout import Cutout
 from bgremove.errors import OutputError
 from bgremove.files import write_bytes
 from bgremove.formats import DEEP_FORMATS, NO_METADATA, Photo, decode, encode, read
+from bgremove.hints import read_hints
 from bgremove.paths import display_name
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
@@ -66,7 +67,8 @@ def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
     piped = job.source == STANDARD
     photo = decode(sys.stdin.buffer.read(), max_pixels=limit) if piped else read(job.source, max_pixels=limit)
     decoded = time.perf_counter()
-    cutout = cut_photo(photo, settings if job.rect is None else replace(settings, rect=job.rect))
+    hints = None if job.hints is None else read_hints(job.hints, *photo.image.shape[:2])
+    cutout = cut_photo(photo, settings if job.rect is None else replace(settings, rect=job.rect), hints)
     segmented = time.perf_counter()
     for kind, path in job.outputs.items():
         metadata = cutout.metadata if kind == "cutout" else NO_METADATA

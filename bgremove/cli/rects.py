@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import webbrowser
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import click
@@ -10,44 +14,115 @@ from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, counting, say
 from bgremove.cli.sections import SectionedCommand
-from bgremove.files import check_json_file, write_text_file
-from bgremove.rects import propose_rects, rects_csv
+from bgremove.errors import BgremoveError, OutputError, UsageError
+from bgremove.files import check_json_file
+from bgremove.paths import display_name
+from bgremove.rects import Table, is_filled, propose_rects
+from bgremove.rects.edit import EditServer, Entry, Session, survey
 from bgremove.settings import Settings
 from bgremove.types import Rect
+
+Counting = Callable[[int], AbstractContextManager[Callable[[], None]]]
 
 
 @click.command(
     cls=SectionedCommand,
-    examples=("bgremove rects photos/ -o rects.csv", "bgremove remove photos/ -o cutouts/ --rects rects.csv"),
+    examples=(
+        "bgremove rects photos/ -o rects.csv",
+        "bgremove rects photos/ -o rects.csv --edit",
+        "bgremove remove photos/ -o cutouts/ --rects rects.csv",
+    ),
 )
 @options.inputs
-@click.option("-o", "--output", required=True, type=options.FILE, help="CSV for the rects, path,x,y,width,height.")
+@click.option(
+    "-o", "--output", required=True, type=options.FILE,
+    help="CSV for the rects, path,x,y,width,height; hints are in the folder NAME.hints beside it.",
+)  # fmt: skip
 @options.recursive
 @click.option(
     "--margin", type=float, default=Settings().margin, show_default=True,
     help="Fraction of each side that is certain background.",
 )  # fmt: skip
+@click.option("--edit", is_flag=True, help="Correct them on a page; an existing CSV is gone on with.")
+@click.option("--overwrite", is_flag=True, help="Begin anew, whatever an existing CSV holds.")
+@click.option("--no-browser", is_flag=True, help="With --edit: only print the address of the page.")
 @options.quiet
-def rects(inputs: tuple[Path, ...], output: Path, recursive: bool, margin: float, quiet: bool) -> int:
+def rects(
+    inputs: tuple[Path, ...],
+    output: Path,
+    recursive: bool,
+    margin: float,
+    edit: bool,
+    overwrite: bool,
+    no_browser: bool,
+    quiet: bool,
+) -> int:
     """Propose a rectangle around the object of each of INPUTS, to be looked at, corrected, and given to remove.
 
-    An image in which nothing is found has the rectangle that the margin leaves.
+    An image in which nothing is found has the rectangle that the margin leaves. With --edit a page opens, which only
+    this machine can reach: there rectangles are dragged, and strokes mark what is object and what is background. Every
+    change is saved; Done on the page, or Ctrl-C, ends it.
     """
-    settings = Settings(margin=margin)
-    sources, unusable, left_out = find_sources(inputs, recursive=recursive)
-    check_json_file(output, (source.path for source in sources))
-    found: dict[Path, Rect] = {}
-    failures = [str(each.error) for each in unusable]
-    with counting("images", quiet=quiet)(len(sources)) as advance:
-        for path, proposed in propose_rects((source.path for source in sources), settings):
-            if isinstance(proposed, Rect):
-                found[path] = proposed
-            else:
-                failures.append(str(proposed))
-            advance()
-    write_text_file(output, rects_csv(found, output.parent))
-    for line in failures:
+    settings = Settings(margin=margin, metadata="none")
+    if is_filled(output) and not (edit or overwrite):
+        name = display_name(output)
+        raise OutputError(f"{name} exists already: correct it with --edit, or begin anew with --overwrite")
+    table = Table.opened(output) if edit and not overwrite else Table(output)
+    sources, unusable, left_out = find_sources(inputs, recursive=recursive, exclude=table.hints_folder)
+    if not sources and not unusable:
+        raise UsageError("there is no image under " + ", ".join(map(display_name, inputs)))
+    paths = [source.path for source in sources]
+    check_json_file(output, paths)
+    shown = counting("images", quiet=quiet)
+    found, failed = _surveyed(paths, table, settings, shown) if edit else ([], _proposed(paths, table, settings, shown))
+    table.save()
+    for line in [*(str(each.error) for each in unusable), *failed]:
         say(f"failed: {line}")
     if not quiet and (omitted := left_out_text(left_out)):
         say(omitted)
-    return EXIT_FAILURES if failures else 0
+    if found:
+        _serve(Session(table, found, settings), browser=not no_browser, quiet=quiet)
+    return EXIT_FAILURES if failed or unusable else 0
+
+
+def _proposed(paths: list[Path], table: Table, settings: Settings, shown: Counting) -> list[str]:
+    """Put a proposed rect for each image into the table, and give what failed."""
+    failed = []
+    with shown(len(paths)) as advance:
+        for path, rect in propose_rects(paths, settings):
+            if isinstance(rect, Rect):
+                table.put(path, rect)
+            else:
+                failed.append(_failure(path, rect))
+            advance()
+    return failed
+
+
+def _surveyed(paths: list[Path], table: Table, settings: Settings, shown: Counting) -> tuple[list[Entry], list[str]]:
+    """What can be edited, and what failed."""
+    entries, failed = [], []
+    with shown(len(paths)) as advance:
+        for path, entry in survey(paths, table, settings):
+            if isinstance(entry, Entry):
+                entries.append(entry)
+            else:
+                failed.append(_failure(path, entry))
+            advance()
+    return entries, failed
+
+
+def _failure(path: Path, error: BgremoveError) -> str:
+    name, text = display_name(path), str(error)
+    return text if text.startswith(name) else f"{name}: {text}"
+
+
+def _serve(session: Session, *, browser: bool, quiet: bool) -> None:
+    """Serve the page until it says that it is done, or Ctrl-C."""
+    with EditServer(session) as server:
+        say(f"{len(session.entries)} to look at, of which {session.doubtful} doubtful: {server.url}")
+        if browser:  # not waited for: a browser in this very terminal would return when it is closed
+            threading.Thread(target=webbrowser.open, args=[server.url], daemon=True).start()
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+    if not quiet:
+        say(f"the rects are in {display_name(session.table.file)}")

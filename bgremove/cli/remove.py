@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
@@ -12,7 +13,7 @@ from typing import Any
 
 import click
 
-from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_rects, run_plan
+from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_table, run_plan
 from bgremove.batch.job import STANDARD
 from bgremove.batch.plan import Plan, plan_jobs
 from bgremove.batch.records import doubts_text, failures_text, records_json, retries_text, settled_records
@@ -27,7 +28,7 @@ from bgremove.cli.sections import SectionedCommand
 from bgremove.errors import UsageError
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
-from bgremove.paths import display_name
+from bgremove.paths import command_line, display_name
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture
 from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
@@ -50,7 +51,9 @@ from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 @options.recursive
 @options.settings
 @click.option(
-    "--rects", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="CSV: path,x,y,width,height."
+    "--rects",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="CSV: path,x,y,width,height, and hints, see bgremove rects.",
 )
 @click.option(
     "--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True,
@@ -87,39 +90,30 @@ def remove(
         raise UsageError("--quiet and --verbose exclude each other")
     if dry_run and (contact_sheet or outputs):
         raise UsageError("--dry-run writes nothing: leave --json and what is made of it out")
+    drawn = {} if rects is None else _drawn(rects)
     single = STANDARD in inputs or names_a_file(output)
     run_one = partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout, scheduler=scheduler)
     if watch:
         _refuse_given("a run without an end", "dry_run", "contact_sheet", "json_file", "report", "plots", "trace")
-        by_file = None if rects is None else read_rects(rects)
-        planning = partial(plan_jobs, rects=by_file, naming=naming, overwrite=overwrite)
+        planning = partial(plan_jobs, **drawn, naming=naming, overwrite=overwrite)
         plans = watch_folders(inputs, output, Settings(**fields), planning, recursive=recursive)
         return _run_for_ever(plans, run_one, quiet)
     if single:
         _refuse_given(
-            "one image",
-            "recursive",
-            "rects",
-            "strategy",
-            "scheduler",
-            "workers",
-            "timeout",
-            "naming",
-            "resume",
-            "dry_run",
+            "one image", "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "dry_run"
         )
         fields["format"] = _format_of(output, fields["format"])
     settings = Settings(**fields)
-    plan = plan_single(inputs, output, settings, overwrite=overwrite) if single else make_plan(
-        inputs, output, settings, rects=None if rects is None else read_rects(rects), recursive=recursive,
-        naming=naming, overwrite=overwrite, resume=resume, counting=counting("headers", quiet=quiet),
+    plan = plan_single(inputs, output, settings, **drawn, overwrite=overwrite) if single else make_plan(
+        inputs, output, settings, **drawn, recursive=recursive, naming=naming, overwrite=overwrite, resume=resume,
+        counting=counting("headers", quiet=quiet),
     )  # fmt: skip
     records = settled_records(plan)
     if dry_run:
         _show_plan(plan.todo)
         return _conclude(plan, records, to_do=len(plan.todo), quiet=quiet)
-    files = chain.from_iterable((job.source, *job.outputs.values()) for job in (*plan.todo, *plan.done))
-    keep = [*files, *filter(None, [rects])]
+    files = chain.from_iterable((job.source, job.hints, *job.outputs.values()) for job in (*plan.todo, *plan.done))
+    keep = [*filter(None, (rects, *files))]
     outputs.check(keep)
     if contact_sheet is not None:
         check_sheet(contact_sheet, [*keep, *filter(None, [outputs.json_file])])
@@ -131,9 +125,8 @@ def remove(
             advance()
             if verbose:
                 say(record.line())
-    chosen = batch_strategy(
-        plan, strategy, workers=workers, timeout_s=timeout, scheduler=scheduler
-    ).name  # of auto, what that is
+    # of auto, what that is
+    chosen = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout, scheduler=scheduler).name
     facts = {**circumstances(), "settings": asdict(settings), "strategy": chosen}
     content = records_json(records, plan.left_out, meter.reading, facts)
     try:
@@ -144,6 +137,12 @@ def remove(
     finally:  # what was done is told, too, where the figures do not fit on the disk
         status = _conclude(plan, records, quiet=quiet)
     return status
+
+
+def _drawn(file: Path) -> dict[str, Any]:
+    """What a table of rects says of each image, as arguments of `make_plan`."""
+    table = read_table(file)
+    return {"rects": table.rects, "hints": table.hints}
 
 
 def _run_for_ever(plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[ImageRecord]], quiet: bool) -> int:
@@ -200,6 +199,20 @@ def _show_plan(jobs: Sequence[Job]) -> None:
             tell(f"{display_name(job.source)} -> {display_name(path)}")
 
 
+def _advice(records: Sequence[ImageRecord]) -> str:
+    """The command that corrects what is doubtful, by the user's own inputs unless the doubtful ones are fewer."""
+    given = click.get_current_context().params
+    if STANDARD in given["inputs"]:
+        return "a rect drawn around the object helps, see --rect"
+    doubtful = [record.path for record in records if record.doubts]
+    named = given["inputs"] if len(given["inputs"]) <= len(doubtful) else doubtful
+    line = ["bgremove", "rects", "--edit", *(["-r"] if given["recursive"] else [])]
+    line += ["-o", os.fspath(given["rects"] or "rects.csv")]
+    if any(os.fspath(path).startswith("-") for path in named):
+        line.append("--")
+    return f"`{command_line([*line, *map(os.fspath, named)])}`"
+
+
 def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
     """Tell what became of each, and give the exit status; `to_do` is the number of images that a dry run leaves."""
     failures = failures_text(records)
@@ -214,7 +227,7 @@ def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None =
             say(omitted)
         if retries := retries_text(records):
             say(retries)
-        if doubtful := doubts_text(records):
+        if doubtful := doubts_text(records, _advice(records)):
             say(doubtful)
         count = Counter(record.status for record in records)
         first = f"{count['ok']} ok" if to_do is None else f"{to_do} to do"

@@ -17,9 +17,10 @@ from bgremove.cutout import Cutout, cut_out, foreground_of
 from bgremove.engines import make_engine
 from bgremove.errors import BgremoveError
 from bgremove.formats import Photo, read
+from bgremove.hints import read_hints
 from bgremove.remove import chosen_rect, initial_labels
 from bgremove.settings import Settings
-from bgremove.types import Foreground, Label, Rect
+from bgremove.types import Foreground, Label, Mask, Rect
 
 MOST_PICTURES = 200
 """How many images a page shows: with these it stays under five megabytes."""
@@ -70,10 +71,11 @@ class Gallery:
         try:
             photo = read(job.source, max_pixels=self.settings.max_pixels)
             cutout = _written_cutout(job, photo, crop, self.settings)
+            hints = None if job.hints is None else read_hints(job.hints, *photo.image.shape[:2])
         except BgremoveError:  # a file is gone meanwhile
             return
         if cutout is not None and len(self.pictures) < MOST_PICTURES:
-            self.pictures.append(make_picture(str(job.source), photo, cutout, self.settings))
+            self.pictures.append(make_picture(str(job.source), photo, cutout, self.settings, hints))
 
     def in_order(self) -> list[Picture]:
         """The most doubtful first, else by name."""
@@ -105,11 +107,11 @@ def _written_foreground(job: Job, settings: Settings) -> Foreground | None:
     return np.asarray(photo.alpha > np.iinfo(photo.alpha.dtype).max // 2)
 
 
-def make_picture(path: str, photo: Photo, cutout: Cutout, settings: Settings) -> Picture:
-    """The picture of one cutout."""
+def make_picture(path: str, photo: Photo, cutout: Cutout, settings: Settings, hints: Mask | None = None) -> Picture:
+    """The picture of one cutout, which was made with `hints`."""
     height, width = photo.image.shape[:2]
     foreground = cutout.foreground
-    difference = _engines_differ(photo, foreground, cutout.rect, settings)
+    difference = _engines_differ(photo, foreground, cutout.rect, settings, hints)
     differing = float(difference[cutout.rect.slices].mean())
     doubts = [*cutout.warnings, *doubts_about(foreground, cutout.rect)]
     if differing > _DOUBTFUL_DIFFERENCE:
@@ -147,14 +149,16 @@ def doubts_about(foreground: Foreground, rect: Rect) -> list[str]:
     return []
 
 
-def _engines_differ(photo: Photo, foreground: Foreground, rect: Rect, settings: Settings) -> Foreground:
+def _engines_differ(
+    photo: Photo, foreground: Foreground, rect: Rect, settings: Settings, hints: Mask | None
+) -> Foreground:
     """Where another engine decides otherwise; nowhere if it was not asked, or could not be."""
     nowhere = np.zeros_like(foreground)
     other = _other(settings.engine)
     if foreground.size > _COMPARED_PIXELS[other]:
         return nowhere
     try:
-        labels = initial_labels(photo, rect)
+        labels = initial_labels(photo, rect, hints)
         mask = make_engine(other).segment(photo.image, labels, iterations=settings.iterations, seed=settings.seed)
     except BgremoveError:  # such as a rect that leaves nothing to learn from
         return nowhere

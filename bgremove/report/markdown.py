@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from bgremove.paths import display_name, printable
+from bgremove.paths import command_line, display_name, printable
 from bgremove.report.drawing import Plot, Table
 from bgremove.report.gallery import Picture
 from bgremove.report.report import Report
-from bgremove.report.words import cards, command_line, rows_of, strategies_note, strategies_table
+from bgremove.report.words import cards, rows_of, strategies_note, strategies_table
 
 _MOST_LINES = 50
 

@@ -13,12 +13,12 @@ import jinja2
 from markupsafe import Markup
 
 from bgremove import __version__
-from bgremove.paths import display_name, printable
+from bgremove.paths import command_line, display_name, printable
 from bgremove.report.drawing import Plot
 from bgremove.report.figures import STAGES, best_of, image_times_s, is_parallel, loop_of
 from bgremove.report.gallery import Picture, shown_first
 from bgremove.report.report import Report
-from bgremove.report.words import cards, command_line, rows_of, strategies_note, strategies_table
+from bgremove.report.words import cards, rows_of, strategies_note, strategies_table
 
 _TEMPLATES = files("bgremove.report") / "templates"
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,22 +128,6 @@ def _fact(name: str, value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(printable(str(each)) for each in value)
     return "none" if value is None else printable(str(value))
-
-
-def command_line(command: Iterable[str]) -> str:
-    r"""A line for a shell that repeats the command, whatever the names of its files hold.
-
-    >>> command_line(["bgremove", "remove", "my photos", "caf\udce9.jpg"])
-    "bgremove remove 'my photos' $'caf\\xe9.jpg'"
-    """
-    return " ".join(map(_quoted, command))
-
-
-def _quoted(word: str) -> str:
-    if word.isprintable():
-        return shlex.quote(word)
-    escaped = re.sub(r"(['\\])", r"\\\1", word)
-    return f"$'{printable(escaped)}'"
 
 
 def _ms(seconds: float) -> str:

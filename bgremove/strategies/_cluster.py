@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
 _CONNECT_S = 10
-"""How long a scheduler may take to answer."""
+"""How long a scheduler may take to answer, and to have a worker."""
 
 
 @contextmanager
@@ -61,6 +61,11 @@ def _client(address: str) -> Iterator[Client]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClusterError(f"{address}: no scheduler of Dask answers there ({reason})") from error
     with client:
+        try:
+            client.wait_for_workers(1, timeout=_CONNECT_S)
+        except TimeoutError as error:
+            reason = "the scheduler has no workers; start some with `dask worker`"
+            raise ClusterError(f"{address}: {reason}") from error
         yield client
 
 

@@ -50,7 +50,7 @@ class Cluster:
     """Workers that groups of tasks are sent to, each to the one that it is meant for."""
 
     def __init__(self, client: Client, worker_context: bytes) -> None:
-        """Raises `ClusterError` if there is no worker, or one that cannot be used."""
+        """Raises `ClusterError` if there is a worker that cannot be used."""
         self._client = client
         self._session = uuid4().hex
         self._worker_context = worker_context
@@ -59,8 +59,6 @@ class Cluster:
         """Pairs of a time and an event of the scheduler, and of a group and its answers, as they come."""
         client.subscribe_topic("all", self.news.put)
         self.admit(None)
-        if not self.workers:
-            raise ClusterError("the scheduler has no workers; start some with `dask worker`")
 
     @property
     def threads(self) -> int:

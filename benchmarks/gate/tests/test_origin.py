@@ -239,7 +239,10 @@ def test_generated_files_are_carried(toy: Toy, said: Said) -> None:
     assert "carry" in said()
 
 
-def test_submodules_are_at_their_own_commits(toy: Toy, said: Said, tmp_path: Path) -> None:
+def test_submodules_are_at_their_own_commits(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # bytecode is no change of a submodule
     part = make_toy(tmp_path / "part")
     toy.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(part.root), "vendor/part")
     toy.commit({"toy.py": "import sys\nsys.path.insert(0, __file__[:-6] + 'vendor/part')\n"
@@ -252,6 +255,19 @@ def test_submodules_are_at_their_own_commits(toy: Toy, said: Said, tmp_path: Pat
     words = said()
     assert "base/vendor/part" in words
     assert "head/vendor/part" in words
+
+
+def test_a_case_that_writes_into_a_submodule_is_named(toy: Toy, said: Said, tmp_path: Path) -> None:
+    part = make_toy(tmp_path / "part")
+    toy.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(part.root), "vendor/part")
+    writes = "\ndef test_writes(benchmark):\n    import pathlib, toy\n    benchmark(work)\n    {file}.write_text('#')\n"
+    file = "pathlib.Path(toy.__file__).with_name('vendor').joinpath('part', 'toy.py')"
+    toy.commit({"bench/bench_toy.py": CASES + writes.format(file=file)})
+    assert run([*NO_TIME, "bench"]) == 3
+    words = said()
+    assert "base: failed (call: FileNotFoundError" in words, "base has no submodule yet"
+    assert "it writes into the files it is made of: vendor/part/toy.py" in words
+    assert "measured: `toy` from base, head" in words
 
 
 def test_a_change_of_libraries_is_said(toy: Toy, said: Said) -> None:

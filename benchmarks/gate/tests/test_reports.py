@@ -21,7 +21,7 @@ from benchgate.revisions.git import Revision
 from benchgate.settings import Settings
 
 
-def _result(*verdicts: str) -> Result:
+def a_result(*verdicts: str) -> Result:
     metric = MetricFinding.of("wall", "regressed", "confirm", Estimate.of([0.05, 0.06, 0.055]), 500.0)
     findings = [
         CaseFinding(f"b.py::test_{v}[a|b]", v, "" if v == "regressed" else "why 5%", (metric,)) for v in verdicts
@@ -36,14 +36,14 @@ ALL = ("regressed", "improved", "unchanged", "inconclusive", "new", "missing", "
 
 
 def test_junit_fails_on_a_loss_and_errs_on_what_is_undecided() -> None:
-    element = files.as_junit(_result(*ALL))
+    element = files.as_junit(a_result(*ALL))
     assert (element.get("tests"), element.get("failures"), element.get("errors")) == ("7", "1", "4")
     assert [child.tag for case in element for child in case] == ["failure", "error", "error", "error", "error"]
 
 
 def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path) -> None:
     explanation = Explanation("b.py::test_x", (Growth("f (a.py)", 0.1, 0.2, 0.5, 0.1),), "<svg/>", "py-spy")
-    files.write(tmp_path, _result("regressed"), [explanation], SETTINGS)
+    files.write(tmp_path, a_result("regressed"), [explanation], SETTINGS)
     stored = json.loads((tmp_path / "gate.json").read_text())
     assert stored["format_version"] == FORMAT_VERSION
     assert stored["pairs"][0]["blocks"][0]["turns"][0]["base"]["wall_s"] == 1.0
@@ -56,7 +56,7 @@ def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path) -> None:
 
 
 def test_each_pair_is_kept_at_once(tmp_path: Path) -> None:
-    pair = _result().pairs[0]
+    pair = a_result().pairs[0]
     files.keep(tmp_path, pair)
     files.keep(tmp_path, pair)
     lines = files.pairs_file(tmp_path).read_text().splitlines()
@@ -64,7 +64,7 @@ def test_each_pair_is_kept_at_once(tmp_path: Path) -> None:
 
 
 def test_what_too_few_pairs_cannot_bound_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    result = _result("inconclusive")
+    result = a_result("inconclusive")
     show(result, [], Console(width=200))
     text = capsys.readouterr().out + markdown(result, [], SETTINGS)
     assert max(map(len, re.findall(r"\d+", text))) <= 12
@@ -74,25 +74,25 @@ def test_a_case_for_which_no_time_was_left_shows_no_ratio() -> None:
     metric = MetricFinding.of("wall", "inconclusive", "confirm", Estimate.of([]), 1.0)
     finding = CaseFinding("b.py::test_x", "inconclusive", "no time", (metric,))
     assert reason(finding) == "no time; wall not measured again"
-    result = replace(_result(), findings=[finding])
+    result = replace(a_result(), findings=[finding])
     row = next(line for line in markdown(result, [], SETTINGS).splitlines() if "test_x" in line)
     assert [cell.strip() for cell in row.split("|")[4:9]] == [""] * 5
 
 
 def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:
-    lines = list(annotations(_result("regressed", "missing", "unchanged")))
+    lines = list(annotations(a_result("regressed", "missing", "unchanged")))
     assert [line.split(",")[0] for line in lines] == ["::error file=b.py", "::warning file=b.py"]
     assert "why 5%25" in lines[1]
 
 
 def test_markdown_keeps_its_columns_when_an_id_has_a_bar() -> None:
-    rows = [line for line in markdown(_result("regressed"), [], SETTINGS).splitlines() if line.startswith("|")]
+    rows = [line for line in markdown(a_result("regressed"), [], SETTINGS).splitlines() if line.startswith("|")]
     assert {line.replace(r"\|", "").count("|") for line in rows} == {11}
 
 
 def test_the_table_shows_the_parameters_of_a_case(capsys: pytest.CaptureFixture[str]) -> None:
     # rich takes what is in brackets for a style
-    show(_result("regressed"), [], Console(width=200))
+    show(a_result("regressed"), [], Console(width=200))
     assert "test_regressed[a|b] " in capsys.readouterr().out
 
 
@@ -101,12 +101,12 @@ def test_the_table_shows_the_parameters_of_a_case(capsys: pytest.CaptureFixture[
     (("new",), 3), (("missing",), 3), (("incomparable",), 3), ((), 3),
 ])  # fmt: skip
 def test_exit_status(verdicts: tuple[str, ...], status: int) -> None:
-    assert exit_status(_result(*verdicts).findings) == status
+    assert exit_status(a_result(*verdicts).findings) == status
 
 
 def test_a_run_without_findings_leaves_an_error_and_nothing_of_the_run_before(tmp_path: Path) -> None:
-    files.write(tmp_path, _result("unchanged"), [Explanation("x", (), "<svg/>", "")], SETTINGS)
-    files.keep(tmp_path, _result().pairs[0])
+    files.write(tmp_path, a_result("unchanged"), [Explanation("x", (), "<svg/>", "")], SETTINGS)
+    files.keep(tmp_path, a_result().pairs[0])
     files.clear(tmp_path)
     assert list(tmp_path.iterdir()) == []
     files.write_error(tmp_path, GateError("no 5%"))
@@ -123,7 +123,7 @@ def test_pairs_of_a_newer_format_are_refused(version: object) -> None:
 
 def test_lines_that_say_the_same_are_one() -> None:
     finding = CaseFinding("b.py::test", "inconclusive", "no time was left to measure it")
-    result = replace(_result(), findings=[replace(finding, case=f"b.py::test_{index}") for index in range(88)])
+    result = replace(a_result(), findings=[replace(finding, case=f"b.py::test_{index}") for index in range(88)])
     page = markdown(result, [], SETTINGS)
     assert page.count("no time was left") == 1
     assert "b.py::test_0, b.py::test_1, b.py::test_2 and 85 more: no time was left to measure it" in page
@@ -135,7 +135,7 @@ def test_lines_that_say_the_same_are_one() -> None:
 def test_absolute_times_stand_beside_ratios() -> None:
     wall = MetricFinding.of("wall", "regressed", "confirm", Estimate.of([0.05] * 9), 500.0, (0.0123, 0.0000456))
     memory = MetricFinding.of("memory", "unchanged", "confirm", Estimate.of([0.0] * 9), 1.0, (2.5e9, 64e6))
-    page = markdown(replace(_result(), findings=[CaseFinding("c", "regressed", "", (wall, memory))]), [], SETTINGS)
+    page = markdown(replace(a_result(), findings=[CaseFinding("c", "regressed", "", (wall, memory))]), [], SETTINGS)
     assert "| wall | 12.3 ms | 45.6 µs | 1.051 |" in page
     assert "| memory | 2.5 GB | 64 MB | 1.000 |" in page
 
@@ -147,7 +147,7 @@ def test_names_of_files_are_bounded_and_differ() -> None:
 
 
 def test_a_run_that_ended_early_is_no_pass() -> None:
-    assert _result("unchanged").exit_status == 0
-    assert replace(_result("unchanged"), stopped="ended early: the head arm was killed").exit_status == 3
-    assert replace(_result("regressed"), stopped="ended early: the head arm was killed").exit_status == 1
-    assert "ended early" in markdown(replace(_result("unchanged"), stopped="ended early: x"), [], SETTINGS)
+    assert a_result("unchanged").exit_status == 0
+    assert replace(a_result("unchanged"), stopped="ended early: the head arm was killed").exit_status == 3
+    assert replace(a_result("regressed"), stopped="ended early: the head arm was killed").exit_status == 1
+    assert "ended early" in markdown(replace(a_result("unchanged"), stopped="ended early: x"), [], SETTINGS)

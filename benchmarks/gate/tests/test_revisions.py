@@ -36,6 +36,16 @@ def test_the_working_tree_is_taken_as_it_is_and_left_as_it_was(toy: Toy) -> None
     assert len(toy.git("worktree", "list").splitlines()) == 1
 
 
+def test_the_same_files_are_the_same_commit_in_every_job(toy: Toy) -> None:
+    assert resolve(toy.root, "working tree").commit == toy.git("rev-parse", "HEAD"), "nothing differs from it"
+    toy.write({"toy.py": "changed = 1\n"})
+    commit = resolve(toy.root, "working tree").commit
+    written = "%ct %cn %ce %P"
+    assert toy.git("show", "--no-patch", f"--format={written}", commit) == toy.git(
+        "show", "--no-patch", "--format=%ct gate gate %H", "HEAD"
+    ), "no time and no name of this job"
+
+
 def test_base_gets_the_cases_of_head_and_keeps_its_own_code(toy: Toy) -> None:
     toy.commit({"toy.py": "", "bench/bench_toy.py": "# head\n", "bench/helper.py": "h = 1\n"})
     with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:

@@ -1,5 +1,6 @@
 """Ways to make a benchmark run look fine: none of them may end with exit status 0."""
 
+import json
 import os
 import re
 import subprocess
@@ -119,6 +120,53 @@ def test_a_sabotaged_case_is_never_a_pass(name: str, sabotaged: dict[str, CaseFi
     assert exit_status([finding, CaseFinding("sound", "unchanged", "")]) == 3
 
 
+THREADS = """
+import threading
+from pathlib import Path
+from toy import work
+
+called, next_case = threading.Event(), threading.Event()
+threads = []
+
+def in_thread(function):
+    threads.append(threading.Thread(target=function, daemon=True))
+    threads[-1].start()
+
+def test_ends_while_it_is_called(benchmark):
+    called.clear()
+    in_thread(lambda: benchmark(lambda: (called.set(), next_case.wait(60))))
+    assert called.wait(60)
+
+def test_ends_in_base_alone(benchmark):
+    if Path.cwd().name == "base":
+        test_ends_while_it_is_called(benchmark)
+    else:
+        in_thread(lambda: benchmark(work))
+        threads[-1].join(60)
+
+def test_calls_after_its_end(benchmark):
+    in_thread(lambda: (next_case.wait(60), benchmark(work)))
+
+def test_sound(benchmark):
+    next_case.set()
+    if threads:
+        threads[-1].join(0.5)  # time for it to do harm
+    benchmark(work)
+"""
+
+
+def test_a_thread_that_outlives_its_case_costs_that_case_alone(toy: Toy, tmp_path: Path) -> None:
+    # base has none of these cases of its own: one that only head seems to be able to run would be called new
+    toy.commit({"bench/bench_toy.py": THREADS})
+    assert run(["--base", "base", "--budget-s", "0.001", "bench", "--output", str(tmp_path)]) == 3
+    found = json.loads((tmp_path / "gate.json").read_text())["findings"]
+    verdicts = {finding["case"].partition("::")[2]: (finding["verdict"], finding["why"]) for finding in found}
+    assert verdicts.pop("test_sound") == ("inconclusive", "no time was left to measure it")
+    verdicts.pop("test_work")  # base's own
+    assert {verdict for verdict, _ in verdicts.values()} == {"incomparable"}
+    assert "another thread of it still ran its benchmark" in verdicts["test_ends_while_it_is_called"][1]
+
+
 OPTIONS = "-n auto --benchmark-disable --benchmark-skip -p no:terminal -p no:benchmark -x --co"
 TRICKS = """
 import threading
@@ -145,7 +193,7 @@ def test_a_loss_is_found_in_spite_of_options_and_tricks(toy: Toy, monkeypatch: p
     monkeypatch.setattr("benchgate.decide.schedule.LONGEST_SCREEN_BLOCK_S", 0.2)
     for module in ("schedule", "findings"):
         monkeypatch.setattr(f"benchgate.decide.{module}.SCREEN_PAIRS", 2)  # five times slower is soon seen
-    assert run(["--base", "base", "bench", "--alpha", "0.2"]) == 1
+    assert run(["--base", "base", "bench", "--alpha", "0.2", "--tolerance", "0.5"]) == 1
 
 
 WHOLE_RUNS: dict[str, tuple[dict[str, str | None], list[str], int]] = {
@@ -177,7 +225,9 @@ WHOLE_RUNS: dict[str, tuple[dict[str, str | None], list[str], int]] = {
         3,
     ),
     "both arms import another copy": (
-        {"bench/conftest.py": "import sys\nsys.path.insert(0, {elsewhere!r})\n"}, ["--base", "base", "bench"], 3,
+        {"bench/conftest.py": "import sys\nsys.path.insert(0, {elsewhere!r})\n"},
+        ["--base", "base", "bench", "--budget-s", "1"],
+        3,
     ),
     "no time": ({}, ["--base", "base", "bench", "--budget-s", "0.001"], 3),
     "wrong option": ({}, ["--base", "base", "--tolerance", "3%", "bench"], 2),

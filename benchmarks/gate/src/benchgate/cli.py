@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from . import bisect, compare, doctor
+from . import bisect, compare, doctor, merge
 from .explain import look
+from .history import command as history
 
 _COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "bisect": bisect.run,
     "doctor": doctor.run,
+    "history": history.run,
+    "merge": merge.run,
     "profile": look.run,
 }
 

@@ -34,15 +34,15 @@ LOG_WIDTH = 140
 def run(arguments: Sequence[str]) -> int:
     """Compares, explains what regressed, reports, and returns the exit status."""
     given = _parser().parse_args(arguments)
-    console = Console() if sys.stdout.isatty() else Console(width=LOG_WIDTH)
-    directory = _cleared(Path(given.output or tempfile.mkdtemp(prefix="benchgate-output-")))
+    console = _console()
+    directory = cleared(Path(given.output or tempfile.mkdtemp(prefix="benchgate-output-")))
     explanations: list[Explanation] = []
     status: int | None = None
     try:
         with stoppable():
             repository = top(Path.cwd())
             asked = settings.settings(given, Path.cwd(), repository)
-            directory = _cleared(asked.output) if asked.output else directory
+            directory = cleared(asked.output) if asked.output else directory
             with prepared(repository, asked, directory) as comparison:
                 result, status = _measured(comparison, asked, directory, console)
                 _explain(comparison, result, explanations)
@@ -52,11 +52,23 @@ def run(arguments: Sequence[str]) -> int:
             _report(console, [f"error: {error}", *files.write_error(directory, error)], [failure(error)])
             return status
         status = STOPPED_STATUS if isinstance(error, StoppedError) else status
+    report(result, explanations, asked, directory, console)
+    return status
+
+
+def report(
+    result: Result, explanations: list[Explanation], asked: Settings, directory: Path, console: Console | None = None
+) -> None:
+    """Writes, prints and annotates what a run has found."""
+    console = console or _console()
     problems = files.write(directory, result, explanations, asked)
     with suppress(OSError):  # a terminal that is gone changes no verdict
         show(result, explanations, console)
     _report(console, [*problems, f"raw pairs, report, JUnit and flame graphs: {directory}"], annotations(result))
-    return status
+
+
+def _console() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=LOG_WIDTH)
 
 
 def _measured(comparison: Comparison, asked: Settings, directory: Path, console: Console) -> tuple[Result, int]:
@@ -106,7 +118,7 @@ def _annotate(lines: Iterable[str]) -> None:
         sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def _cleared(output: Path) -> Path:
+def cleared(output: Path) -> Path:
     """The directory of a run's reports, without those of the run before."""
     directory = output.resolve()
     (directory / "logs").mkdir(parents=True, exist_ok=True)
@@ -131,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="benchgate",
         description="Says whether head is slower than base, case by case. Others: benchgate profile, which says "
-        "where time goes; benchgate bisect, since which commit; benchgate doctor, what this machine can see.",
+        "where time goes; bisect, since which commit; doctor, what this machine can see; merge, one report of shards.",
         epilog="What is not given is read from [tool.benchgate] of pyproject.toml. "
         "Exit status: 0 nothing regressed, 1 something did, 2 wrong use, 3 something could not be decided.",
     )

@@ -19,6 +19,7 @@ from .measure.records import Pair, Trouble
 from .measure.site import Places, Site, check_collected, collect
 from .measure.suite import Suite
 from .measure.trial import Trial, try_out
+from .part import Part, Shard
 from .provenance import check_compiled, measured_line, shortened
 from .revisions.builds import built, carried
 from .revisions.definitions import changed_dependencies, changed_inside, definitions, selected
@@ -94,12 +95,14 @@ def prepared(repository: Path, settings: Settings, directory: Path) -> Iterator[
         packages = _packages(trees, laid)
         sites = [replace(site, places=replace(site.places, packages=packages)) for site in sites]
         trees.lay(laid)
+        missing = _missing(before, now) if settings.part == Part(Shard(1, settings.part.shard.count)) else []
+        now = replace(now, cases=settings.part.of(now.cases))
         cases, nameless = _named(now.cases)
         driver = PairDriver(sites[0], sites[1], frozenset(before.cases))
         trial = try_out(driver, cases, trees)
         trial.troubles += nameless
         notes = [measured_line(driver, laid, tried=bool(trial.call_s)), f"on {_machine(repository)}"]
-        notes += [f"{shortened(laid)} from head in both arms"]
+        notes += [f"{shortened(laid)} from head in both arms", *_part(settings.part)]
         if inside := changed_inside(repository, base, head, laid):
             notes.append(f"{len(inside)} changed files are case definitions, the same in both arms: not compared")
         if libraries := changed_dependencies(repository, base, head):
@@ -116,7 +119,7 @@ def prepared(repository: Path, settings: Settings, directory: Path) -> Iterator[
             driver=driver,
             cases=now.cases,
             tolerances=_tolerances(now, settings),
-            missing=_missing(before, now),
+            missing=missing,
             trial=trial,
             notes=notes,
             _trees=trees,
@@ -156,6 +159,13 @@ def _machine(repository: Path) -> str:
     here = identity(repository)
     cores = f"{here['usable cores']} cores, {here['memory']}"
     return f"{here['processor']}, {cores}, {here['architecture']}, {here['python']}, benchgate {__version__}"
+
+
+def _part(part: Part) -> Iterator[str]:
+    if part.shard.count > 1:
+        yield f"this is shard {part.shard}: benchgate merge makes one report of all"
+    if part.confirmed is not None:
+        yield f"only what regressed in {part.confirmed} was measured, in new pairs"
 
 
 def _libraries(files: Sequence[str], settings: Settings) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from .decide.rule import Rule
 from .errors import WrongUseError
+from .part import Part, Shard
 from .revisions.git import WORKING_TREE
 
 #: Seconds for all measuring of one run.
@@ -22,7 +23,8 @@ class Settings:
 
     `base` is None for the commit at which head left the main branch; `tolerances` are patterns of cases with the loss
     of them that must be seen. `prepare` is a command that builds a revision, `carry` are patterns of ignored files that
-    both revisions need, `pytest_args` go to pytest as they are, and `folder` is where it is started.
+    both revisions need, `pytest_args` go to pytest as they are, and `folder` is where it is started. `part` says which
+    of the selected cases are measured; a shard's rule has its share of the whole suite's alpha.
     """
 
     paths: tuple[str, ...]
@@ -38,6 +40,7 @@ class Settings:
     pytest_args: tuple[str, ...] = ()
     folder: str = "."
     output: Path | None = None
+    part: Part = field(default_factory=Part)
 
 
 # --- what a value may be, whether it is written in TOML or on the command line
@@ -208,6 +211,16 @@ def add_comparison(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--carry", action="append", metavar="PATTERN", help="ignored files that both revisions need; may be repeated"
     )
+    parser.add_argument(
+        "--shard",
+        type=Shard.parsed,
+        default=Shard(),
+        metavar="I/N",
+        help="every N-th case from the I-th on; see benchgate merge",
+    )
+    parser.add_argument(
+        "--confirm", type=Path, metavar="GATE.JSON", help="only the cases that regressed in that run, measured anew"
+    )
 
 
 def settings(given: argparse.Namespace, directory: Path, root: Path) -> Settings:
@@ -219,12 +232,13 @@ def settings(given: argparse.Namespace, directory: Path, root: Path) -> Settings
     value = {name: told.get(name, table.keys.get(name, key.default)) for name, key in KEYS.items()}
     folder = table.folder if "paths" in table.keys and "paths" not in told else directory
     output = value["output"]
+    part = Part(getattr(given, "shard", Shard()), getattr(given, "confirm", None))
     return Settings(
         paths=tuple(inside(path, folder, root) for path in value["paths"]),
         base=value["base"],
         head=value["head"],
         selection=_selection(value["keyword"], value["marker"]),
-        rule=Rule(value["tolerance"], value["alpha"]),
+        rule=Rule(value["tolerance"], value["alpha"] / part.shard.count),
         tolerances=value["tolerances"],
         budget_s=value["budget-s"],
         timeout_s=value["timeout-s"],
@@ -235,6 +249,7 @@ def settings(given: argparse.Namespace, directory: Path, root: Path) -> Settings
         pytest_args=tuple(value["pytest-args"]),
         folder=table.folder.relative_to(root).as_posix(),
         output=None if output is None else (directory if "output" in told else table.folder) / output,
+        part=part,
     )
 
 

@@ -37,7 +37,7 @@ class Estimate:
         True
         """
         numbers = np.asarray(values, np.float64)
-        first, second = np.triu_indices(len(numbers))
+        first, second = _all_pairs(len(numbers))
         means = np.sort((numbers[first] + numbers[second]) / 2)
         return cls(len(numbers), float(np.median(means)) if len(means) else 0.0, means)
 
@@ -50,6 +50,12 @@ class Estimate:
         """What the truth falls below with probability `miss` at most; minus infinity with too few pairs to say."""
         outside = _ranks_outside(self.pairs, miss)
         return float(self._means[outside - 1]) if outside else -math.inf
+
+
+@lru_cache(maxsize=256)
+def _all_pairs(numbers: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Indices of every number with itself and each later one."""
+    return np.triu_indices(numbers)
 
 
 @lru_cache(maxsize=1024)

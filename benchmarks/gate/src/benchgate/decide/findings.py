@@ -93,7 +93,7 @@ def _find_case(measured: Measured, case: str, proved: set[Hypothesis]) -> CaseFi
     if trouble := evidence.troubles.get(case):
         return CaseFinding(case, trouble.verdict, trouble.why, disturbed=disturbed)
     tolerance = measured.rule_of(case).tolerance
-    if (clean := evidence.clean(case, "screen")) < SCREEN_PAIRS:
+    if (clean := evidence.clean(case, "screen")) < SCREEN_PAIRS and not measured.suspects(case):
         seen = tuple(_find_metric(measured, case, metric, set(), decided=False) for metric in evidence.metrics(case))
         return CaseFinding(case, "inconclusive", _too_few(measured, case, clean), seen, disturbed, tolerance)
     metrics = tuple(_find_metric(measured, case, metric, proved) for metric in evidence.metrics(case))

@@ -35,6 +35,10 @@ class Measured:
         """The rule with the case's own tolerance."""
         return replace(self.rule, tolerance=self.tolerances.get(case, self.rule.tolerance))
 
+    def suspects(self, case: str) -> list[Hypothesis]:
+        """The hypotheses about a case; while there are none, its screen goes on or has cleared it."""
+        return [hypothesis for hypothesis in self.hypotheses if hypothesis.case == case]
+
     def wealth_of(self, hypothesis: Hypothesis) -> float:
         """The evidence against a hypothesis: wealth won on confirming pairs with stakes scaled by the screen."""
         case, metric, direction = hypothesis

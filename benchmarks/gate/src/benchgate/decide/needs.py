@@ -31,7 +31,7 @@ def _need_of_metric(measured: Measured, case: str, metric: Metric) -> tuple[floa
     suspect = next((h for h in measured.hypotheses if (h.case, h.metric) == (case, metric)), None)
     screened = measured.evidence.values(case, metric, "screen")
     confirmed = measured.evidence.values(case, metric, "confirm")
-    if len(screened) < SCREEN_PAIRS:
+    if len(screened) < SCREEN_PAIRS and suspect is None:
         return SCREEN_PAIRS - len(screened) + 12, _looks(
             screened, metric
         ) or f"only {len(screened)} pairs were measured"

@@ -26,6 +26,8 @@ Key = TypeVar("Key")
 
 #: A change is suspicious in the screen from this share of the tolerance on, and no alarm below the second share.
 SUSPICIOUS_SHARE, ALARM_SHARE = 1 / 4, 1 / 3
+#: A loss is grave from this multiple of the tolerance on.
+GRAVE_TIMES = 3
 #: One-sided error of the bound that must lie below the tolerance before a case is called unchanged (at each look, of
 #: which there is one after each confirming pair), and of the bound that must lie below zero before a gain is looked for
 #: instead of a loss.
@@ -118,6 +120,11 @@ def is_clear(values: Sequence[float], rule: Rule) -> bool:
 def is_suspicious(values: Sequence[float], rule: Rule) -> bool:
     """Whether a screened metric deserves to be measured again, in either direction."""
     return abs(Estimate.of(values).middle) >= rule.suspicious
+
+
+def is_grave(values: Sequence[float], rule: Rule) -> bool:
+    """Whether each of a few values exceeds the tolerance, and their middle does so several times over."""
+    return min(values) > rule.limit and Estimate.of(values).middle > GRAVE_TIMES * rule.limit
 
 
 def looks_gained(values: Sequence[float], rule: Rule) -> bool:

@@ -10,10 +10,12 @@ from .allocation import best_block_s
 from .estimate import Estimate
 from .evidence import Evidence
 from .measured import Hypothesis, Measured
-from .rule import Rule, is_clear, is_suspicious, looks_gained
+from .rule import Rule, is_clear, is_grave, is_suspicious, looks_gained
 
-#: Clean pairs of each case in the screen.
-SCREEN_PAIRS = 8
+#: Clean pairs of each case in the screen, and after how many a case that looks gravely slower is confirmed at once.
+SCREEN_PAIRS, GRAVE_PAIRS = 8, 3
+#: Confirming pairs that such a case is given before the others are screened on.
+MOST_GRAVE_PAIRS = 20
 #: Clean pairs of a confirmed case: never called unchanged with fewer than the first, never measured beyond the second.
 LEAST_CONFIRM_PAIRS, MOST_CONFIRM_PAIRS = 8, 150
 #: Bounds on the time for the turns of one case in one pair, in seconds. In the screen at most the second, because fresh
@@ -79,19 +81,42 @@ class Schedule:
 
     def pairs(self) -> Iterator[Pair]:
         """Measures, and yields each pair when it is part of the evidence."""
-        yield from self._screen()
+        yield from self._screen(GRAVE_PAIRS)
+        self._suspect(self._looks_grave)
+        yield from self._while("confirm", self._may_be_grave, MOST_GRAVE_PAIRS)
+        yield from self._screen(SCREEN_PAIRS)
+        self._suspect(lambda case: self._evidence.clean(case, "screen") >= SCREEN_PAIRS)
         yield from self._confirm()
 
-    def _screen(self) -> Iterator[Pair]:
-        """Every case in SCREEN_PAIRS clean pairs; then it is known what has to be confirmed."""
-        yield from self._while("screen", lambda case: self._evidence.clean(case, "screen") < SCREEN_PAIRS, SCREEN_PAIRS)
-        hypotheses = tuple(
+    def _screen(self, pairs: int) -> Iterator[Pair]:
+        """Every case in so many clean pairs, but those of which it is known already that they must be confirmed."""
+        yield from self._while(
+            "screen",
+            lambda case: self._evidence.clean(case, "screen") < pairs and not self.measured.suspects(case),
+            SCREEN_PAIRS,
+        )
+
+    def _suspect(self, is_screened: Callable[[str], bool]) -> None:
+        """Ends the screen of some cases: what it has not settled is confirmed, in other pairs."""
+        found = [
             hypothesis
             for case in self.measured.cases
-            if case not in self._evidence.troubles and self._evidence.clean(case, "screen") >= SCREEN_PAIRS
+            if case not in self._evidence.troubles and not self.measured.suspects(case) and is_screened(case)
             for hypothesis in self._unsettled_by_screen(case)
-        )
-        self.measured = replace(self.measured, hypotheses=hypotheses)
+        ]
+        self.measured = replace(self.measured, hypotheses=(*self.measured.hypotheses, *found))
+
+    def _looks_grave(self, case: str) -> bool:
+        """Whether a time exceeds the tolerance in each of the first pairs, and several times as a rule."""
+        rule = self.measured.rule_of(case)
+        enough = self._evidence.clean(case, "screen") >= GRAVE_PAIRS
+        times = [metric for metric in self._evidence.metrics(case) if metric != "memory"] if enough else []
+        return any(is_grave(self._evidence.values(case, metric, "screen"), rule) for metric in times)
+
+    def _may_be_grave(self, case: str) -> bool:
+        """Whether a case that looks slower is not yet proven to be; its other metrics can wait."""
+        suspects = self.measured.suspects(case)
+        return self._looks_slower(case) and not any(map(self._is_proved, suspects))
 
     def _confirm(self) -> Iterator[Pair]:
         """The suspects in new pairs, after each of which those that are decided drop out.
@@ -113,8 +138,8 @@ class Schedule:
     def _looks_slower(self, case: str) -> bool:
         return any(
             self._latest_middle(hypothesis) >= self.measured.rule_of(case).suspicious and self._needs_more(hypothesis)
-            for hypothesis in self.measured.hypotheses
-            if hypothesis.case == case and hypothesis.direction > 0
+            for hypothesis in self.measured.suspects(case)
+            if hypothesis.direction > 0
         )
 
     def _latest_middle(self, hypothesis: Hypothesis) -> float:
@@ -123,14 +148,17 @@ class Schedule:
         return Estimate.of(confirmed or self._evidence.values(case, metric, "screen")).middle
 
     def _is_undecided(self, case: str) -> bool:
-        return any(self._needs_more(hypothesis) for hypothesis in self.measured.hypotheses if hypothesis.case == case)
+        return any(map(self._needs_more, self.measured.suspects(case)))
 
     def _needs_more(self, hypothesis: Hypothesis) -> bool:
         values = self._evidence.values(hypothesis.case, hypothesis.metric, "confirm")
         rule = self.measured.rule_of(hypothesis.case)
         if hypothesis.direction * Estimate.of(values).middle < rule.alarming:
             return len(values) < LEAST_CONFIRM_PAIRS or not is_clear(values, rule)
-        return self.measured.wealth_of(hypothesis) * self.measured.rule.alpha < len(self.measured.hypotheses)
+        return not self._is_proved(hypothesis)
+
+    def _is_proved(self, hypothesis: Hypothesis) -> bool:
+        return self.measured.wealth_of(hypothesis) * self.measured.rule.alpha >= len(self.measured.hypotheses)
 
     def _while(
         self,
@@ -171,23 +199,19 @@ class Schedule:
     def _pairs_to_prove(self, case: str) -> float:
         needed = [
             self.measured.pairs_to_prove(hypothesis)
-            for hypothesis in self.measured.hypotheses
-            if hypothesis.case == case and hypothesis.direction > 0 and self._needs_more(hypothesis)
+            for hypothesis in self.measured.suspects(case)
+            if hypothesis.direction > 0 and self._needs_more(hypothesis)
         ]
         return max(needed, default=1.0)
 
     def _gravity(self, case: str) -> float:
         """By how much the case looks slower, against its tolerance; nothing in the screen."""
-        middles = [
-            self._latest_middle(hypothesis) for hypothesis in self.measured.hypotheses if hypothesis.case == case
-        ]
+        middles = [self._latest_middle(hypothesis) for hypothesis in self.measured.suspects(case)]
         return max(middles, default=0.0) / self.measured.rule_of(case).limit
 
     def _block_s_of(self, case: str, start_s: float) -> float:
         """As short as all have in the screen; up to LONGEST_BLOCK_S where it pays to confirm a time."""
-        if not any(
-            hypothesis.case == case and hypothesis.metric != "memory" for hypothesis in self.measured.hypotheses
-        ):
+        if all(hypothesis.metric == "memory" for hypothesis in self.measured.suspects(case)):
             return self._block_s
         best_s = best_block_s(self._evidence.blocks(case, "screen"), start_s, self.measured.rule_of(case).limit)
         return min(max(self._block_s, best_s), LONGEST_BLOCK_S)

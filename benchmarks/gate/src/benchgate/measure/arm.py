@@ -16,6 +16,7 @@ from .channel import ArmEnd
 from .messages import Collected, End, Ended, Finished, RunCases
 from .origin import Loaded
 from .plan import Plan
+from .present import PresentCase
 from .target import Target, padding
 
 #: Fixtures and markers by which a suite asks for a measurement.
@@ -28,6 +29,7 @@ class ArmPlugin:
 
     def __init__(self, channel: ArmEnd, plan: Plan) -> None:
         self._channel, self._plan = channel, plan
+        self._present = PresentCase(channel)
         self._loaded = Loaded([*plan.folders], plan.watched)
         self._padded = padding(plan.frame_slots)
         self._collection_errors: list[str] = []
@@ -83,7 +85,7 @@ class ArmPlugin:
         """Makes a test that has only a marker, as pytest-codspeed allows, a target itself."""
         if _has_fixture(item):
             return
-        target = Target(self._channel, self._padded, self._case(item.nodeid), item.runtest, (), {})
+        target = Target(self._channel, self._present, self._padded, self._case(item.nodeid), item.runtest, (), {})
         item.runtest = target.obey
 
     def _tolerance(self, item: pytest.Item) -> float | None:
@@ -97,6 +99,10 @@ class ArmPlugin:
         self._collection_errors.append(f"{item.nodeid}: give the marker tolerance one share, as in tolerance(0.10)")
         return None
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Notes which case it is that may call the benchmark fixture now."""
+        self._present.begin(self._case(nodeid))
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keeps the worst of set-up, call and tear-down."""
         end, why = self._ends.get(report.nodeid, ("passed", ""))
@@ -107,7 +113,7 @@ class ArmPlugin:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Tells how the case ended."""
         end, why = self._ends.get(nodeid, ("failed", "no report"))
-        self._channel.send(Ended(self._case(nodeid), end, why, self._loaded.news()))
+        self._present.end(Ended(self._case(nodeid), end, why, self._loaded.news()))
 
     def pytest_sessionfinish(self) -> None:
         """Tells that all is done."""
@@ -129,8 +135,9 @@ class ArmPlugin:
             case = self._case(_nodeid_of(fixture))
             given = tuple(args)
             stand_in = Target(
-                self._channel, self._padded, case, target, given, kwargs or {}, setup, teardown, once and setup is None
-            )
+                self._channel, self._present, self._padded, case, target, given, kwargs or {}, setup, teardown,
+                once and setup is None,
+            )  # fmt: skip
             return one_round(fixture, stand_in.obey)
 
         def call(fixture: Any, function_to_benchmark: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

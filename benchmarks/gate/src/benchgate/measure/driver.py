@@ -114,6 +114,8 @@ class Arm:
         answer = self._end.receive(self._timeout_s)
         if isinstance(answer, Ended):
             self.loaded.update(answer.loaded)
+            if answer.deserted:
+                raise ArmError(self.name, "ended the case while another thread of it still ran its benchmark")
         if isinstance(answer, wanted | Ended) and getattr(answer, "case", None) == case:
             return answer
         raise ArmError(self.name, f"answered out of turn: {answer} instead of {wanted.__name__} of {case}")

@@ -54,12 +54,16 @@ class Traced:
 
 @dataclass(frozen=True)
 class Ended:
-    """A case came to its end; `why` says what kept it from passing, `loaded` what it has loaded as in `Collected`."""
+    """A case came to its end; `why` says what kept it from passing, `loaded` what it has loaded as in `Collected`.
+
+    `deserted` if its target still waits to be called, in a thread that goes on without the case.
+    """
 
     case: str
     end: End
     why: str
     loaded: dict[str, str] = field(default_factory=dict)
+    deserted: bool = False
 
 
 @dataclass(frozen=True)

@@ -187,8 +187,10 @@ def _tried(arm: Arm, case: str, ready: Ready) -> Ready | Ended:
 
 
 def _said(end: Ended, waited: bool, *, measured: bool) -> str:
-    if waited and not measured:
+    if waited and not measured and end.end != "passed":
         return "ready"
+    if waited and not measured:
+        return "passed without the benchmark, which another thread called"
     if end.end == "passed":
         return "passed" if waited else "passed without calling the benchmark fixture"
     return f"{end.end} ({end.why})"

@@ -6,8 +6,8 @@ from typing import Any, Literal
 Stage = Literal["screen", "confirm"]
 Gap = Literal["new", "missing", "incomparable"]
 
-#: Version of the JSON written from these records. 1: first. 2: pairs have `frame_slots`.
-FORMAT_VERSION = 2
+#: Version of the JSON written from these records. 1: first. 2: pairs have `frame_slots`. 3: a run has its `shard`.
+FORMAT_VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from . import process_tree
 from .channel import ArmEnd
 from .control import move_to, spin
 from .messages import Call, Called, FinishCase, Ready, RunCases, Trace, Traced
+from .present import PresentCase
 
 #: The gate's own clock, in a tuple, where libraries that freeze time for a test do not look for it.
 _CLOCK = (time.perf_counter,)
@@ -48,6 +49,7 @@ class Target:
     """
 
     channel: ArmEnd
+    present: PresentCase
     padded: Padding
     case: str
     function: Callable[..., Any]
@@ -60,7 +62,10 @@ class Target:
     def obey(self) -> Any:
         """Calls as the driver says until it says finish; returns what the last call of the function returned."""
         loopable = self.setup is None and self.teardown is None
-        self.channel.send(Ready(self.case, loopable=loopable, once=self.once))
+        with self.present.waiting(Ready(self.case, loopable=loopable, once=self.once)):
+            return self._obey()
+
+    def _obey(self) -> Any:
         result = None
         while not isinstance(command := self.channel.receive(), FinishCase):
             match command:

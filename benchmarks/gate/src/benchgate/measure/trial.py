@@ -68,12 +68,13 @@ def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial:
         for seen in found:
             case = seen.case if isinstance(seen, Trouble) else seen[0]
             visited.add(case)
-            if isinstance(seen, Trouble):
-                trial.troubles.append(seen)
-            elif written := trees.changed():
+            if written := trees.changed():
                 trees.restore()
                 why = f"it writes into the files it is made of: {', '.join(written[:3])}"
-                trial.troubles.append(Trouble(case, "incomparable", why))
+                said = [seen.why, why] if isinstance(seen, Trouble) else [why]
+                trial.troubles.append(Trouble(case, "incomparable", "; ".join(said)))
+            elif isinstance(seen, Trouble):
+                trial.troubles.append(seen)
             else:
                 trial.call_s[case] = seen[1]
     return visited

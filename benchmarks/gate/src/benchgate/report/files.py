@@ -92,6 +92,7 @@ def as_json(result: Result, explanations: list[Explanation], settings: Settings)
         "tolerance": settings.rule.tolerance,
         "alpha": settings.rule.alpha,
         "budget_s": settings.budget_s,
+        "shard": [settings.part.shard.number, settings.part.shard.count],
         "notes": result.notes,
         "stopped": result.stopped,
         "findings": [asdict(finding) for finding in result.findings],

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import GateError, WrongUseError
@@ -34,11 +34,7 @@ def carried(checkout: Path, patterns: Sequence[str], worktree: Path) -> None:
 
 def with_submodules(checkout: Path, worktree: Path) -> None:
     """Fills the folders of submodules in a worktree, from the checkout's own; raises GateError where one is empty."""
-    for line in git_lines(worktree, "ls-files", "--stage", "-z"):
-        mode, commit, rest = line.split(maxsplit=2)
-        name = rest.partition("\t")[2]
-        if mode != "160000":
-            continue
+    for name, commit in _own_submodules(worktree).items():
         source = checkout / name
         if not (source / ".git").exists():
             raise GateError(f"the submodule {name} is empty: git submodule update --init --recursive")
@@ -53,12 +49,24 @@ def with_submodules(checkout: Path, worktree: Path) -> None:
 
 def without_submodules(checkout: Path) -> None:
     """Lets the submodules of a checkout forget worktrees that are gone."""
-    for line in git_lines(checkout, "ls-files", "--stage", "-z"):
-        mode, _, rest = line.split(maxsplit=2)
-        source = checkout / rest.partition("\t")[2]
-        if mode == "160000" and (source / ".git").exists():
-            git(source, "worktree", "prune")
-            without_submodules(source)
+    for folder in submodules(checkout):
+        git(checkout / folder, "worktree", "prune")
+
+
+def submodules(root: Path) -> Iterator[str]:
+    """Folders of the submodules that are filled, and of theirs, from `root`."""
+    for name in _own_submodules(root):
+        if (root / name / ".git").exists():
+            yield name
+            yield from (f"{name}/{inner}" for inner in submodules(root / name))
+
+
+def _own_submodules(root: Path) -> dict[str, str]:
+    """The folders of submodules in the index of `root`, each with its commit there."""
+    if not (root / ".gitmodules").exists():
+        return {}
+    entries = (line.partition("\t") for line in git_lines(root, "ls-files", "--stage", "-z"))
+    return {name: stage.split()[1] for stage, _, name in entries if stage.startswith("160000")}
 
 
 def built(command: str, worktree: Path, log: Path) -> Path:

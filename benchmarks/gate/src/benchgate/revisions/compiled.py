@@ -1,5 +1,6 @@
 """Compiled modules of the project: those that its users have, and that a worktree may lack."""
 
+import csv
 import json
 from collections.abc import Iterator, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -61,19 +62,26 @@ def _is_there(name: str, packages: Packages, own: Sequence[Path]) -> bool:
 def _installed(checkout: Path, packages: Packages) -> Iterator[tuple[str, str]]:
     """Compiled modules of installed distributions that offer one of the project's packages."""
     for dist in distributions():
-        if not _offers(dist, packages, checkout):
+        files = _files_of(dist)
+        if not _offers(dist, files, packages, checkout):
             continue
-        for file in dist.files or ():
+        for file in files:
             module = module_of(PurePosixPath(file))
             if module is not None and ".." not in module.parts:
                 yield str(dist.metadata["Name"]), ".".join(module.parts)
 
 
-def _offers(dist: Distribution, packages: Packages, checkout: Path) -> bool:
+def _files_of(dist: Distribution) -> list[str]:
+    """What `dist.files` has, which takes half a second to make paths of in a large environment."""
+    record = dist.read_text("RECORD")
+    return [row[0] for row in csv.reader(record.splitlines()) if row] if record else list(map(str, dist.files or ()))
+
+
+def _offers(dist: Distribution, files: Sequence[str], packages: Packages, checkout: Path) -> bool:
     location = json.loads(dist.read_text("direct_url.json") or "{}").get("url", "")
     if location == checkout.as_uri() or location.startswith(f"{checkout.as_uri()}/"):
         return True
-    tops = {str(PurePosixPath(file)).partition("/")[0] for file in dist.files or () if "/" in str(file)}
+    tops = {file.partition("/")[0] for file in files if "/" in file}
     offered = {name for name in packages.folders if "." not in name and not is_of_cases(PurePosixPath(name))}
     return not tops.isdisjoint(offered)
 

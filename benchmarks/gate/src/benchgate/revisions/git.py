@@ -100,11 +100,18 @@ def _shallow(repository: Path) -> str:
 
 
 def _snapshot(repository: Path) -> str:
-    """A commit of everything that is not ignored, on no branch; neither index nor files are touched."""
+    """A commit of everything that is not ignored, on no branch; neither index nor files are touched.
+
+    HEAD itself where nothing differs from it. The same files give the same commit, for several jobs may measure them.
+    """
     with tempfile.TemporaryDirectory(prefix="benchgate-index-") as directory:
         index = {"GIT_INDEX_FILE": str(Path(directory) / "index")}
         git(repository, "read-tree", "HEAD", **index)
         git(repository, "add", "--all", ".", **index)
         tree = git(repository, "write-tree", **index)
+    head, of_head, date = git(repository, "show", "--no-patch", "--format=%H %T %ct", "HEAD").split()
+    if tree == of_head:
+        return head
     who = {f"GIT_{role}_{part}": "gate" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
+    who |= {f"GIT_{role}_DATE": f"@{date} +0000" for role in ("AUTHOR", "COMMITTER")}
     return git(repository, "commit-tree", tree, "-p", "HEAD", "-m", "working tree, for benchgate", **who)

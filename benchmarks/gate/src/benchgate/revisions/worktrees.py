@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import GateError
-from .builds import with_submodules, without_submodules
+from .builds import submodules, with_submodules, without_submodules
 from .definitions import packages_above
 from .git import Revision, git, git_lines
 
@@ -39,22 +39,14 @@ class Checkouts:
 
     def changed(self) -> list[str]:
         """Files that were changed in either worktree since `lay`; ignored ones and bytecode do not count."""
-        return sorted(
-            {
-                entry[3:]
-                for root in (self.base, self.head)
-                for entry in git_lines(
-                    root, "--no-optional-locks", "status", "--porcelain", "--no-renames", "-uall", "-z"
-                )
-                if entry[1] != " " and not any(part in _BYWORK for part in entry[3:].split("/"))
-            }
-        )
+        return sorted({file for root in (self.base, self.head) for file in _changed(root)})
 
     def restore(self) -> None:
         """Puts both worktrees back to the state after `lay`."""
         for root in (self.base, self.head):
-            git(root, "checkout-index", "--force", "--all")
-            git(root, "clean", "--force", "-d", "--quiet")
+            for tree in (root, *(root / folder for folder in submodules(root))):
+                git(tree, "checkout-index", "--force", "--all")
+                git(tree, "clean", "--force", "-d", "--quiet")
 
 
 @contextmanager
@@ -100,6 +92,15 @@ def _remove(repository: Path, directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     git(repository, "worktree", "prune")
     without_submodules(repository)
+
+
+def _changed(root: Path) -> Iterator[str]:
+    """Files of a worktree and of its submodules, each asked for itself: git calls one with bytecode in it changed."""
+    for folder in ("", *submodules(root)):
+        status = ["status", "--porcelain", "--no-renames", "--ignore-submodules=dirty", "-uall", "-z"]
+        for entry in git_lines(root / folder, "--no-optional-locks", *status):
+            if entry[1] != " " and not any(part in _BYWORK for part in entry[3:].split("/")):
+                yield f"{folder}/{entry[3:]}" if folder else entry[3:]
 
 
 def _replace(source: Path, target: Path) -> None:

@@ -1,0 +1,44 @@
+"""Which case runs now in a measured process: a thread of it may come late to its benchmark, or outlive it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from .channel import ArmEnd
+from .messages import Ended, Ready
+
+
+class PresentCase:
+    """Tells the driver that a case is ready and that it has ended, in this order and of this case alone."""
+
+    def __init__(self, channel: ArmEnd) -> None:
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._case = ""
+        self._waits = False
+
+    def begin(self, case: str) -> None:
+        """The case starts."""
+        self._case = case
+
+    @contextmanager
+    def waiting(self, ready: Ready) -> Iterator[None]:
+        """The case's target obeys the driver for as long as the block runs."""
+        with self._lock:
+            late = ready.case != self._case
+            if not late:
+                self._waits = True
+                self._channel.send(ready)
+        if late:  # of a case that has ended: it would take the commands that are meant for another
+            threading.Event().wait()
+        try:
+            yield
+        finally:
+            self._waits = False
+
+    def end(self, ended: Ended) -> None:
+        """The case is over; if its target still obeys, in another thread, the process is of no more use."""
+        with self._lock:
+            self._channel.send(replace(ended, deserted=self._waits))
+            self._case = ""

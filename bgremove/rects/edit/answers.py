@@ -1,0 +1,146 @@
+"""What the page asks for, and what it is answered: only what the session holds, by index, and the page's own files."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from bgremove.cutout import Cutout
+from bgremove.errors import BgremoveError, RectError, UsageError
+from bgremove.formats import encode
+from bgremove.hints import BLACK, GRAY, WHITE, as_gray, as_labels
+from bgremove.paths import display_name, printable
+from bgremove.rects.edit.session import Opened, Session
+from bgremove.types import Mask, Rect, as_rect
+
+_TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
+_START = "edit.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back to the page."""
+
+    content: bytes
+    kind: str = "text/plain; charset=utf-8"
+    status: HTTPStatus = HTTPStatus.OK
+
+
+def refusal(status: HTTPStatus, reason: str) -> Answer:
+    """An answer that says why there is none."""
+    return Answer(json.dumps({"error": printable(reason)}).encode("ascii"), "application/json", status)
+
+
+class Answers:
+    """Answers by address, below the token, and method."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        folder = files("bgremove.rects.edit") / "page"
+        self._files = {file.name: file.read_bytes() for file in folder.iterdir() if _suffix(file.name) in _TYPES}
+
+    def get(self, address: str) -> Answer:
+        """The page, a file of it, the list of photographs, one of them, or what it looks like."""
+        name = address or _START
+        if name in self._files:
+            return Answer(self._files[name], _TYPES[_suffix(name)])
+        if address == "photos":
+            return _json(self._list())
+        index = self._index(address.removesuffix(".jpg"))
+        if index is None:
+            return _nothing_there()
+        try:
+            if address.endswith(".jpg"):
+                photo = self._session.photo(index).photo
+                return Answer(encode(photo.image, "jpg", photo.metadata), "image/jpeg")
+            return _json(self._photo(index))
+        except BgremoveError as error:
+            return refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+
+    def put(self, address: str, body: bytes) -> Answer:
+        """Change a photograph's rect, and its hints if there are any in the body."""
+        index = self._index(address)
+        if index is None:
+            return _nothing_there()
+        try:
+            rect, labels = _change(body, self._session.photo(index).shape)
+            cutout = self._session.change(index, rect, labels)
+        except BgremoveError as error:
+            return refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
+        return _json(self._shown(index, cutout))
+
+    def _index(self, address: str) -> int | None:
+        """Of a photograph, out of an address such as ``photos/3``."""
+        digits = address.removeprefix("photos/")
+        plain = digits != address and digits.isascii() and digits.isdecimal() and len(digits) < 10
+        return int(digits) if plain and int(digits) < len(self._session.entries) else None
+
+    def _list(self) -> dict[str, Any]:
+        table = self._session.table
+        return {
+            "table": display_name(table.file),
+            "photos": [
+                {"name": display_name(table.name(entry.path)), "doubtful": bool(entry.doubts)}
+                for entry in self._session.entries
+            ],
+        }
+
+    def _photo(self, index: int) -> dict[str, Any]:
+        opened, cutout = self._session.open(index)
+        return {**_opened(opened), **self._shown(index, cutout)}
+
+    def _shown(self, index: int, cutout: Cutout | None) -> dict[str, Any]:
+        return {
+            "doubts": [printable(doubt) for doubt in self._session.entries[index].doubts],
+            "cutout": "" if cutout is None else _data_url(encode(cutout.image, "png", cutout.metadata)),
+        }
+
+
+def _opened(opened: Opened) -> dict[str, Any]:
+    small = opened.small
+    labels = opened.shown_labels
+    return {
+        "width": small.width,
+        "height": small.height,
+        "shownWidth": small.shape[1],
+        "shownHeight": small.shape[0],
+        "rect": list(opened.rect),
+        "hints": None if labels is None else base64.b64encode(as_gray(labels).tobytes()).decode("ascii"),
+    }
+
+
+def _change(body: bytes, shape: tuple[int, int]) -> tuple[Rect, Mask | None]:
+    """A rect, and hints as a page sends them: a gray value for every pixel that is shown, row by row."""
+    try:
+        change = json.loads(body)
+        rect, hints = as_rect(change["rect"]), change.get("hints")
+        if hints is None:
+            return rect, None
+        gray = np.frombuffer(base64.b64decode(hints, validate=True), np.uint8).reshape(shape)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(str(error) if isinstance(error, RectError) else "that is no change of a photograph") from error
+    if not np.isin(gray, (BLACK, GRAY, WHITE)).all():
+        raise UsageError("hints hold other values than black, gray and white")
+    return rect, as_labels(gray)
+
+
+def _suffix(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _json(content: dict[str, Any]) -> Answer:
+    return Answer(json.dumps(content).encode("ascii"), "application/json")
+
+
+def _data_url(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+
+
+def _nothing_there() -> Answer:
+    return refusal(HTTPStatus.NOT_FOUND, "there is nothing here")

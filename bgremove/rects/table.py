@@ -1,0 +1,122 @@
+"""The CSV of rects, as it is written."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from bgremove.batch import RectTable, read_table
+from bgremove.batch.rects import COLUMNS, HINTS
+from bgremove.errors import OutputError
+from bgremove.files import write_bytes, write_text_file
+from bgremove.formats import encode
+from bgremove.hints import as_gray
+from bgremove.paths import display_name
+from bgremove.types import Label, Mask, Rect
+
+_NAME_LENGTH = 20  # of what is taken of an image's name in that of its hints
+
+
+def is_filled(file: Path) -> bool:
+    """Whether there is a file that would be lost."""
+    return file.is_file() and file.stat().st_size > 0
+
+
+@dataclass(slots=True)
+class Table:
+    """A CSV that `bgremove.batch.read_table` reads, and the images of hints beside it, in a folder of their own.
+
+    Each file is written whole or not at all. Lines of other images, and other columns, stay as they are.
+
+    >>> table = Table(Path("/photos/rects.csv"))
+    >>> table.put(Path("/photos/cup.jpg"), Rect(10, 12, 60, 40))
+    >>> table.text().splitlines()
+    ['path,x,y,width,height', 'cup.jpg,10,12,60,40']
+    """
+
+    file: Path
+    read: RectTable = field(default_factory=lambda: RectTable(COLUMNS, {}, {}, {}))
+
+    @classmethod
+    def opened(cls, file: Path) -> Self:
+        """The table that `file` holds; an empty one if there is nothing. `RectError` if it is something else."""
+        return cls(file, read_table(file)) if is_filled(file) else cls(file)
+
+    @property
+    def hints_folder(self) -> Path:
+        """Where the images of hints are."""
+        return self.file.with_suffix(".hints")
+
+    def name(self, path: Path) -> str:
+        """What an image is called in the table."""
+        line = self.read.lines.get(os.path.abspath(path))
+        return self._relative(path) if line is None else line["path"]
+
+    def rect(self, path: Path) -> Rect | None:
+        """The rect of an image, if it has a line."""
+        return self.read.rects.get(os.path.abspath(path))
+
+    def hints(self, path: Path) -> Path | None:
+        """The image of hints of an image, if it has one."""
+        return self.read.hints.get(os.path.abspath(path))
+
+    def put(self, path: Path, rect: Rect, hints: Path | None = None) -> None:
+        """Set the line of an image; `save` brings it to the disk."""
+        key = os.path.abspath(path)
+        line = self.read.lines.setdefault(key, {"path": self._relative(path)})
+        line.update(zip(COLUMNS[1:], map(str, rect), strict=True))
+        line[HINTS] = "" if hints is None else self._relative(hints)
+        self.read.rects[key] = rect
+        if hints is None:
+            self.read.hints.pop(key, None)
+        else:
+            self.read.hints[key] = hints
+
+    def save(self) -> None:
+        """Write the CSV."""
+        write_text_file(self.file, self.text())
+
+    def save_marked(self, path: Path, rect: Rect, labels: Mask) -> None:
+        """Set the line of an image and write its hints and the CSV; if `labels` leave all open, it has no hints."""
+        file = self._hints_file(path)
+        if self.hints_folder.is_symlink():
+            raise OutputError(f"{display_name(self.hints_folder)} is a link: hints are written into a folder only")
+        try:
+            if (labels == Label.PROBABLY_FOREGROUND).all():
+                self.put(path, rect)
+                self.save()  # before the file is gone that it named
+                file.unlink(missing_ok=True)
+            else:
+                self.hints_folder.mkdir(exist_ok=True)
+                write_bytes(file, encode(as_gray(labels)), overwrite=True)
+                self.put(path, rect, file)
+                self.save()
+        except OSError as error:
+            raise OutputError(f"{display_name(file)}: it cannot be written ({error.strerror})") from error
+
+    def text(self) -> str:
+        """The content of the CSV: paths are relative to it where they can be."""
+        columns = list(self.read.columns)
+        if self.read.hints and HINTS not in columns:
+            columns.append(HINTS)
+        text = io.StringIO()
+        rows = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(self.read.lines.values())
+        return text.getvalue()
+
+    def _hints_file(self, path: Path) -> Path:
+        """Named after the image, and after where it is: there may be others of that name."""
+        where = os.fsencode(self._relative(path))
+        return self.hints_folder / f"{path.stem[:_NAME_LENGTH]}.{hashlib.blake2b(where, digest_size=4).hexdigest()}.png"
+
+    def _relative(self, path: Path) -> str:
+        try:
+            return os.path.relpath(path, self.file.parent)
+        except ValueError:  # another drive
+            return os.path.abspath(path)
