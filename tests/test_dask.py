@@ -7,12 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import psutil
 import pytest
 
-from bgremove.batch import make_plan, run_plan
+from bgremove.batch import Job, make_plan, run_plan
+from bgremove.comparison import contenders
+from bgremove.comparison.compare import DEFAULT_CONTENDERS
+from bgremove.comparison.rounds import MeasuringWorker, run_round
 from bgremove.errors import ClusterError, NotRunError, UsageError, WorkerLostError
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings
@@ -101,6 +105,18 @@ def test_a_batch_goes_on_when_a_worker_is_killed(cluster, photos, tmp_path, monk
 
 def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.png")}
+
+
+def test_compare_knows_it(photos):
+    jobs = [Job(path, {"cutout": Path(path.name)}) for path in sorted(photos.glob("*.png"))]
+    settings = Settings(engine="opencv")
+    digests = []
+    for contender in contenders(["dask"], [2]):
+        round_ = run_round(jobs, MeasuringWorker(settings), contender.strategy(settings), lambda: None)
+        digests.append([value.digest for value in round_.values()])
+    assert digests[0] == digests[1]
+    assert contender.name == "dask"
+    assert "dask" not in DEFAULT_CONTENDERS
 
 
 def threads_of_opencv(_):

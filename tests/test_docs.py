@@ -54,7 +54,9 @@ def in_background(tmp_path, environment):
 
     def start(*line):
         assert line[0] == "dask"
-        processes.append(subprocess.Popen([sys.executable, "-m", *line, "--no-dashboard"], cwd=tmp_path, env=environment))
+        processes.append(
+            subprocess.Popen([sys.executable, "-m", *line, "--no-dashboard"], cwd=tmp_path, env=environment)
+        )
         end = time.monotonic() + 60
         while not (tmp_path / "scheduler.json").exists():
             assert time.monotonic() < end
