@@ -53,11 +53,15 @@ def _client(address: str) -> Iterator[Client]:
     from distributed import Client  # noqa: PLC0415
     from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
 
+    # In two steps, so that one that fails half-way can be closed: the garbage collector would do it in any thread, also
+    # in that of its own event loop, which then waits for itself.
+    client = Client.__new__(Client)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", VersionMismatchWarning)  # what matters is an error, see `describe`
-            client = Client(address, timeout=_CONNECT_S, set_as_default=False)
+            client.__init__(address, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[misc]
     except (OSError, ValueError, TypeError, RuntimeError) as error:
+        client.close()
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClusterError(f"{address}: no scheduler of Dask answers there ({reason})") from error
     with client:
