@@ -24,7 +24,7 @@ def drawn(grouping, threads=2):
     return len(items)
 
 
-@pytest.mark.parametrize(("task_s", "size"), [(0.0001, 64), (0.02, 10), (0.15, 1), (3, 1)])
+@pytest.mark.parametrize(("task_s", "size"), [(0.0001, 64), (0.02, 20), (0.3, 1), (3, 1)])
 def test_a_group_is_as_much_work_as_pays_for_its_sending(task_s, size):
     grouping = Grouping(abs, endless())
     sizes = [drawn(grouping)]

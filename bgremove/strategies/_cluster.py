@@ -20,6 +20,12 @@ from bgremove.strategies._launch import interrupts_held
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
+_CONFIGURATION = {
+    # Else the last thousand messages are kept, tasks included.
+    "distributed.admin.low-level-log-length": 0,
+    # Of a cluster of ours: nobody looks at a profile, which takes some percent of each worker.
+    "distributed.worker.profile.enabled": False,
+}
 _CONNECT_S = 10
 """How long a scheduler may take to answer, and to have a worker."""
 
@@ -38,8 +44,7 @@ def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
         raise UsageError(f"strategy 'dask' needs an extra: pip install 'bgremove[dask]' ({error})") from error
 
     with ExitStack() as stack:
-        # Else the last thousand messages are kept, tasks included.
-        stack.enter_context(dask.config.set({"distributed.admin.low-level-log-length": 0}))
+        stack.enter_context(dask.config.set(_CONFIGURATION))
         # What becomes of workers is told by outcomes.
         stack.enter_context(silence_logging_cmgr(logging.CRITICAL + 1))
         if scheduler is None:
