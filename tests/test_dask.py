@@ -137,6 +137,22 @@ def test_a_worker_is_as_it_was_when_the_strategy_is_left(cluster):
     assert found == [{None}, {"yes"}, {None}]
 
 
+def begin_and_end(file):
+    with open(f"{file}.begun", "x"):
+        time.sleep(0.2)
+    with open(f"{file}.ended", "x"):
+        pass
+
+
+def test_no_task_is_under_way_when_a_run_has_been_closed(cluster, tmp_path):
+    with make_strategy("dask", scheduler=str(cluster.file)) as strategy:
+        outcomes = strategy.run(begin_and_end, [Task(index, str(tmp_path / str(index)), "") for index in range(40)])
+        next(outcomes)
+        outcomes.close()
+        assert 0 < len(list(tmp_path.glob("*.begun"))) < 40
+        assert len(list(tmp_path.glob("*.ended"))) == len(list(tmp_path.glob("*.begun")))
+
+
 def test_other_versions_are_refused(cluster, monkeypatch):
     own = _dask_cluster.remote.versions()
     monkeypatch.setattr(_dask_cluster.remote, "versions", lambda: {**own, "NumPy": "1.0"})
