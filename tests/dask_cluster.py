@@ -25,8 +25,8 @@ class DaskCluster:
     def add_worker(self, threads):
         own = "--nthreads", str(threads), "--local-directory", self._folder, "--memory-limit", "0"
         worker = self._start("worker", "--scheduler-file", self.file, *own)
-        # it has workers of its own when its child, which does the tasks, has connected
-        self._wait_for(lambda: any("Start worker" in line for line in self._log(worker)))
+        # said by its child, which does the tasks, when the scheduler knows it
+        self._wait_for(lambda: any("Registered to" in line for line in self._log(worker)))
         return worker
 
     def stop(self):

@@ -176,6 +176,7 @@ def test_a_worker_with_other_versions_that_comes_later_is_not_used(cluster, monk
 
 
 def parent(_):
+    time.sleep(0.05)
     return os.getppid()
 
 
