@@ -13,7 +13,7 @@ from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import run, started, tasks
 from bgremove.machine import usable_cpus
-from bgremove.strategies import STRATEGIES, strategy_class
+from bgremove.strategies import BUILT_IN, strategy_class
 
 LOOP = "sequential"
 EMPTY_TASKS = 200
@@ -21,7 +21,7 @@ BURNERS, BURNT_S = 8, 0.025
 BLOCK_BYTES = 64 * 10**6
 ROOT = Path(__file__).parents[1]
 QUICK_IMPORTS = {"nothing", "bgremove"}
-GATED_DISPATCH, GATED_BURNERS = {LOOP}, {name for name in STRATEGIES if not strategy_class(name).in_this_process}
+GATED_DISPATCH, GATED_BURNERS = {LOOP}, {name for name in BUILT_IN if not strategy_class(name).in_this_process}
 """What the gate compares: dispatch without workers, for theirs varies too much, and how processes share the cores."""
 IMPORTS = {
     "nothing": "pass",
@@ -34,7 +34,7 @@ IMPORTS = {
 
 def gated(chosen: set[str]) -> list[object]:
     """All strategies, those chosen for the gate marked so."""
-    return [pytest.param(name, marks=pytest.mark.gate if name in chosen else ()) for name in STRATEGIES]
+    return [pytest.param(name, marks=pytest.mark.gate if name in chosen else ()) for name in BUILT_IN]
 
 
 @pytest.mark.quick
@@ -49,7 +49,7 @@ def test_empty_tasks(measure: Measure, strategy: str) -> None:
         )
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", BUILT_IN)
 def test_start(measure: Measure, strategy: str) -> None:
     """Starting the workers until each is ready, without their end."""
     stack = ExitStack()
@@ -75,7 +75,7 @@ def test_burner(measure: Measure, strategy: str) -> None:
 
 
 @pytest.mark.parametrize("megabytes", [0, BLOCK_BYTES // 10**6])
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", BUILT_IN)
 def test_memory(measure: Measure, strategy: str, megabytes: int) -> None:
     """Each worker holds a block of known size: the peaks must differ by the blocks held at a time."""
     with started(strategy) as chosen:

@@ -12,19 +12,19 @@ import pytest
 from benchmarks.marks import QUICK_AND_GATE
 from benchmarks.measure import Measure, Reference
 from benchmarks.workloads import SOURCES, cut, cut_file, jobs, pictures, run, started, tasks
-from bgremove.strategies import STRATEGIES, strategy_class
+from bgremove.strategies import BUILT_IN, strategy_class
 from bgremove.strategies.transports import TRANSPORTS, make_transport
 
 LOOP = "sequential"
-HERE = [name for name in STRATEGIES if strategy_class(name).in_this_process]
+HERE = [name for name in BUILT_IN if strategy_class(name).in_this_process]
 """Strategies whose workers are in this process, so that arrays need no transport."""
-BY_ARRAY = [*HERE, *(f"{name}-{way}" for name in STRATEGIES if name not in HERE for way in TRANSPORTS)]
+BY_ARRAY = [*HERE, *(f"{name}-{way}" for name in BUILT_IN if name not in HERE for way in TRANSPORTS)]
 
 
 @pytest.mark.parametrize(
     "source", [pytest.param(source, marks=QUICK_AND_GATE if source == "generated" else ()) for source in SOURCES]
 )
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", BUILT_IN)
 def test_files(measure: Measure, tmp_path: Path, strategy: str, source: str) -> None:
     """Files in, files out: each worker reads, segments and writes."""
     work = tasks(jobs(source, tmp_path))

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import figures
 from benchmarks.measure import Measure
-from bgremove.strategies import STRATEGIES, strategy_class
+from bgremove.strategies import BUILT_IN, strategy_class
 
 collect_ignore = ["gate"]  # a distribution of its own, with tests of its own
 
@@ -33,7 +33,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """The gate forgives more where worker processes share all cores."""
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     name = str(parameters.get("strategy", "")).partition("-")[0]
-    if name in STRATEGIES and not strategy_class(name).in_this_process:
+    if name in BUILT_IN and not strategy_class(name).in_this_process:
         item.add_marker(pytest.mark.tolerance(TOLERANCE_OF_PROCESSES))
 
 

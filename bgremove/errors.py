@@ -47,5 +47,9 @@ class TaskTimeoutError(BgremoveError):
     """The task ran longer than the time limit, and its worker was stopped."""
 
 
+class ClusterError(BgremoveError):
+    """A cluster of Dask cannot be reached or started, or has other versions than this program."""
+
+
 class NotRunError(BgremoveError):
     """The task was never started, because the run ended before its turn."""

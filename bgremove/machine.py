@@ -66,7 +66,7 @@ def describe() -> dict[str, Any]:
         "available_bytes": available_bytes(),
         "system": platform.platform(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "libraries": _versions(),
+        "libraries": versions(),
         "start_methods": start_methods(),
         "default_start_method": start_methods()[0],
     }
@@ -84,7 +84,8 @@ def describe_opencv() -> dict[str, Any]:
     }
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of the packages that what a cutout is, and how fast, depends on: those that are installed."""
     from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - what cuts images out does without
 
     found = {}

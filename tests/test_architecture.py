@@ -33,6 +33,7 @@ ONLY_IN = {
     "scipy": {"comparison"},
     "matplotlib": {"report"},
     "jinja2": {"report"},
+    "distributed": {"strategies"},
     "psutil": {"machine", "meter", "strategies"},
 }
 """The parts that a library is for."""
@@ -73,7 +74,7 @@ import cv2  # it puts its own folder into the environment
 before = dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)
 import bgremove.api
 assert (dict(os.environ), threading.active_count(), multiprocessing.get_start_method(allow_none=True)) == before
-heavy = {"numba", "onnxruntime", "filelock", "scipy", "rich", "click", "matplotlib", "jinja2", "fsspec"}
+heavy = {"numba", "onnxruntime", "filelock", "scipy", "rich", "click", "matplotlib", "jinja2", "fsspec", "distributed"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=PACKAGE.parent)

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.whole_run
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypatch):
+def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypatch, in_background):
     for seed, name in enumerate(("cup.jpg", "leaf.jpg")):
         save_scene(tmp_path / "photos" / name, seed)
     text = page.read_text(encoding="utf-8")
@@ -42,7 +43,31 @@ def test_commands_and_python_of_a_page_run(page, tmp_path, environment, monkeypa
         for line in block.splitlines():
             prompt, command, *arguments = shlex.split(line)
             assert prompt == "$"
+            if arguments[-1:] == ["&"]:
+                in_background(command, *arguments[:-1])
+                continue
             assert COMMANDS[command](arguments) == 0, line
+
+
+@pytest.fixture
+def in_background(tmp_path, environment):
+    """Starts a command of Dask, and waits for the file that others find it by."""
+    processes = []
+
+    def start(*line):
+        assert line[0] == "dask"
+        processes.append(
+            subprocess.Popen([sys.executable, "-m", *line, "--no-dashboard"], cwd=tmp_path, env=environment)
+        )
+        end = time.monotonic() + 60
+        while not (tmp_path / "scheduler.json").exists():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    yield start
+    for process in reversed(processes):
+        process.terminate()
+        process.wait()
 
 
 def benchgate(arguments):

@@ -125,10 +125,10 @@ def test_a_hanging_worker_is_stopped_after_the_time_limit(start, folder):
     wait_until(lambda: not session_of(process), 10)
 
 
-@pytest.mark.parametrize("strategy", ["processes", "pool", "threads", "sequential"])
+@pytest.mark.parametrize("strategy", ["processes", "pool", "dask", "threads", "sequential"])
 def test_ctrl_c_leaves_nothing_half_done_and_resume_does_the_rest(start, folder, strategy):
     process = start("--strategy", strategy)
-    if strategy == "sequential":
+    if strategy in {"sequential", "dask"}:  # under which a small one waits for the large one to end
         wait_until((folder / "out" / NAME).exists)
     else:
         wait_until(lambda: only_large_is_left(folder))

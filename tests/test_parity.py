@@ -17,7 +17,11 @@ from bgremove.strategies import Task, make_strategy
 from bgremove.strategies.transports import TRANSPORTS, make_transport
 from tests.tiny_models import model_for
 
-WAYS = [("threads", None), *((name, method) for name in ("pool", "processes") for method in start_methods())]
+WAYS = [
+    ("threads", None),
+    ("dask", None),
+    *((name, method) for name in ("pool", "processes") for method in start_methods()),
+]
 
 
 def bytes_under(name, method, engine, photos, output):

@@ -14,7 +14,7 @@ from tests.contracts import check_strategy
 POOLED = [(name, method) for name in ("pool", "processes") for method in start_methods() if method != "fork"]
 
 
-@pytest.mark.parametrize(("name", "method"), [("sequential", None), ("threads", None), *POOLED])
+@pytest.mark.parametrize(("name", "method"), [("sequential", None), ("threads", None), ("dask", None), *POOLED])
 def test_a_strategy_keeps_its_contract(name, method):
     workers = None if name == "sequential" else 2
     check_strategy(partial(make_strategy, name, workers=workers, start_method=method))
@@ -94,6 +94,9 @@ def test_no_process_is_left_behind(name):
         ("processes", {"workers": 0}, "at least 1"),
         ("processes", {"timeout_s": 0}, "more than 0"),
         ("sequential", {"workers": 2}, "one worker"),
+        ("dask", {"timeout_s": 1}, "cannot honour timeout_s"),
+        ("threads", {"scheduler": "tcp://127.0.0.1:1"}, "cannot honour scheduler; only dask can"),
+        ("dask", {"scheduler": "tcp://127.0.0.1:1", "workers": 2}, "those of the scheduler"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(name, options, message):
@@ -102,4 +105,4 @@ def test_what_cannot_be_meant_is_refused(name, options, message):
 
 
 def test_the_table_of_names_is_complete():
-    assert STRATEGIES == ("sequential", "threads", "pool", "processes")
+    assert STRATEGIES == ("sequential", "threads", "pool", "processes", "dask")

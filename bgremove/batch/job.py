@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bgremove.types import Rect
@@ -28,3 +28,9 @@ class Job:
     """Whether a preview of the cutout is wanted, for a contact sheet."""
     mark: str = ""
     """Of its outputs in a store, see `bgremove.storage.Store`."""
+
+    def absolute(self) -> Job:
+        """The same for a process elsewhere, with paths that do not depend on the folder that a process is in."""
+        outputs = {kind: path.absolute() for kind, path in self.outputs.items()}
+        hints = None if self.hints is None else self.hints.absolute()
+        return replace(self, source=self.source.absolute(), outputs=outputs, hints=hints)

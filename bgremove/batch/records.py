@@ -30,11 +30,14 @@ class Span:
     ended_s: float
     received_s: float
     worker: int
+    attempts: int
 
 
 def span_of(outcome: Outcome[Any]) -> Span:
     """When and where the task of an outcome was done."""
-    return Span(outcome.created_s, outcome.started_s, outcome.ended_s, outcome.received_s, outcome.worker)
+    return Span(
+        outcome.created_s, outcome.started_s, outcome.ended_s, outcome.received_s, outcome.worker, outcome.attempts
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,12 @@ def doubts_text(records: Sequence[ImageRecord], advice: str) -> str:
     return f"{len(doubtful)} of {done} {verb} doubtful: {names}: {advice}" if doubtful else ""
 
 
+def retries_text(records: Sequence[ImageRecord]) -> str:
+    """How many images were tried again because their worker was lost; empty if there is none."""
+    count = sum(1 for record in records if record.span is not None and record.span.attempts > 1)
+    return f"{count} tried again, because their worker was lost" if count else ""
+
+
 def records_json(
     records: Sequence[ImageRecord], left_out: Mapping[str, int], reading: Reading, facts: dict[str, Any]
 ) -> dict[str, Any]:
@@ -150,9 +159,12 @@ def reading_json(reading: Reading, origin_s: float) -> dict[str, Any]:
 
 
 def span_json(span: Span | Outcome[Any], origin_s: float) -> dict[str, Any]:
-    """Its moments, in seconds since `origin_s`, and its worker."""
+    """Its moments, in seconds since `origin_s`, its worker, and how often one had it."""
     moments = ("created_s", "started_s", "ended_s", "received_s")
-    return {name: round(getattr(span, name) - origin_s, 6) for name in moments} | {"worker": span.worker}
+    return {name: round(getattr(span, name) - origin_s, 6) for name in moments} | {
+        "worker": span.worker,
+        "attempts": span.attempts,
+    }
 
 
 def _record_json(record: ImageRecord, began_s: float) -> dict[str, Any]:

@@ -44,6 +44,7 @@ def remove_backgrounds(
     strategy: str = DEFAULT_STRATEGY,
     workers: int | None = None,
     timeout_s: float | None = None,
+    scheduler: str | None = None,
     settings: Settings | None = None,
     **options: Any,
 ) -> list[ImageRecord]:
@@ -57,7 +58,7 @@ def remove_backgrounds(
     ----------
     rects, hints, recursive, naming, overwrite, resume
         As in `make_plan`.
-    strategy, workers, timeout_s
+    strategy, workers, timeout_s, scheduler
         As in `bgremove.strategies.make_strategy`; `workers` defaults to what the CPUs and the free memory allow.
     settings, options
         How they are cut out: a `Settings`, or fields of it by name, such as ``engine``, or both.
@@ -76,26 +77,43 @@ def remove_backgrounds(
         overwrite=overwrite,
         resume=resume,
     )
-    return settled_records(plan) + list(run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout_s))
+    return settled_records(plan) + list(
+        run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout_s, scheduler=scheduler)
+    )
 
 
 def run_plan(
-    plan: Plan, *, strategy: str = DEFAULT_STRATEGY, workers: int | None = None, timeout_s: float | None = None
+    plan: Plan,
+    *,
+    strategy: str = DEFAULT_STRATEGY,
+    workers: int | None = None,
+    timeout_s: float | None = None,
+    scheduler: str | None = None,
 ) -> Generator[ImageRecord, None, None]:
     """Do what the plan leaves to do; a record for each image, in any order, as images are completed.
 
     No worker is started, and nothing written, if that is nothing. Closing it cancels the rest.
     """
-    made = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout_s)
+    made = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout_s, scheduler=scheduler)
     if plan.todo:
         with made as running:
             yield from run_jobs(plan, running)
 
 
-def batch_strategy(plan: Plan, name: str, *, workers: int | None = None, timeout_s: float | None = None) -> Strategy:
-    """The strategy called `name` with workers prepared for the plan, as many as CPUs, memory and jobs allow."""
+def batch_strategy(
+    plan: Plan,
+    name: str,
+    *,
+    workers: int | None = None,
+    timeout_s: float | None = None,
+    scheduler: str | None = None,
+) -> Strategy:
+    """The strategy called `name` with workers prepared for the plan, as many as CPUs, memory and jobs allow.
+
+    Or those of the scheduler, if there is one.
+    """
     settings = plan.settings
-    if workers is None and (name == AUTO or strategy_class(name).parallel):
+    if scheduler is None and workers is None and (name == AUTO or strategy_class(name).parallel):
         # The largest comes first, but what is beyond the limit is refused and takes no memory.
         largest = max(1, next((job.pixels for job in plan.todo if job.pixels <= settings.max_pixels), 1))
         workers = min(workers_for(_peak_bytes(settings, largest)), max(1, len(plan.todo)))
@@ -110,7 +128,14 @@ def batch_strategy(plan: Plan, name: str, *, workers: int | None = None, timeout
             )
     preparation = Preparation(settings.engine, settings.model, edge=settings.edge, stores=stores)
     task_s = [estimate_s(settings, job.pixels) for job in plan.todo]
-    return make_strategy(name, workers=workers, timeout_s=timeout_s, worker_context=preparation, task_s=task_s)
+    return make_strategy(
+        name,
+        workers=workers,
+        timeout_s=timeout_s,
+        worker_context=preparation,
+        task_s=task_s,
+        scheduler=scheduler,
+    )
 
 
 def _stores(plan: Plan) -> tuple[str, ...]:
@@ -153,7 +178,7 @@ def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, Non
                 unstarted.append(skipped_record(job, f"another run has taken it: {other}"))
                 continue
             unfinished[index] = job
-            yield Task(index, job, display_name(job.source))
+            yield Task(index, job.absolute() if strategy.joins_cluster else job, display_name(job.source))
 
     with journal_of(plan.folder, plan.settings, plan.journal_bytes) as journal:
         if journal.alone:  # among those that may overwrite are all that an earlier batch was killed with

@@ -56,6 +56,10 @@ class FileWorker:
         shown = _preview(photo, cutout) if job.preview else None
         return Done(times, cutout.warnings, crop=crop, preview=shown, doubts=cutout.doubts)
 
+    def again(self, job: Job) -> Done:
+        """Do a file that a worker may have written before it was lost; see `Strategy.run`."""
+        return self(replace(job, overwrite=True))
+
 
 def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
     """Read, segment and write one file; every error that names a reason is a `BgremoveError`."""

@@ -16,7 +16,7 @@ from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say
 from bgremove.cli.sections import SectionedCommand
 from bgremove.comparison import MIN_ROUNDS, contenders
 from bgremove.comparison import compare as compare_strategies
-from bgremove.comparison.compare import CONTENDERS
+from bgremove.comparison.compare import DEFAULT_CONTENDERS
 from bgremove.comparison.report import TABLE_WIDTH, answer, choice, comparison_json, comparison_list, comparison_table
 from bgremove.machine import usable_cpus
 from bgremove.report import Gallery, Outputs
@@ -34,7 +34,7 @@ from bgremove.url import Location
 @options.inputs
 @options.recursive
 @click.option(
-    "--strategies", type=options.Listed("NAMES"), default=",".join(CONTENDERS), show_default=True,
+    "--strategies", type=options.Listed("NAMES"), default=",".join(DEFAULT_CONTENDERS), show_default=True,
     help="The loop, sequential, is always among them.",
 )  # fmt: skip
 @click.option(

@@ -16,7 +16,7 @@ import click
 from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_table, run_plan
 from bgremove.batch.job import STANDARD
 from bgremove.batch.plan import Plan, plan_jobs
-from bgremove.batch.records import doubts_text, failures_text, records_json, settled_records
+from bgremove.batch.records import doubts_text, failures_text, records_json, retries_text, settled_records
 from bgremove.batch.run import batch_strategy
 from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
 from bgremove.batch.single import names_a_file, plan_single, run_single
@@ -60,6 +60,7 @@ from bgremove.url import Location
     "--strategy", type=click.Choice((AUTO, *STRATEGIES)), default=DEFAULT_STRATEGY, show_default=True,
     help="How images are run; auto goes by their number and sizes.",
 )  # fmt: skip
+@click.option("--scheduler", metavar="ADDRESS|FILE", help="Use a running cluster of Dask; needs bgremove[dask].")
 @click.option("--workers", type=click.IntRange(min=1), help="Default: what CPUs and memory allow.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Seconds that one image may take.")
 @click.option(
@@ -77,8 +78,8 @@ from bgremove.url import Location
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
     inputs: tuple[Location, ...], output: Location, recursive: bool, rects: Path | None, strategy: str,
-    workers: int | None, timeout: float | None, naming: str, overwrite: bool, resume: bool, dry_run: bool, watch: bool,
-    contact_sheet: Path | None, outputs: Outputs, quiet: bool, verbose: bool, **fields: Any,
+    scheduler: str | None, workers: int | None, timeout: float | None, naming: str, overwrite: bool, resume: bool,
+    dry_run: bool, watch: bool, contact_sheet: Path | None, outputs: Outputs, quiet: bool, verbose: bool, **fields: Any,
 ) -> int:  # fmt: skip
     """Cut the objects out of INPUTS (files, folders, glob patterns, URLs, or - for standard input).
 
@@ -92,13 +93,16 @@ def remove(
         raise UsageError("--dry-run writes nothing: leave --json and what is made of it out")
     drawn = {} if rects is None else _drawn(rects)
     single = STANDARD in inputs or names_a_file(output)
+    run_one = partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout, scheduler=scheduler)
     if watch:
         _refuse_given("a run without an end", "dry_run", "contact_sheet", "json_file", "report", "plots", "trace")
         planning = partial(plan_jobs, **drawn, naming=naming, overwrite=overwrite)
         plans = watch_folders(inputs, output, Settings(**fields), planning, recursive=recursive)
-        return _run_for_ever(plans, partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout), quiet)
+        return _run_for_ever(plans, run_one, quiet)
     if single:
-        _refuse_given("one image", "recursive", "strategy", "workers", "timeout", "naming", "resume", "dry_run")
+        _refuse_given(
+            "one image", "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "dry_run"
+        )
         fields["format"] = _format_of(output, fields["format"])
     settings = Settings(**fields)
     plan = plan_single(inputs, output, settings, **drawn, overwrite=overwrite) if single else make_plan(
@@ -116,14 +120,15 @@ def remove(
     if contact_sheet is not None:
         check_sheet(contact_sheet, [*keep, *filter(None, [outputs.json_file])])
         plan = replace(plan, todo=with_previews(plan.todo))
-    running = run_single(plan) if single else run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout)
+    running = run_single(plan) if single else run_one(plan)
     with Meter() as meter, counting("images", quiet=quiet or not plan.todo)(len(plan.todo)) as advance:
         for record in running:
             records.append(record)
             advance()
             if verbose:
                 say(record.line())
-    chosen = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout).name  # of auto, what that is
+    # of auto, what that is
+    chosen = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout, scheduler=scheduler).name
     facts = {**circumstances(), "settings": asdict(settings), "strategy": chosen}
     content = records_json(records, plan.left_out, meter.reading, facts)
     try:
@@ -222,6 +227,8 @@ def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None =
     if not quiet:
         if omitted := left_out_text(plan.left_out):
             say(omitted)
+        if retries := retries_text(records):
+            say(retries)
         if doubtful := doubts_text(records, _advice(records)):
             say(doubtful)
         count = Counter(record.status for record in records)

@@ -17,13 +17,15 @@ from bgremove.errors import BgremoveError, UsageError
 from bgremove.machine import usable_cpus
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings
-from bgremove.strategies import STRATEGIES, Strategy, choose, make_strategy
+from bgremove.strategies import BUILT_IN, STRATEGIES, Strategy, choose, make_strategy
 from bgremove.url import Location
 
 BASELINE = "sequential"
 OPENCV_THREADS = "opencv_threads"
 CONTENDERS = (BASELINE, OPENCV_THREADS, *(name for name in STRATEGIES if name != BASELINE))
-"""What `compare` compares: every strategy, and the loop in which OpenCV uses threads of its own."""
+"""What `compare` can compare: every strategy, and the loop in which OpenCV uses threads of its own."""
+DEFAULT_CONTENDERS = tuple(name for name in CONTENDERS if name in {OPENCV_THREADS, *BUILT_IN})
+"""Those that need nothing else installed."""
 
 MIN_ROUNDS = 3
 

@@ -7,6 +7,7 @@ from bgremove.strategies.base import Outcome as Outcome
 from bgremove.strategies.base import Strategy as Strategy
 from bgremove.strategies.base import Task as Task
 from bgremove.strategies.base import WorkerContext as WorkerContext
+from bgremove.strategies.create import BUILT_IN as BUILT_IN
 from bgremove.strategies.create import DEFAULT_STRATEGY as DEFAULT_STRATEGY
 from bgremove.strategies.create import STRATEGIES as STRATEGIES
 from bgremove.strategies.create import make_strategy as make_strategy

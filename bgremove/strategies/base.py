@@ -58,6 +58,8 @@ class Outcome(Generic[R]):
     """The value was back in the process that asked for it."""
     worker: int = 0
     """Process id (`threads`: native thread id) of the worker; 0 if the task never started."""
+    attempts: int = 1
+    """How often a worker had it: more than once where one was lost and the strategy tries again, as `dask` does."""
 
 
 class Strategy:
@@ -77,6 +79,10 @@ class Strategy:
     """Whether it can stop a task that has started, and so honour `timeout_s`."""
     start_methods: ClassVar[tuple[str, ...]] = ()
     """The ways to start worker processes that it can use, where the system has them."""
+    joins_cluster: ClassVar[bool] = False
+    """Whether it can use workers that run already, elsewhere, and have a `scheduler`."""
+    extra: ClassVar[str] = ""
+    """The extra of this distribution that it needs, if it needs one."""
 
     _stack: ExitStack | None = None
     _active: Generator[Any, None, None] | None = None
@@ -89,12 +95,14 @@ class Strategy:
         timeout_s: float | None = None,
         start_method: str = "",
         worker_context: WorkerContext = nullcontext,
+        scheduler: str | None = None,
     ) -> None:
         """`make_strategy` has checked that the strategy can honour these."""
         self.workers = workers
         self._timeout_s = timeout_s
         self._start_method = start_method
         self._worker_context = worker_context
+        self._scheduler = scheduler
 
     def __enter__(self) -> Self:
         if self._stack is not None:
@@ -121,9 +129,13 @@ class Strategy:
         """Outcomes of ``function(task.value)`` as they come, in any order, exactly one for every task.
 
         `tasks` may be any iterable, also a very long lazy one: it is drawn from as workers become free, never more
-        than two tasks a worker ahead. A `BgremoveError` that the function raises is the outcome's error as it is; any
-        other exception becomes a `TaskError` whose notes hold the traceback. Closing the iterator cancels the rest.
+        than two tasks a worker ahead (`dask`: two groups of tasks). A `BgremoveError` that the function raises is the
+        outcome's error as it is; any other exception becomes a `TaskError` whose notes hold the traceback. Closing the
+        iterator cancels the rest.
         One run at a time; a strategy may be used for several runs one after the other.
+
+        A strategy that tries a task again, whose worker was lost, calls ``function.again(task.value)`` if there is such
+        a method: for functions that leave something behind, which the first attempt may have done.
         """
         self._check_entered()
         return self._one_at_a_time(function, tasks)

@@ -9,15 +9,18 @@ from bgremove.errors import UsageError
 from bgremove.machine import start_methods, usable_cpus
 from bgremove.strategies.auto import AUTO, choose, may_start_processes
 from bgremove.strategies.base import Strategy, WorkerContext
+from bgremove.strategies.dask import Dask
 from bgremove.strategies.pool import Pool
 from bgremove.strategies.processes import Processes
 from bgremove.strategies.sequential import Sequential
 from bgremove.strategies.threads import Threads
 
-_CLASSES: dict[str, type[Strategy]] = {each.name: each for each in (Sequential, Threads, Pool, Processes)}
+_CLASSES: dict[str, type[Strategy]] = {each.name: each for each in (Sequential, Threads, Pool, Processes, Dask)}
 
 STRATEGIES = tuple(_CLASSES)
 """Names that `make_strategy` knows."""
+BUILT_IN = tuple(name for name, each in _CLASSES.items() if not each.extra)
+"""Those that need no extra."""
 
 DEFAULT_STRATEGY = AUTO
 
@@ -37,6 +40,7 @@ def make_strategy(
     start_method: str | None = None,
     worker_context: WorkerContext = nullcontext,
     task_s: Sequence[float] | None = None,
+    scheduler: str | None = None,
 ) -> Strategy:
     """The strategy called `name`; its workers are not started yet.
 
@@ -57,16 +61,23 @@ def make_strategy(
         with `sequential` and `threads` it is entered in this process when the strategy is, and left with it.
     task_s
         For ``auto``: about how many seconds each task will take; None if that is not known before.
+    scheduler
+        The workers of a running cluster: its scheduler's address, such as ``tcp://host:8786``, or its scheduler file.
+        ``auto`` is `dask` then.
 
     Raises `UsageError` if a value, or a combination, cannot be meant, or worker processes cannot be had here.
     """
     if name == AUTO:
         cpus = usable_cpus() if workers is None else workers
-        name = "processes" if start_method else choose(task_s, workers=cpus, timeout_s=timeout_s)
+        by_option = "dask" if scheduler else "processes" if start_method else ""
+        name = by_option or choose(task_s, workers=cpus, timeout_s=timeout_s)
         workers = workers if strategy_class(name).parallel else None
     cls = strategy_class(name)
     _check(cls, "timeout_s", timeout_s, lambda each: each.stops_tasks)
     _check(cls, "start_method", start_method, lambda each: bool(each.start_methods))
+    _check(cls, "scheduler", scheduler, lambda each: each.joins_cluster)
+    if scheduler is not None and workers is not None:
+        raise UsageError(f"workers is {workers}, but the workers are those of the scheduler {scheduler}")
     if workers is not None and workers < 1:
         raise UsageError(f"workers is {workers}; it must be at least 1")
     if timeout_s is not None and not timeout_s > 0:
@@ -76,7 +87,7 @@ def make_strategy(
     methods = [method for method in start_methods() if method in cls.start_methods]
     if start_method is not None and start_method not in methods:
         raise UsageError(f"there is no start method {start_method!r} here; choose one of {', '.join(methods)}")
-    if not cls.in_this_process and not may_start_processes():
+    if not cls.in_this_process and scheduler is None and not may_start_processes():
         raise UsageError(
             f"strategy {name!r} starts processes, which a daemonic process, such as a worker of Celery or of "
             'multiprocessing.Pool, may not; use strategy="threads"'
@@ -86,6 +97,7 @@ def make_strategy(
         timeout_s=timeout_s,
         start_method=start_method or next(iter(methods), ""),
         worker_context=worker_context,
+        scheduler=scheduler,
     )
 
 

@@ -1,0 +1,128 @@
+"""Workers of Dask: those of a scheduler that runs already, or of a cluster on this machine that ends with its use."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing.resource_tracker import ensure_running
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bgremove.errors import ClusterError, UsageError
+from bgremove.strategies._launch import interrupts_held
+
+if TYPE_CHECKING:
+    from distributed import Client, LocalCluster
+
+_CONFIGURATION = {
+    # Else the last thousand messages are kept, tasks included.
+    "distributed.admin.low-level-log-length": 0,
+    # Of a cluster of ours: nobody looks at a profile, which takes some percent of each worker.
+    "distributed.worker.profile.enabled": False,
+}
+_CONNECT_S = 10
+"""How long a scheduler may take to answer, and to have a worker."""
+
+
+@contextmanager
+def connected(scheduler: str | None, workers: int) -> Iterator[Client]:
+    """A client of the scheduler, an address or a scheduler file, or of a new cluster of so many workers.
+
+    Raises `ClusterError` if that cannot be had, `UsageError` if `scheduler` is neither.
+    """
+    try:
+        import cryptography  # noqa: F401, PLC0415 - makes the keys of a local cluster
+        import dask  # noqa: PLC0415
+        from distributed.utils import silence_logging_cmgr  # noqa: PLC0415 - takes half a second
+    except ImportError as error:
+        raise UsageError(f"strategy 'dask' needs an extra: pip install 'bgremove[dask]' ({error})") from error
+
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(_CONFIGURATION))
+        # What becomes of workers is told by outcomes.
+        stack.enter_context(silence_logging_cmgr(logging.CRITICAL + 1))
+        if scheduler is None:
+            yield stack.enter_context(_local(workers))
+        else:
+            yield stack.enter_context(_client(_address(scheduler)))
+
+
+@contextmanager
+def _client(address: str) -> Iterator[Client]:
+    from distributed import Client  # noqa: PLC0415
+    from distributed.versions import VersionMismatchWarning  # noqa: PLC0415
+
+    # In two steps, so that one that fails half-way can be closed: the garbage collector would do it in any thread, also
+    # in that of its own event loop, which then waits for itself.
+    client = Client.__new__(Client)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", VersionMismatchWarning)  # what matters is an error, see `describe`
+            client.__init__(address, timeout=_CONNECT_S, set_as_default=False)  # type: ignore[misc]
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        client.close()
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ClusterError(f"{address}: no scheduler of Dask answers there ({reason})") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_CONNECT_S)
+        except TimeoutError as error:
+            reason = "the scheduler has no workers; start some with `dask worker`"
+            raise ClusterError(f"{address}: {reason}") from error
+        yield client
+
+
+@contextmanager
+def _local(workers: int) -> Iterator[Client]:
+    """Processes of one thread each, on loopback, encrypted: else every user of the machine could run code as this one.
+
+    The dashboard is off. Workers hold SIGINT back, so that Ctrl-C is this process's to answer.
+    """
+    from distributed import Client, LocalCluster  # noqa: PLC0415
+    from distributed.security import Security  # noqa: PLC0415
+
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bgremove-dask-"))
+            ensure_running()  # the first spawn would, and let SIGINT through
+            with interrupts_held():
+                cluster = LocalCluster(
+                    n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
+                    security=Security.temporary(), scheduler_kwargs={"dashboard": False},
+                    dashboard_address="127.0.0.1:0", memory_limit=0, local_directory=folder,
+                    silence_logs=logging.CRITICAL,
+                )  # fmt: skip
+            stack.enter_context(cluster)
+            stack.callback(_end_workers, cluster)
+            client = stack.enter_context(Client(cluster, timeout=_CONNECT_S, set_as_default=False))
+        except (OSError, RuntimeError) as error:
+            raise ClusterError(f"no cluster of Dask can be started here: {error}") from error
+        yield client
+
+
+def _end_workers(cluster: LocalCluster) -> None:
+    """End all worker processes at once: Dask would wait some seconds for what they are doing."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        with suppress(ProcessLookupError):
+            if nanny.pid is not None:
+                os.kill(nanny.pid, signal.SIGKILL)
+
+
+def _address(scheduler: str) -> str:
+    """The address that a scheduler file holds, or that `scheduler` is."""
+    file = Path(scheduler)
+    if file.is_file():
+        try:
+            return str(json.loads(file.read_text())["address"])
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise UsageError(f"{scheduler}: not a scheduler file of Dask ({type(error).__name__}: {error})") from error
+    if "://" not in scheduler:
+        raise UsageError(f"{scheduler}: neither a scheduler file nor an address, such as tcp://host:8786")
+    return scheduler
