@@ -11,3 +11,4 @@ from bgremove.batch.rects import read_table as read_table
 from bgremove.batch.run import remove_backgrounds as remove_backgrounds
 from bgremove.batch.run import run_jobs as run_jobs
 from bgremove.batch.run import run_plan as run_plan
+from bgremove.batch.shard import Shard as Shard

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from bgremove.batch.job import Job
+from bgremove.batch.shard import Shard
 from bgremove.errors import OutputError
 from bgremove.files import TEMPORARY_PREFIX, version_of
 from bgremove.interrupts import interrupts_deferred
@@ -24,6 +25,7 @@ from bgremove.settings import Settings
 from bgremove.url import Location
 
 NAME = ".bgremove-journal.jsonl"
+_SHARDS = ".bgremove-journal-{}-of-{}.jsonl"
 FORMAT_VERSION = 1
 
 _LOCK_SUFFIX = ".lock"
@@ -44,6 +46,8 @@ class _Entry(NamedTuple):
 class Journal:
     """The file `NAME` in the output folder: a line when a job is taken, another when it is done.
 
+    Each shard has a file of its own, so that machines need not append to the same one; `resume` reads all.
+
     A job is known by the path, size and time of change of its source and of its hints, its rect, its outputs and the
     settings. What was taken under that key and not finished may be written again; what is finished, and still there, is
     skipped.
@@ -54,9 +58,11 @@ class Journal:
     this run was planned, when the journal had `planned` bytes, by default as many as it has now.
     """
 
-    def __init__(self, folder: Path, settings: Settings, planned: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, settings: Settings, planned: int | None = None, shard: Shard | None = None
+    ) -> None:
         self._folder = folder
-        self._path = folder / NAME
+        self._path = folder / (NAME if shard is None else _SHARDS.format(shard.index, shard.count))
         self._settings = settings_key(settings)
         self._run = secrets.token_hex(8)
         self._taken: dict[str, str] = {}
@@ -112,7 +118,10 @@ class Journal:
 
         A job that was taken but not finished may overwrite its outputs: they are this batch's own.
         """
-        states = {entry.key: entry.state for entry in _entries(self._path, self._content())}
+        states: dict[str, str] = {}
+        for path in sorted({self._path, *self._folder.glob(_SHARDS.format("*", "*")), self._folder / NAME}):
+            last = {entry.key: entry.state for entry in _entries(path, _content(path))}
+            states |= {key: state for key, state in last.items() if states.get(key) != "done"}
         todo: list[Job] = []
         done: list[Job] = []
         for job in jobs:
@@ -155,14 +164,6 @@ class Journal:
             elif entry.state == "done" or _lives(self._folder, entry.run):
                 self._taken.setdefault(entry.key, entry.run)
 
-    def _content(self) -> bytes:
-        try:
-            return self._path.read_bytes()
-        except FileNotFoundError:
-            return b""
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
-
 
 def settings_key(settings: Settings) -> str:
     """The part of `job_key` that all jobs of a run have in common."""
@@ -175,6 +176,15 @@ def job_key(job: Job, settings: str) -> str:
     files = [_version(file) for file in (job.source, job.hints) if file is not None]
     parts = json.dumps([files, job.rect, outputs, settings], sort_keys=True)
     return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise _unwritable(path, error) from error
 
 
 def _version(file: Location) -> list[str | int]:

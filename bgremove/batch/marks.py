@@ -9,6 +9,7 @@ from typing import Self
 
 from bgremove.batch.job import Job
 from bgremove.batch.journal import Journal, job_key, settings_key
+from bgremove.batch.shard import Shard
 from bgremove.errors import OutputError
 from bgremove.paths import display_name
 from bgremove.settings import Settings
@@ -50,9 +51,11 @@ class Marks:
         """See `Journal.done`: the outputs say so."""
 
 
-def journal_of(folder: Location, settings: Settings, planned: int | None = None) -> Journal | Marks:
+def journal_of(
+    folder: Location, settings: Settings, planned: int | None = None, shard: Shard | None = None
+) -> Journal | Marks:
     """What keeps track of an output folder."""
-    return Marks(folder) if isinstance(folder, Url) else Journal(folder, settings, planned)
+    return Marks(folder) if isinstance(folder, Url) else Journal(folder, settings, planned, shard)
 
 
 def marked(jobs: Iterable[Job], settings: Settings) -> list[Job]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from bgremove.batch.job import Job
 from bgremove.batch.journal import Journal
 from bgremove.batch.marks import existing_in_store, marked, resume_marked
+from bgremove.batch.shard import Shard
 from bgremove.batch.sources import Source, Unusable, find_sources, left_out_text
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 from bgremove.files import exists
@@ -46,6 +47,8 @@ class Plan:
     settings: Settings
     todo: tuple[Job, ...]
     """The largest image first, so that no long one is left for last."""
+    shard: Shard | None = None
+    """The share of the batch that this is."""
     journal_bytes: int = 0
     """Size of the folder's journal when this was planned."""
     done: tuple[Job, ...] = ()
@@ -66,6 +69,7 @@ def make_plan(
     naming: str = "stem",
     overwrite: bool = False,
     resume: bool = False,
+    shard: Shard | None = None,
     counting: Counting = _uncounted,
 ) -> Plan:
     """What is to be done for `inputs`: files, folders or glob patterns, one or many, here or, by URL, in a store.
@@ -73,7 +77,8 @@ def make_plan(
     The tree below each input is mirrored below the folder `output`. The cutout is called ``NAME.png`` and the mask
     ``NAME.mask.png``, or as the settings' format says. `rects`, one for each image, and images of `hints`, for some,
     are by absolute path, as `read_table` gives them; what serves as hints is no photograph. The header of each image is
-    read once, which `counting` is told of.
+    read once, which `counting` is told of. With a `shard`, only its images are done; what cannot be read at all belongs
+    to the first.
 
     Raises `UsageError` if there is no image at all, `OutputError` if `output` is a file, two images would have the same
     output, or an output would be an input, or exists and may not be overwritten, `RectError` if `rects` lacks an image.
@@ -86,13 +91,17 @@ def make_plan(
         nothing = "there is no image under " + ", ".join(display_name(path) for path in named)
         raise UsageError("; ".join(filter(None, [nothing, left_out_text(left_out)])))
     jobs = plan_jobs(sources, folder, settings, rects=rects, hints=hints, naming=naming, overwrite=overwrite)
+    if shard is not None:  # not before all have their outputs: no two may have the same, in different shards either
+        mine = {source.path for source in sources if shard.holds(source.relative)}
+        jobs = [job for job in jobs if job.source in mine]
+        unusable = [each for each in unusable if shard.index == 1]
     if isinstance(folder, Url):
         jobs = marked(jobs, settings)
         existing = existing_in_store(folder, jobs)
         todo, done = resume_marked(jobs, existing) if resume else (jobs, [])
         planned = 0
     else:
-        journal = Journal(folder, settings)
+        journal = Journal(folder, settings, shard=shard)
         existing = {path for job in jobs for path in job.outputs.values() if exists(path)}
         # Read after that look, the journal knows of every output that a run which goes on now has written before it.
         todo, done = journal.resume(jobs) if resume else (jobs, [])
@@ -101,6 +110,7 @@ def make_plan(
     return Plan(
         folder=folder,
         settings=settings,
+        shard=shard,
         todo=tuple(largest_first(todo, counting)),
         done=tuple(done),
         unusable=tuple(unusable),

@@ -13,6 +13,7 @@ from bgremove.batch.journal import Journal
 from bgremove.batch.marks import Marks, journal_of
 from bgremove.batch.plan import Plan, make_plan
 from bgremove.batch.records import ImageRecord, finished_record, settled_records, skipped_record, unstarted_record
+from bgremove.batch.shard import Shard
 from bgremove.batch.worker import FileWorker
 from bgremove.engines import make_engine
 from bgremove.errors import NotRunError, OutputError, TaskTimeoutError, UsageError, WorkerLostError
@@ -41,6 +42,7 @@ def remove_backgrounds(
     naming: str = "stem",
     overwrite: bool = False,
     resume: bool = False,
+    shard: Shard | None = None,
     strategy: str = DEFAULT_STRATEGY,
     workers: int | None = None,
     timeout_s: float | None = None,
@@ -76,6 +78,7 @@ def remove_backgrounds(
         naming=naming,
         overwrite=overwrite,
         resume=resume,
+        shard=shard,
     )
     return settled_records(plan) + list(
         run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout_s, scheduler=scheduler)
@@ -180,7 +183,7 @@ def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, Non
             unfinished[index] = job
             yield Task(index, job.absolute() if strategy.joins_cluster else job, display_name(job.source))
 
-    with journal_of(plan.folder, plan.settings, plan.journal_bytes) as journal:
+    with journal_of(plan.folder, plan.settings, plan.journal_bytes, plan.shard) as journal:
         if journal.alone:  # among those that may overwrite are all that an earlier batch was killed with
             remove_unfinished(_outputs(job for job in plan.todo if job.overwrite))
         try:

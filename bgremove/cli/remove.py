@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from bgremove.batch import NAMINGS, ImageRecord, Job, make_plan, read_table, run_plan
+from bgremove.batch import NAMINGS, ImageRecord, Job, Shard, make_plan, read_table, run_plan
 from bgremove.batch.job import STANDARD
 from bgremove.batch.plan import Plan, plan_jobs
 from bgremove.batch.records import doubts_text, failures_text, records_json, retries_text, settled_records
@@ -68,6 +68,7 @@ from bgremove.url import Location
 )
 @click.option("--overwrite", is_flag=True, help="Replace outputs that exist.")
 @click.option("--resume", is_flag=True, help="Do only what an interrupted run has left.")
+@click.option("--shard", metavar="I/N", help="Do the I-th of N shares of the images, on one of N machines.")
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--watch", is_flag=True, help="Go on with photos that arrive, until Ctrl-C; needs bgremove[watch].")
 @click.option(
@@ -79,7 +80,8 @@ from bgremove.url import Location
 def remove(
     inputs: tuple[Location, ...], output: Location, recursive: bool, rects: Path | None, strategy: str,
     scheduler: str | None, workers: int | None, timeout: float | None, naming: str, overwrite: bool, resume: bool,
-    dry_run: bool, watch: bool, contact_sheet: Path | None, outputs: Outputs, quiet: bool, verbose: bool, **fields: Any,
+    shard: str | None, dry_run: bool, watch: bool, contact_sheet: Path | None, outputs: Outputs, quiet: bool,
+    verbose: bool, **fields: Any,
 ) -> int:  # fmt: skip
     """Cut the objects out of INPUTS (files, folders, glob patterns, URLs, or - for standard input).
 
@@ -95,19 +97,19 @@ def remove(
     single = STANDARD in inputs or names_a_file(output)
     run_one = partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout, scheduler=scheduler)
     if watch:
-        _refuse_given("a run without an end", "dry_run", "contact_sheet", "json_file", "report", "plots", "trace")
+        figures = "contact_sheet", "json_file", "report", "plots", "trace"
+        _refuse_given("a run without an end", "shard", "dry_run", *figures)
         planning = partial(plan_jobs, **drawn, naming=naming, overwrite=overwrite)
         plans = watch_folders(inputs, output, Settings(**fields), planning, recursive=recursive)
         return _run_for_ever(plans, run_one, quiet)
     if single:
-        _refuse_given(
-            "one image", "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "dry_run"
-        )
+        of_many = "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "shard", "dry_run"
+        _refuse_given("one image", *of_many)
         fields["format"] = _format_of(output, fields["format"])
     settings = Settings(**fields)
     plan = plan_single(inputs, output, settings, **drawn, overwrite=overwrite) if single else make_plan(
         inputs, output, settings, **drawn, recursive=recursive, naming=naming, overwrite=overwrite, resume=resume,
-        counting=counting("headers", quiet=quiet),
+        shard=None if shard is None else Shard.parse(shard), counting=counting("headers", quiet=quiet),
     )  # fmt: skip
     records = settled_records(plan)
     if dry_run:
