@@ -42,7 +42,7 @@ def test_commands_run(line, tmp_path, environment):
     subprocess.run(line.replace("bgremove", python, 1), shell=True, cwd=tmp_path, env=environment, check=True)  # noqa: S602
 
 
-@pytest.mark.newcomer
+@pytest.mark.whole_run
 @pytest.mark.timeout(300)
 def test_the_main_job_runs_in_a_fresh_clone_with_an_empty_home(tmp_path):
     subprocess.run(["git", "clone", "--quiet", ROOT, tmp_path / "clone"], check=True)

@@ -200,6 +200,9 @@ def test_the_command_cuts_out_what_arrives_until_ctrl_c(environment, folder: Pat
                 file.flush()
                 time.sleep(0.05)
         told += until_told(folder / "sub/late.png", process)
+        deadline = time.monotonic() + 60
+        while list(out.glob(f"{TEMPORARY_PREFIX}*.lock")) and time.monotonic() < deadline:
+            time.sleep(0.01)  # the run of that image is about to end; it holds a lock until then
         process.send_signal(signal.SIGINT)
         told += process.communicate(timeout=60)[1]
     assert process.returncode == 130, told
