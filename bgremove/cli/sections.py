@@ -13,7 +13,7 @@ _SECTIONS = {
     "What is written": {
         "output", "emit", "format", "background", "crop", "pad", "metadata", "naming", "overwrite", "resume", "dry_run",
     },
-    "How it is run": {"strategy", "strategies", "scheduler", "workers", "rounds", "timeout"},
+    "How it is run": {"strategy", "strategies", "scheduler", "shard", "workers", "rounds", "timeout"},
     "What is told": {"json_file", "contact_sheet", "report", "plots", "trace", "quiet", "verbose"},
 }  # fmt: skip
 """Where the help shows an option, by name; any other stands under Options."""
