@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
+from bgremove.engines._cues import Field
 from bgremove.engines._energy import (
     BLOCK,
     OPEN,
@@ -21,7 +22,7 @@ from bgremove.engines._energy import (
     make_scratch,
     terminal_weights,
 )
-from bgremove.engines._location import Field, add_prior
+from bgremove.engines._location import add_prior
 from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, Shell, make_grid, solve, solve_within, source_side
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 

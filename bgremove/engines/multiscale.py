@@ -10,8 +10,9 @@ import numpy as np
 
 from bgremove.engines import _band, _warm_up
 from bgremove.engines._compile import compiled_once
+from bgremove.engines._cues import Field
 from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_neighbour_weights, open_box
-from bgremove.engines._location import Field, log_odds, measure_barriers, told_by_colour
+from bgremove.engines._location import apply_network, log_odds, told_by_colour
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
 from bgremove.engines.exact import ExactEngine
@@ -28,8 +29,7 @@ _MOST_COLLAPSES = 2  # the third result is taken as it is
 _LIKELY = -1.0  # the least logarithm of the odds of pixels that start as foreground
 _GAP = 0.1  # share of a side of a drawn box by which the object may keep away from it
 _PULL, _MOST_PULLS = 2.0, 2  # added to the logarithm of all odds where it does, and how often
-_CLEARER = {True: 0.03, False: 0.1}
-"""By whether the box was drawn, the greater share of pixels that colour must tell for the prior to be left out."""
+_CLEAR, _CLEARER = 0.98, 0.02  # share of pixels that colours tell where the prior is left out, and how much greater
 _ROWS = 200  # that the contrast is measured in, and the row below each
 _LARGEST = 2_300_000  # pixels of the image that this is of at most: _COARSE * 2.5**2 * 2**2, and the surroundings
 
@@ -74,7 +74,7 @@ class MultiscaleEngine:
         """See `bgremove.engines.Engine.warm_up`."""
         ExactEngine().warm_up()
         image, labels = _warm_up.make_picture()
-        with compiled_once(measure_barriers):
+        with compiled_once(apply_network):
             _coarse_to_fine(image, labels, 2, drawn=True, iterations=_warm_up.ITERATIONS, seed=0)
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
@@ -126,7 +126,7 @@ def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
             break
         odds += _PULL
         result = _minimise(level, odds, iterations=iterations, seed=seed)
-    enough = told_by_colour(*level, result.foreground) + _CLEARER[drawn]
+    enough = max(_CLEAR, told_by_colour(*level, result.foreground) + _CLEARER)
     if enough < 1:
         plain = _minimise(level, None, iterations=iterations, seed=seed)
         if told_by_colour(*level, plain.foreground) > enough and not _collapsed(plain.foreground, level.labels):
