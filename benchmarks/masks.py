@@ -62,7 +62,7 @@ def measure(image: Image, truth: Foreground, rect: Rect, *, drawn: bool, rounds:
     return {
         "overlap": {engine: overlap((mask & 1).view(np.bool_), truth) for engine, mask in masks.items()},
         "seconds": {engine: median(times) for engine, times in seconds.items()},
-        "doubts": find_doubts(image, masks[DEFAULT_ENGINE], rect),
+        "doubts": find_doubts(image, masks[DEFAULT_ENGINE], rect, drawn=drawn),
     }
 
 

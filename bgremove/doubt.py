@@ -1,6 +1,8 @@
 """Reasons to doubt a mask, from the mask and the image alone.
 
-The contrast along the outline is not among them: it is no lower in bad masks than in good ones.
+Whether it is doubted is for `bgremove.engines.predict_overlap` to say, where there is background to compare it with;
+the reasons are what a person can see in it. The contrast along the outline is not among them: it is no lower in bad
+masks than in good ones.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import math
 import cv2
 import numpy as np
 
-from bgremove.engines import told_by_colour
+from bgremove.engines import log_odds, predict_overlap, told_by_colour
 from bgremove.types import Foreground, Image, Mask, Rect
 
 EMPTY = "nothing was found"
@@ -18,16 +20,19 @@ FULL = "it fills the rect"
 ALONG = "it runs along the rect"
 PIECES = "it is in many pieces"
 ALIKE = "its colours are those of the background"
+UNLIKELY = "it is not what an object looks like"
 
 _PIXELS = 40_000  # of the reduced image that is looked at
 _LEAST, _MOST = 0.005, 0.98  # shares of the rect
 _ALONG = 0.5  # share of the rect's sides
 _WHOLE = 0.75  # share of the mask that its largest piece has
+_FITS = {True: 0.7, False: 0.65}
+"""By whether the rect was drawn, the predicted intersection over union with the truth that a mask needs."""
 _TOLD = 0.75  # share of the rect's pixels whose colour puts them on the side that they are on
 
 
-def find_doubts(image: Image, mask: Mask, rect: Rect) -> tuple[str, ...]:
-    """Why a mask is probably bad; empty if nothing speaks against it. Some milliseconds, whatever the size.
+def find_doubts(image: Image, mask: Mask, rect: Rect, *, drawn: bool = True) -> tuple[str, ...]:
+    """Why a mask is probably bad; empty if it probably is not. Some 20 milliseconds, whatever the size.
 
     Parameters
     ----------
@@ -36,6 +41,8 @@ def find_doubts(image: Image, mask: Mask, rect: Rect) -> tuple[str, ...]:
         A `Label` for every pixel.
     rect
         The rectangle that the object was sought in.
+    drawn
+        Whether it was drawn around the object, or is only what a margin leaves.
     """
     window = _around(rect, mask.shape)
     shrink = max(1.0, math.sqrt(rect.width * rect.height / _PIXELS))
@@ -51,12 +58,21 @@ def find_doubts(image: Image, mask: Mask, rect: Rect) -> tuple[str, ...]:
         return (EMPTY,)
     if share > _MOST:
         return (FULL,)
+    if not inside.all() and _fits(small, inside, foreground, drawn=drawn):
+        return ()
     found = {
         ALONG: _share_along(foreground[part]) > _ALONG,
         PIECES: _share_of_largest_piece(foreground) < _WHOLE,
         ALIKE: told_by_colour(small, inside, foreground) < _TOLD,
     }
-    return tuple(reason for reason, holds in found.items() if holds)
+    reasons = tuple(reason for reason, holds in found.items() if holds)
+    return reasons or (() if inside.all() else (UNLIKELY,))
+
+
+def _fits(image: Image, labels: Mask, foreground: Foreground, *, drawn: bool) -> bool:
+    """Whether a mask is likely to fit its object well enough."""
+    odds = log_odds(image, labels, drawn=drawn)
+    return predict_overlap(image, labels, foreground, odds) >= _FITS[drawn]
 
 
 def _around(rect: Rect, shape: tuple[int, ...]) -> tuple[slice, slice]:

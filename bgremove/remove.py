@@ -81,7 +81,7 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
         warnings = (settled[1],)
     soft = settings.edge == "soft" and settled is None
     pixels = cut_photo_out(photo, foreground_of(mask), labels, soft=soft, unsure=unsure)
-    doubts = find_doubts(image, mask, rect) if settled is None else ()
+    doubts = find_doubts(image, mask, rect, drawn=settings.rect is not None) if settled is None else ()
     return Cutout(pixels, mask, rect, (*photo.notes, *warnings), photo.metadata.chosen(settings.metadata), doubts)
 
 

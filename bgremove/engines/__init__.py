@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from bgremove.engines._location import told_by_colour as told_by_colour
+from bgremove.engines._location import log_odds as log_odds
+from bgremove.engines._location import warm_up_log_odds as warm_up_log_odds
 from bgremove.engines._model import PRESETS as PRESETS
 from bgremove.engines._model import Model as Model
 from bgremove.engines._model import read_model as read_model
+from bgremove.engines._overlap import predict_overlap as predict_overlap
+from bgremove.engines._overlap import told_by_colour as told_by_colour
 from bgremove.engines._session import model_threads as model_threads
 from bgremove.engines.auto import AutoEngine
 from bgremove.engines.exact import ExactEngine

@@ -13,13 +13,14 @@ import math
 import cv2
 import numpy as np
 
-from bgremove.engines._compile import kernel
-from bgremove.engines._cues import Field, colour_codes, log_ratio, measure_cues, to_lab
+from bgremove.engines import _warm_up
+from bgremove.engines._compile import compiled_once, kernel
+from bgremove.engines._cues import Field, measure_cues
 from bgremove.engines._energy import OPEN, SCALE, open_box
 from bgremove.engines._location_table import LIMIT, load
 from bgremove.engines._maxflow import Grid
 from bgremove.engines._pyramid import reduce
-from bgremove.types import Foreground, Image, Mask
+from bgremove.types import Image, Mask
 
 _PIXELS = 10_000  # of the open box, in the image that cues are measured on
 _MOST = 30.0  # of the odds' logarithm: less than what certain labels weigh
@@ -41,6 +42,14 @@ def log_odds(image: Image, labels: Mask, *, drawn: bool) -> Field:
     odds = np.empty(cues.shape[:2], np.float32)
     apply_network(cues, *network, np.empty_like(network.bias), odds)
     return np.asarray(cv2.resize(odds, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width))
+
+
+def warm_up_log_odds() -> None:
+    """Compile or load what `log_odds` runs."""
+    image, labels = _warm_up.make_picture()
+    with compiled_once(apply_network):
+        reduce(labels, 16, 16)
+        log_odds(image, labels, drawn=True)
 
 
 def shrink(image: Image, labels: Mask) -> tuple[Image, Mask]:
@@ -74,13 +83,6 @@ def apply_network(
             for unit in range(len(hidden)):
                 answer += last[unit] * max(hidden[unit], np.float32(0))
             odds[y, x] = answer
-
-
-def told_by_colour(image: Image, labels: Mask, foreground: Foreground) -> float:
-    """Share of the open pixels whose colour alone, by how often it is met on either side, puts them where they are."""
-    codes, inside = colour_codes(to_lab(image)), labels >= OPEN
-    alike = log_ratio(codes, foreground & inside, ~foreground)[codes] > 0
-    return float(np.mean((alike == foreground)[inside]))
 
 
 def add_prior(grid: Grid, labels: Mask, odds: Field) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from bgremove.engines import _band, _warm_up
+from bgremove.engines import _band, _location, _warm_up
 from bgremove.engines._compile import compiled_once
 from bgremove.engines._cues import Field
 from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_neighbour_weights, open_box
-from bgremove.engines._location import apply_network, log_odds, told_by_colour
+from bgremove.engines._overlap import find_gap, predict_overlap
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
 from bgremove.engines.exact import ExactEngine
 from bgremove.errors import EngineError
-from bgremove.types import Foreground, Image, Label, Mask, Rect
+from bgremove.types import Foreground, Image, Label, Mask
 
 _COARSE = 40_000  # pixels of the open box in the image that is solved whole
 _ALONE = 60_000  # an open box of no more pixels than this is not reduced
@@ -29,7 +28,6 @@ _MOST_COLLAPSES = 2  # the third result is taken as it is
 _LIKELY = -1.0  # the least logarithm of the odds of pixels that start as foreground
 _GAP = 0.1  # share of a side of a drawn box by which the object may keep away from it
 _PULL, _MOST_PULLS = 2.0, 2  # added to the logarithm of all odds where it does, and how often
-_CLEAR, _CLEARER = 0.98, 0.02  # share of pixels that colours tell where the prior is left out, and how much greater
 _ROWS = 200  # that the contrast is measured in, and the row below each
 _LARGEST = 2_300_000  # pixels of the image that this is of at most: _COARSE * 2.5**2 * 2**2, and the surroundings
 
@@ -49,9 +47,9 @@ class MultiscaleEngine:
     those of each level. In the reduced image a prior says where the object is likely to be, see
     `bgremove.engines._location`, and the search starts there. A mask that keeps away from a side of a drawn box is
     sought again with better odds for the object (the idea: Lempitsky and others 2009,
-    https://doi.org/10.1109/ICCV.2009.5459262), and one that colours do not tell from the background once more without
-    the prior. When the foreground of the reduced image is gone or fills all that is open, the next larger image is
-    solved whole instead, at most twice.
+    https://doi.org/10.1109/ICCV.2009.5459262). It is sought without the prior too, and the mask is taken that is likely
+    to fit better, see `bgremove.engines._overlap`. When the foreground of the reduced image is gone or fills all that
+    is open, the next larger image is solved whole instead, at most twice.
 
     What is thinner than a pixel of the reduced image, where the box of open pixels has 40,000, may be lost. Hints are
     not: certain pixels stay as they are, and weigh in the reduced image too. What is open is judged by its surroundings
@@ -73,8 +71,9 @@ class MultiscaleEngine:
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
         ExactEngine().warm_up()
+        _location.warm_up_log_odds()
         image, labels = _warm_up.make_picture()
-        with compiled_once(apply_network):
+        with compiled_once(_band.add_terminal_weights):
             _coarse_to_fine(image, labels, 2, drawn=True, iterations=_warm_up.ITERATIONS, seed=0)
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
@@ -118,20 +117,18 @@ def _descend(levels: list[Level], *, drawn: bool, iterations: int, seed: int) ->
 
 
 def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
-    """GrabCut over all open pixels of a level, with the prior, or without it where that is clearer by colour."""
-    odds = log_odds(*level, drawn=drawn)
-    result = _minimise(level, odds, iterations=iterations, seed=seed)
+    """GrabCut over all open pixels of a level, with the prior and without: the result that is likely to fit better."""
+    odds = _location.log_odds(*level, drawn=drawn)
+    result, pulled = _minimise(level, odds, iterations=iterations, seed=seed), odds
     for _ in range(_MOST_PULLS if drawn else 0):
-        if not _keeps_away(result.foreground, open_box(level.labels)):
+        if find_gap(np.ascontiguousarray(result.foreground[open_box(level.labels).slices])) <= _GAP:
             break
-        odds += _PULL
-        result = _minimise(level, odds, iterations=iterations, seed=seed)
-    enough = max(_CLEAR, told_by_colour(*level, result.foreground) + _CLEARER)
-    if enough < 1:
-        plain = _minimise(level, None, iterations=iterations, seed=seed)
-        if told_by_colour(*level, plain.foreground) > enough and not _collapsed(plain.foreground, level.labels):
-            return plain
-    return result
+        pulled = pulled + _PULL
+        result = _minimise(level, pulled, iterations=iterations, seed=seed)
+    plain = _minimise(level, None, iterations=iterations, seed=seed)
+    if _collapsed(plain.foreground, level.labels):
+        return result
+    return max(result, plain, key=lambda each: predict_overlap(*level, each.foreground, odds))
 
 
 def _start(labels: Mask, odds: Field | None) -> Foreground:
@@ -140,13 +137,6 @@ def _start(labels: Mask, odds: Field | None) -> Foreground:
         return (labels & 1).astype(np.bool_)
     likely: Foreground = (labels == Label.FOREGROUND) | (labels == Label.PROBABLY_FOREGROUND) & (odds > _LIKELY)
     return _start(labels, None) if _is_uniform(likely) else likely
-
-
-def _keeps_away(foreground: Foreground, box: Rect) -> bool:
-    """Whether there is a gap between the foreground and a side of the box."""
-    x, y, width, height = cv2.boundingRect(foreground[box.slices].view(np.uint8))
-    across, down = max(x, box.width - x - width), max(y, box.height - y - height)
-    return across > _GAP * box.width or down > _GAP * box.height
 
 
 def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -> _Result:

@@ -1,0 +1,99 @@
+"""How well a mask is likely to fit the object, from the mask, the image and the prior: what tells good masks from bad.
+
+A linear regression predicts the intersection over union with the truth. It was fitted to masks of 340 public
+photographs (238 of PASCAL-S, 102 of people) under a margin and under a box drawn around the object, cut with the prior
+and without, by networks that had not seen them. A mask that colours tell nearly completely from its surroundings is as
+good as that says, if it does not run along the sides of the box.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bgremove.engines._cues import Field, colour_codes, log_ratio, to_lab
+from bgremove.engines._energy import OPEN, open_box
+from bgremove.types import Foreground, Image, Mask
+
+_REGRESSION = {
+    "told by colour": 0.089,
+    "share": -0.021,
+    "along the sides": -0.021,
+    "gap": -0.185,
+    "soft agreement": 0.213,
+    "chance inside": 0.008,
+    "chance outside": -0.070,
+    "agreement": 0.539,
+    "largest piece": 0.311,
+    "outline": -0.006,
+    "certainty": 0.034,
+}
+_CONSTANT = -0.158
+_CLEAR = 0.97  # share of pixels that colours tell beyond which nothing else is asked of a mask
+_ALONG = 0.5  # unless it runs along so much of the sides
+_SQUARE = np.ones((3, 3), np.uint8)
+
+
+def predict_overlap(image: Image, labels: Mask, foreground: Foreground, odds: Field) -> float:
+    """About what the intersection over union with the truth will be; 0 for an empty mask and a full one.
+
+    Meant for images of some 50,000 pixels: a millisecond or two.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+    labels : (H, W) uint8
+    foreground : (H, W) bool
+    odds : (H, W) float32
+        The prior, see `bgremove.engines._location.log_odds`.
+    """
+    number = np.count_nonzero(foreground[labels >= OPEN])
+    if number == 0 or number == np.count_nonzero(labels >= OPEN):
+        return 0.0
+    measured = measure(image, labels, foreground, odds)
+    predicted = float(measured @ np.array([*_REGRESSION.values()])) + _CONSTANT
+    told, _, along, *_ = map(float, measured)
+    return told if told >= _CLEAR and along < _ALONG else min(max(predicted, 0), 1)
+
+
+def told_by_colour(image: Image, labels: Mask, foreground: Foreground) -> float:
+    """Share of the open pixels whose colour alone, by how often it is met on either side, puts them where they are."""
+    codes, inside = colour_codes(to_lab(image)), labels >= OPEN
+    alike = log_ratio(codes, foreground & inside, ~foreground)[codes] > 0
+    return float(np.mean((alike == foreground)[inside]))
+
+
+def find_gap(foreground: Foreground) -> float:
+    """The widest gap between the foreground and a side of its array, as a share of the width or height."""
+    height, width = foreground.shape
+    x, y, across, down = cv2.boundingRect(foreground.view(np.uint8))
+    return float(max(max(x, width - x - across) / width, max(y, height - y - down) / height))
+
+
+def measure(image: Image, labels: Mask, foreground: Foreground, odds: Field) -> NDArray[np.float64]:
+    """What the regression is of, in the order of its table."""
+    inside = labels >= OPEN
+    chosen, others = foreground & inside, inside & ~foreground
+    box = foreground[open_box(labels).slices]
+    rows, columns = (min(1, side // 2) for side in box.shape)  # rounding may cut the outermost ones
+    sides = box[rows], box[-1 - rows], box[:, columns], box[:, -1 - columns]
+    chance = 1 / (1 + np.exp(-np.clip(odds, -20, 20)))
+    likely = inside & (odds > 0)
+    sizes = cv2.connectedComponentsWithStats(chosen.view(np.uint8), connectivity=4)[2][1:, cv2.CC_STAT_AREA]
+    outline = cv2.morphologyEx(foreground.view(np.uint8), cv2.MORPH_GRADIENT, _SQUARE).view(np.bool_) & inside
+    return np.array(
+        [
+            told_by_colour(image, labels, foreground),
+            np.count_nonzero(chosen) / np.count_nonzero(inside),
+            np.mean(np.concatenate(sides)),
+            find_gap(np.ascontiguousarray(box)),
+            np.sum(chance[chosen]) / (np.sum(chance[others]) + np.count_nonzero(chosen)),
+            np.mean(chance[chosen]),
+            np.mean(chance[others]),
+            np.count_nonzero(likely & chosen) / np.count_nonzero(likely | chosen),
+            sizes.max() / sizes.sum(),
+            np.log(np.count_nonzero(outline) / np.sqrt(sizes.sum()) + 1),
+            np.mean(np.abs(2 * chance[inside] - 1)),
+        ]
+    )
