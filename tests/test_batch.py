@@ -97,7 +97,7 @@ class Deadly(Strategy):
 
     workers = 1
 
-    def run(self, function, tasks):  # noqa: ARG002
+    def run(self, function, tasks, *, budget_bytes=None):  # noqa: ARG002
         for task in tasks:
             for path in task.value.outputs.values():
                 path.parent.mkdir(exist_ok=True)

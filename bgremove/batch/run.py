@@ -18,7 +18,7 @@ from bgremove.batch.worker import FileWorker
 from bgremove.engines import make_engine
 from bgremove.errors import NotRunError, OutputError, TaskTimeoutError, UsageError, WorkerLostError
 from bgremove.files import remove_unfinished
-from bgremove.machine import workers_for
+from bgremove.machine import available_bytes, workers_for
 from bgremove.paths import StrPath, display_name
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings, merged
@@ -100,7 +100,8 @@ def run_plan(
     made = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout_s, scheduler=scheduler)
     if plan.todo:
         with made as running:
-            yield from run_jobs(plan, running)
+            # Looked at when the libraries are loaded; the memory of other machines is not known here.
+            yield from run_jobs(plan, running, budget_bytes=None if scheduler else available_bytes())
 
 
 def batch_strategy(
@@ -117,9 +118,9 @@ def batch_strategy(
     """
     settings = plan.settings
     if scheduler is None and workers is None and (name == AUTO or strategy_class(name).parallel):
-        # The largest comes first, but what is beyond the limit is refused and takes no memory.
-        largest = max(1, next((job.pixels for job in plan.todo if job.pixels <= settings.max_pixels), 1))
-        workers = min(workers_for(_peak_bytes(settings, largest)), max(1, len(plan.todo)))
+        # No more than can ever run at a time.
+        least_bytes = min((peak for job in plan.todo if (peak := peak_bytes(settings, job.pixels))), default=1)
+        workers = min(workers_for(least_bytes), max(1, len(plan.todo)))
     stores = _stores(plan)
     if "memory" in stores:
         if name == AUTO and timeout_s is None:
@@ -153,16 +154,19 @@ def estimate_s(settings: Settings, pixels: int) -> float:
     return segment_s + _S_PER_READ_AND_WRITTEN_PIXEL * pixels
 
 
-def _peak_bytes(settings: Settings, pixels: int) -> int:
-    """Memory that a worker takes for an image. The engine's is free again when the edge is made soft."""
+def peak_bytes(settings: Settings, pixels: int) -> int:
+    """Memory that a worker takes for an image; 0 for one that will be refused, because it is too large or broken."""
+    if not 0 < pixels <= settings.max_pixels:
+        return 0
+    # The engine's is free again when the edge is made soft.
     stages = [make_engine(settings.engine, settings.model).peak_bytes(pixels)]
     if settings.edge == "soft":
         stages.append(matting.peak_bytes(pixels))
     return max(stages) + _BYTES_PER_DECODED_PIXEL * pixels
 
 
-def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, None]:
-    """Run the plan's jobs under a strategy that has been entered.
+def run_jobs(plan: Plan, strategy: Strategy, *, budget_bytes: int | None = None) -> Generator[ImageRecord, None, None]:
+    """Run the plan's jobs under a strategy that has been entered; `budget_bytes` is for `Strategy.run`.
 
     The journal is kept up to date, so that whatever happens the batch can be resumed. An image that cannot be entered
     in it, because the disk is full, is not started and fails; one that another run has taken is skipped.
@@ -181,13 +185,15 @@ def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, Non
                 unstarted.append(skipped_record(job, f"another run has taken it: {other}"))
                 continue
             unfinished[index] = job
-            yield Task(index, job.absolute() if strategy.joins_cluster else job, display_name(job.source))
+            value = job.absolute() if strategy.joins_cluster else job
+            yield Task(index, value, display_name(job.source), peak_bytes(plan.settings, job.pixels))
 
     with journal_of(plan.folder, plan.settings, plan.journal_bytes, plan.shard) as journal:
         if journal.alone:  # among those that may overwrite are all that an earlier batch was killed with
             remove_unfinished(_outputs(job for job in plan.todo if job.overwrite))
         try:
-            with closing(strategy.run(FileWorker(plan.settings), tasks(journal))) as outcomes:
+            running = strategy.run(FileWorker(plan.settings), tasks(journal), budget_bytes=budget_bytes)
+            with closing(running) as outcomes:
                 for outcome in outcomes:
                     job = plan.todo[outcome.index]
                     if not isinstance(outcome.error, WorkerLostError | TaskTimeoutError | NotRunError):
