@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain, islice
@@ -23,16 +23,20 @@ from bgremove.batch.sources import left_out_text
 from bgremove.batch.summary import Summary, failure_text, warning_texts
 from bgremove.batch.watch import watch as watch_folders
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, tell
+from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, tell
 from bgremove.cli.sections import SectionedCommand
+from bgremove.cli.status import check_status, kept_in, told_on_signal
 from bgremove.errors import UsageError
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
+from bgremove.pace import Pace
 from bgremove.paths import command_line, display_name
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture
 from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 from bgremove.url import Location
+
+_BESIDE_RESULTS = "contact_sheet", "status", "json_file", "report", "plots", "trace"
 
 
 @click.command(
@@ -74,37 +78,34 @@ from bgremove.url import Location
 @click.option(
     "--contact-sheet", type=options.FILE, help="Draw photo, mask and cutout of each image, at most 240, here."
 )
+@click.option("--status", type=options.FILE, help="Keep how far the run is in this .json file, as SIGUSR1 tells too.")
 @options.outputs
 @options.quiet
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
     inputs: tuple[Location, ...], output: Location, recursive: bool, rects: Path | None, strategy: str,
     scheduler: str | None, workers: int | None, timeout: float | None, naming: str, overwrite: bool, resume: bool,
-    shard: str | None, dry_run: bool, watch: bool, contact_sheet: Path | None, outputs: Outputs, quiet: bool,
-    verbose: bool, **fields: Any,
+    shard: str | None, dry_run: bool, watch: bool, contact_sheet: Path | None, status: Path | None,
+    outputs: Outputs, quiet: bool, verbose: bool, **fields: Any,
 ) -> int:  # fmt: skip
     """Cut the objects out of INPUTS (files, folders, glob patterns, URLs, or - for standard input).
 
     Photographs in a folder that are not read are counted; other files in it, and hidden ones, are passed by.
     """
-    if fields["rect"] is not None and rects is not None:
-        raise UsageError("--rect and --rects exclude each other")
-    if quiet and verbose:
-        raise UsageError("--quiet and --verbose exclude each other")
-    if dry_run and (contact_sheet or outputs):
-        raise UsageError("--dry-run writes nothing: leave --json and what is made of it out")
+    _check_together(click.get_current_context().params)
+    pace = Pace("images", 0)  # before it is known how many there are
+    click.get_current_context().with_resource(told_on_signal(pace))
     drawn = {} if rects is None else _drawn(rects)
     single = STANDARD in inputs or names_a_file(output)
     run_one = partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout, scheduler=scheduler)
     if watch:
-        figures = "contact_sheet", "json_file", "report", "plots", "trace"
-        _refuse_given("a run without an end", "shard", "dry_run", *figures)
+        _refuse_given("a run without an end", "shard", "dry_run", *_BESIDE_RESULTS)
         planning = partial(plan_jobs, **drawn, naming=naming, overwrite=overwrite)
         plans = watch_folders(inputs, output, Settings(**fields), planning, recursive=recursive)
         return _run_for_ever(plans, run_one, quiet)
     if single:
         of_many = "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "shard", "dry_run"
-        _refuse_given("one image", *of_many)
+        _refuse_given("one image", *of_many, "status")
         fields["format"] = _format_of(output, fields["format"])
     settings = Settings(**fields)
     plan = plan_single(inputs, output, settings, **drawn, overwrite=overwrite) if single else make_plan(
@@ -123,11 +124,14 @@ def remove(
         plan = _checked(plan, [rects] if rects else [], outputs, contact_sheet)
     records = settled_records(plan) if recorded else []
     running = run_single(plan) if single else run_one(plan)
-    with Meter() as meter, counting("images", quiet=quiet or not plan.todo)(len(plan.todo)) as advance:
+    pace.total = len(plan.todo)
+    showing = shown(pace, quiet=quiet or not plan.todo)
+    with Meter() as meter, kept_in(status, pace) as update, showing as advance:
         for record in running:
             summary.add(record)
             records += [record] if recorded else []
-            advance()
+            advance(failed=record.status == "failed")
+            update()
             if verbose:
                 say(record.line())
     # of auto, what that is
@@ -140,8 +144,8 @@ def remove(
         if contact_sheet is not None:
             write_sheet(contact_sheet, records)
     finally:  # what was done is told, too, where the figures do not fit on the disk
-        status = _conclude(plan, summary, quiet=quiet)
-    return status
+        code = _conclude(plan, summary, quiet=quiet)
+    return code
 
 
 def _checked(plan: Plan, keep: list[Location], outputs: Outputs, contact_sheet: Path | None) -> Plan:
@@ -153,6 +157,18 @@ def _checked(plan: Plan, keep: list[Location], outputs: Outputs, contact_sheet: 
         return plan
     check_sheet(contact_sheet, [*keep, *filter(None, [outputs.json_file])])
     return replace(plan, todo=with_previews(plan.todo))
+
+
+def _check_together(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if options exclude each other, `OutputError` if the file of --status cannot be written."""
+    if given["rect"] is not None and given["rects"] is not None:
+        raise UsageError("--rect and --rects exclude each other")
+    if given["quiet"] and given["verbose"]:
+        raise UsageError("--quiet and --verbose exclude each other")
+    if given["dry_run"] and any(given[name] for name in _BESIDE_RESULTS):
+        raise UsageError("--dry-run writes nothing: leave --status, --json and what is made of it out")
+    if given["status"] is not None:
+        check_status(given["status"], [*given["inputs"], *filter(None, [given["rects"]])])
 
 
 def _drawn(file: Path) -> dict[str, Any]:
