@@ -1,6 +1,7 @@
 """Headers are read a window ahead of the work, and names are kept small."""
 
 import threading
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -42,12 +43,32 @@ def test_of_each_window_the_largest_comes_first_and_each_header_is_read_once(rea
     assert list(in_windows(Jobs(()))) == []
 
 
-def test_the_first_image_waits_for_two_windows_of_headers_at_most_and_closing_ends_the_reading(read):
+def test_the_first_image_waits_for_two_windows_of_headers_at_most(read):
     running = in_windows(of_sources(f"{number}.png" for number in range(1000)))
     next(running)
     assert len(read) <= 6
     running.close()
     assert len(read) <= 6
+
+
+def test_closing_ends_the_reading(monkeypatch):
+    read, begun, closing = [], threading.Event(), threading.Event()
+
+    def header_pixels(path):
+        read.append(path)
+        if len(read) > headers.WINDOW:
+            begun.set()
+            closing.wait()
+            time.sleep(0.01)
+        return 1
+
+    monkeypatch.setattr(headers, "header_pixels", header_pixels)
+    running = in_windows(of_sources(f"{number}.png" for number in range(2 * headers.WINDOW)))
+    next(running)
+    begun.wait()
+    closing.set()
+    running.close()
+    assert len(read) < 2 * headers.WINDOW
     assert not [each for each in threading.enumerate() if each.name.startswith("bgremove-headers")]
 
 
