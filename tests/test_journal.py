@@ -1,8 +1,10 @@
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 
+import filelock
 import pytest
 
 from bgremove.batch import Shard, make_plan, plan, remove_backgrounds, run_plan
@@ -185,3 +187,23 @@ def test_what_one_shard_has_done_and_another_began_is_done(tmp_path, jobs):
             if finished:
                 journal.done(jobs[0])
     assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == jobs[:1]
+
+
+def test_ctrl_c_while_a_journal_is_closed_arrives_when_it_is(tmp_path, monkeypatch):
+    before = signal.getsignal(signal.SIGINT)
+    journal = Journal(tmp_path, Settings())
+    journal.__enter__()
+    finalize = filelock.BaseFileLock.__del__
+
+    def interrupted(lock):
+        signal.raise_signal(signal.SIGINT)  # what this raises in a finalizer is lost
+        finalize(lock)
+
+    monkeypatch.setattr(filelock.BaseFileLock, "__del__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        journal.__exit__(None, None, None)
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert signal.getsignal(signal.SIGINT) is before
+    with Journal(tmp_path, Settings()) as other:
+        assert other.alone
