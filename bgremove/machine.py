@@ -135,12 +135,12 @@ def _memory_left(root: Path) -> Iterator[int]:
 
 
 def _address_space_left() -> Iterator[int]:
-    """Bytes that this process may still map, if there is a limit, when it has started a thread for each CPU."""
+    """Bytes that this process may still map, if there is a limit beside a thread for each CPU and one that measures."""
     if hasattr(psutil, "RLIMIT_AS"):
         process = psutil.Process()
         limit, _ = process.rlimit(psutil.RLIMIT_AS)
         if limit != psutil.RLIM_INFINITY:
-            yield limit - process.memory_info().vms - usable_cpus() * _BYTES_PER_THREAD
+            yield limit - process.memory_info().vms - (1 + usable_cpus()) * _BYTES_PER_THREAD
 
 
 def _statistic(path: Path, name: str) -> int:

@@ -49,11 +49,12 @@ def in_windows(jobs: Sequence[Job]) -> Generator[Job, None, None]:
 
     with ThreadPoolExecutor(1, "bgremove-headers") as reader:
         try:
-            ahead = reader.submit(window_at, 0)
-            for start in range(WINDOW, len(jobs) + WINDOW, WINDOW):
-                window = ahead.result()
+            window = window_at(0)
+            for start in range(WINDOW, len(jobs), WINDOW):
                 ahead = reader.submit(window_at, start)
                 yield from window
+                window = ahead.result()
+            yield from window
         finally:
             closed.set()
 
