@@ -189,6 +189,23 @@ def test_what_one_shard_has_done_and_another_began_is_done(tmp_path, jobs):
     assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == jobs[:1]
 
 
+def test_ctrl_c_while_a_journal_is_opened_closes_it(tmp_path, monkeypatch):
+    acquire = filelock.FileLock.acquire
+
+    def interrupted(lock):
+        acquired = acquire(lock)
+        signal.raise_signal(signal.SIGINT)
+        return acquired
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Journal(tmp_path, Settings()).__enter__()
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    with Journal(tmp_path, Settings()) as other:
+        assert other.alone
+
+
 def test_ctrl_c_while_a_journal_is_closed_arrives_when_it_is(tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGINT)
     journal = Journal(tmp_path, Settings())

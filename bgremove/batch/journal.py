@@ -76,28 +76,36 @@ class Journal:
         self.planned = _size(self._path) if planned is None else planned
 
     def __enter__(self) -> Self:
-        from filelock import FileLock  # noqa: PLC0415 - only runs that write files pay for it
-
-        with interrupts_deferred(), ExitStack() as stack:
-            try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                # Unbuffered: what a full disk refuses is not kept to be tried again.
-                self._stream = stack.enter_context(self._path.open("a+b", buffering=0))
-                living = [run for run in _runs(self._folder) if _lives(self._folder, run)]
-                stack.callback(_lock_file(self._folder, self._run).unlink, missing_ok=True)
-                with suppress(NotImplementedError):  # a file system without locks: other runs cannot see this one
-                    stack.enter_context(FileLock(_lock_file(self._folder, self._run)))
-            except OSError as error:
-                raise _unwritable(self._path, error) from error
-            self._read = 0
-            if living:
-                self._note(entry for entry in self._new_entries(self.planned) if entry.run in living)
-            self._read = self.planned
-            with suppress(OutputError):  # it only tells others what to call this run
-                self._append(_Entry("opened", self._run, path=f"process {os.getpid()} on {platform.node()}"))
+        with ExitStack() as stack:
+            with interrupts_deferred():
+                living = self._open(stack)
+                self._read = 0
+                if living:
+                    self._note(entry for entry in self._new_entries(self.planned) if entry.run in living)
+                self._read = self.planned
+                with suppress(OutputError):  # it only tells others what to call this run
+                    self._append(_Entry("opened", self._run, path=f"process {os.getpid()} on {platform.node()}"))
+            # A Ctrl-C that waited is raised before this line, and what is open is closed.
             self._stack = stack.pop_all()
         self.alone = not living
         return self
+
+    def _open(self, stack: ExitStack) -> list[str]:
+        """Open the file and hold this run's lock until `stack` is closed; gives the other runs that live."""
+        from filelock import FileLock  # noqa: PLC0415 - only runs that write files pay for it
+
+        own_lock = _lock_file(self._folder, self._run)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: what a full disk refuses is not kept to be tried again.
+            self._stream = stack.enter_context(self._path.open("a+b", buffering=0))
+            living = [run for run in _runs(self._folder) if _lives(self._folder, run)]
+            stack.callback(own_lock.unlink, missing_ok=True)
+            with suppress(NotImplementedError):  # a file system without locks: other runs cannot see this one
+                stack.enter_context(FileLock(own_lock))
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        return living
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
