@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
 from bgremove.engines._energy import BLOCK, COMPONENTS, LOG_PEAK, PARAMETERS, GMMs, component, log_density
-from bgremove.engines._kmeans import Points, cluster
+from bgremove.engines._kmeans import cluster
 from bgremove.engines._palette import Counts, Palette
 from bgremove.engines._random import make_generator
+from bgremove.engines._seeding import Points
 from bgremove.types import Mask
 
 MOMENTS = 10
