@@ -22,7 +22,17 @@ from bgremove.engines._energy import (
     terminal_weights,
 )
 from bgremove.engines._location import Field, add_prior
-from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, Shell, make_grid, solve, solve_within, source_side
+from bgremove.engines._maxflow import (
+    DIRECTIONS,
+    FAR,
+    Grid,
+    Shell,
+    make_grid,
+    make_shell,
+    solve,
+    solve_within,
+    source_side,
+)
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
 _CORE, _OVERLAP = 48, 8  # sides of the squares the image is cut into, and how far a window reaches beyond its square
@@ -56,7 +66,7 @@ def cut(image: Image, labels: Mask, gmms: GMMs, weights: NeighbourWeights, odds:
 def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, weights: NeighbourWeights) -> None:
     """Decide the pixels of `band`, which is 1 there and 0 elsewhere, anew, in place, one window after the other."""
     grid = make_grid(_SIDE, _SIDE)
-    shell = Shell(*(np.empty(2 * grid.excess.size + 4, np.int32) for _ in range(2)))
+    shell = make_shell(2 * grid.excess.size + 4)
     labels = np.empty((_SIDE, _SIDE), np.uint8)
     _cut_windows(image, foreground.view(np.uint8), band, gmms, weights, grid, shell, labels, *_make_buffers())
 
