@@ -39,12 +39,13 @@ triangle, row by row), and the logarithm of weight times peak density."""
 
 GMMs = NDArray[np.float64]
 
-BLOCK = 32
-"""Colours whose densities are in the cache together."""
+BLOCK = 256
+"""Colours whose densities are in the cache together; enough for the loading of ten components not to count."""
 
 _FOREGROUND = int(Label.FOREGROUND)
 _NEGLIGIBLE = 37.0  # a density smaller by this factor, as a logarithm, is lost in rounding
 _UNDERFLOW = -745.13  # the least exponent whose exponential is a double above 0
+_TO_WHOLE = 1.5 * 2**52  # a double near it is a whole number: adding it rounds, half to even
 _STEPS = np.array(DIRECTIONS)
 _PEAKS = np.array([GAMMA, GAMMA / math.sqrt(2.0)])
 _SHORT = 8192  # squared differences that are summed in 32 bits
@@ -170,7 +171,7 @@ def component(gmm: NDArray[np.float64], k: int, peak: int) -> tuple[float, ...]:
     """A component for `log_density`: with its weight or without, as `peak` is `LOG_WEIGHTED_PEAK` or `LOG_PEAK`."""
     p = gmm[k]
     highest = p[peak] if p[WEIGHT] > 0 else -np.inf
-    return highest, p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10]
+    return highest, p[2], p[3], p[4], -0.5 * p[5], -p[6], -p[7], -0.5 * p[8], -p[9], -0.5 * p[10]
 
 
 @kernel
@@ -178,7 +179,7 @@ def log_density(first: float, second: float, third: float, p: tuple[float, ...])
     """Logarithm of the density of a `component` at a colour, or -infinity where it underflows."""
     highest, mean_a, mean_b, mean_c, aa, ab, ac, bb, bc, cc = p
     a, b, c = first - mean_a, second - mean_b, third - mean_c
-    exponent = -0.5 * (a * (aa * a + 2 * (ab * b + ac * c)) + b * (bb * b + 2 * bc * c) + cc * c * c)
+    exponent = a * (aa * a + ab * b + ac * c) + b * (bb * b + bc * c) + cc * c * c
     return highest + exponent if exponent > _UNDERFLOW else -np.inf
 
 
@@ -196,12 +197,20 @@ def terminal_weights(
         block, part = colours[:, begin : begin + BLOCK], weights[begin : begin + BLOCK]
         _sum_densities(block, gmms[0], background, len(part))
         _sum_densities(block, gmms[1], foreground, len(part))
-        for i in range(len(part)):
-            weight = LAMBDA
-            if background[0, i] > -np.inf:
-                # The logarithm of a sum of densities is that of the greatest, plus that of the sum by its measure.
-                weight = foreground[0, i] - background[0, i] + math.log(foreground[1, i] / background[1, i])
-            part[i] = round(min(max(weight, -LAMBDA), LAMBDA) * SCALE)
+        _compare(background, foreground, part)
+
+
+@kernel
+def _compare(background: NDArray[np.float64], foreground: NDArray[np.float64], weights: NDArray[np.int32]) -> None:
+    """The weights by the logarithm of each sum of densities: that of the greatest, plus that of the sum by its measure.
+
+    No branch and no call, to be vectorised.
+    """
+    most, total, most_foreground, total_foreground = background[0], background[1], foreground[0], foreground[1]
+    for i in range(len(weights)):
+        weight = most_foreground[i] - most[i] + _log(total_foreground[i] / total[i])
+        weight = min(max(weight, -LAMBDA), LAMBDA) if most[i] > -np.inf else LAMBDA
+        weights[i] = np.int32(weight * SCALE + _TO_WHOLE - _TO_WHOLE)
 
 
 @kernel
@@ -221,9 +230,12 @@ def _sum_densities(
             log_density(a, b, c, p), log_density(a, b, c, q), log_density(a, b, c, r), log_density(a, b, c, s),
             log_density(a, b, c, t),
         )  # fmt: skip
-        m = max(v, w, x, y, z)
-        most[i] = m
-        total[i] = _exp(v - m) + _exp(w - m) + _exp(x - m) + _exp(y - m) + _exp(z - m)
+        v, w = max(v, w), min(v, w)
+        x, y = max(x, y), min(x, y)
+        v, x = max(v, x), min(v, x)
+        v, z = max(v, z), min(v, z)
+        most[i] = v
+        total[i] = 1 + _exp(w - v) + _exp(x - v) + _exp(y - v) + _exp(z - v)
 
 
 @kernel
@@ -242,3 +254,17 @@ def _exp(x: float) -> float:
     e *= e
     e *= e
     return e if x > -_NEGLIGIBLE else 0.0
+
+
+@kernel
+def _log(x: float) -> float:
+    """The natural logarithm of `x`, from 1/5 to 5, to 1e-14.
+
+    Eight times the inverse hyperbolic tangent by its series, of a fourth root: no branch, to be vectorised.
+    """
+    root = math.sqrt(math.sqrt(x))
+    z = (root - 1) / (root + 1)
+    y = z * z
+    e = 1 / 11 + y * (1 / 13 + y * (1 / 15 + y * (1 / 17 + y / 19)))
+    e = 1 + y * (1 / 3 + y * (1 / 5 + y * (1 / 7 + y * (1 / 9 + y * e))))
+    return 8 * z * e

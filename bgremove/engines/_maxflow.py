@@ -181,12 +181,13 @@ def _find_neighbours_of_sinks(grid: Grid, flags: NDArray[np.int32]) -> tuple[int
         for i in range(size):
             if flags[i] < 0:
                 node = np.uint64(begin + i)
+                both = np.int32(0)  # below 0 if there is room to a sink; a branch for each direction takes longer
                 for direction in range(8):
-                    if excess[node + step[direction]] < 0 and residual[node, direction] > 0:
-                        distance[node] = 2
-                        next_active[end] = node
-                        end = node
-                        break
+                    both |= excess[node + step[direction]] & -residual[node, direction]
+                if both < 0:
+                    distance[node] = 2
+                    next_active[end] = node
+                    end = node
     return sinks, end
 
 
