@@ -16,18 +16,25 @@ from bgremove.engines._energy import (
     BLOCK,
     OPEN,
     GMMs,
-    NeighbourWeights,
     link_neighbours,
     make_scratch,
     terminal_weights,
 )
 from bgremove.engines._location import Field, add_prior
-from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, Shell, make_grid, solve, solve_within, source_side
+from bgremove.engines._maxflow import (
+    FAR,
+    Grid,
+    Shell,
+    make_grid,
+    make_shell,
+    solve,
+    solve_within,
+    source_side,
+)
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
-_CORE, _OVERLAP = 48, 8  # sides of the squares the image is cut into, and how far a window reaches beyond its square
+_CORE, _OVERLAP = 48, 8  # sides of the squares the image is cut into, and what a window sees around one, at least
 _SIDE = _CORE + 2 * _OVERLAP
-_STEPS = np.array(DIRECTIONS)
 
 
 def find_band(foreground: Foreground, labels: Mask, reach: int) -> Mask:
@@ -37,15 +44,15 @@ def find_band(foreground: Foreground, labels: Mask, reach: int) -> Mask:
     return np.asarray(np.bitwise_and(edge, labels >> 1, out=edge))
 
 
-def cut(image: Image, labels: Mask, gmms: GMMs, weights: NeighbourWeights, odds: Field | None = None) -> Foreground:
+def cut(image: Image, labels: Mask, gmms: GMMs, beta: float, odds: Field | None = None) -> Foreground:
     """The foreground of least energy where `labels` are open, and as they say elsewhere. 60 bytes a pixel.
 
-    Models and weights are those of `image`, or of a larger one that it is a part of. The `odds`, see
+    Models and `beta` are those of `image`, or of a larger one that it is a part of. The `odds`, see
     `bgremove.engines._location.log_odds`, are a prior.
     """
     height, width = labels.shape
     grid = make_grid(height, width)
-    link_neighbours(grid, image, labels, Rect(0, 0, width, height), weights)
+    link_neighbours(grid, image, labels, Rect(0, 0, width, height), beta, np.empty(width + 2, np.int32))
     add_terminal_weights(grid, image, labels, gmms, *_make_buffers())
     if odds is not None:
         add_prior(grid, labels, odds)
@@ -53,12 +60,14 @@ def cut(image: Image, labels: Mask, gmms: GMMs, weights: NeighbourWeights, odds:
     return np.where(labels >= OPEN, source_side(grid, height, width), labels == Label.FOREGROUND)
 
 
-def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, weights: NeighbourWeights) -> None:
+def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta: float) -> None:
     """Decide the pixels of `band`, which is 1 there and 0 elsewhere, anew, in place, one window after the other."""
-    grid = make_grid(_SIDE, _SIDE)
-    shell = Shell(*(np.empty(2 * grid.excess.size + 4, np.int32) for _ in range(2)))
-    labels = np.empty((_SIDE, _SIDE), np.uint8)
-    _cut_windows(image, foreground.view(np.uint8), band, gmms, weights, grid, shell, labels, *_make_buffers())
+    height, width = band.shape
+    rows, columns = min(height, _SIDE), min(width, _SIDE)
+    grid = make_grid(rows, columns)
+    shell = make_shell(2 * grid.excess.size + 4)
+    labels, pixels = np.empty((rows, columns), np.uint8), np.empty((rows, columns, 3), np.uint8)
+    _cut_windows(image, foreground.view(np.uint8), band, gmms, beta, grid, shell, labels, pixels, *_make_buffers())
 
 
 def _make_buffers() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
@@ -72,32 +81,33 @@ def _cut_windows(
     foreground: Mask,
     band: Mask,
     gmms: GMMs,
-    weights: NeighbourWeights,
+    beta: float,
     grid: Grid,
     shell: Shell,
     labels: Mask,
+    pixels: Image,
     colours: NDArray[np.uint8],
     nodes: NDArray[np.int32],
     terminal: NDArray[np.int32],
     scratch: NDArray[np.float64],
 ) -> None:
     height, width = band.shape
+    rows, columns = labels.shape
     for y in range(0, height, _CORE):
-        top, bottom = max(0, y - _OVERLAP), min(height, y + _CORE + _OVERLAP)
+        top = min(max(0, y - _OVERLAP), height - rows)
         for x in range(0, width, _CORE):
             if not _any(band[y : y + _CORE, x : x + _CORE]):
                 continue
-            left, right = max(0, x - _OVERLAP), min(width, x + _CORE + _OVERLAP)
-            box = Rect(0, 0, right - left, bottom - top)
-            part = labels[: box.height, : box.width]
-            decided = foreground[top:bottom, left:right]
-            _label(band, decided, top, left, part)
-            small = _empty_grid(grid, box)
-            shown = image[top:bottom, left:right]
-            link_neighbours(small, shown, part, box, weights)
-            add_terminal_weights(small, shown, part, gmms, colours, nodes, terminal, scratch)
-            solve_within(small, shell, 2)
-            _decide(small, part, decided)
+            left = min(max(0, x - _OVERLAP), width - columns)
+            decided = foreground[top : top + rows, left : left + columns]
+            _label(band, decided, top, left, labels)
+            _copy(image[top : top + rows, left : left + columns], pixels)
+            grid.residual[:] = 0
+            grid.excess[:] = 0
+            link_neighbours(grid, pixels, labels, Rect(0, 0, columns, rows), beta, terminal)
+            add_terminal_weights(grid, pixels, labels, gmms, colours, nodes, terminal, scratch)
+            solve_within(grid, shell, 2)
+            _decide(grid, labels, decided)
 
 
 @kernel
@@ -110,6 +120,14 @@ def _any(band: Mask) -> bool:
 
 
 @kernel
+def _copy(window: Image, pixels: Image) -> None:
+    for v in range(window.shape[0]):
+        for u in range(window.shape[1]):
+            for channel in range(3):
+                pixels[v, u, channel] = window[v, u, channel]
+
+
+@kernel
 def _label(band: Mask, foreground: Mask, top: int, left: int, labels: Mask) -> None:
     """Label the pixels of a window: open in the band, but for pixels on the rim that have neighbours beyond it."""
     height, width = labels.shape
@@ -119,18 +137,6 @@ def _label(band: Mask, foreground: Mask, top: int, left: int, labels: Mask) -> N
             aside = (u == 0 and left > 0) or (u == width - 1 and left + width < band.shape[1])
             is_open = band[top + v, left + u] and not rim and not aside
             labels[v, u] = foreground[v, u] + (OPEN if is_open else 0)
-
-
-@kernel
-def _empty_grid(grid: Grid, box: Rect) -> Grid:
-    """The first nodes of a grid as an empty one of the size of the `box`."""
-    stride = box.width + 1
-    nodes = (box.height + 2) * stride + 1
-    for direction in range(8):
-        grid.step[direction] = np.uint64(_STEPS[direction, 0] * stride + _STEPS[direction, 1])
-    grid.residual[:nodes] = 0
-    grid.excess[:nodes] = 0
-    return Grid(grid.residual[:nodes], grid.excess[:nodes], grid.distance[:nodes], grid.next_active[:nodes], grid.step)
 
 
 @kernel

@@ -10,7 +10,7 @@ import numpy as np
 
 from bgremove.engines import _band, _warm_up
 from bgremove.engines._compile import compiled_once
-from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_neighbour_weights, open_box
+from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_beta, open_box
 from bgremove.engines._location import Field, log_odds, measure_barriers, told_by_colour
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
@@ -156,13 +156,13 @@ def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -
     open_pixels = labels >= Label.PROBABLY_BACKGROUND
     if _is_uniform(foreground):  # nothing in sight tells the open pixels from the rest
         return _Result(foreground, np.zeros((2, COMPONENTS, PARAMETERS)))
-    weights = measure_neighbour_weights(image, _row_step(image))
+    beta = measure_beta(image, _row_step(image))
     gmms = initialise_gmms(take_subset(image, foreground), seed)
     for _ in range(iterations):
         if _is_uniform(foreground):
             break
         gmms = learn_gmms(take_subset(image, foreground), gmms)
-        before, foreground = foreground, _band.cut(image, labels, gmms, weights, odds)
+        before, foreground = foreground, _band.cut(image, labels, gmms, beta, odds)
         if np.count_nonzero(foreground != before) <= _CONVERGED * np.count_nonzero(open_pixels):
             break
     return _Result(foreground, gmms)
@@ -175,8 +175,8 @@ def _refine(level: Level, coarser: _Result) -> _Result:
         return _Result(foreground, coarser.gmms)
     gmms = learn_gmms(take_subset(level.image, foreground), coarser.gmms)
     band = _band.find_band(foreground, level.labels, _REACH)
-    weights = measure_neighbour_weights(level.image, _row_step(level.image))
-    _band.cut_band(level.image, foreground, band, gmms, weights)
+    beta = measure_beta(level.image, _row_step(level.image))
+    _band.cut_band(level.image, foreground, band, gmms, beta)
     return _Result(foreground, gmms)
 
 
