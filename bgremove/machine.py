@@ -16,7 +16,7 @@ import psutil
 from bgremove.errors import UsageError
 
 _ROOT = Path("/")
-_PACKAGES = ("opencv-python-headless", "opencv-python", "numpy", "numba", "pillow", "psutil")
+_PACKAGES = ("opencv-python-headless", "opencv-python", "numpy", "numba", "pillow", "isal", "psutil")
 
 
 def usable_cpus(root: Path = _ROOT) -> int:
