@@ -19,11 +19,11 @@ def interrupts_deferred() -> Iterator[None]:
     if current_thread() is not main_thread() or not callable(handler):
         yield
         return
-    arrived = []
-    signal.signal(signal.SIGINT, lambda *arguments: arrived.append(arguments))
+    arrived: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, _: arrived.append(number))  # a frame would keep alive what it uses
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, handler)
         if arrived:
-            handler(*arrived[0])
+            handler(arrived[0], None)

@@ -1,8 +1,10 @@
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
 
+import filelock
 import pytest
 
 from bgremove.batch import make_plan, remove_backgrounds, run_plan
@@ -162,3 +164,23 @@ def test_what_another_run_has_done_since_the_planning_is_not_done_again(photos, 
     records = list(run_plan(plan, strategy="sequential"))
     assert [record.status for record in records] == ["skipped"] * 6
     assert "another run has taken it" in records[0].warnings[0]
+
+
+def test_ctrl_c_while_a_journal_is_closed_arrives_when_it_is(tmp_path, monkeypatch):
+    before = signal.getsignal(signal.SIGINT)
+    journal = Journal(tmp_path, Settings())
+    journal.__enter__()
+    finalize = filelock.BaseFileLock.__del__
+
+    def interrupted(lock):
+        signal.raise_signal(signal.SIGINT)  # what this raises in a finalizer is lost
+        finalize(lock)
+
+    monkeypatch.setattr(filelock.BaseFileLock, "__del__", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        journal.__exit__(None, None, None)
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert signal.getsignal(signal.SIGINT) is before
+    with Journal(tmp_path, Settings()) as other:
+        assert other.alone
