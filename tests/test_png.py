@@ -14,15 +14,15 @@ from bgremove.rows import bands_of
 from tests.image_files import chunks_of
 from tests.threads import opencv_threads
 
-SHAPE = 700, 1500
-"""Of five bands, the last one less high."""
+SHAPE = 700, 3000
+"""Of nine bands, the last one less high: for two threads."""
 
 
 def picture(channels: tuple[int, ...], dtype: type) -> np.ndarray:
     """Noise, in front of nothing on one side."""
     most = np.iinfo(dtype).max
     pixels = np.random.default_rng(0).integers(0, most, (*SHAPE, *channels), dtype, endpoint=True)
-    pixels[:, 1000:] = 0
+    pixels[:, 2000:] = 0
     return pixels
 
 
@@ -30,7 +30,7 @@ def picture(channels: tuple[int, ...], dtype: type) -> np.ndarray:
 @pytest.mark.parametrize("channels", [(), (3,), (4,)], ids=["gray", "BGR", "BGRA"])
 def test_bands_make_one_picture_with_any_number_of_threads(channels: tuple[int, ...], dtype: type) -> None:
     pixels = picture(channels, dtype)
-    assert len(bands_of(*SHAPE)) == 5
+    assert len(bands_of(*SHAPE)) == 9
     contents = []
     for threads in (1, 2, 5):
         with opencv_threads(threads):

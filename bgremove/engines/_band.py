@@ -7,6 +7,8 @@ band is far narrower than a window, the cuts join as one. Time and memory belong
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ from bgremove.engines._energy import (
 )
 from bgremove.engines._location import Field, add_prior
 from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, Shell, make_grid, solve, solve_within, source_side
+from bgremove.rows import bands_of, in_threads
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
 _CORE, _OVERLAP = 48, 8  # sides of the squares the image is cut into, and how far a window reaches beyond its square
@@ -32,9 +35,20 @@ _STEPS = np.array(DIRECTIONS)
 
 def find_band(foreground: Foreground, labels: Mask, reach: int) -> Mask:
     """1 at the open pixels at most `reach` rows and columns away from a pixel of the other label, else 0."""
+    height, width = labels.shape
     square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    edge = cv2.morphologyEx(foreground.view(np.uint8), cv2.MORPH_GRADIENT, square)
-    return np.asarray(np.bitwise_and(edge, labels >> 1, out=edge))
+    band = np.zeros((height, width), np.uint8)
+
+    def find(rows: slice) -> None:
+        top = max(0, rows.start - reach)
+        part = foreground[top : rows.stop + reach].view(np.uint8)
+        if part.any():
+            seen = slice(rows.start - top, rows.stop - top)
+            edge = np.not_equal(cv2.dilate(part, square)[seen], cv2.erode(part, square)[seen])
+            np.bitwise_and(edge, labels[rows] >> 1, out=band[rows])
+
+    in_threads(find, bands_of(height, width))
+    return band
 
 
 def cut(image: Image, labels: Mask, gmms: GMMs, weights: NeighbourWeights, odds: Field | None = None) -> Foreground:
@@ -54,11 +68,46 @@ def cut(image: Image, labels: Mask, gmms: GMMs, weights: NeighbourWeights, odds:
 
 
 def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, weights: NeighbourWeights) -> None:
-    """Decide the pixels of `band`, which is 1 there and 0 elsewhere, anew, in place, one window after the other."""
+    """Decide the pixels of `band`, which is 1 there and 0 elsewhere, anew, in place.
+
+    Every other row of squares first, then the rest: rows of one turn do not overlap, and may be cut at the same time.
+    """
+    spaces: list[tuple[Any, ...]] = []  # one for each thread
+
+    def cut_row(top: int) -> None:
+        try:
+            space = spaces.pop()
+        except IndexError:
+            space = _make_space()
+        _cut_row(image, foreground.view(np.uint8), band, top, (gmms, weights, *space))
+        spaces.append(space)
+
+    for first in (0, _CORE):
+        in_threads(cut_row, range(first, len(band), 2 * _CORE))
+
+
+def _make_space() -> tuple[Any, ...]:
+    """What `_cut_windows` computes in."""
     grid = make_grid(_SIDE, _SIDE)
     shell = Shell(*(np.empty(2 * grid.excess.size + 4, np.int32) for _ in range(2)))
-    labels = np.empty((_SIDE, _SIDE), np.uint8)
-    _cut_windows(image, foreground.view(np.uint8), band, gmms, weights, grid, shell, labels, *_make_buffers())
+    return grid, shell, np.empty((_SIDE, _SIDE), np.uint8), *_make_buffers()
+
+
+def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, energy: tuple[Any, ...]) -> None:
+    """The windows of one row of squares, in a copy of the strip that they are part of."""
+    height, width = band.shape
+    left, _, across, _ = cv2.boundingRect(band[top : top + _CORE])
+    if not across:
+        return
+    rows = slice(max(0, top - _OVERLAP), min(height, top + _CORE + _OVERLAP))
+    columns = slice(max(0, left - _OVERLAP), min(width, left + across + _OVERLAP))
+    near, decided = band[rows, columns].copy(), foreground[rows, columns].copy()
+    # What has neighbours beyond the strip stays.
+    near[: int(rows.start > 0)] = near[near.shape[0] - int(rows.stop < height) :] = 0
+    near[:, : int(columns.start > 0)] = near[:, near.shape[1] - int(columns.stop < width) :] = 0
+    shown = np.ascontiguousarray(image[rows, columns])
+    _cut_windows(shown, decided, near, top - rows.start, left - columns.start, *energy)
+    foreground[rows, columns] = decided
 
 
 def _make_buffers() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
@@ -71,6 +120,8 @@ def _cut_windows(
     image: Image,
     foreground: Mask,
     band: Mask,
+    first_row: int,
+    first_column: int,
     gmms: GMMs,
     weights: NeighbourWeights,
     grid: Grid,
@@ -81,23 +132,22 @@ def _cut_windows(
     terminal: NDArray[np.int32],
     scratch: NDArray[np.float64],
 ) -> None:
+    """Of a strip whose squares begin at these: all its rows, and as many columns as a window has."""
     height, width = band.shape
-    for y in range(0, height, _CORE):
-        top, bottom = max(0, y - _OVERLAP), min(height, y + _CORE + _OVERLAP)
-        for x in range(0, width, _CORE):
-            if not _any(band[y : y + _CORE, x : x + _CORE]):
-                continue
-            left, right = max(0, x - _OVERLAP), min(width, x + _CORE + _OVERLAP)
-            box = Rect(0, 0, right - left, bottom - top)
-            part = labels[: box.height, : box.width]
-            decided = foreground[top:bottom, left:right]
-            _label(band, decided, top, left, part)
-            small = _empty_grid(grid, box)
-            shown = image[top:bottom, left:right]
-            link_neighbours(small, shown, part, box, weights)
-            add_terminal_weights(small, shown, part, gmms, colours, nodes, terminal, scratch)
-            solve_within(small, shell, 2)
-            _decide(small, part, decided)
+    for x in range(first_column, width, _CORE):
+        if not _any(band[first_row : first_row + _CORE, x : x + _CORE]):
+            continue
+        left, right = max(0, x - _OVERLAP), min(width, x + _CORE + _OVERLAP)
+        box = Rect(0, 0, right - left, height)
+        part = labels[:height, : box.width]
+        decided = foreground[:, left:right]
+        _label(band, decided, left, part)
+        small = _empty_grid(grid, box)
+        shown = image[:, left:right]
+        link_neighbours(small, shown, part, box, weights)
+        add_terminal_weights(small, shown, part, gmms, colours, nodes, terminal, scratch)
+        solve_within(small, shell, 2)
+        _decide(small, part, decided)
 
 
 @kernel
@@ -110,15 +160,13 @@ def _any(band: Mask) -> bool:
 
 
 @kernel
-def _label(band: Mask, foreground: Mask, top: int, left: int, labels: Mask) -> None:
+def _label(band: Mask, foreground: Mask, left: int, labels: Mask) -> None:
     """Label the pixels of a window: open in the band, but for pixels on the rim that have neighbours beyond it."""
     height, width = labels.shape
     for v in range(height):
-        rim = (v == 0 and top > 0) or (v == height - 1 and top + height < band.shape[0])
         for u in range(width):
             aside = (u == 0 and left > 0) or (u == width - 1 and left + width < band.shape[1])
-            is_open = band[top + v, left + u] and not rim and not aside
-            labels[v, u] = foreground[v, u] + (OPEN if is_open else 0)
+            labels[v, u] = foreground[v, u] + (OPEN if band[v, left + u] and not aside else 0)
 
 
 @kernel
