@@ -28,7 +28,7 @@ from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, Shell, make_grid, s
 from bgremove.rows import bands_of, in_threads
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
-_CORE, _OVERLAP = 48, 8  # sides of the squares the image is cut into, and how far a window reaches beyond its square
+_CORE, _OVERLAP = 48, 4  # sides of the squares the image is cut into, and how far a window reaches beyond its square
 _SIDE = _CORE + 2 * _OVERLAP
 _STEPS = np.array(DIRECTIONS)
 
@@ -132,18 +132,20 @@ def _cut_windows(
     terminal: NDArray[np.int32],
     scratch: NDArray[np.float64],
 ) -> None:
-    """Of a strip whose squares begin at these: all its rows, and as many columns as a window has."""
-    height, width = band.shape
+    """Of a strip whose squares begin at these: all its rows, and as many columns as a window has.
+
+    Of a window there is solved what holds its part of the band, and a pixel around that.
+    """
+    width = band.shape[1]
     for x in range(first_column, width, _CORE):
         if not _any(band[first_row : first_row + _CORE, x : x + _CORE]):
             continue
-        left, right = max(0, x - _OVERLAP), min(width, x + _CORE + _OVERLAP)
-        box = Rect(0, 0, right - left, height)
-        part = labels[:height, : box.width]
-        decided = foreground[:, left:right]
-        _label(band, decided, left, part)
+        top, bottom, left, right = _around(band, max(0, x - _OVERLAP), min(width, x + _CORE + _OVERLAP))
+        box = Rect(0, 0, right - left, bottom - top)
+        part = labels[: box.height, : box.width]
+        decided, shown = foreground[top:bottom, left:right], image[top:bottom, left:right]
+        _label(band, decided, top, left, part)
         small = _empty_grid(grid, box)
-        shown = image[:, left:right]
         link_neighbours(small, shown, part, box, weights)
         add_terminal_weights(small, shown, part, gmms, colours, nodes, terminal, scratch)
         solve_within(small, shell, 2)
@@ -160,13 +162,27 @@ def _any(band: Mask) -> bool:
 
 
 @kernel
-def _label(band: Mask, foreground: Mask, left: int, labels: Mask) -> None:
+def _around(band: Mask, left: int, right: int) -> tuple[int, int, int, int]:
+    """First and one past the last row, and column, of the band between two columns and of the pixels next to it."""
+    height = band.shape[0]
+    top, bottom, first, last = height, 0, right, left
+    for v in range(height):
+        row = band[v]
+        for u in range(left, right):
+            if row[u]:
+                top, bottom = min(top, v), v
+                first, last = min(first, u), max(last, u)
+    return max(0, top - 1), min(height, bottom + 2), max(left, first - 1), min(right, last + 2)
+
+
+@kernel
+def _label(band: Mask, foreground: Mask, top: int, left: int, labels: Mask) -> None:
     """Label the pixels of a window: open in the band, but for pixels on the rim that have neighbours beyond it."""
     height, width = labels.shape
     for v in range(height):
         for u in range(width):
             aside = (u == 0 and left > 0) or (u == width - 1 and left + width < band.shape[1])
-            labels[v, u] = foreground[v, u] + (OPEN if band[v, left + u] and not aside else 0)
+            labels[v, u] = foreground[v, u] + (OPEN if band[top + v, left + u] and not aside else 0)
 
 
 @kernel

@@ -22,7 +22,7 @@ from bgremove.types import Foreground, Image, Label, Mask, Rect
 _COARSE = 40_000  # pixels of the open box in the image that is solved whole
 _ALONE = 60_000  # an open box of no more pixels than this is not reduced
 _CONTEXT = 0.25  # surroundings of the open box that are looked at, as a share of its sides
-_REACH = 3  # half the width of the band, in pixels: at least what one pixel of the level above covers
+_REACH = 2  # half the width of the band, in pixels: beyond half of what a pixel of the level above covers, 2.5 at most
 _CONVERGED = 0.005  # iterations end early when no greater share of the open pixels changes its label
 _LEAST, _MOST = 0.005, 0.99  # shares of the open pixels beyond which the foreground has collapsed
 _MOST_COLLAPSES = 2  # the third result is taken as it is
