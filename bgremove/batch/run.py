@@ -129,7 +129,10 @@ def batch_strategy(
                 "memory:// holds files of this process alone, which no worker process sees: choose the strategy "
                 "'threads' or 'sequential', without a time limit"
             )
-    preparation = Preparation(settings.engine, settings.model, edge=settings.edge, stores=stores)
+    # One image leaves all other CPUs idle, but those of a cluster. A model's answer may depend on its threads.
+    alone = len(plan.todo) == 1 and settings.model is None and scheduler is None
+    threads = None if alone else 1
+    preparation = Preparation(settings.engine, settings.model, threads, settings.edge, stores)
     task_s = [estimate_s(settings, job.pixels) for job in plan.todo]
     return make_strategy(
         name,
