@@ -6,6 +6,7 @@ of that connection. The caller's thread alone waits for all of them, and for wha
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 from collections import deque
@@ -83,7 +84,7 @@ class Processes(Strategy):
             for worker in self._workers:
                 self._give(worker, job, payload)
             while any(worker.job for worker in self._workers):
-                for outcome in self._listen():
+                for outcome in self._listen(math.inf):
                     if outcome.error is not None:
                         raise outcome.error
                 if self._last_words:
@@ -105,7 +106,7 @@ class Processes(Strategy):
                     drawn -= 1
                     yield outcomes.popleft()
                 elif drawn:
-                    outcomes.extend(self._listen())
+                    outcomes.extend(self._listen(self._timeout_s or math.inf))
                 else:
                     return
         finally:
@@ -129,16 +130,15 @@ class Processes(Strategy):
             send(worker.connection, payload)
         worker.job = job
 
-    def _listen(self) -> list[Outcome[Any]]:
-        """Wait until a worker says something, ends, or is overdue; what became of tasks by that."""
+    def _listen(self, limit_s: float) -> list[Outcome[Any]]:
+        """Wait until a worker says something, ends, or takes longer than the limit; what became of tasks by that."""
         self._fill()
         if not self._workers:
             return self._not_run()
-        limit_s = self._timeout_s or float("inf")
-        started_s = min((each.started_s for each in self._workers if each.started_s is not None), default=float("inf"))
+        started_s = min((each.started_s for each in self._workers if each.started_s is not None), default=math.inf)
         wait_s = started_s + limit_s - perf_counter()
         outcomes: list[Outcome[Any]] = []
-        for key, _ in self._selector.select(None if wait_s == float("inf") else max(0.0, wait_s)):
+        for key, _ in self._selector.select(None if wait_s == math.inf else max(0.0, wait_s)):
             if key.data in self._workers:  # else it has ended by an event before this one
                 outcomes += self._hear(key.data, died=key.fd == key.data.watch)
         for worker in list(self._workers):
