@@ -12,11 +12,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from benchgate import compare
 from benchgate.cli import run
+from benchgate.compare import cleared
+from benchgate.comparison import prepared
 from benchgate.measure.pair import PairDriver
 from benchgate.measure.trial import try_out
 from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
+from benchgate.settings import Settings
 from gate_toy import CASES, SETTINGS, SOURCE, Toy, make_toy, toy_sites
 
 pytestmark = pytest.mark.whole_run
@@ -297,3 +301,28 @@ def test_a_slow_case_is_said_beforehand_not_afterwards(toy: Toy, said: Said) -> 
     assert "too few to decide anything about all of them" in words
     assert "measured first: the quickest" in words or "not even the quickest case fits" in words
     assert "screen pair 1: 4 cases" not in words
+
+
+def test_where_time_is_short_it_is_seen_which_cases_run_what_changed(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = (
+        "import sys, time, toy, other\n"
+        "def test_fails(benchmark):\n    benchmark(toy.missing)\n"
+        "def test_same(benchmark):\n    benchmark(time.sleep, 0.01)\n"
+        "def test_changed(benchmark):\n    benchmark(other.rest)\n"
+        "def refuse():\n    assert 'cProfile' not in sys._getframe(1).f_code.co_filename\n"
+        "def test_fails_when_traced(benchmark):\n    benchmark(refuse)\n"
+        "def test_changed_too(benchmark):\n    benchmark(other.rest)\n"
+    )
+    rest = "import time\ndef rest():\n    time.sleep(0.01)\n"
+    base = toy.commit({"bench/bench_toy.py": cases, "other.py": rest})
+    toy.commit({"other.py": rest + "# changed\n"})
+    with prepared(toy.root, Settings(("bench",), base=base), cleared(tmp_path / "output")) as comparison:
+        assert {case.partition("::")[2] for case in comparison.running_changes(60.0)} == {
+            "test_changed", "test_changed_too",
+        }  # fmt: skip
+        assert comparison.running_changes(0.0) == frozenset()
+    monkeypatch.setattr(compare, "LOOK_SHARE", 1e6)
+    assert run(["--base", base, "bench", "--budget-s", "0.001"]) == 3
+    assert "2 cases more run changed files and must wait: --budget-s " in said()

@@ -84,10 +84,10 @@ class Arm:
         called = self._called(case, Call(1, None, control_rounds=0, watch_memory=True))
         return called.wall_s, called.peak_bytes
 
-    def trace(self, case: str) -> dict[str, float]:
-        """One call under cProfile: seconds spent in each function itself."""
+    def trace(self, case: str) -> Traced:
+        """One call under cProfile; raises CaseEndedError when the case ended instead."""
         self._end.send(Trace())
-        return self._figures(case, Traced).own_s
+        return self._figures(case, Traced)
 
     def end_case(self, case: str, *, measured: bool) -> Ended:
         """Lets the case go on to its end."""
