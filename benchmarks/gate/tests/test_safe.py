@@ -71,6 +71,22 @@ def test_what_was_measured_before_a_stop_is_judged_and_written(
     assert len(toy.git("worktree", "list").splitlines()) == 1
 
 
+def test_a_run_under_nohup_outlives_its_terminal(toy: Toy, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup starts a program
+    try:
+        with started(toy, output) as process:
+            wait_for((output / "pairs.jsonl").exists, process)
+            process.send_signal(signal.SIGHUP)
+            measured = (output / "pairs.jsonl").read_text()
+            wait_for(lambda: (output / "pairs.jsonl").read_text() != measured, process)
+            process.send_signal(signal.SIGTERM)
+            shown, _ = process.communicate(timeout=60)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert "stopped by SIGTERM" in shown.decode()
+
+
 def test_a_stop_before_the_first_pair_leaves_nothing_behind(toy: Toy, tmp_path: Path) -> None:
     toy.commit({"bench/bench_toy.py": "import time\ntime.sleep(60)\n"})
     logs = tmp_path / "output/logs"
