@@ -135,7 +135,7 @@ def _matrix_run(root: Path) -> None:
 
 
 def _run(command: Sequence[str], folder: Path) -> str:
-    return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout  # noqa: S603
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout  # noqa: S603
 
 
 def section(data: Path) -> str:
