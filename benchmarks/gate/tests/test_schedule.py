@@ -341,6 +341,18 @@ def test_calls_that_vary_more_than_processes_are_confirmed_in_longer_turns() -> 
     assert 2 * longest["calls", "screen"] < longest["calls", "confirm"] <= LONGEST_BLOCK_S
 
 
+def test_a_large_loss_is_confirmed_in_short_turns_though_calls_vary() -> None:
+    def seconds(loss: float, seed: int) -> float:
+        driver = PretendedDriver({"case": normal(loss, 0.001)}, seed, within={"case": 0.2})
+        _, findings = run_gate(driver)
+        assert findings[0].verdict == "regressed"
+        asked = [block_s["case"] for stage, block_s in driver.asked if stage == "confirm"]
+        return sum(asked) / len(asked)
+
+    small, large = (sum(seconds(loss, seed) for seed in range(10)) for loss in (0.05, 0.4))
+    assert 2 * large < small
+
+
 def test_a_case_in_trouble_is_dropped_and_named() -> None:
     driver = PretendedDriver({"broken": normal(0, 0.001), "same": normal(0, 0.001)})
     driver.troubles["broken"] = Trouble("broken", "incomparable", "the head arm was killed")
