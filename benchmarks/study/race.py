@@ -46,7 +46,7 @@ class Race:
         self._repository, self._scratch, self._budget_s, self._rng = repository, scratch, budget_s, rng
         base = resolve(repository, "HEAD")
         with checkouts(repository, base, base) as trees:
-            self._size = size_for(1.0, "wall", PLACES[PLACE], driver_for(repository, trees, PATHS, scratch), trees)
+            self._size = size_for(1.0, "cpu", PLACES[PLACE], driver_for(repository, trees, PATHS, scratch), trees)
             _matrix_run(trees.base)  # files are cached by now
             begun = time.monotonic()
             _matrix_run(trees.base)
