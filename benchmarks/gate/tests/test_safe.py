@@ -313,6 +313,7 @@ def test_a_slow_case_is_said_beforehand_not_afterwards(toy: Toy, said: Said) -> 
     toy.commit({"bench/bench_toy.py": slow + CASES})
     assert run(["--base", "base", "bench", "--budget-s", "3"]) == 3
     words = said()
+    assert words.startswith("before measuring, every case is called once or twice in both revisions")
     assert "one pair of 4 cases takes about" in words
     assert "too few to decide anything about all of them" in words
     assert "measured first: the quickest" in words or "not even the quickest case fits" in words

@@ -30,6 +30,8 @@ from .stopping import STOPPED_STATUS, StoppedError, stoppable
 MOST_EXPLAINED = 3
 #: Where there is no time for all cases, this share of the budget is spent beforehand to see which run what changed.
 LOOK_SHARE = 0.1
+#: What is said before the first silence.
+TRIAL_FIRST = "before measuring, every case is called once or twice in both revisions: what runs, and for how long"
 #: Columns of the table where nobody sees a terminal; wide enough for the ids of cases.
 LOG_WIDTH = 140
 
@@ -46,6 +48,7 @@ def run(arguments: Sequence[str]) -> int:
             repository = top(Path.cwd())
             asked = settings.settings(given, Path.cwd(), repository)
             directory = cleared(asked.output) if asked.output else directory
+            console.print(TRIAL_FIRST, markup=False, highlight=False)
             with prepared(repository, asked, directory) as comparison:
                 result, status = _measured(comparison, asked, directory, console)
                 _explain(comparison, result, explanations)
