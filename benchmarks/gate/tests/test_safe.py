@@ -110,6 +110,21 @@ def test_in_a_hook_what_is_committed_stays_as_it_was_staged(toy: Toy) -> None:
     assert toy.git("show", "--name-only", "--format=").splitlines() == ["toy.py"]
 
 
+# --- what is asked for
+
+
+@pytest.mark.parametrize(("selection", "why"), [
+    (("-m", "unknown"), "Unknown marker(s) in '-m' expression: unknown"),
+    (("-k", "a and"), "expected not OR left parenthesis OR identifier"),
+    (("--unknown",), "unrecognized arguments: --unknown"),
+])  # fmt: skip
+def test_what_pytest_refuses_is_told_in_its_words(selection: tuple[str, ...], why: str, toy: Toy, said: Said) -> None:
+    toy.write({"pytest.ini": SETTINGS.replace("addopts =", "addopts = --strict-markers")})
+    arguments = [f"--pytest-arg={word}" for word in selection]
+    assert run(["--base", "base", "bench", "--budget-s", "0.001", *arguments]) == 3
+    assert why in said()
+
+
 # --- reports
 
 
