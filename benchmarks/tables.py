@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import choice, figures, masks, million, speed
-from benchmarks.study import study
+from benchmarks.study import race, study
 
 FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent / "docs" / "figures.md"
@@ -29,6 +29,7 @@ TABLES = {
     "choice": partial(_of_json, choice.KEPT, choice.tables),
     "suite": partial(_of_json, figures.KEPT, figures.section),
     "study": partial(study.section, FOLDER / "results" / "study"),
+    "race": partial(race.section, FOLDER / "results" / "race"),
 }
 
 
