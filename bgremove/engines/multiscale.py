@@ -110,7 +110,8 @@ def _coarse_to_fine(
         rows = slice(max(y, band.start), max(y, min(y + height, band.stop)))
         part = mask[rows, x : x + width]
         likely = foreground[rows.start - top : rows.stop - top, x - left : x - left + width]
-        np.copyto(part, likely + np.uint8(Label.PROBABLY_BACKGROUND), where=part >= Label.PROBABLY_BACKGROUND)
+        # Where a label is certain, the foreground is as it says.
+        np.bitwise_or(part & np.uint8(Label.PROBABLY_BACKGROUND), likely.view(np.uint8), out=part)
 
     in_threads(decide, bands_of(*labels.shape))
     return mask
@@ -118,16 +119,22 @@ def _coarse_to_fine(
 
 def _descend(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> Foreground:
     """Solve the smallest level whole, larger ones instead while that fails, and carry the result to the largest."""
-    collapses = 0
-    while True:
+    larger = [level.image for level in levels[:-1]]
+    with beside(lambda: [_measure_contrast(image) for image in larger]) as contrasts:
+        result = _solve_smallest(levels, drawn=drawn, iterations=iterations, seed=seed)
+        for level, weights in reversed(list(zip(levels, contrasts(), strict=False))):
+            result = _refine(level, result, weights)
+    return result.foreground
+
+
+def _solve_smallest(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> _Result:
+    """The result at the smallest level at which the foreground does not collapse; that level and smaller ones go."""
+    for collapses in range(_MOST_COLLAPSES + 1):
         level = levels.pop()
         result = _solve(level, drawn=drawn, iterations=iterations, seed=seed)
         if not levels or collapses == _MOST_COLLAPSES or not _collapsed(result.foreground, level.labels):
             break
-        collapses += 1
-    for level in reversed(levels):
-        result = _refine(level, result)
-    return result.foreground
+    return result
 
 
 def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
@@ -188,14 +195,13 @@ def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -
     return _Result(foreground, gmms)
 
 
-def _refine(level: Level, coarser: _Result) -> _Result:
+def _refine(level: Level, coarser: _Result, weights: NeighbourWeights) -> _Result:
     """Carry a result to a larger level, and decide anew what lies near its boundary."""
     foreground = enlarge(coarser.foreground, level.labels)
     if _is_uniform(foreground):
         return _Result(foreground, coarser.gmms)
     gmms = learn_gmms(take_subset(level.image, foreground), coarser.gmms)
     band = _band.find_band(foreground, level.labels, _REACH)
-    weights = _measure_contrast(level.image)
     _band.cut_band(level.image, foreground, band, gmms, weights)
     return _Result(foreground, gmms)
 
