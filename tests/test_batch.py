@@ -9,8 +9,9 @@ import pytest
 
 from bgremove import machine
 from bgremove.batch import Job, Plan, make_plan, run_jobs, run_plan
+from bgremove.batch.headers import largest_first
+from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import Journal
-from bgremove.batch.plan import largest_first
 from bgremove.batch.run import batch_strategy
 from bgremove.errors import WorkerLostError
 from bgremove.files import TEMPORARY_PREFIX, temporary_name
@@ -31,7 +32,7 @@ def jobs(tmp_path):
 
 
 def plan_of(jobs, **options):
-    return Plan(Path("out"), Settings(**options), tuple(jobs))
+    return Plan(Path("out"), Settings(**options), Jobs(jobs))
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ class Deadly(Strategy):
 
     workers = 1
 
-    def run(self, function, tasks):  # noqa: ARG002
+    def run(self, function, tasks, *, budget_bytes=None):  # noqa: ARG002
         for task in tasks:
             for path in task.value.outputs.values():
                 path.parent.mkdir(exist_ok=True)

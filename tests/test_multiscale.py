@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bgremove import Label, Rect
 from bgremove.engines import _band, _pyramid, make_engine, multiscale
-from bgremove.engines._energy import measure_neighbour_weights
+from bgremove.engines._energy import measure_beta
 from bgremove.engines._subset import initialise_gmms, take_subset
 from bgremove.types import Foreground, Image, Mask
 from fixtures import load
@@ -250,10 +250,10 @@ def test_windows_together_cut_as_one(scene: Scene) -> None:
     coarse = cv2.blur(scene.truth * np.uint8(255), (9, 9)) > 140
     band = _band.find_band(coarse, labels_of(scene), 5)
     gmms = initialise_gmms(take_subset(scene.image, coarse), seed=0)
-    weights = measure_neighbour_weights(scene.image)
+    beta = measure_beta(scene.image)
     pieces = coarse.copy()
-    whole = _band.cut(scene.image, coarse + 2 * band, gmms, weights)
-    _band.cut_band(scene.image, pieces, band, gmms, weights)
+    whole = _band.cut(scene.image, coarse + 2 * band, gmms, beta)
+    _band.cut_band(scene.image, pieces, band, gmms, beta)
     assert np.count_nonzero(whole != coarse) > 500
     np.testing.assert_array_equal(pieces[band == 0], coarse[band == 0])
     assert np.count_nonzero(whole != pieces) <= 0.001 * np.count_nonzero(band)

@@ -18,13 +18,22 @@ from bgremove.engines._energy import (
     BLOCK,
     OPEN,
     GMMs,
-    NeighbourWeights,
     link_neighbours,
     make_scratch,
     terminal_weights,
 )
 from bgremove.engines._location import Field, add_prior
-from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, Shell, make_grid, solve, solve_within, source_side
+from bgremove.engines._maxflow import (
+    DIRECTIONS,
+    FAR,
+    Grid,
+    Shell,
+    make_grid,
+    make_shell,
+    solve,
+    solve_within,
+    source_side,
+)
 from bgremove.rows import bands_of, in_threads
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
@@ -51,15 +60,15 @@ def find_band(foreground: Foreground, labels: Mask, reach: int) -> Mask:
     return band
 
 
-def cut(image: Image, labels: Mask, gmms: GMMs, weights: NeighbourWeights, odds: Field | None = None) -> Foreground:
+def cut(image: Image, labels: Mask, gmms: GMMs, beta: float, odds: Field | None = None) -> Foreground:
     """The foreground of least energy where `labels` are open, and as they say elsewhere. 60 bytes a pixel.
 
-    Models and weights are those of `image`, or of a larger one that it is a part of. The `odds`, see
+    Models and `beta` are those of `image`, or of a larger one that it is a part of. The `odds`, see
     `bgremove.engines._location.log_odds`, are a prior.
     """
     height, width = labels.shape
     grid = make_grid(height, width)
-    link_neighbours(grid, image, labels, Rect(0, 0, width, height), weights)
+    link_neighbours(grid, image, labels, Rect(0, 0, width, height), beta, np.empty(width + 2, np.int32))
     add_terminal_weights(grid, image, labels, gmms, *_make_buffers())
     if odds is not None:
         add_prior(grid, labels, odds)
@@ -67,7 +76,7 @@ def cut(image: Image, labels: Mask, gmms: GMMs, weights: NeighbourWeights, odds:
     return np.where(labels >= OPEN, source_side(grid, height, width), labels == Label.FOREGROUND)
 
 
-def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, weights: NeighbourWeights) -> None:
+def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta: float) -> None:
     """Decide the pixels of `band`, which is 1 there and 0 elsewhere, anew, in place.
 
     Every other row of squares first, then the rest: rows of one turn do not overlap, and may be cut at the same time.
@@ -79,7 +88,7 @@ def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, weigh
             space = spaces.pop()
         except IndexError:
             space = _make_space()
-        _cut_row(image, foreground.view(np.uint8), band, top, (gmms, weights, *space))
+        _cut_row(image, foreground.view(np.uint8), band, top, (gmms, beta, *space))
         spaces.append(space)
 
     for first in (0, _CORE):
@@ -89,8 +98,7 @@ def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, weigh
 def _make_space() -> tuple[Any, ...]:
     """What `_cut_windows` computes in."""
     grid = make_grid(_SIDE, _SIDE)
-    shell = Shell(*(np.empty(2 * grid.excess.size + 4, np.int32) for _ in range(2)))
-    return grid, shell, np.empty((_SIDE, _SIDE), np.uint8), *_make_buffers()
+    return grid, make_shell(2 * grid.excess.size + 4), *_make_buffers()
 
 
 def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, energy: tuple[Any, ...]) -> None:
@@ -101,13 +109,13 @@ def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, energy: tuple
         return
     rows = slice(max(0, top - _OVERLAP), min(height, top + _CORE + _OVERLAP))
     columns = slice(max(0, left - _OVERLAP), min(width, left + across + _OVERLAP))
-    near, decided = band[rows, columns].copy(), foreground[rows, columns].copy()
+    near, labels = band[rows, columns].copy(), foreground[rows, columns].copy()
     # What has neighbours beyond the strip stays.
     near[: int(rows.start > 0)] = near[near.shape[0] - int(rows.stop < height) :] = 0
     near[:, : int(columns.start > 0)] = near[:, near.shape[1] - int(columns.stop < width) :] = 0
     shown = np.ascontiguousarray(image[rows, columns])
-    _cut_windows(shown, decided, near, top - rows.start, left - columns.start, *energy)
-    foreground[rows, columns] = decided
+    _cut_windows(shown, labels, near, top - rows.start, left - columns.start, *energy)
+    foreground[rows, columns] = labels
 
 
 def _make_buffers() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
@@ -118,15 +126,14 @@ def _make_buffers() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.in
 @kernel
 def _cut_windows(
     image: Image,
-    foreground: Mask,
+    labels: Mask,
     band: Mask,
     first_row: int,
     first_column: int,
     gmms: GMMs,
-    weights: NeighbourWeights,
+    beta: float,
     grid: Grid,
     shell: Shell,
-    labels: Mask,
     colours: NDArray[np.uint8],
     nodes: NDArray[np.int32],
     terminal: NDArray[np.int32],
@@ -141,15 +148,14 @@ def _cut_windows(
         if not _any(band[first_row : first_row + _CORE, x : x + _CORE]):
             continue
         top, bottom, left, right = _around(band, max(0, x - _OVERLAP), min(width, x + _CORE + _OVERLAP))
-        box = Rect(0, 0, right - left, bottom - top)
-        part = labels[: box.height, : box.width]
-        decided, shown = foreground[top:bottom, left:right], image[top:bottom, left:right]
-        _label(band, decided, top, left, part)
+        box = Rect(left, top, right - left, bottom - top)
+        part = labels[top:bottom, left:right]
+        _open(band, top, left, part)
         small = _empty_grid(grid, box)
-        link_neighbours(small, shown, part, box, weights)
-        add_terminal_weights(small, shown, part, gmms, colours, nodes, terminal, scratch)
+        link_neighbours(small, image, labels, box, beta, terminal)
+        add_terminal_weights(small, image[top:bottom, left:right], part, gmms, colours, nodes, terminal, scratch)
         solve_within(small, shell, 2)
-        _decide(small, part, decided)
+        _decide(small, part)
 
 
 @kernel
@@ -176,13 +182,14 @@ def _around(band: Mask, left: int, right: int) -> tuple[int, int, int, int]:
 
 
 @kernel
-def _label(band: Mask, foreground: Mask, top: int, left: int, labels: Mask) -> None:
-    """Label the pixels of a window: open in the band, but for pixels on the rim that have neighbours beyond it."""
+def _open(band: Mask, top: int, left: int, labels: Mask) -> None:
+    """Open the pixels of a window that are in the band, but for those on the rim that have neighbours beyond it."""
     height, width = labels.shape
     for v in range(height):
         for u in range(width):
             aside = (u == 0 and left > 0) or (u == width - 1 and left + width < band.shape[1])
-            labels[v, u] = foreground[v, u] + (OPEN if band[top + v, left + u] and not aside else 0)
+            if band[top + v, left + u] and not aside:
+                labels[v, u] += OPEN
 
 
 @kernel
@@ -198,12 +205,12 @@ def _empty_grid(grid: Grid, box: Rect) -> Grid:
 
 
 @kernel
-def _decide(grid: Grid, labels: Mask, foreground: Mask) -> None:
+def _decide(grid: Grid, labels: Mask) -> None:
     height, width = labels.shape
     for v in range(height):
         for u in range(width):
             if labels[v, u] >= OPEN:
-                foreground[v, u] = 1 if grid.distance[(v + 1) * (width + 1) + u + 1] == FAR else 0
+                labels[v, u] = 1 if grid.distance[(v + 1) * (width + 1) + u + 1] == FAR else 0
 
 
 @kernel

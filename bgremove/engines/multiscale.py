@@ -11,7 +11,7 @@ import numpy as np
 
 from bgremove.engines import _band, _warm_up
 from bgremove.engines._compile import compiled_once
-from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, NeighbourWeights, measure_neighbour_weights, open_box
+from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_beta, open_box
 from bgremove.engines._location import Field, log_odds, measure_barriers, told_by_colour
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
@@ -120,10 +120,10 @@ def _coarse_to_fine(
 def _descend(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> Foreground:
     """Solve the smallest level whole, larger ones instead while that fails, and carry the result to the largest."""
     larger = [level.image for level in levels[:-1]]
-    with beside(lambda: [_measure_contrast(image) for image in larger]) as contrasts:
+    with beside(lambda: [_measure_beta(image) for image in larger]) as betas:
         result = _solve_smallest(levels, drawn=drawn, iterations=iterations, seed=seed)
-        for level, weights in reversed(list(zip(levels, contrasts(), strict=False))):
-            result = _refine(level, result, weights)
+        for level, beta in reversed(list(zip(levels, betas(), strict=False))):
+            result = _refine(level, result, beta)
     return result.foreground
 
 
@@ -183,37 +183,37 @@ def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -
     open_pixels = labels >= Label.PROBABLY_BACKGROUND
     if _is_uniform(foreground):  # nothing in sight tells the open pixels from the rest
         return _Result(foreground, np.zeros((2, COMPONENTS, PARAMETERS)))
-    weights = _measure_contrast(image)
+    beta = _measure_beta(image)
     gmms = initialise_gmms(take_subset(image, foreground), seed)
     for _ in range(iterations):
         if _is_uniform(foreground):
             break
         gmms = learn_gmms(take_subset(image, foreground), gmms)
-        before, foreground = foreground, _band.cut(image, labels, gmms, weights, odds)
+        before, foreground = foreground, _band.cut(image, labels, gmms, beta, odds)
         if np.count_nonzero(foreground != before) <= _CONVERGED * np.count_nonzero(open_pixels):
             break
     return _Result(foreground, gmms)
 
 
-def _refine(level: Level, coarser: _Result, weights: NeighbourWeights) -> _Result:
+def _refine(level: Level, coarser: _Result, beta: float) -> _Result:
     """Carry a result to a larger level, and decide anew what lies near its boundary."""
     foreground = enlarge(coarser.foreground, level.labels)
     if _is_uniform(foreground):
         return _Result(foreground, coarser.gmms)
     gmms = learn_gmms(take_subset(level.image, foreground), coarser.gmms)
     band = _band.find_band(foreground, level.labels, _REACH)
-    _band.cut_band(level.image, foreground, band, gmms, weights)
+    _band.cut_band(level.image, foreground, band, gmms, beta)
     return _Result(foreground, gmms)
 
 
-def _measure_contrast(image: Image) -> NeighbourWeights:
+def _measure_beta(image: Image) -> float:
     """In some of the rows, and between each of these and the row below."""
     step = len(image) // _ROWS
     if step < 2:
-        return measure_neighbour_weights(np.ascontiguousarray(image))
+        return measure_beta(np.ascontiguousarray(image))
     rows = np.arange(0, len(image), step).repeat(2)
     rows[1::2] += 1
-    return measure_neighbour_weights(image[rows[rows < len(image)]], 2)
+    return measure_beta(image[rows[rows < len(image)]], 2)
 
 
 def _collapsed(foreground: Foreground, labels: Mask) -> bool:
