@@ -1,8 +1,9 @@
-"""Work on an image band of rows by band of rows, in several threads where this process may use them."""
+"""Work on one image in several threads, where this process may use them: by bands of rows, or beside other work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import cv2
@@ -32,16 +33,37 @@ def in_threads(work: Callable[[S], T], parts: Sequence[S]) -> list[T]:
     With one, or hardly any parts, that is a loop. The calling thread is one of them; the others have ended when it
     returns.
     """
-    threads = min(cv2.getNumThreads(), len(parts) // _FEWEST)
-    if threads > 1:
-        from bgremove.machine import usable_cpus  # noqa: PLC0415 - most processes have one thread each
-
-        threads = min(threads, usable_cpus())
+    threads = _threads(len(parts) // _FEWEST)
     return _run(work, parts, threads) if threads > 1 else [work(part) for part in parts]
 
 
+@contextmanager
+def beside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
+    """Do `work` in a thread beside the block, which is given what waits for the result or raises what `work` raised.
+
+    With one thread (see `in_threads`), it is done where the result is asked for, and not at all where it is not.
+    """
+    if _threads(2) == 1:
+        yield work
+        return
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most processes have one thread each
+
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(work).result
+
+
+def _threads(most: int) -> int:
+    """How many threads may run here, `most` at most."""
+    threads = min(cv2.getNumThreads(), most)
+    if threads <= 1:
+        return 1
+    from bgremove.machine import usable_cpus  # noqa: PLC0415 - most processes have one thread each
+
+    return min(threads, usable_cpus())
+
+
 def _run(work: Callable[[S], T], parts: Sequence[S], threads: int) -> list[T]:
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as above
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most processes have one thread each
 
     results: list[Any] = [None] * len(parts)
     numbers = iter(range(len(parts)))  # of which each thread takes the next

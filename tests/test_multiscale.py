@@ -208,7 +208,8 @@ def test_memory_is_within_the_stated_bound_even_after_two_collapses(
     monkeypatch.setattr(multiscale, "_solve", collapse_twice)
     scene = make_scene(*size, seed=1)
     tracemalloc.start()
-    ENGINE.segment(scene.image, labels_of(scene), iterations=1, seed=0)
+    with opencv_threads(1):
+        ENGINE.segment(scene.image, labels_of(scene), iterations=1, seed=0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(sizes) == 3
@@ -238,7 +239,8 @@ def test_work_grows_with_the_boundary_and_memory_stays_small(monkeypatch: pytest
         scene, work[size] = make_scene(*size, seed=4), 0
         labels = labels_of(scene)
         tracemalloc.start()
-        ENGINE.segment(scene.image, labels, **SETTINGS)
+        with opencv_threads(1):
+            ENGINE.segment(scene.image, labels, **SETTINGS)
         assert tracemalloc.get_traced_memory()[1] < 12 * labels.size
         tracemalloc.stop()
     assert work[3000, 4000] < 3 * work[750, 1000] < 0.2 * 3000 * 4000

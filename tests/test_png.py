@@ -1,6 +1,8 @@
 """PNG as it is written: what other libraries read in it, and that threads change no byte."""
 
 import io
+import subprocess
+import sys
 import zlib
 
 import cv2
@@ -59,3 +61,20 @@ def test_a_transparent_picture_takes_next_to_nothing() -> None:
 def test_a_picture_of_no_rows_is_refused() -> None:
     with pytest.raises(OutputError, match="cannot be encoded as png: a PNG has 1 to"):
         encode(np.zeros((0, 5, 4), np.uint8))
+
+
+WITHOUT_ISAL = """
+import sys
+sys.modules["isal"] = None  # as where it has no wheel
+import numpy as np
+from bgremove.formats import decode, encode
+
+pixels = np.random.default_rng(0).integers(0, 256, (300, 2000, 3), np.uint8)
+print(np.array_equal(decode(encode(pixels)).image, pixels))
+"""
+
+
+def test_zlib_does_where_there_is_no_isal(environment: dict[str, str]) -> None:
+    line = [sys.executable, "-c", WITHOUT_ISAL]
+    result = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, timeout=100)
+    assert result.stdout == "True\n"

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from bgremove.rows import bands_of, in_threads
+from bgremove.rows import bands_of, beside, in_threads
 from tests.threads import opencv_threads
 
 
@@ -55,3 +55,32 @@ def test_what_a_part_raises_is_raised():
     for threads in (1, 3):
         with opencv_threads(threads), pytest.raises(ValueError, match="part 50"):
             in_threads(work, range(100))
+
+
+def test_work_beside_the_block_runs_at_the_same_time():
+    both = threading.Barrier(2, timeout=60)
+    with opencv_threads(2), beside(both.wait) as result:
+        assert {both.wait(), result()} == {0, 1}
+
+
+def test_with_one_thread_work_is_done_when_it_is_asked_for():
+    done = []
+    with opencv_threads(1):
+        with beside(lambda: done.append("first")):
+            pass
+        assert not done
+        with beside(lambda: done.append("second")) as result:
+            result()
+    assert done == ["second"]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_what_work_beside_raises_is_raised_where_it_is_asked_for(threads):
+    def fail():
+        raise ValueError("beside")
+
+    with opencv_threads(threads):
+        with beside(fail):
+            pass
+        with pytest.raises(ValueError, match="beside"), beside(fail) as result:
+            result()

@@ -31,8 +31,8 @@ from bgremove.url import Url
 
 _BYTES_PER_DECODED_PIXEL = 16
 """Image, Pillow's copy, labels, mask and cutout, beyond what the engine needs."""
-_S_PER_READ_AND_WRITTEN_PIXEL = 27e-9
-"""Of JPEG to PNG at 12 megapixels, on the machine of `benchmarks/results/speed.json`."""
+_S_PER_READ_AND_WRITTEN_PIXEL = 9e-9
+"""Of JPEG to PNG at 12 megapixels, on the machine of `benchmarks/results/files.json`."""
 
 
 def remove_backgrounds(

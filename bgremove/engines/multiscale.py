@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import cv2
@@ -16,7 +17,7 @@ from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
 from bgremove.engines.exact import ExactEngine
 from bgremove.errors import EngineError
-from bgremove.rows import bands_of, in_threads
+from bgremove.rows import bands_of, beside, in_threads
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
 _COARSE = 40_000  # pixels of the open box in the image that is solved whole
@@ -58,18 +59,19 @@ class MultiscaleEngine:
     not: certain pixels stay as they are, and weigh in the reduced image too. What is open is judged by its surroundings
     only: the window looked at is the box of open pixels and a quarter of its sides around it.
 
-    About 80 milliseconds and 20 to 50 more a megapixel, one thread. Lets other threads run. Memory: about 6 bytes a
-    pixel, and 52 a pixel of the image that is solved whole, which is small but after a collapse.
+    About 60 milliseconds and 5 more a megapixel, one thread; in several, where the process may use them, the same mask
+    sooner. Lets other threads run. Memory: about 6 bytes a pixel, and 52 a pixel of the image that is solved whole,
+    which is small but after a collapse; in several threads twice these 52.
     """
 
     def peak_bytes(self, pixels: int) -> int:
-        """See `bgremove.engines.Engine.peak_bytes`."""
+        """See `bgremove.engines.Engine.peak_bytes`; in one thread, as workers have."""
         # Most is taken when the foreground collapses twice in reduced images; otherwise it is about 6 a pixel.
         return 52 * min(pixels, _LARGEST) + 8 * pixels + 2_000_000
 
     def estimate_s(self, pixels: int) -> float:
         """See `bgremove.engines.Engine.estimate_s`."""
-        return min(ExactEngine().estimate_s(pixels), 0.04 + 0.02e-6 * pixels)
+        return min(ExactEngine().estimate_s(pixels), 0.04 + 0.006e-6 * pixels)
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
@@ -108,7 +110,8 @@ def _coarse_to_fine(
         rows = slice(max(y, band.start), max(y, min(y + height, band.stop)))
         part = mask[rows, x : x + width]
         likely = foreground[rows.start - top : rows.stop - top, x - left : x - left + width]
-        np.copyto(part, likely + np.uint8(Label.PROBABLY_BACKGROUND), where=part >= Label.PROBABLY_BACKGROUND)
+        # Where a label is certain, the foreground is as it says.
+        np.bitwise_or(part & np.uint8(Label.PROBABLY_BACKGROUND), likely.view(np.uint8), out=part)
 
     in_threads(decide, bands_of(*labels.shape))
     return mask
@@ -116,21 +119,38 @@ def _coarse_to_fine(
 
 def _descend(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> Foreground:
     """Solve the smallest level whole, larger ones instead while that fails, and carry the result to the largest."""
-    collapses = 0
-    while True:
+    larger = [level.image for level in levels[:-1]]
+    with beside(lambda: [_measure_beta(image) for image in larger]) as betas:
+        result = _solve_smallest(levels, drawn=drawn, iterations=iterations, seed=seed)
+        for level, beta in reversed(list(zip(levels, betas(), strict=False))):
+            result = _refine(level, result, beta)
+    return result.foreground
+
+
+def _solve_smallest(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> _Result:
+    """The result at the smallest level at which the foreground does not collapse; that level and smaller ones go."""
+    for collapses in range(_MOST_COLLAPSES + 1):
         level = levels.pop()
         result = _solve(level, drawn=drawn, iterations=iterations, seed=seed)
         if not levels or collapses == _MOST_COLLAPSES or not _collapsed(result.foreground, level.labels):
             break
-        collapses += 1
-    for level in reversed(levels):
-        result = _refine(level, result)
-    return result.foreground
+    return result
 
 
 def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
     """GrabCut over all open pixels of a level, with the prior, or without it where that is clearer by colour."""
     level = Level(*(np.ascontiguousarray(each) for each in level))
+    with beside(partial(_minimise, level, None, iterations=iterations, seed=seed)) as without_prior:
+        result = _solve_with_prior(level, drawn=drawn, iterations=iterations, seed=seed)
+        enough = told_by_colour(*level, result.foreground) + _CLEARER[drawn]
+        if enough < 1:
+            plain = without_prior()
+            if told_by_colour(*level, plain.foreground) > enough and not _collapsed(plain.foreground, level.labels):
+                return plain
+    return result
+
+
+def _solve_with_prior(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
     odds = log_odds(*level, drawn=drawn)
     result = _minimise(level, odds, iterations=iterations, seed=seed)
     for _ in range(_MOST_PULLS if drawn else 0):
@@ -138,11 +158,6 @@ def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
             break
         odds += _PULL
         result = _minimise(level, odds, iterations=iterations, seed=seed)
-    enough = told_by_colour(*level, result.foreground) + _CLEARER[drawn]
-    if enough < 1:
-        plain = _minimise(level, None, iterations=iterations, seed=seed)
-        if told_by_colour(*level, plain.foreground) > enough and not _collapsed(plain.foreground, level.labels):
-            return plain
     return result
 
 
@@ -180,14 +195,14 @@ def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -
     return _Result(foreground, gmms)
 
 
-def _refine(level: Level, coarser: _Result) -> _Result:
+def _refine(level: Level, coarser: _Result, beta: float) -> _Result:
     """Carry a result to a larger level, and decide anew what lies near its boundary."""
     foreground = enlarge(coarser.foreground, level.labels)
     if _is_uniform(foreground):
         return _Result(foreground, coarser.gmms)
     gmms = learn_gmms(take_subset(level.image, foreground), coarser.gmms)
     band = _band.find_band(foreground, level.labels, _REACH)
-    _band.cut_band(level.image, foreground, band, gmms, _measure_beta(level.image))
+    _band.cut_band(level.image, foreground, band, gmms, beta)
     return _Result(foreground, gmms)
 
 

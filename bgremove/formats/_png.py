@@ -12,10 +12,14 @@ from typing import Any
 
 import cv2
 import numpy as np
-from isal import isal_zlib
 from numpy.typing import NDArray
 
 from bgremove.rows import bands_of, in_threads
+
+try:
+    from isal import isal_zlib as deflate
+except ImportError:  # there is no wheel of it for this processor
+    import zlib as deflate  # type: ignore[no-redef]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
@@ -52,9 +56,9 @@ def png(pixels: NDArray[Any], described: Sequence[tuple[bytes, bytes]] = ()) -> 
 
     def compressed(band: slice) -> tuple[bytes, int, int]:
         raw = _filtered(pixels, band)
-        stream = isal_zlib.compressobj(_LEVEL, wbits=_RAW)
-        end = isal_zlib.Z_FINISH if band.stop == height else isal_zlib.Z_FULL_FLUSH
-        return stream.compress(raw) + stream.flush(end), isal_zlib.adler32(raw), raw.size
+        stream = deflate.compressobj(_LEVEL, wbits=_RAW)
+        end = deflate.Z_FINISH if band.stop == height else deflate.Z_FULL_FLUSH
+        return stream.compress(raw) + stream.flush(end), deflate.adler32(raw), raw.size
 
     parts = in_threads(compressed, bands)
     check = 1
@@ -89,7 +93,7 @@ def _samples(pixels: NDArray[Any]) -> NDArray[np.uint8]:
 def _joined_adler(first: int, second: int, length: int) -> int:
     """Adler-32 of two pieces in a row, from that of each and the `length` of the second.
 
-    >>> _joined_adler(isal_zlib.adler32(b"two"), isal_zlib.adler32(b" pieces"), 7) == isal_zlib.adler32(b"two pieces")
+    >>> _joined_adler(deflate.adler32(b"two"), deflate.adler32(b" pieces"), 7) == deflate.adler32(b"two pieces")
     True
     """
     low = ((first & 0xFFFF) + (second & 0xFFFF) - 1) % _ADLER_BASE
@@ -98,5 +102,5 @@ def _joined_adler(first: int, second: int, length: int) -> int:
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
-    check = isal_zlib.crc32(content, isal_zlib.crc32(kind))
+    check = deflate.crc32(content, deflate.crc32(kind))
     return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", check)])
