@@ -18,7 +18,7 @@ from bgremove.engines._seeding import STRETCH, Points, choose_centres, total_of
 CLUSTERS = 5
 _ROUNDS = 10
 _STILL = float(np.finfo(np.float32).eps) ** 2  # squared shift of the centres below which they rest
-_BLOCK = 4096  # colours whose sums are taken in 32 bits
+_BLOCK = 256  # colours that are summed together, in 32 bits
 _EXACT = 2**24  # whole numbers up to here are exact in float32, sums of them in any order too
 
 
@@ -38,7 +38,7 @@ class _Work(NamedTuple):
     before: NDArray[np.float32]
     """(5, 3): the centres of the round before."""
     sums: NDArray[np.int64]
-    """(5, 4): of the colours of each cluster, and their number."""
+    """(5, 5): of the colours of each cluster, their number, and whether the former depend on the pixels' order."""
 
 
 def cluster(points: Points, generator: NDArray[np.uint64]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
@@ -58,7 +58,7 @@ def cluster(points: Points, generator: NDArray[np.uint64]) -> tuple[NDArray[np.u
         stretches=np.empty(-(-len(points.codes) // STRETCH), np.int64),
         centres=np.empty((CLUSTERS, 3), np.float32),
         before=np.empty((CLUSTERS, 3), np.float32),
-        sums=np.empty((CLUSTERS, 4), np.int64),
+        sums=np.empty((CLUSTERS, 5), np.int64),
     )
     _cluster(points, generator, work)
     return work.nearest, work.moved
@@ -138,23 +138,35 @@ def _sum(points: Points, centres: NDArray[np.float32], work: _Work) -> None:
     colours, counts, codes, labels = points.colours, points.counts, points.codes, points.labels
     sums[:] = 0
     for begin in range(0, len(counts), _BLOCK):
-        block, number = colours[:, begin : begin + _BLOCK], counts[begin : begin + _BLOCK]
+        part = slice(begin, begin + _BLOCK)
         for k in range(len(centres)):
-            _add_cluster(block, number, nearest[begin : begin + _BLOCK], k, sums[k])
+            if has(nearest[part], k):
+                _add_cluster(colours[:, part], counts[part], nearest[part], k, sums[k])
     exact = True
     for k in range(len(centres)):
+        # A sum of channels too large for float32 depends on the order of the pixels.
+        sums[k, 4] = max(sums[k, 0], sums[k, 1], sums[k, 2]) > _EXACT
+        exact = exact and not sums[k, 4]
         for j in range(3):
-            centres[k, j] = sums[k, j]
-            exact = exact and sums[k, j] <= _EXACT
+            centres[k, j] = np.float32(0) if sums[k, 4] else np.float32(sums[k, j])
     if not exact:
-        centres[:] = 0
         for i in range(len(codes)):
-            if labels[i] & 1 == points.model:
-                code = codes[i]
-                centre = centres[nearest[code]]
+            code = codes[i] if labels[i] & 1 == points.model else 0
+            k = nearest[code]
+            if sums[k, 4] and labels[i] & 1 == points.model:
+                centre = centres[k]
                 centre[0] += np.float32(colours[0, code])
                 centre[1] += np.float32(colours[1, code])
                 centre[2] += np.float32(colours[2, code])
+
+
+@kernel
+def has(clusters: NDArray[np.uint8], k: int) -> bool:
+    """Whether any of these is `k`; of colours that are alike, only few clusters have any."""
+    found = np.uint8(0)
+    for each in clusters:
+        found |= np.uint8(each == k)
+    return bool(found)
 
 
 @kernel
