@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import choice, figures, masks, speed
+from benchmarks import choice, figures, masks, million, speed
 from benchmarks.study import study
 
 FOLDER = Path(__file__).parent
@@ -25,6 +25,7 @@ def _of_json(file: Path, make: Callable[[Any], str]) -> str:
 TABLES = {
     "speed": partial(_of_json, speed.KEPT, speed.tables),
     "masks": partial(_of_json, masks.KEPT, masks.table),
+    "million": partial(_of_json, million.KEPT, million.table),
     "choice": partial(_of_json, choice.KEPT, choice.tables),
     "suite": partial(_of_json, figures.KEPT, figures.section),
     "study": partial(study.section, FOLDER / "results" / "study"),

@@ -15,6 +15,7 @@ from bgremove.engines._subset import initialise_gmms, take_subset
 from bgremove.types import Foreground, Image, Mask
 from fixtures import load
 from fixtures.scenes import Scene, make_scene
+from tests.threads import opencv_threads
 
 pytestmark = pytest.mark.pixels
 
@@ -117,6 +118,18 @@ def test_a_thin_stroke_has_the_effect_that_it_has_in_the_exact_engine(hint: Labe
 def test_the_same_seed_gives_the_same_mask(scene: Scene) -> None:
     masks = [ENGINE.segment(scene.image, labels_of(scene), iterations=5, seed=7) for _ in range(2)]
     np.testing.assert_array_equal(*masks)
+
+
+@pytest.mark.parametrize("shape", [(1500, 2000), (2001, 1103)])
+def test_threads_change_no_byte(shape: tuple[int, int]) -> None:
+    scene = make_scene(*shape, seed=6)
+    labels = labels_of(scene)
+    labels[shape[0] // 2, 100:-100:7] = Label.FOREGROUND
+    masks = []
+    for threads in (1, 2, 3):
+        with opencv_threads(threads):
+            masks.append(ENGINE.segment(scene.image, labels, **SETTINGS).tobytes())
+    assert masks[0] == masks[1] == masks[2]
 
 
 def test_arrays_that_are_read_only_or_parts_of_others_will_do(scene: Scene) -> None:

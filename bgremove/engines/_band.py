@@ -7,6 +7,8 @@ band is far narrower than a window, the cuts join as one. Time and memory belong
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ from bgremove.engines._energy import (
 )
 from bgremove.engines._location import Field, add_prior
 from bgremove.engines._maxflow import (
+    DIRECTIONS,
     FAR,
     Grid,
     Shell,
@@ -31,17 +34,30 @@ from bgremove.engines._maxflow import (
     solve_within,
     source_side,
 )
+from bgremove.rows import bands_of, in_threads
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
-_CORE, _OVERLAP = 48, 8  # sides of the squares the image is cut into, and what a window sees around one, at least
+_CORE, _OVERLAP = 48, 4  # sides of the squares the image is cut into, and how far a window reaches beyond its square
 _SIDE = _CORE + 2 * _OVERLAP
+_STEPS = np.array(DIRECTIONS)
 
 
 def find_band(foreground: Foreground, labels: Mask, reach: int) -> Mask:
     """1 at the open pixels at most `reach` rows and columns away from a pixel of the other label, else 0."""
+    height, width = labels.shape
     square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    edge = cv2.morphologyEx(foreground.view(np.uint8), cv2.MORPH_GRADIENT, square)
-    return np.asarray(np.bitwise_and(edge, labels >> 1, out=edge))
+    band = np.zeros((height, width), np.uint8)
+
+    def find(rows: slice) -> None:
+        top = max(0, rows.start - reach)
+        part = foreground[top : rows.stop + reach].view(np.uint8)
+        if part.any():
+            seen = slice(rows.start - top, rows.stop - top)
+            edge = np.not_equal(cv2.dilate(part, square)[seen], cv2.erode(part, square)[seen])
+            np.bitwise_and(edge, labels[rows] >> 1, out=band[rows])
+
+    in_threads(find, bands_of(height, width))
+    return band
 
 
 def cut(image: Image, labels: Mask, gmms: GMMs, beta: float, odds: Field | None = None) -> Foreground:
@@ -61,13 +77,45 @@ def cut(image: Image, labels: Mask, gmms: GMMs, beta: float, odds: Field | None 
 
 
 def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta: float) -> None:
-    """Decide the pixels of `band`, which is 1 there and 0 elsewhere, anew, in place, one window after the other."""
+    """Decide the pixels of `band`, which is 1 there and 0 elsewhere, anew, in place.
+
+    Every other row of squares first, then the rest: rows of one turn do not overlap, and may be cut at the same time.
+    """
+    spaces: list[tuple[Any, ...]] = []  # one for each thread
+
+    def cut_row(top: int) -> None:
+        try:
+            space = spaces.pop()
+        except IndexError:
+            space = _make_space()
+        _cut_row(image, foreground.view(np.uint8), band, top, (gmms, beta, *space))
+        spaces.append(space)
+
+    for first in (0, _CORE):
+        in_threads(cut_row, range(first, len(band), 2 * _CORE))
+
+
+def _make_space() -> tuple[Any, ...]:
+    """What `_cut_windows` computes in."""
+    grid = make_grid(_SIDE, _SIDE)
+    return grid, make_shell(2 * grid.excess.size + 4), *_make_buffers()
+
+
+def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, energy: tuple[Any, ...]) -> None:
+    """The windows of one row of squares, in a copy of the strip that they are part of."""
     height, width = band.shape
-    rows, columns = min(height, _SIDE), min(width, _SIDE)
-    grid = make_grid(rows, columns)
-    shell = make_shell(2 * grid.excess.size + 4)
-    labels, pixels = np.empty((rows, columns), np.uint8), np.empty((rows, columns, 3), np.uint8)
-    _cut_windows(image, foreground.view(np.uint8), band, gmms, beta, grid, shell, labels, pixels, *_make_buffers())
+    left, _, across, _ = cv2.boundingRect(band[top : top + _CORE])
+    if not across:
+        return
+    rows = slice(max(0, top - _OVERLAP), min(height, top + _CORE + _OVERLAP))
+    columns = slice(max(0, left - _OVERLAP), min(width, left + across + _OVERLAP))
+    near, labels = band[rows, columns].copy(), foreground[rows, columns].copy()
+    # What has neighbours beyond the strip stays.
+    near[: int(rows.start > 0)] = near[near.shape[0] - int(rows.stop < height) :] = 0
+    near[:, : int(columns.start > 0)] = near[:, near.shape[1] - int(columns.stop < width) :] = 0
+    shown = np.ascontiguousarray(image[rows, columns])
+    _cut_windows(shown, labels, near, top - rows.start, left - columns.start, *energy)
+    foreground[rows, columns] = labels
 
 
 def _make_buffers() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
@@ -78,36 +126,36 @@ def _make_buffers() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.in
 @kernel
 def _cut_windows(
     image: Image,
-    foreground: Mask,
+    labels: Mask,
     band: Mask,
+    first_row: int,
+    first_column: int,
     gmms: GMMs,
     beta: float,
     grid: Grid,
     shell: Shell,
-    labels: Mask,
-    pixels: Image,
     colours: NDArray[np.uint8],
     nodes: NDArray[np.int32],
     terminal: NDArray[np.int32],
     scratch: NDArray[np.float64],
 ) -> None:
-    height, width = band.shape
-    rows, columns = labels.shape
-    for y in range(0, height, _CORE):
-        top = min(max(0, y - _OVERLAP), height - rows)
-        for x in range(0, width, _CORE):
-            if not _any(band[y : y + _CORE, x : x + _CORE]):
-                continue
-            left = min(max(0, x - _OVERLAP), width - columns)
-            decided = foreground[top : top + rows, left : left + columns]
-            _label(band, decided, top, left, labels)
-            _copy(image[top : top + rows, left : left + columns], pixels)
-            grid.residual[:] = 0
-            grid.excess[:] = 0
-            link_neighbours(grid, pixels, labels, Rect(0, 0, columns, rows), beta, terminal)
-            add_terminal_weights(grid, pixels, labels, gmms, colours, nodes, terminal, scratch)
-            solve_within(grid, shell, 2)
-            _decide(grid, labels, decided)
+    """Of a strip whose squares begin at these: all its rows, and as many columns as a window has.
+
+    Of a window there is solved what holds its part of the band, and a pixel around that.
+    """
+    width = band.shape[1]
+    for x in range(first_column, width, _CORE):
+        if not _any(band[first_row : first_row + _CORE, x : x + _CORE]):
+            continue
+        top, bottom, left, right = _around(band, max(0, x - _OVERLAP), min(width, x + _CORE + _OVERLAP))
+        box = Rect(left, top, right - left, bottom - top)
+        part = labels[top:bottom, left:right]
+        _open(band, top, left, part)
+        small = _empty_grid(grid, box)
+        link_neighbours(small, image, labels, box, beta, terminal)
+        add_terminal_weights(small, image[top:bottom, left:right], part, gmms, colours, nodes, terminal, scratch)
+        solve_within(small, shell, 2)
+        _decide(small, part)
 
 
 @kernel
@@ -120,32 +168,49 @@ def _any(band: Mask) -> bool:
 
 
 @kernel
-def _copy(window: Image, pixels: Image) -> None:
-    for v in range(window.shape[0]):
-        for u in range(window.shape[1]):
-            for channel in range(3):
-                pixels[v, u, channel] = window[v, u, channel]
+def _around(band: Mask, left: int, right: int) -> tuple[int, int, int, int]:
+    """First and one past the last row, and column, of the band between two columns and of the pixels next to it."""
+    height = band.shape[0]
+    top, bottom, first, last = height, 0, right, left
+    for v in range(height):
+        row = band[v]
+        for u in range(left, right):
+            if row[u]:
+                top, bottom = min(top, v), v
+                first, last = min(first, u), max(last, u)
+    return max(0, top - 1), min(height, bottom + 2), max(left, first - 1), min(right, last + 2)
 
 
 @kernel
-def _label(band: Mask, foreground: Mask, top: int, left: int, labels: Mask) -> None:
-    """Label the pixels of a window: open in the band, but for pixels on the rim that have neighbours beyond it."""
+def _open(band: Mask, top: int, left: int, labels: Mask) -> None:
+    """Open the pixels of a window that are in the band, but for those on the rim that have neighbours beyond it."""
     height, width = labels.shape
     for v in range(height):
-        rim = (v == 0 and top > 0) or (v == height - 1 and top + height < band.shape[0])
         for u in range(width):
             aside = (u == 0 and left > 0) or (u == width - 1 and left + width < band.shape[1])
-            is_open = band[top + v, left + u] and not rim and not aside
-            labels[v, u] = foreground[v, u] + (OPEN if is_open else 0)
+            if band[top + v, left + u] and not aside:
+                labels[v, u] += OPEN
 
 
 @kernel
-def _decide(grid: Grid, labels: Mask, foreground: Mask) -> None:
+def _empty_grid(grid: Grid, box: Rect) -> Grid:
+    """The first nodes of a grid as an empty one of the size of the `box`."""
+    stride = box.width + 1
+    nodes = (box.height + 2) * stride + 1
+    for direction in range(8):
+        grid.step[direction] = np.uint64(_STEPS[direction, 0] * stride + _STEPS[direction, 1])
+    grid.residual[:nodes] = 0
+    grid.excess[:nodes] = 0
+    return Grid(grid.residual[:nodes], grid.excess[:nodes], grid.distance[:nodes], grid.next_active[:nodes], grid.step)
+
+
+@kernel
+def _decide(grid: Grid, labels: Mask) -> None:
     height, width = labels.shape
     for v in range(height):
         for u in range(width):
             if labels[v, u] >= OPEN:
-                foreground[v, u] = 1 if grid.distance[(v + 1) * (width + 1) + u + 1] == FAR else 0
+                labels[v, u] = 1 if grid.distance[(v + 1) * (width + 1) + u + 1] == FAR else 0
 
 
 @kernel

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import fused_kernel, kernel
 from bgremove.engines._maxflow import DIRECTIONS, Grid
+from bgremove.rows import bands_of, in_threads
 from bgremove.types import Image, Label, Mask, Rect
 
 SCALE = 2**21
@@ -53,7 +54,14 @@ _SHORT = 8192  # squared differences that are summed in 32 bits
 
 def open_box(labels: Mask) -> Rect:
     """The bounding box of the open pixels; empty if there is none."""
-    return Rect(*cv2.boundingRect(labels & np.uint8(OPEN)))
+    bands = bands_of(*labels.shape)
+    boxes = in_threads(lambda band: cv2.boundingRect(labels[band] & np.uint8(OPEN)), bands)
+    found = [(band.start, *box) for band, box in zip(bands, boxes, strict=True) if box[2]]
+    if not found:
+        return Rect(0, 0, 0, 0)
+    left, right = min(x for _, x, _, _, _ in found), max(x + width for _, x, _, width, _ in found)
+    (first, _, y, _, _), (last, _, v, _, height) = found[0], found[-1]
+    return Rect(left, first + y, right - left, last + v + height - first - y)
 
 
 def measure_beta(image: Image, step: int = 1) -> float:

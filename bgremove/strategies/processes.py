@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from selectors import EVENT_READ, DefaultSelector
@@ -18,11 +18,13 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from bgremove.errors import NotRunError, TaskError, TaskTimeoutError, WorkerLostError
+from bgremove.strategies._admission import Admission
 from bgremove.strategies._forkserver import ForkServer
 from bgremove.strategies._launch import End, Launcher, check_guard, exit_words
 from bgremove.strategies._messages import receive, send
 from bgremove.strategies._worker import Job, failed, outcome_of, pack, unpack
-from bgremove.strategies.base import Outcome, Strategy, Task
+from bgremove.strategies.base import Strategy
+from bgremove.strategies.task import Outcome, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -89,14 +91,13 @@ class Processes(Strategy):
         finally:
             self._abandon()
 
-    def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
-        source = iter(tasks)
+    def _outcomes(self, function: Callable[[T], R], tasks: Admission[T]) -> Generator[Outcome[R], None, None]:
         drawn = 0  # and not given out as outcomes
         outcomes: deque[Outcome[Any]] = deque()
         self._futile = 0
         try:
             while True:
-                while drawn < 2 * self.workers and (task := next(source, None)):
+                while drawn < 2 * self.workers and (task := tasks.draw()):
                     self._waiting.append((task, perf_counter()))
                     drawn += 1
                 outcomes.extend(self._hand_out(function))
