@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
 from bgremove.engines._energy import BLOCK, COMPONENTS, LOG_PEAK, PARAMETERS, GMMs, component, log_density
-from bgremove.engines._kmeans import cluster
+from bgremove.engines._kmeans import cluster, has
 from bgremove.engines._palette import Counts, Palette
 from bgremove.engines._random import make_generator
 from bgremove.engines._seeding import Points
@@ -76,16 +76,8 @@ def _add_block(
 ) -> None:
     """Add at most `BLOCK` colours to the moments of the components that they are assigned to."""
     for k in range(COMPONENTS):
-        if _has(assigned, k):  # of colours that are alike, only few components have any
+        if has(assigned, k):
             _add_component(colours, counts, assigned, k, moments[k])
-
-
-@kernel
-def _has(assigned: NDArray[np.uint8], k: int) -> bool:
-    has = np.uint8(0)
-    for each in assigned:
-        has |= np.uint8(each == k)
-    return bool(has)
 
 
 @kernel

@@ -178,16 +178,19 @@ def _find_neighbours_of_sinks(grid: Grid, flags: NDArray[np.int32]) -> tuple[int
         size = min(_BLOCK, stop - begin)
         around = excess[begin - stride - 1 : begin + size + stride + 1]
         sinks += _find_sinks(around, stride, distance[begin : begin + size], flags[:size])
+        beside = 0
         for i in range(size):
-            if flags[i] < 0:
-                node = np.uint64(begin + i)
-                both = np.int32(0)  # below 0 if there is room to a sink; a branch for each direction takes longer
-                for direction in range(8):
-                    both |= excess[node + step[direction]] & -residual[node, direction]
-                if both < 0:
-                    distance[node] = 2
-                    next_active[end] = node
-                    end = node
+            here = flags[i] < 0
+            flags[beside] = i
+            beside += here
+        for i in range(beside):
+            node = np.uint64(begin + flags[i])
+            both = np.int32(0)  # below 0 if there is room to a sink; a branch for each direction takes longer
+            for direction in range(8):
+                both |= excess[node + step[direction]] & -residual[node, direction]
+            distance[node] = np.int32(2) if both < 0 else np.int32(FAR)
+            next_active[end] = node
+            end = node if both < 0 else end
     return sinks, end
 
 
