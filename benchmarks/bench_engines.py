@@ -20,9 +20,13 @@ PICTURES = {
     "bowl": partial(fixture, "bowl"),
     "star": partial(fixture, "star"),
 }
-QUICK = ("scene-320x240",)
 REFERENCE = "opencv"
 MEASURED = [engine for engine in WITHOUT_MODEL if engine != "auto"]  # which is one of the others
+QUICK = {
+    *((engine, "scene-320x240") for engine in MEASURED),
+    ("exact", "scene-160x120"),  # what does not grow with the image is a good part of it
+    ("exact", "bowl"),  # most of it is max-flow
+}
 
 
 def segment(engine: str, picture: Picture) -> Mask:
@@ -32,9 +36,13 @@ def segment(engine: str, picture: Picture) -> Mask:
 
 
 @pytest.mark.parametrize(
-    "picture", [pytest.param(name, marks=QUICK_AND_GATE if name in QUICK else ()) for name in PICTURES]
+    ("engine", "picture"),
+    [
+        pytest.param(engine, picture, marks=QUICK_AND_GATE if (engine, picture) in QUICK else ())
+        for picture in PICTURES
+        for engine in MEASURED
+    ],
 )
-@pytest.mark.parametrize("engine", MEASURED)
 def test_engine(measure: Measure, engine: str, picture: str) -> None:
     """One image."""
     image = PICTURES[picture]()

@@ -64,7 +64,7 @@ def measure(images: int, megapixels: float, rounds: int, order: random.Random) -
             os.link(first, inputs / f"{index}.png")
         plan = make_plan(inputs, Path(folder, "out"), Settings())
         made = batch_strategy(plan, "auto")
-        loop_s = sum(estimate_s(plan.settings, job.pixels) for job in plan.todo)
+        loop_s = sum(estimate_s(plan.settings, job.pixels or 0) for job in plan.todo)
         contenders = [name for name in STRATEGIES if name != "sequential" or loop_s < HOPELESS_S or made.name == name]
         seconds: dict[str, list[float]] = {name: [] for name in contenders}
         for _ in range(max(1, min(rounds, int(ROUNDS_S / loop_s)))):

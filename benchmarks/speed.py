@@ -71,16 +71,16 @@ class Result:
 def subjects() -> Iterator[Subject]:
     """All of them, from the quickest kind to the slowest."""
     for fixture in load():
-        yield Subject(fixture.name, OWN_SIZE, ENGINES, partial(_enlarged, fixture, 0))
+        yield Subject(fixture.name, OWN_SIZE, ENGINES, partial(enlarged, fixture, 0))
     for fixture in load():
-        yield Subject(fixture.name, ENLARGED, ENGINES, partial(_enlarged, fixture, MEGAPIXEL))
+        yield Subject(fixture.name, ENLARGED, ENGINES, partial(enlarged, fixture, MEGAPIXEL))
     for megapixels, engines in SCENES_MP.items():
         for seed in SCENE_SEEDS:
             name = f"{megapixels} MP, seed {seed}"
             yield Subject(name, SCENE, engines, partial(scene, megapixels, seed))
 
 
-def _enlarged(fixture: Fixture, pixels: int) -> tuple[Image, Rect, Foreground]:
+def enlarged(fixture: Fixture, pixels: int) -> tuple[Image, Rect, Foreground]:
     """A fixture with about so many pixels, but never reduced."""
     image, truth = fixture.read(), fixture.truth()
     factor = max(1.0, (pixels / truth.size) ** 0.5)

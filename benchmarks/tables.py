@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import choice, figures, masks, speed
-from benchmarks.study import study
+from benchmarks import choice, figures, files, masks, million, speed
+from benchmarks.study import race, study
 
 FOLDER = Path(__file__).parent
 PAGE = FOLDER.parent / "docs" / "figures.md"
@@ -25,9 +25,12 @@ def _of_json(file: Path, make: Callable[[Any], str]) -> str:
 TABLES = {
     "speed": partial(_of_json, speed.KEPT, speed.tables),
     "masks": partial(_of_json, masks.KEPT, masks.table),
+    "files": partial(_of_json, files.KEPT, files.tables),
+    "million": partial(_of_json, million.KEPT, million.table),
     "choice": partial(_of_json, choice.KEPT, choice.tables),
     "suite": partial(_of_json, figures.KEPT, figures.section),
     "study": partial(study.section, FOLDER / "results" / "study"),
+    "race": partial(race.section, FOLDER / "results" / "race"),
 }
 
 

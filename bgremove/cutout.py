@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from bgremove import matting
 from bgremove.formats import NO_METADATA, Metadata, Photo, colour_in
+from bgremove.rows import bands_of, in_threads
 from bgremove.settings import Settings
 from bgremove.types import Foreground, Label, Mask, Rect
 
@@ -98,8 +99,14 @@ def cut_out(image: NDArray[Any], foreground: Foreground) -> NDArray[Any]:
     (H, W, 4) of the same dtype. Transparent pixels are black, so that the old background is gone from the file, shines
     through in no viewer that ignores alpha, and takes no space.
     """
-    bgra = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)
-    return np.asarray(cv2.copyTo(bgra, foreground.view(np.uint8)), image.dtype)
+    bgra = np.zeros((*foreground.shape, 4), image.dtype)
+
+    def fill(band: slice) -> None:
+        if foreground[band].any():
+            cv2.copyTo(cv2.cvtColor(image[band], cv2.COLOR_BGR2BGRA), foreground[band].view(np.uint8), bgra[band])
+
+    in_threads(fill, bands_of(*foreground.shape))
+    return bgra
 
 
 def cut_out_softly(

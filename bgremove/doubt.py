@@ -47,7 +47,7 @@ def find_doubts(image: Image, mask: Mask, rect: Rect, *, drawn: bool = True) -> 
     window = _around(rect, mask.shape)
     shrink = max(1.0, math.sqrt(rect.width * rect.height / _PIXELS))
     size = tuple(max(1, round(side / shrink)) for side in reversed(mask[window].shape))
-    small = np.asarray(cv2.resize(image[window], size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = _reduced(image[window], size, shrink)
     foreground = cv2.resize(mask[window] & 1, size, interpolation=cv2.INTER_NEAREST).view(np.bool_)
     inside = np.zeros(foreground.shape, np.uint8)
     left, top = round((rect.x - window[1].start) / shrink), round((rect.y - window[0].start) / shrink)
@@ -73,6 +73,15 @@ def _fits(image: Image, labels: Mask, foreground: Foreground, *, drawn: bool) ->
     """Whether a mask is likely to fit its object well enough."""
     odds = log_odds(image, labels, drawn=drawn)
     return predict_overlap(image, labels, foreground, odds) >= _FITS[drawn]
+
+
+def _reduced(image: Image, size: tuple[int, ...], shrink: float) -> Image:
+    """`image` at about a size (width, height), a `shrink` of its own. Exact halves first take a third of the time."""
+    while shrink >= 4:
+        height, width = (length // 2 for length in image.shape[:2])
+        halves = cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+        image, shrink = np.asarray(halves, np.uint8), shrink / 2
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _around(rect: Rect, shape: tuple[int, ...]) -> tuple[slice, slice]:

@@ -19,7 +19,7 @@ from bgremove.storage import store_of
 from bgremove.url import Location, Url
 
 TEMPORARY_PREFIX = ".bgremove-"
-"""How the name of an unfinished file begins. Only a killed process leaves one behind; see `remove_unfinished`."""
+"""How the name of an unfinished file begins. Only a killed process leaves one behind; see `Unfinished`."""
 
 _TEMPORARY_SUFFIX = ".tmp"
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
@@ -93,22 +93,32 @@ def version_of(path: Location) -> tuple[int, int | str]:
     return status.st_size, status.st_mtime_ns
 
 
-def remove_unfinished(paths: Iterable[Location]) -> None:
-    """Remove what killed processes have left of the files `paths`, which no process may be writing now.
+class Unfinished:
+    """What killed processes have left, of which each folder is looked at once."""
 
-    In a store there is never anything left.
-    """
-    prefixes: dict[str, set[str]] = {}
-    for path in paths:
-        if isinstance(path, Url):
-            continue
-        folder, name = os.path.split(os.fspath(path))
-        prefixes.setdefault(folder, set()).add(_own_prefix(name))
-    for folder, own in prefixes.items():
-        with suppress(OSError):
-            for name in os.listdir(folder or "."):
-                if name.endswith(_TEMPORARY_SUFFIX) and name[:_PREFIX_LENGTH] in own:
-                    os.unlink(os.path.join(folder, name))
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+
+    def remove(self, paths: Iterable[Location]) -> None:
+        """Remove what is left of the files `paths`, which no process may be writing now. In a store nothing ever is."""
+        for path in paths:
+            if isinstance(path, Url):
+                continue
+            folder, name = os.path.split(os.fspath(path))
+            for left in self._left_in(folder):
+                if left.startswith(_own_prefix(name)):
+                    with suppress(OSError):
+                        os.unlink(os.path.join(folder, left))
+
+    def _left_in(self, folder: str) -> list[str]:
+        if folder not in self._names:
+            self._names[folder] = []
+            with suppress(OSError), os.scandir(folder or ".") as entries:
+                names = (entry.name for entry in entries)
+                self._names[folder] = [
+                    name for name in names if name.startswith(TEMPORARY_PREFIX) and name.endswith(_TEMPORARY_SUFFIX)
+                ]
+        return self._names[folder]
 
 
 def check_json_file(path: Path, keep: Iterable[Location]) -> None:
@@ -150,9 +160,6 @@ def write_text_file(path: Path, text: str) -> None:
 def _own_prefix(name: str) -> str:
     digest = hashlib.blake2b(os.fsencode(name), digest_size=8).hexdigest()
     return f"{TEMPORARY_PREFIX}{digest}-"
-
-
-_PREFIX_LENGTH = len(_own_prefix(""))
 
 
 def _name_without_replacing(temporary: str, target: str) -> None:

@@ -16,7 +16,9 @@ import psutil
 from bgremove.errors import UsageError
 
 _ROOT = Path("/")
-_PACKAGES = ("opencv-python-headless", "opencv-python", "numpy", "numba", "pillow", "psutil")
+_BYTES_PER_THREAD = 90_000_000
+"""Of addresses: 8 MB for the stack, and 64 MB, in use a little more, that glibc reserves for what it allocates."""
+_PACKAGES = ("opencv-python-headless", "opencv-python", "numpy", "numba", "pillow", "isal", "psutil")
 
 
 def usable_cpus(root: Path = _ROOT) -> int:
@@ -30,8 +32,11 @@ def usable_cpus(root: Path = _ROOT) -> int:
 
 
 def available_bytes(root: Path = _ROOT) -> int:
-    """Memory that can be taken without swapping: what the system has free, within the limits of the control groups."""
-    return max(0, min([psutil.virtual_memory().available, *_memory_left(root)]))
+    """Memory that can be taken without swapping: what the system has free, within the limits of the control groups.
+
+    And within that of this process (``ulimit -v``).
+    """
+    return max(0, min([psutil.virtual_memory().available, *_memory_left(root), *_address_space_left()]))
 
 
 def workers_for(bytes_per_task: int, *, cpus: int | None = None, available: int | None = None) -> int:
@@ -127,6 +132,15 @@ def _memory_left(root: Path) -> Iterator[int]:
             limit, usage = _text(folder / limit_name), _text(folder / usage_name)
             if limit.isdigit() and usage.isdigit():
                 yield int(limit) - int(usage) + _statistic(folder / "memory.stat", cache_name)
+
+
+def _address_space_left() -> Iterator[int]:
+    """Bytes that this process may still map, if there is a limit beside a thread for each CPU and one that measures."""
+    if hasattr(psutil, "RLIMIT_AS"):
+        process = psutil.Process()
+        limit, _ = process.rlimit(psutil.RLIMIT_AS)
+        if limit != psutil.RLIM_INFINITY:
+            yield limit - process.memory_info().vms - (1 + usable_cpus()) * _BYTES_PER_THREAD
 
 
 def _statistic(path: Path, name: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bgremove.url import Location, Url
@@ -56,11 +56,16 @@ def _shell_word(word: str) -> str:
     return f"$'{''.join(plain)}'"
 
 
-def file_key(path: Location, *, folds_case: bool) -> str:
-    """Equal for two paths that are one file, links followed; without case where that makes no difference."""
+def file_key(path: Location, *, folds_case: bool, real_folder: Callable[[str], str] = os.path.realpath) -> str:
+    """Equal for two paths that are one file, links followed; without case where that makes no difference.
+
+    `real_folder` is `os.path.realpath`, or that with a memory: for many files in a folder, that is what takes the time.
+    """
     if isinstance(path, Url):
         return path.text
-    key = os.path.normcase(os.path.realpath(path))
+    folder, name = os.path.split(path)
+    file = os.path.join(real_folder(folder), name)
+    key = os.path.normcase(os.path.realpath(file) if os.path.islink(file) else file)
     return unicodedata.normalize("NFC", key.casefold()) if folds_case else key
 
 

@@ -46,9 +46,10 @@ def remove_background(
     empty if all of the image has one colour, or is transparent; of an image of one colour that is transparent in parts,
     such as an icon, the rest is the object.
 
-    Cost: that of the engine, see its class, and for a soft edge that of `bgremove.matting.soften`. Errors: `UsageError`
-    (a name or number that cannot be meant, no PyMatting), `ImageError` (unreadable), `RectError` (outside the image, or
-    no background or no foreground left), `EngineError`.
+    Cost: that of the engine, see its class, and for a soft edge that of `bgremove.matting.soften`; a large image in
+    as many threads as OpenCV may use (`cv2.setNumThreads`), with the same result in any number. Errors: `UsageError`
+    (a name or number that cannot be meant, no PyMatting), `ImageError` (unreadable), `RectError` (outside the image,
+    or no background or no foreground left), `EngineError`.
 
     >>> import numpy as np
     >>> picture = np.full((40, 40, 3), (40, 120, 40), np.uint8)

@@ -40,3 +40,25 @@ def look(browser, scheme):
     """Show the page in the ``light`` or ``dark`` scheme."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def contrasts(browser, names):
+    """The contrast of each of the page's colours with its paper, as WCAG 2.1 counts it."""
+    return browser.execute_script(
+        """
+        const canvas = document.createElement("canvas").getContext("2d");
+        const luminance = (colour) => {
+          canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+          const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((value) => value / 255)
+            .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        };
+        const style = getComputedStyle(document.documentElement);
+        const paper = luminance(style.getPropertyValue("--paper"));
+        return Object.fromEntries(arguments[0].map((name) => {
+          const other = luminance(style.getPropertyValue("--" + name));
+          return [name, (Math.max(paper, other) + 0.05) / (Math.min(paper, other) + 0.05)];
+        }));
+        """,
+        names,
+    )

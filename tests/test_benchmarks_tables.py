@@ -3,9 +3,10 @@
 import random
 
 import numpy as np
+import PIL.Image
 import pytest
 
-from benchmarks import speed, tables
+from benchmarks import files, speed, tables
 from bgremove.types import Rect
 from fixtures.scenes import make_scene
 
@@ -33,7 +34,7 @@ def test_engines_are_measured_in_turns_and_judged_by_the_truth():
 
 def test_an_enlarged_fixture_keeps_its_rect_and_truth_together():
     fixture = next(each for each in speed.load() if each.name == "bowl")
-    image, rect, truth = speed._enlarged(fixture, 1_000_000)
+    image, rect, truth = speed.enlarged(fixture, 1_000_000)
     assert image.shape[:2] == truth.shape
     assert truth.size == pytest.approx(1_000_000, rel=0.01)
     outside = truth.copy()
@@ -52,3 +53,23 @@ def test_a_ratio_is_a_geometric_mean_over_pictures():
     row = speed._summary_row("both", "exact", [speed.Result(**one), speed.Result(**other)])
     assert row.startswith("| both | `exact` | 4.0 (")
     assert row.endswith("| 2.0 | 8.0 | 50.00% | 0 of 20 |")
+
+
+@pytest.mark.parametrize("index", [3, 3 + len(speed.load())], ids=["as it is", "mirrored"])
+def test_the_floor_writes_the_file_that_the_whole_writes(tmp_path, index):
+    job = files.make_job(index, tmp_path, 0.2)
+    target = job.outputs["cutout"]
+    floor = files.floor_of(job)
+    whole = target.read_bytes()
+    target.unlink()
+    floor()
+    assert target.read_bytes() == whole
+    with PIL.Image.open(target) as image:
+        assert image.getchannel("A").getbbox() is not None
+
+
+def test_both_of_two_are_measured_in_every_round():
+    done = []
+    seconds = files._in_turns(lambda: done.append("one"), lambda: done.append("two"), 4, random.Random(0))
+    assert sorted(done) == ["one"] * 4 + ["two"] * 4
+    assert [len(rounds) for rounds in seconds] == [4, 4]

@@ -11,6 +11,7 @@ import pytest
 
 from bgremove import remove_background
 from bgremove.batch import Job
+from bgremove.batch.jobs import Jobs
 from bgremove.batch.sheet import check_sheet, with_previews
 from bgremove.contact_sheet import MOST_IMAGES, Entry, contact_sheet, preview
 from bgremove.errors import UsageError
@@ -87,7 +88,7 @@ def test_a_sheet_of_nothing_and_of_very_many_can_be_written() -> None:
 def test_as_many_previews_are_made_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bgremove.batch.sheet.MOST_IMAGES", 2)
     jobs = [Job(Path(name), {}) for name in ("c", "a", "b")]
-    assert [job.preview for job in with_previews(jobs)] == [False, True, True]
+    assert [job.preview for job in with_previews(Jobs(jobs))] == [False, True, True]
 
 
 def test_the_name_of_a_sheet_says_its_format(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_other_versions_are_refused(cluster, monkeypatch):
         make_strategy("dask", scheduler=str(cluster.file)),
     ):
         pass
-    assert {"Python", "bgremove", "NumPy", "Numba", "OpenCV", "Pillow"} == set(own)
+    assert {"Python", "bgremove", "NumPy", "Numba", "OpenCV", "Pillow", "isal"} == set(own)
 
 
 def test_a_worker_with_other_versions_that_comes_later_is_not_used(cluster, monkeypatch, tmp_path):

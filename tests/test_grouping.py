@@ -7,6 +7,7 @@ import pytest
 
 from bgremove.errors import TaskError
 from bgremove.strategies import Outcome, Task
+from bgremove.strategies._admission import Admission
 from bgremove.strategies._grouping import GROUP_S, Grouping, group_s_for
 
 
@@ -15,7 +16,7 @@ def took(seconds, count=1):
 
 
 def endless():
-    return (Task(index, index, f"task {index}") for index in count())
+    return Admission(Task(index, index, f"task {index}") for index in count())
 
 
 def drawn(grouping, threads=2):
@@ -56,25 +57,25 @@ def test_tasks_that_fail_at_once_say_nothing_of_the_others():
 
 def test_tasks_that_come_slowly_are_not_waited_for():
     def slow():
-        for task in endless():
+        for task in iter(endless().draw, None):
             time.sleep(GROUP_S / 2)
             yield task
 
-    grouping = Grouping(abs, slow())
+    grouping = Grouping(abs, Admission(slow()))
     for size in (1, 2, 4, 8):
         grouping.learn(took(0, size))
     assert 1 <= drawn(grouping) <= 3
 
 
 def test_large_tasks_go_alone():
-    grouping = Grouping(len, (Task(index, bytes(2_000_000), "") for index in range(3)))
+    grouping = Grouping(len, Admission(Task(index, bytes(2_000_000), "") for index in range(3)))
     grouping.learn(took(0, 8))
     assert [drawn(grouping) for _ in range(4)] == [1, 1, 1, 0]
     assert grouping.ended
 
 
 def test_what_comes_back_is_drawn_first_and_what_cannot_be_sent_has_an_error():
-    grouping = Grouping(abs, [Task(0, 0, "good"), Task(1, lambda: 0, "bad")])
+    grouping = Grouping(abs, Admission([Task(0, 0, "good"), Task(1, lambda: 0, "bad")]))
     ((item,), _) = grouping.draw(1)
     grouping.put_back(item)
     grouping.learn(took(0, 8))

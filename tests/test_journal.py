@@ -7,10 +7,12 @@ from dataclasses import replace
 import filelock
 import pytest
 
-from bgremove.batch import make_plan, remove_backgrounds, run_plan
+from bgremove.batch import Shard, make_plan, plan, remove_backgrounds, run_plan
 from bgremove.batch.job import Job
+from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import NAME, Journal
 from bgremove.errors import OutputError
+from bgremove.files import exists
 from bgremove.settings import Settings
 
 
@@ -33,15 +35,15 @@ def run_some(folder, settings, jobs):
 
 def test_what_is_done_is_skipped_and_what_was_started_may_be_overwritten(tmp_path, jobs):
     run_some(tmp_path / "out", Settings(), jobs)
-    todo, done = Journal(tmp_path / "out", Settings()).resume(jobs)
-    assert done == jobs[:1]
-    assert todo == [replace(jobs[1], overwrite=True), jobs[2]]
+    todo, done = Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))
+    assert list(done) == jobs[:1]
+    assert list(todo) == [replace(jobs[1], overwrite=True), jobs[2]]
 
 
 def test_a_done_output_that_is_gone_is_done_again(tmp_path, jobs):
     run_some(tmp_path / "out", Settings(), jobs)
     jobs[0].outputs["cutout"].unlink()
-    assert Journal(tmp_path / "out", Settings()).resume(jobs)[1] == []
+    assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == []
 
 
 @pytest.mark.parametrize("change", ["settings", "edge", "source", "rect"])
@@ -52,8 +54,8 @@ def test_another_settings_a_changed_source_or_another_rect_is_another_job(tmp_pa
         jobs[0].source.write_bytes(b"another picture")
     if change == "rect":
         jobs[0] = replace(jobs[0], rect=(1, 2, 3, 4))
-    todo, done = Journal(tmp_path / "out", settings).resume(jobs)
-    assert done == []
+    todo, done = Journal(tmp_path / "out", settings).resume(Jobs(jobs))
+    assert list(done) == []
     assert todo[0].overwrite is False
 
 
@@ -64,7 +66,7 @@ def test_a_line_that_a_crash_cut_short_loses_itself_only(tmp_path, jobs):
     with Journal(tmp_path / "out", Settings()) as journal:
         jobs[2].outputs["cutout"].touch()
         journal.done(jobs[2])
-    assert Journal(tmp_path / "out", Settings()).resume(jobs)[1] == [jobs[0], jobs[2]]
+    assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == [jobs[0], jobs[2]]
 
 
 def test_an_output_folder_that_is_a_file_is_told(tmp_path):
@@ -84,7 +86,7 @@ def test_runs_at_the_same_time_share_the_work(tmp_path, jobs):
         assert f"process {os.getpid()} on " in second.take(jobs[0])
         assert f"process {os.getpid()} on " in first.take(jobs[1])
         assert first.take(jobs[2]) is None
-    assert Journal(folder, Settings()).resume(jobs)[1] == jobs[:1]
+    assert Journal(folder, Settings()).resume(Jobs(jobs))[1].items == jobs[:1]
     assert list(folder.glob("*.lock")) == []
 
 
@@ -154,7 +156,7 @@ def test_a_journal_of_a_newer_version_is_refused(tmp_path, jobs):
     path = tmp_path / "out" / NAME
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
     with pytest.raises(OutputError, match=r"bgremove-journal.jsonl: a newer bgremove keeps this journal"):
-        Journal(tmp_path / "out", Settings()).resume(jobs)
+        Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))
 
 
 def test_what_another_run_has_done_since_the_planning_is_not_done_again(photos, tmp_path):
@@ -164,6 +166,44 @@ def test_what_another_run_has_done_since_the_planning_is_not_done_again(photos, 
     records = list(run_plan(plan, strategy="sequential"))
     assert [record.status for record in records] == ["skipped"] * 6
     assert "another run has taken it" in records[0].warnings[0]
+
+
+def test_what_another_run_does_while_this_one_is_planned_is_not_refused(photos, tmp_path, monkeypatch):
+    def exists_late(path):  # between the look into the journal and the look at the outputs
+        monkeypatch.undo()
+        remove_backgrounds(photos, tmp_path, strategy="sequential")
+        return exists(path)
+
+    monkeypatch.setattr(plan, "exists", exists_late)
+    made = make_plan(photos, tmp_path, Settings(), resume=True)
+    assert (len(made.todo), len(made.done)) == (0, 6)
+
+
+def test_what_one_shard_has_done_and_another_began_is_done(tmp_path, jobs):
+    for shard, finished in ((Shard(1, 2), True), (Shard(2, 2), False)):
+        with Journal(tmp_path / "out", Settings(), shard=shard) as journal:
+            journal.take(jobs[0])
+            jobs[0].outputs["cutout"].touch()
+            if finished:
+                journal.done(jobs[0])
+    assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == jobs[:1]
+
+
+def test_ctrl_c_while_a_journal_is_opened_closes_it(tmp_path, monkeypatch):
+    acquire = filelock.FileLock.acquire
+
+    def interrupted(lock):
+        acquired = acquire(lock)
+        signal.raise_signal(signal.SIGINT)
+        return acquired
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Journal(tmp_path, Settings()).__enter__()
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    with Journal(tmp_path, Settings()) as other:
+        assert other.alone
 
 
 def test_ctrl_c_while_a_journal_is_closed_arrives_when_it_is(tmp_path, monkeypatch):

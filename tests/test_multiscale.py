@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from bgremove import Label, Rect
 from bgremove.engines import _band, _pyramid, make_engine, multiscale
-from bgremove.engines._energy import measure_neighbour_weights
+from bgremove.engines._energy import measure_beta
 from bgremove.engines._subset import initialise_gmms, take_subset
 from bgremove.types import Foreground, Image, Mask
 from fixtures import load
 from fixtures.scenes import Scene, make_scene
+from tests.threads import opencv_threads
 
 pytestmark = pytest.mark.pixels
 
@@ -119,6 +120,18 @@ def test_the_same_seed_gives_the_same_mask(scene: Scene) -> None:
     np.testing.assert_array_equal(*masks)
 
 
+@pytest.mark.parametrize("shape", [(1500, 2000), (2001, 1103)])
+def test_threads_change_no_byte(shape: tuple[int, int]) -> None:
+    scene = make_scene(*shape, seed=6)
+    labels = labels_of(scene)
+    labels[shape[0] // 2, 100:-100:7] = Label.FOREGROUND
+    masks = []
+    for threads in (1, 2, 3):
+        with opencv_threads(threads):
+            masks.append(ENGINE.segment(scene.image, labels, **SETTINGS).tobytes())
+    assert masks[0] == masks[1] == masks[2]
+
+
 def test_arrays_that_are_read_only_or_parts_of_others_will_do(scene: Scene) -> None:
     expected = ENGINE.segment(scene.image, labels_of(scene), **SETTINGS)
     wide = np.repeat(scene.image, 2, axis=1)[:, ::2]
@@ -195,7 +208,8 @@ def test_memory_is_within_the_stated_bound_even_after_two_collapses(
     monkeypatch.setattr(multiscale, "_solve", collapse_twice)
     scene = make_scene(*size, seed=1)
     tracemalloc.start()
-    ENGINE.segment(scene.image, labels_of(scene), iterations=1, seed=0)
+    with opencv_threads(1):
+        ENGINE.segment(scene.image, labels_of(scene), iterations=1, seed=0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(sizes) == 3
@@ -225,7 +239,8 @@ def test_work_grows_with_the_boundary_and_memory_stays_small(monkeypatch: pytest
         scene, work[size] = make_scene(*size, seed=4), 0
         labels = labels_of(scene)
         tracemalloc.start()
-        ENGINE.segment(scene.image, labels, **SETTINGS)
+        with opencv_threads(1):
+            ENGINE.segment(scene.image, labels, **SETTINGS)
         assert tracemalloc.get_traced_memory()[1] < 12 * labels.size
         tracemalloc.stop()
     assert work[3000, 4000] < 3 * work[750, 1000] < 0.2 * 3000 * 4000
@@ -235,10 +250,10 @@ def test_windows_together_cut_as_one(scene: Scene) -> None:
     coarse = cv2.blur(scene.truth * np.uint8(255), (9, 9)) > 140
     band = _band.find_band(coarse, labels_of(scene), 5)
     gmms = initialise_gmms(take_subset(scene.image, coarse), seed=0)
-    weights = measure_neighbour_weights(scene.image)
+    beta = measure_beta(scene.image)
     pieces = coarse.copy()
-    whole = _band.cut(scene.image, coarse + 2 * band, gmms, weights)
-    _band.cut_band(scene.image, pieces, band, gmms, weights)
+    whole = _band.cut(scene.image, coarse + 2 * band, gmms, beta)
+    _band.cut_band(scene.image, pieces, band, gmms, beta)
     assert np.count_nonzero(whole != coarse) > 500
     np.testing.assert_array_equal(pieces[band == 0], coarse[band == 0])
     assert np.count_nonzero(whole != pieces) <= 0.001 * np.count_nonzero(band)

@@ -21,7 +21,7 @@ from hypothesis.extra.numpy import arrays
 
 from bgremove.cutout import cut_out, flatten
 from bgremove.errors import OutputError, UsageError
-from bgremove.files import TEMPORARY_PREFIX, remove_unfinished, write_bytes
+from bgremove.files import TEMPORARY_PREFIX, Unfinished, write_bytes
 from bgremove.formats import LOSSLESS_FORMATS, encode, write
 from bgremove.formats.read import decode, read
 from bgremove.settings import parse_colour
@@ -287,7 +287,7 @@ def test_killed_while_writing(tmp_path: Path) -> None:
     assert left.startswith(TEMPORARY_PREFIX)
     assert left.endswith(".tmp")
     (tmp_path / "b.png").touch()
-    remove_unfinished([tmp_path / "b.png", tmp_path / "absent/a.png"])
+    Unfinished().remove([tmp_path / "b.png", tmp_path / "absent/a.png"])
     assert names(tmp_path) == [left, "b.png"]
-    remove_unfinished([tmp_path / "b.png", tmp_path / "a.png"])
+    Unfinished().remove([tmp_path / "b.png", tmp_path / "a.png"])
     assert names(tmp_path) == ["b.png"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgremove.batch import plan
+from bgremove.batch import headers
 from bgremove.batch.plan import make_plan, plan_jobs
 from bgremove.batch.rects import read_rects
 from bgremove.batch.sources import Source, find_sources
@@ -97,7 +97,7 @@ def test_links_to_folders_are_not_followed(tree):
 
 
 def source(name):
-    return Source(Path("in", name), Path(name))
+    return Source(Path("in"), name)
 
 
 def test_the_tree_is_mirrored_and_kinds_are_told_apart():
@@ -115,7 +115,7 @@ def test_two_inputs_with_one_output_are_refused_unless_named_after_the_whole_fil
 
 @pytest.mark.parametrize("naming", ["stem", "file"])
 def test_what_no_naming_keeps_apart_is_not_told_to_be_named_otherwise(tree, naming):
-    pair = [Source(tree / "p/a.jpg", Path("a.jpg")), Source(tree / "q/a.jpg", Path("a.jpg"))]
+    pair = [Source(tree / "p", "a.jpg"), Source(tree / "q", "a.jpg")]
     with pytest.raises(OutputError, match=r"would both be written to out/a.*: give the folder above both"):
         plan_jobs(pair, Path("out"), Settings(), naming=naming)
 
@@ -166,10 +166,10 @@ def test_rects_belong_to_the_files_beside_the_csv(tmp_path):
     (tmp_path / "rects.csv").write_text('path,x,y,width,height\n"a, b.jpg",1,2,3,4\nsub/c.jpg,5,6,7,8\n', "utf-8")
     rects = read_rects(tmp_path / "rects.csv")
     assert rects == {str(tmp_path / "a, b.jpg"): Rect(1, 2, 3, 4), str(tmp_path / "sub/c.jpg"): Rect(5, 6, 7, 8)}
-    (job,) = plan_jobs([Source(tmp_path / "a, b.jpg", Path("a, b.jpg"))], tmp_path / "out", Settings(), rects=rects)
+    (job,) = plan_jobs([Source(tmp_path, "a, b.jpg")], tmp_path / "out", Settings(), rects=rects)
     assert job.rect == (1, 2, 3, 4)
     with pytest.raises(RectError, match="no line for this file"):
-        plan_jobs([Source(tmp_path / "d.jpg", Path("d.jpg"))], tmp_path / "out", Settings(), rects=rects)
+        plan_jobs([Source(tmp_path, "d.jpg")], tmp_path / "out", Settings(), rects=rects)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_the_largest_comes_first_and_its_header_is_read_once(tmp_path, monkeypat
         save_scene(tmp_path / name, 0, side, side)
     (tmp_path / "d.png").write_text("no image")
     read = []
-    monkeypatch.setattr(plan, "header_pixels", lambda path: read.append(path.name) or header_pixels(path))
+    monkeypatch.setattr(headers, "header_pixels", lambda path: read.append(path.name) or header_pixels(path))
     jobs = make_plan(tmp_path, tmp_path / "out", Settings()).todo
     assert [(job.source.name, job.pixels) for job in jobs] == [
         ("b.png", 3600),

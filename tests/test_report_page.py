@@ -18,7 +18,7 @@ from bgremove.report.gallery import MOST_PICTURES, Gallery, make_picture
 from bgremove.report.page import page
 from bgremove.report.plots import plots_of
 from bgremove.report.report import report_from_json
-from tests.browser import chromium, look
+from tests.browser import chromium, contrasts, look
 from tests.report_values import EVIL, content
 
 pytestmark = pytest.mark.whole_run
@@ -146,25 +146,8 @@ def test_both_schemes_can_be_read(browser, scheme):
     look(browser, scheme)
     seen = np.asarray(PIL.Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("L"))
     assert (np.median(seen) > 127) == (scheme == "light")
-    contrasts = browser.execute_script(
-        """
-        const canvas = document.createElement("canvas").getContext("2d");
-        const luminance = (colour) => {
-          canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-          const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((value) => value / 255)
-            .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
-          return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-        };
-        const style = getComputedStyle(document.documentElement);
-        const paper = luminance(style.getPropertyValue("--paper"));
-        const names = ["ink", "muted", "link", "warn", "blue", "orange", "green", "purple"];
-        return Object.fromEntries(names.map((name) => {
-          const other = luminance(style.getPropertyValue("--" + name));
-          return [name, (Math.max(paper, other) + 0.05) / (Math.min(paper, other) + 0.05)];
-        }));
-        """
-    )
-    for name, contrast in contrasts.items():  # what WCAG 2.1 asks of text, and of parts of a graphic
+    names = ["ink", "muted", "link", "warn", "blue", "orange", "green", "purple"]
+    for name, contrast in contrasts(browser, names).items():  # what WCAG 2.1 asks of text, and of parts of a graphic
         assert contrast >= (4.5 if name in ("ink", "muted", "link", "warn") else 3), name
 
 

@@ -122,7 +122,7 @@ def test_resuming_does_the_rest(root, photos):
     plan = make_plan(f"{root}/in", f"{root}/out", Settings(), resume=True)
     assert {job.source for job in plan.done} == {record.path for record in first}
     assert [record.status for record in run_plan(plan, strategy="threads")] == ["ok"] * 4
-    assert make_plan(f"{root}/in", f"{root}/out", Settings(), resume=True).todo == ()
+    assert make_plan(f"{root}/in", f"{root}/out", Settings(), resume=True).todo.items == []
 
 
 def test_what_other_options_or_other_photos_made_is_not_taken_for_done(root, photos):

@@ -1,3 +1,4 @@
+import importlib
 import os
 import signal
 import time
@@ -61,6 +62,14 @@ def test_a_hanging_task_is_stopped_and_the_others_go_on():
         outcomes = run(strategy, die, [2, 0, 0, 0])
     assert [index for index, outcome in outcomes.items() if outcome.error] == [0]
     assert isinstance(outcomes[0].error, TaskTimeoutError)
+
+
+def test_a_time_limit_is_that_of_tasks_and_not_of_the_imports_of_a_warm_up(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(0.5)\ndef same(value): return value\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    same = importlib.import_module("slow_to_import").same
+    with make_strategy("processes", workers=2, timeout_s=0.2, start_method="spawn") as strategy:
+        strategy.warm_up(same)
 
 
 @pytest.mark.parametrize("name", ["pool", "processes"])

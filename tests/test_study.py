@@ -16,11 +16,11 @@ from benchgate.cli import run
 from benchgate.decide.metrics import log_ratios
 from benchgate.measure.records import Block, Pair, Timing, Turn
 from benchgate.revisions.git import git
-from benchmarks.study import kept, planting, replay, rivals, study
+from benchmarks.study import kept, planting, race, replay, rivals, study
 from benchmarks.study.load import load
 from benchmarks.study.planting import commit_planted, planted, statement
 from benchmarks.study.subject import PLACES, make_subject
-from benchmarks.study.tally import JUDGES, UNDECIDED, Slot, clopper_pearson, tally
+from benchmarks.study.tally import JUDGES, RACERS, UNDECIDED, Slot, clopper_pearson, tally
 
 pytestmark = pytest.mark.whole_run
 
@@ -52,6 +52,24 @@ def test_rivals_fail_above_five_percent_of_their_statistic_only() -> None:
     head = {"a": {"mean": 1.06, "min": 1.04}, "b": {"mean": 0.5, "min": 1.04}, "new": {"mean": 1.0, "min": 1.0}}
     assert rivals.alarms(base, head, "mean") == ["a"]
     assert rivals.alarms(base, head, "min") == []
+
+
+def test_what_benchmatrix_says_is_read_from_its_report() -> None:
+    verdicts = {"compute": "regressed", "order": "unchanged", "match": "improved", "hold": "inconclusive"}
+    report = {"comparisons": [{"case_name": name, "regression": verdict} for name, verdict in verdicts.items()]}
+    assert race.judged(report, "1%") == {
+        "benchmatrix:1%": [PLACES["compute"].case],
+        "benchmatrix:1% undecided": ["bench/bench_subject.py::test_simple[hold]"],
+    }
+
+
+def test_a_race_has_its_own_judges_in_the_tally() -> None:
+    found: dict[str, list[str]] = {judge: [] for judge in RACERS} | {"gate": ["a"], UNDECIDED: []}
+    slot = replace(_slot(0, 0.1, []), found=found, seconds={"gate": 61.2, "benchmatrix": 70.4})
+    text = tally([slot])
+    assert "they took in the median: benchmatrix 70 s, gate 61 s." in text
+    assert "| load, planted | gate | benchmatrix:5% | benchmatrix:1% | gate undecided |" in text
+    assert text.count("1 of 1") == 2
 
 
 def test_load_is_made_and_ended() -> None:
@@ -187,6 +205,21 @@ def test_what_was_planted_is_not_replayed_as_unchanged(tmp_path: Path, monkeypat
     kept.keep(tmp_path, _slot(0, 0.1, []), pairs, {})
     replay.keep(tmp_path)
     assert "9 recorded blocks of 1 cases" in replay.kept_table(tmp_path)
+
+
+def test_the_replay_is_told_without_noisy_cases_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.study.replay.SUITES", 2)
+    rng = random.Random(0)
+    pairs = [_pair(rng) for _ in range(9)]
+    for number, pair in enumerate(pairs):
+        turn = Turn(True, 0, Timing(1.0, 1.0, 1.0), Timing(1.0 + 0.2 * (number % 3), 1.0, 1.0))
+        pairs[number] = replace(pair, blocks=(*pair.blocks, Block("noisy", 1, (turn,) * 2, 0, 0, 0.0, 0.0)))
+    kept.keep(tmp_path, _slot(0, 0.0, []), pairs, {})
+    replay.keep(tmp_path)
+    text = replay.kept_table(tmp_path)
+    assert "`noisy` by " in text
+    assert "27 recorded blocks of 3 cases" in text
+    assert "18 recorded blocks of 2 cases" in text
 
 
 def test_what_is_kept_of_a_slot_is_small_and_enough(tmp_path: Path) -> None:

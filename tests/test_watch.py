@@ -97,7 +97,7 @@ def test_what_goes_away_is_forgotten(clock: Clock, folder: Path, content: bytes)
     (folder / "a.png").write_bytes(content)
     assert ready_after(settling, clock, folder, 0) == []
     (folder / "a.png").unlink()
-    assert settling.ready([Source(folder / "a.png", Path("a.png"))]) == []
+    assert settling.ready([Source(folder, "a.png")]) == []
     assert ready_after(settling, clock, folder, 5) == []
     assert not settling.waits
 

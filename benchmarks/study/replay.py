@@ -8,6 +8,7 @@ blocks are drawn again and again.
 
 import argparse
 import json
+import math
 import random
 import sys
 from collections import defaultdict
@@ -16,7 +17,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchgate.decide.allocation import turns_s
+from benchgate.decide.estimate import spread
 from benchgate.decide.findings import find
+from benchgate.decide.metrics import log_ratios
 from benchgate.decide.rule import Rule
 from benchgate.decide.schedule import Schedule
 from benchgate.measure.records import Block, Pair, Stage, Timing
@@ -29,6 +32,8 @@ from benchmarks.study.tally import share_of
 LOSSES, SUITES = (0.0, 0.02, 0.03, 0.05, 0.10), 300
 #: The pretended clock, in seconds: start-up of a pair, and what a block takes beside its turns.
 _START_S, _WARM_UP_S = 1.5, 0.1
+#: A case whose equal pairs spread by more than this share is noisy: without such cases there is a table of its own.
+NOISY = 0.05
 #: With fewer recorded blocks of the confirming stage than this, those of the screen are drawn too.
 _FEW = 20
 
@@ -120,7 +125,22 @@ def keep(data: Path) -> None:
         for block in pair.blocks
         if block.case != slot.case or not slot.share
     ]
-    (data / "replay.md").write_text(table(blocks, SUITES, DEFAULT_BUDGET_S))
+    spreads = spreads_of(block for _, block in blocks)
+    noisy = sorted(case for case, share in spreads.items() if share > NOISY)
+    text = table(blocks, SUITES, DEFAULT_BUDGET_S)
+    if noisy and len(noisy) < len(spreads):
+        named = ", ".join(f"`{case}` by {spreads[case]:.1%}" for case in noisy)
+        calm = table([(stage, block) for stage, block in blocks if block.case not in noisy], SUITES, DEFAULT_BUDGET_S)
+        text += f"\nEqual pairs of some cases spread by more than {NOISY:.0%}: {named}. Without them:\n\n{calm}"
+    (data / "replay.md").write_text(text)
+
+
+def spreads_of(blocks: Iterable[Block]) -> dict[str, float]:
+    """By how much the wall time of equal pairs of each case differs, as a share."""
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for block in blocks:
+        ratios[block.case].append(log_ratios(block)["wall"])
+    return {case: math.expm1(spread(values)) for case, values in ratios.items()}
 
 
 def kept_table(data: Path) -> str:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 #: By case: each statistic that the rules look at, in seconds.
 Stored = Mapping[str, Mapping[str, float]]
@@ -24,7 +25,11 @@ def run(root: Path, paths: tuple[str, ...], cases: int, seconds: float, output: 
         check=True,
         stdout=subprocess.DEVNULL,
     )
-    stored = json.loads(output.read_text())
+    return statistics_of(json.loads(output.read_text()))
+
+
+def statistics_of(stored: Mapping[str, Any]) -> Stored:
+    """The statistics of a run in pytest-benchmark's JSON."""
     return {case["fullname"]: {rule: case["stats"][rule] for rule in RULES} for case in stored["benchmarks"]}
 
 

@@ -126,7 +126,7 @@ class _Study:
                 result = comparison.result(schedule.measured)
         except GateError as error:
             return {"gate": [], UNDECIDED: [str(error)]}
-        return {"gate": _cases(result, "regressed"), UNDECIDED: _cases(result, "inconclusive", "incomparable")}
+        return {"gate": cases_of(result, "regressed"), UNDECIDED: cases_of(result, "inconclusive", "incomparable")}
 
     def _judge_by_rivals(self, head: str, runs: dict[str, rivals.Stored]) -> dict[str, list[str]]:
         revisions = (resolve(self._repository, "HEAD"), resolve(self._repository, head))
@@ -150,7 +150,8 @@ def _metric(place: str) -> Metric:
     return "memory" if place == "memory" else "wall"
 
 
-def _cases(result: Result, *verdicts: str) -> list[str]:
+def cases_of(result: Result, *verdicts: str) -> list[str]:
+    """The cases with one of these verdicts."""
     return [finding.case for finding in result.findings if finding.verdict in verdicts]
 
 

@@ -109,7 +109,10 @@ def copy(path):
     return len(path.read_bytes())
 '''
 
-_CASES = """import multiprocessing
+#: Functions that need nothing but themselves.
+SIMPLE = ["compress", "digest", "dump", "order", "match", "table", "count_words", "parse", "compute", "hold"]
+
+_CASES = f"""import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -139,13 +142,29 @@ def test_file(benchmark, tmp_path):
     benchmark(subject.copy, tmp_path / "copy")
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["compress", "digest", "dump", "order", "match", "table", "count_words", "parse", "compute", "hold"],
-)
+@pytest.mark.parametrize("name", {SIMPLE!r})
 def test_simple(benchmark, name):
     benchmark(getattr(subject, name))
 """
+
+
+#: Of these, those of the race: benchmatrix needs four runs of the suite more for each further case.
+RACED = ["order", "match", "parse", "compute"]
+#: They once more, as benchmatrix wants cases to be declared.
+_MATRIX = f"""import subject
+from benchmatrix import BenchmarkCase, make_benchmark_test
+
+test_matrix = make_benchmark_test(
+    {{"subject": lambda name: getattr(subject, name)()}},
+    [BenchmarkCase.from_values(name, name) for name in {RACED!r}],
+    metrics=["single_call_latency"],
+)
+"""
+
+
+def simple(name: str) -> str:
+    """The id of the case of a function that needs nothing but itself."""
+    return f"bench/bench_subject.py::test_simple[{name}]"
 
 
 def make_subject(root: Path) -> Path:
@@ -153,6 +172,8 @@ def make_subject(root: Path) -> Path:
     (root / "bench").mkdir(parents=True)
     (root / "subject.py").write_text(_SOURCE)
     (root / "bench/bench_subject.py").write_text(_CASES)
+    (root / "matrix").mkdir()
+    (root / "matrix/bench_matrix.py").write_text(_MATRIX)
     (root / "pytest.ini").write_text("[pytest]\npython_files = bench_*.py\n")
     git(root, "init", "--quiet")
     git(root, "add", "--all")

@@ -1,21 +1,24 @@
 """The study's tables: alarms counted, with Clopper-Pearson intervals."""
 
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from scipy.stats import beta
 
 #: The judges, as the tables name them.
 JUDGES = ("gate", "mean:5% back to back", "min:5% back to back", "mean:5% stored", "min:5% stored")
-#: Under this name a slot has the cases that the gate could not decide.
+#: Those of a race, in which all may take the same time: see `race`.
+RACERS = ("gate", "benchmatrix:5%", "benchmatrix:1%")
+#: Under the name of a judge and this word a slot has the cases that it could not decide.
 UNDECIDED = "gate undecided"
 _COVERAGE = 0.95
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One planted change: `found` has the cases that each judge raised an alarm for."""
+    """One planted change: `found` has the cases that each judge raised an alarm for, `seconds` what a racer took."""
 
     number: int
     load: str
@@ -25,6 +28,7 @@ class Slot:
     budget_s: float
     machine: str
     found: dict[str, list[str]]
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 #: Whether a judge's answer in a slot counts.
@@ -79,6 +83,9 @@ def _what_was_run(slots: Sequence[Slot]) -> Iterator[str]:
         f"Run so far: {len(slots)} slots ({', '.join(f'{count} {load}' for load, count in sorted(loads.items()))}), "
         f"{budgets} s for each judge in each, on {'; '.join(sorted({slot.machine for slot in slots}))}."
     )
+    if took := sorted({judge for slot in slots for judge in slot.seconds}):
+        medians = (f"{judge} {statistics.median(slot.seconds[judge] for slot in slots):.0f} s" for judge in took)
+        yield f"Start-up and building included, they took in the median: {', '.join(medians)}."
     if calm:
         alarms = sum(bool(slot.found["gate"]) for slot in calm)
         most = clopper_pearson(alarms, len(calm), 2 * _COVERAGE - 1)[1]  # one-sided
@@ -97,12 +104,15 @@ def _accuses_it(slot: Slot, judge: str) -> bool:
 
 
 def _table(title: str, slots: Sequence[Slot], key: Callable[[Slot], str], hit: Hit) -> Iterator[str]:
-    yield f"| {' | '.join((title, *JUDGES, 'gate undecided'))} |"
-    yield "| --- " * (len(JUDGES) + 2) + "|"
+    judges = [judge for judge in dict.fromkeys((*JUDGES, *RACERS)) if judge in slots[0].found]
+    undecided = [f"{judge} undecided" for judge in judges if f"{judge} undecided" in slots[0].found]
+    yield f"| {' | '.join((title, *judges, *undecided))} |"
+    yield "| --- " * (len(judges) + len(undecided) + 1) + "|"
     for name in sorted({key(slot) for slot in slots}, key=_by_number):
         chosen = [slot for slot in slots if key(slot) == name]
-        cells = [share_of(sum(hit(slot, judge) for slot in chosen), len(chosen)) for judge in JUDGES]
-        yield f"| {' | '.join((name, *cells, str(sum(hit(slot, UNDECIDED) for slot in chosen))))} |"
+        cells = [share_of(sum(hit(slot, judge) for slot in chosen), len(chosen)) for judge in judges]
+        left = [str(sum(hit(slot, name) for slot in chosen)) for name in undecided]
+        yield f"| {' | '.join((name, *cells, *left))} |"
 
 
 def _by_number(name: str) -> tuple[str, float]:

@@ -22,8 +22,8 @@ class Job:
     hints: Path | None = None
     """An image, see `bgremove.hints`."""
     overwrite: bool = False
-    pixels: int = 0
-    """As the header says; 0 if that cannot be read."""
+    pixels: int | None = None
+    """As the header says; 0 if that cannot be read, None before it is."""
     preview: bool = False
     """Whether a preview of the cutout is wanted, for a contact sheet."""
     mark: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import math
 import os
 import platform
 import secrets
@@ -16,7 +17,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from bgremove.batch.job import Job
+from bgremove.batch.jobs import Jobs
 from bgremove.batch.shard import Shard
+from bgremove.batch.sources import Source
 from bgremove.errors import OutputError
 from bgremove.files import TEMPORARY_PREFIX, version_of
 from bgremove.interrupts import interrupts_deferred
@@ -29,6 +32,9 @@ _SHARDS = ".bgremove-journal-{}-of-{}.jsonl"
 FORMAT_VERSION = 1
 
 _LOCK_SUFFIX = ".lock"
+_CHUNK_BYTES = 1_000_000
+
+_canonical = json.JSONEncoder(sort_keys=True).encode
 
 
 class _Entry(NamedTuple):
@@ -70,28 +76,36 @@ class Journal:
         self.planned = _size(self._path) if planned is None else planned
 
     def __enter__(self) -> Self:
-        from filelock import FileLock  # noqa: PLC0415 - only runs that write files pay for it
-
-        with interrupts_deferred(), ExitStack() as stack:
-            try:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                # Unbuffered: what a full disk refuses is not kept to be tried again.
-                self._stream = stack.enter_context(self._path.open("a+b", buffering=0))
-                living = [run for run in _runs(self._folder) if _lives(self._folder, run)]
-                stack.callback(_lock_file(self._folder, self._run).unlink, missing_ok=True)
-                with suppress(NotImplementedError):  # a file system without locks: other runs cannot see this one
-                    stack.enter_context(FileLock(_lock_file(self._folder, self._run)))
-            except OSError as error:
-                raise _unwritable(self._path, error) from error
-            self._read = 0
-            if living:
-                self._note(entry for entry in self._new_entries(self.planned) if entry.run in living)
-            self._read = self.planned
-            with suppress(OutputError):  # it only tells others what to call this run
-                self._append(_Entry("opened", self._run, path=f"process {os.getpid()} on {platform.node()}"))
+        with ExitStack() as stack:
+            with interrupts_deferred():
+                living = self._open(stack)
+                self._read = 0
+                if living:
+                    self._note(entry for entry in self._new_entries(self.planned) if entry.run in living)
+                self._read = self.planned
+                with suppress(OutputError):  # it only tells others what to call this run
+                    self._append(_Entry("opened", self._run, path=f"process {os.getpid()} on {platform.node()}"))
+            # A Ctrl-C that waited is raised before this line, and what is open is closed.
             self._stack = stack.pop_all()
         self.alone = not living
         return self
+
+    def _open(self, stack: ExitStack) -> list[str]:
+        """Open the file and hold this run's lock until `stack` is closed; gives the other runs that live."""
+        from filelock import FileLock  # noqa: PLC0415 - only runs that write files pay for it
+
+        own_lock = _lock_file(self._folder, self._run)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: what a full disk refuses is not kept to be tried again.
+            self._stream = stack.enter_context(self._path.open("a+b", buffering=0))
+            living = [run for run in _runs(self._folder) if _lives(self._folder, run)]
+            stack.callback(own_lock.unlink, missing_ok=True)
+            with suppress(NotImplementedError):  # a file system without locks: other runs cannot see this one
+                stack.enter_context(FileLock(own_lock))
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        return living
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -113,24 +127,25 @@ class Journal:
         """Note that all outputs of `job` are written. `OutputError` if that cannot be; resuming does it again then."""
         self._append(_Entry("done", self._run, job_key(job, self._settings), str(job.source)))
 
-    def resume(self, jobs: Iterable[Job]) -> tuple[list[Job], list[Job]]:
+    def resume(self, jobs: Jobs) -> tuple[Jobs, Jobs]:
         """The jobs that are still to do, and those that are done already.
 
         A job that was taken but not finished may overwrite its outputs: they are this batch's own.
         """
-        states: dict[str, str] = {}
+        is_done: dict[str, bool] = {}
+        """By key of the jobs that were taken."""
         for path in sorted({self._path, *self._folder.glob(_SHARDS.format("*", "*")), self._folder / NAME}):
-            last = {entry.key: entry.state for entry in _entries(path, _content(path))}
-            states |= {key: state for key, state in last.items() if states.get(key) != "done"}
-        todo: list[Job] = []
-        done: list[Job] = []
-        for job in jobs:
-            state = states.get(job_key(job, self._settings))
-            if state == "done" and all(os.path.exists(absolute(path)) for path in job.outputs.values()):
-                done.append(job)
+            last = {entry.key: entry.state == "done" for entry in _entries_of(path)}
+            is_done = last | {key: done or last.get(key, False) for key, done in is_done.items()}
+        todo: list[Source | Job] = []
+        done: list[Source | Job] = []
+        for item, job in zip(jobs.items, jobs, strict=True):
+            state = is_done.get(job_key(job, self._settings))
+            if state and all(os.path.exists(absolute(path)) for path in job.outputs.values()):
+                done.append(item)
             else:
-                todo.append(job if state is None else replace(job, overwrite=True))
-        return todo, done
+                todo.append(item if state is None else replace(job, overwrite=True))
+        return jobs.of(todo), jobs.of(done)
 
     def _append(self, entry: _Entry) -> None:
         line = {"version": FORMAT_VERSION, **entry._asdict()}
@@ -143,13 +158,16 @@ class Journal:
         if written != len(content):
             raise _unwritable(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
-    def _new_entries(self, size: int = -1) -> Iterator[_Entry]:
-        """What has been appended since the last time; of that at most `size` bytes."""
-        self._stream.seek(self._read)
-        content = self._stream.read(size)
-        complete = content[: content.rfind(b"\n") + 1]
-        self._read += len(complete)
-        return _entries(self._path, complete)
+    def _new_entries(self, end: float = math.inf) -> Iterator[_Entry]:
+        """What has been appended since the last time, up to the byte `end` of the file."""
+        while True:
+            self._stream.seek(self._read)
+            content = self._stream.read(int(min(_CHUNK_BYTES, end - self._read)))
+            complete = content[: content.rfind(b"\n") + 1]
+            if not complete:
+                return
+            self._read += len(complete)
+            yield from _entries(self._path, complete.splitlines())
 
     def _note(self, entries: Iterable[_Entry], own_key: str | None = None) -> None:
         """Note what other runs have taken; of `own_key`, only what stands before this run's own line."""
@@ -174,15 +192,17 @@ def job_key(job: Job, settings: str) -> str:
     """Equal for two jobs that make the same of the same; `settings` is what `settings_key` gives."""
     outputs = {kind: path.name for kind, path in job.outputs.items()}
     files = [_version(file) for file in (job.source, job.hints) if file is not None]
-    parts = json.dumps([files, job.rect, outputs, settings], sort_keys=True)
+    parts = _canonical([files, job.rect, outputs, settings])
     return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
 
 
-def _content(path: Path) -> bytes:
+def _entries_of(path: Path) -> Iterator[_Entry]:
+    """All lines of a journal, if there is one."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as lines:
+            yield from _entries(path, lines)
     except FileNotFoundError:
-        return b""
+        return
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -195,9 +215,9 @@ def _version(file: Location) -> list[str | int]:
     return [absolute(file), *version]
 
 
-def _entries(path: Path, content: bytes) -> Iterator[_Entry]:
+def _entries(path: Path, lines: Iterable[bytes]) -> Iterator[_Entry]:
     """The lines of a journal. `OutputError` if a newer version of this package wrote one."""
-    for line in content.splitlines():
+    for line in lines:
         try:
             fields = json.loads(line)
             version = fields.pop("version")

@@ -8,8 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from bgremove.batch.job import Job
+from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import Journal, job_key, settings_key
 from bgremove.batch.shard import Shard
+from bgremove.batch.sources import Source
 from bgremove.errors import OutputError
 from bgremove.paths import display_name
 from bgremove.settings import Settings
@@ -58,23 +60,24 @@ def journal_of(
     return Marks(folder) if isinstance(folder, Url) else Journal(folder, settings, planned, shard)
 
 
-def marked(jobs: Iterable[Job], settings: Settings) -> list[Job]:
+def marked(jobs: Jobs, settings: Settings) -> Jobs:
     """`jobs` whose outputs in a store will be marked."""
     text = settings_key(settings)
-    return [replace(job, mark=job_key(job, text)) for job in jobs]
+    return jobs.then(lambda job: replace(job, mark=job_key(job, text)))
 
 
-def resume_marked(jobs: Iterable[Job], existing: set[Location]) -> tuple[list[Job], list[Job]]:
+def resume_marked(jobs: Jobs, existing: set[Location]) -> tuple[Jobs, Jobs]:
     """As `Journal.resume`, by the marks of the `existing` files. One request for each output that exists."""
-    todo: list[Job] = []
-    done: list[Job] = []
-    for job, marks in in_parallel(lambda job: (job, _marks(job, existing)), jobs):
+    todo: list[Source | Job] = []
+    done: list[Source | Job] = []
+    looked_at = in_parallel(lambda job: (job, _marks(job, existing)), jobs)
+    for item, (job, marks) in zip(jobs.items, looked_at, strict=True):
         if all(mark == job.mark for mark in marks):
-            done.append(job)
+            done.append(item)
         else:
             own = all(mark in {None, job.mark} for mark in marks) and any(mark is not None for mark in marks)
-            todo.append(replace(job, overwrite=True) if own else job)
-    return todo, done
+            todo.append(replace(job, overwrite=True) if own else item)
+    return jobs.of(todo), jobs.of(done)
 
 
 def existing_in_store(folder: Url, jobs: Iterable[Job]) -> set[Location]:

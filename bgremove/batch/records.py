@@ -18,8 +18,6 @@ from bgremove.url import Location
 
 FORMAT_VERSION = 2
 
-_MOST_NAMES = 5  # of doubtful images that are listed
-
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -71,7 +69,7 @@ def finished_record(job: Job, outcome: Outcome[Done]) -> ImageRecord:
     """Record of a job that a strategy has run, or could not."""
     outputs, span = tuple(job.outputs.values()), span_of(outcome)
     if outcome.value is None:
-        return ImageRecord(job.source, outputs, "failed", error=outcome.error, span=span, pixels=job.pixels)
+        return ImageRecord(job.source, outputs, "failed", error=outcome.error, span=span, pixels=job.pixels or 0)
     done = outcome.value
     return ImageRecord(
         job.source,
@@ -82,7 +80,7 @@ def finished_record(job: Job, outcome: Outcome[Done]) -> ImageRecord:
         crop=done.crop,
         preview=done.preview,
         span=span,
-        pixels=job.pixels,
+        pixels=job.pixels or 0,
         doubts=done.doubts,
     )
 
@@ -97,33 +95,14 @@ def skipped_record(job: Job, *warnings: str) -> ImageRecord:
     return ImageRecord(job.source, tuple(job.outputs.values()), "skipped", warnings=warnings)
 
 
+def unusable_records(plan: Plan) -> list[ImageRecord]:
+    """Records of inputs that cannot be used."""
+    return [ImageRecord(each.path, (), "failed", error=each.error) for each in plan.unusable]
+
+
 def settled_records(plan: Plan) -> list[ImageRecord]:
     """Records of what a plan leaves nothing to do for: unusable inputs, and images that an earlier run has done."""
-    unusable = [ImageRecord(each.path, (), "failed", error=each.error) for each in plan.unusable]
-    return unusable + [skipped_record(job) for job in plan.done]
-
-
-def failures_text(records: Sequence[ImageRecord]) -> list[str]:
-    """A line for each failed image: its name and the reason."""
-    return [
-        text if text.startswith(name) else f"{name}: {text}"
-        for name, text in ((display_name(r.path), str(r.error)) for r in records if r.status == "failed")
-    ]
-
-
-def doubts_text(records: Sequence[ImageRecord], advice: str) -> str:
-    """How many masks are probably bad, the first of them by name, and what helps; empty if there is none."""
-    doubtful = [display_name(record.path) for record in records if record.doubts]
-    done = sum(1 for record in records if record.status == "ok")
-    names = ", ".join(doubtful[:_MOST_NAMES]) + (", ..." if len(doubtful) > _MOST_NAMES else "")
-    verb = "looks" if len(doubtful) == 1 else "look"
-    return f"{len(doubtful)} of {done} {verb} doubtful: {names}: {advice}" if doubtful else ""
-
-
-def retries_text(records: Sequence[ImageRecord]) -> str:
-    """How many images were tried again because their worker was lost; empty if there is none."""
-    count = sum(1 for record in records if record.span is not None and record.span.attempts > 1)
-    return f"{count} tried again, because their worker was lost" if count else ""
+    return unusable_records(plan) + [skipped_record(job) for job in plan.done]
 
 
 def records_json(

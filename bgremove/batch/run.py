@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from bgremove import matting
+from bgremove.batch.headers import WINDOW, in_windows
 from bgremove.batch.job import Job
 from bgremove.batch.journal import Journal
 from bgremove.batch.marks import Marks, journal_of
@@ -17,19 +20,19 @@ from bgremove.batch.shard import Shard
 from bgremove.batch.worker import FileWorker
 from bgremove.engines import make_engine
 from bgremove.errors import NotRunError, OutputError, TaskTimeoutError, UsageError, WorkerLostError
-from bgremove.files import remove_unfinished
-from bgremove.machine import workers_for
+from bgremove.files import Unfinished
+from bgremove.machine import available_bytes, workers_for
 from bgremove.paths import StrPath, display_name
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings, merged
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, Strategy, Task, make_strategy, strategy_class
 from bgremove.types import Rect
-from bgremove.url import Location, Url
+from bgremove.url import Url
 
 _BYTES_PER_DECODED_PIXEL = 16
 """Image, Pillow's copy, labels, mask and cutout, beyond what the engine needs."""
-_S_PER_READ_AND_WRITTEN_PIXEL = 27e-9
-"""Of JPEG to PNG at 12 megapixels, on the machine of `benchmarks/results/speed.json`."""
+_S_PER_READ_AND_WRITTEN_PIXEL = 9e-9
+"""Of JPEG to PNG at 12 megapixels, on the machine of `benchmarks/results/files.json`."""
 
 
 def remove_backgrounds(
@@ -100,7 +103,8 @@ def run_plan(
     made = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout_s, scheduler=scheduler)
     if plan.todo:
         with made as running:
-            yield from run_jobs(plan, running)
+            # Looked at when the libraries are loaded; the memory of other machines is not known here.
+            yield from run_jobs(plan, running, budget_bytes=None if scheduler else available_bytes())
 
 
 def batch_strategy(
@@ -116,10 +120,11 @@ def batch_strategy(
     Or those of the scheduler, if there is one.
     """
     settings = plan.settings
+    pixels = [job.pixels or 0 for job in plan.todo[:WINDOW]]
     if scheduler is None and workers is None and (name == AUTO or strategy_class(name).parallel):
-        # The largest comes first, but what is beyond the limit is refused and takes no memory.
-        largest = max(1, next((job.pixels for job in plan.todo if job.pixels <= settings.max_pixels), 1))
-        workers = min(workers_for(_peak_bytes(settings, largest)), max(1, len(plan.todo)))
+        # No more than can ever run at a time.
+        least_bytes = min(filter(None, (peak_bytes(settings, each) for each in pixels)), default=1)
+        workers = min(workers_for(least_bytes), max(1, len(plan.todo)))
     stores = _stores(plan)
     if "memory" in stores:
         if name == AUTO and timeout_s is None:
@@ -129,8 +134,12 @@ def batch_strategy(
                 "memory:// holds files of this process alone, which no worker process sees: choose the strategy "
                 "'threads' or 'sequential', without a time limit"
             )
-    preparation = Preparation(settings.engine, settings.model, edge=settings.edge, stores=stores)
-    task_s = [estimate_s(settings, job.pixels) for job in plan.todo]
+    # One image leaves all other CPUs idle, but those of a cluster. A model's answer may depend on its threads.
+    alone = len(plan.todo) == 1 and settings.model is None and scheduler is None
+    threads = None if alone else 1
+    preparation = Preparation(settings.engine, settings.model, threads, settings.edge, stores)
+    # The others are taken to be like the first thousand.
+    task_s = [estimate_s(settings, each) for each in pixels] * (len(plan.todo) // max(1, len(pixels)))
     return make_strategy(
         name,
         workers=workers,
@@ -143,7 +152,7 @@ def batch_strategy(
 
 def _stores(plan: Plan) -> tuple[str, ...]:
     """The stores that something is read from or written to."""
-    places = (plan.folder, *(job.source for job in plan.todo))
+    places = chain([plan.folder], plan.todo.places())
     return tuple({store for place in places if isinstance(place, Url) for store in place.stores})
 
 
@@ -153,25 +162,29 @@ def estimate_s(settings: Settings, pixels: int) -> float:
     return segment_s + _S_PER_READ_AND_WRITTEN_PIXEL * pixels
 
 
-def _peak_bytes(settings: Settings, pixels: int) -> int:
-    """Memory that a worker takes for an image. The engine's is free again when the edge is made soft."""
+def peak_bytes(settings: Settings, pixels: int) -> int:
+    """Memory that a worker takes for an image; 0 for one that will be refused, because it is too large or broken."""
+    if not 0 < pixels <= settings.max_pixels:
+        return 0
+    # The engine's is free again when the edge is made soft.
     stages = [make_engine(settings.engine, settings.model).peak_bytes(pixels)]
     if settings.edge == "soft":
         stages.append(matting.peak_bytes(pixels))
     return max(stages) + _BYTES_PER_DECODED_PIXEL * pixels
 
 
-def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, None]:
-    """Run the plan's jobs under a strategy that has been entered.
+def run_jobs(plan: Plan, strategy: Strategy, *, budget_bytes: int | None = None) -> Generator[ImageRecord, None, None]:
+    """Run the plan's jobs under a strategy that has been entered; `budget_bytes` is for `Strategy.run`.
 
     The journal is kept up to date, so that whatever happens the batch can be resumed. An image that cannot be entered
     in it, because the disk is full, is not started and fails; one that another run has taken is skipped.
     """
-    unstarted: list[ImageRecord] = []
+    unstarted: deque[ImageRecord] = deque()
     unfinished: dict[int, Job] = {}
+    left = Unfinished()
 
-    def tasks(journal: Journal | Marks) -> Iterator[Task[Job]]:
-        for index, job in enumerate(plan.todo):
+    def tasks(journal: Journal | Marks, jobs: Iterable[Job]) -> Iterator[Task[Job]]:
+        for index, job in enumerate(jobs):
             try:
                 other = journal.take(job)
             except OutputError as error:
@@ -180,26 +193,27 @@ def run_jobs(plan: Plan, strategy: Strategy) -> Generator[ImageRecord, None, Non
             if other is not None:
                 unstarted.append(skipped_record(job, f"another run has taken it: {other}"))
                 continue
+            if journal.alone and job.overwrite:  # among those are all that an earlier batch was killed with
+                left.remove(job.outputs.values())
             unfinished[index] = job
-            yield Task(index, job.absolute() if strategy.joins_cluster else job, display_name(job.source))
+            value = job.absolute() if strategy.joins_cluster else job
+            yield Task(index, value, display_name(job.source), peak_bytes(plan.settings, job.pixels or 0))
 
-    with journal_of(plan.folder, plan.settings, plan.journal_bytes, plan.shard) as journal:
-        if journal.alone:  # among those that may overwrite are all that an earlier batch was killed with
-            remove_unfinished(_outputs(job for job in plan.todo if job.overwrite))
+    made = journal_of(plan.folder, plan.settings, plan.journal_bytes, plan.shard)
+    with made as journal, closing(in_windows(plan.todo)) as jobs:
         try:
-            with closing(strategy.run(FileWorker(plan.settings), tasks(journal))) as outcomes:
+            running = strategy.run(FileWorker(plan.settings), tasks(journal, jobs), budget_bytes=budget_bytes)
+            with closing(running) as outcomes:
                 for outcome in outcomes:
-                    job = plan.todo[outcome.index]
+                    job = unfinished[outcome.index]
                     if not isinstance(outcome.error, WorkerLostError | TaskTimeoutError | NotRunError):
                         del unfinished[outcome.index]
                     if outcome.error is None:
                         with suppress(OutputError):  # it is written all the same; a resumed batch does it again
                             journal.done(job)
                     yield finished_record(job, outcome)
+                    while unstarted:
+                        yield unstarted.popleft()
         finally:
-            remove_unfinished(_outputs(unfinished.values()))
+            Unfinished().remove(path for job in unfinished.values() for path in job.outputs.values())
     yield from unstarted
-
-
-def _outputs(jobs: Iterable[Job]) -> Iterator[Location]:
-    return (path for job in jobs for path in job.outputs.values())

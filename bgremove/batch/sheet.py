@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from heapq import nsmallest
 from pathlib import Path
 
-from bgremove.batch.job import Job
+from bgremove.batch.jobs import Jobs
 from bgremove.batch.records import ImageRecord
 from bgremove.contact_sheet import MOST_IMAGES, Entry, contact_sheet
 from bgremove.errors import UsageError
@@ -24,10 +25,10 @@ def check_sheet(path: Path, keep: Iterable[Location]) -> None:
     check_json_file(path, keep)
 
 
-def with_previews(jobs: Sequence[Job]) -> tuple[Job, ...]:
+def with_previews(jobs: Jobs) -> Jobs:
     """`jobs`, of which those make a preview that a contact sheet has room for: the first by path."""
-    shown = {job.source for job in sorted(jobs, key=lambda job: str(job.source))[:MOST_IMAGES]}
-    return tuple(replace(job, preview=job.source in shown) for job in jobs)
+    shown = nsmallest(MOST_IMAGES, enumerate(jobs), key=lambda each: str(each[1].source))
+    return jobs.replaced({index: replace(job, preview=True) for index, job in shown})
 
 
 def write_sheet(path: Path, records: Sequence[ImageRecord]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bgremove.batch.job import STANDARD
+from bgremove.batch.jobs import Jobs
 from bgremove.batch.marks import marked
 from bgremove.batch.plan import Plan, check_folder, drawn_job, output_paths
 from bgremove.batch.records import ImageRecord, finished_record
@@ -54,7 +55,7 @@ def plan_single(
             raise UsageError("standard output is a terminal: send it to a file or a pipe, or name a file with -o")
         if len(settings.emit) > 1:
             raise UsageError("standard output takes one image: emit the cutout or the mask")
-        return Plan(output.parent, settings, (drawn_job(source, {settings.emit[0]: STANDARD}, rects, hints),))
+        return Plan(output.parent, settings, Jobs([drawn_job(source, {settings.emit[0]: STANDARD}, rects, hints)]))
     check_folder(output.parent)
     outputs = output_paths(output.parent, output.stem, settings)
     outputs[settings.emit[0]] = output
@@ -64,7 +65,7 @@ def plan_single(
         if exists(path) and not overwrite:
             raise OutputError(f"{display_name(path)} exists already: overwrite it, or choose another output")
     job = drawn_job(source, outputs, rects, hints, overwrite=overwrite)
-    return Plan(output.parent, settings, tuple(marked([job], settings)))
+    return Plan(output.parent, settings, marked(Jobs([job]), settings))
 
 
 def run_single(plan: Plan) -> Iterator[ImageRecord]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
@@ -19,10 +20,22 @@ from bgremove.url import Location, Url, located
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file to read, and its path relative to the input that it was found under."""
+    """A file to read, in little memory: of its path, what is below the folder that others are in too."""
 
-    path: Location
-    relative: Path
+    place: Location
+    """The folder, or in a store the file itself."""
+    below: str
+    """Its path relative to the input that it was found under; from `place` if that is here."""
+
+    @property
+    def path(self) -> Location:
+        """Its name."""
+        return self.place if isinstance(self.place, Url) else self.place / self.below
+
+    @property
+    def relative(self) -> Path:
+        """`below`, as a path."""
+        return Path(self.below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ def find_sources(
     `UsageError` if that is itself an input. Of a folder in a store only the names are looked at, in one request for
     each thousand.
     """
-    sources: dict[str, Source] = {}
+    groups: list[list[Source]] = []
     unusable: list[Unusable] = []
     left_out: Counter[str] = Counter()
     skip = None if exclude is None or isinstance(exclude, Url) else os.path.realpath(exclude)
@@ -69,10 +82,19 @@ def find_sources(
             unusable.append(Unusable(path, ImageError(f"{display_name(path)}: {reason}")))
             continue
         else:
-            found = iter([Source(path, Path(path.name))])
-        for source in found:
-            sources.setdefault(absolute(source.path), source)  # (resolve() would follow links)
-    return Found(list(sources.values()), unusable, dict(left_out))
+            found = iter([Source(path.parent, path.name)])
+        groups.append(list(found))
+    return Found(_each_once(groups), unusable, dict(left_out))
+
+
+def _each_once(groups: Sequence[list[Source]]) -> list[Source]:
+    """The sources of all groups. In one group there are none twice."""
+    if len(groups) == 1:
+        return groups[0]
+    sources: dict[str, Source] = {}
+    for source in chain.from_iterable(groups):
+        sources.setdefault(absolute(source.path), source)  # (resolve() would follow links)
+    return list(sources.values())
 
 
 def left_out_text(left_out: Mapping[str, int]) -> str | None:
@@ -130,18 +152,19 @@ def _in_folder(
         reason = f"{display_name(path)}: the folder cannot be read: {error.strerror}"
         unusable.append(Unusable(path, ImageError(reason)))
 
+    start = len(os.path.join(folder, ""))
     for parent, folders, files in os.walk(folder, onerror=report):
         folders[:] = sorted(f for f in folders if not f.startswith(".") and recursive)
         if skip is not None:
             folders[:] = [f for f in folders if os.path.realpath(os.path.join(parent, f)) != skip]
+        below = os.path.join(parent, "")[start:]
         for name in sorted(files):
-            path = Path(parent, name)
-            suffix = path.suffix.lower()
+            suffix = os.path.splitext(name)[1].lower()
             if name.startswith("."):
                 continue
             if suffix in SUFFIXES:
-                yield Source(path, path.relative_to(folder))
-            elif suffix in UNREAD_SUFFIXES or looks_like_image(path):
+                yield Source(folder, below + name)
+            elif suffix in UNREAD_SUFFIXES or looks_like_image(Path(parent, name)):
                 left_out[suffix] += 1
 
 
@@ -161,7 +184,7 @@ def _in_store(
                 error = ImageError(f"{display_name(entry.url)}: no file can be called like that: rename it")
                 unusable.append(Unusable(entry.url, error))
             elif single or suffix in SUFFIXES:
-                yield Source(entry.url, Path(*parts))
+                yield Source(entry.url, entry.relative)
             elif suffix in UNREAD_SUFFIXES:
                 left_out[suffix] += 1
     except OSError as error:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from bgremove.batch.headers import largest_first
 from bgremove.batch.job import Job
+from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import Journal
-from bgremove.batch.plan import Plan, largest_first, plan_jobs
+from bgremove.batch.plan import Plan, plan_jobs
 from bgremove.batch.sources import Source, Unusable, find_sources
 from bgremove.errors import BgremoveError, ImageError, ImageTooLargeError, OutputError, UsageError
 from bgremove.files import exists, version_of
@@ -114,7 +116,7 @@ class HotFolder:
     find: Callable[[], list[Source]]
     output: Path
     settings: Settings
-    plan: Callable[[Sequence[Source]], list[Job]]
+    plan: Callable[[Sequence[Source]], Jobs]
     settling: Settling
     _written: dict[Location, Location] = field(default_factory=dict)
     """Whose each output is that this watch has written, or finds done."""
@@ -135,11 +137,11 @@ class HotFolder:
 
     def _done_before(self) -> Plan:
         jobs, _ = self._jobs_of(self.find())
-        _, done = Journal(self.output, self.settings).resume(jobs)
+        _, done = Journal(self.output, self.settings).resume(Jobs(jobs))
         for job in done:
             self.settling.take(job.source)
             self._written.update(dict.fromkeys(job.outputs.values(), job.source))
-        return Plan(self.output, self.settings, (), done=tuple(done))
+        return Plan(self.output, self.settings, Jobs(()), done=done)
 
     def _plan_of(self, sources: Iterable[Source]) -> Plan:
         jobs, unusable = self._jobs_of(sources)
@@ -151,7 +153,7 @@ class HotFolder:
             todo.append(replace(job, overwrite=job.overwrite or own))
         planned = Journal(self.output, self.settings).planned
         return Plan(
-            self.output, self.settings, tuple(largest_first(todo)), unusable=tuple(unusable), journal_bytes=planned
+            self.output, self.settings, Jobs(largest_first(todo)), unusable=tuple(unusable), journal_bytes=planned
         )
 
     def _jobs_of(self, sources: Iterable[Source]) -> tuple[list[Job], list[Unusable]]:
@@ -180,7 +182,7 @@ def watch(
     folders: Sequence[Location],
     output: Location,
     settings: Settings,
-    plan: Callable[..., list[Job]] = plan_jobs,
+    plan: Callable[..., Jobs] = plan_jobs,
     *,
     recursive: bool = False,
 ) -> Iterator[Plan]:

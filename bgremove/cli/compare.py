@@ -9,7 +9,8 @@ import click
 from rich.console import Console
 
 from bgremove.batch import Job
-from bgremove.batch.plan import largest_first, output_paths
+from bgremove.batch.headers import largest_first
+from bgremove.batch.plan import output_paths
 from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say

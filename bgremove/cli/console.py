@@ -5,10 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from bgremove.pace import Pace
+
+if TYPE_CHECKING:
+    from bgremove.progress import Advance
 
 EXIT_FAILURES = 1
 EXIT_USAGE = 2
@@ -27,11 +31,16 @@ def tell(text: str) -> None:
 
 def counting(what: str, *, quiet: bool) -> Callable[[int], AbstractContextManager[Callable[[], None]]]:
     """Called with how many there are, it shows how far a loop over them is: see `bgremove.progress.progress`."""
+    return lambda total: shown(Pace(what, total), quiet=quiet)
+
+
+def shown(pace: Pace, *, quiet: bool) -> AbstractContextManager[Advance]:
+    """On standard error: see `bgremove.progress.progress`."""
     from rich.console import Console  # noqa: PLC0415 - help does without
 
     from bgremove.progress import progress  # noqa: PLC0415
 
-    return partial(progress, Console(stderr=True), what, quiet=quiet)
+    return progress(Console(stderr=True), pace, quiet=quiet)
 
 
 def circumstances() -> dict[str, Any]:

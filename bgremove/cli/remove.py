@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +15,28 @@ import click
 from bgremove.batch import NAMINGS, ImageRecord, Job, Shard, make_plan, read_table, run_plan
 from bgremove.batch.job import STANDARD
 from bgremove.batch.plan import Plan, plan_jobs
-from bgremove.batch.records import doubts_text, failures_text, records_json, retries_text, settled_records
+from bgremove.batch.records import records_json, settled_records, unusable_records
 from bgremove.batch.run import batch_strategy
 from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
 from bgremove.batch.single import names_a_file, plan_single, run_single
 from bgremove.batch.sources import left_out_text
+from bgremove.batch.summary import Summary, failure_text, warning_texts
 from bgremove.batch.watch import watch as watch_folders
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, tell
+from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, tell
 from bgremove.cli.sections import SectionedCommand
+from bgremove.cli.status import check_status, kept_in, told_on_signal
 from bgremove.errors import UsageError
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
+from bgremove.pace import Pace
 from bgremove.paths import command_line, display_name
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture
 from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 from bgremove.url import Location
+
+_BESIDE_RESULTS = "contact_sheet", "status", "json_file", "report", "plots", "trace"
 
 
 @click.command(
@@ -74,59 +78,60 @@ from bgremove.url import Location
 @click.option(
     "--contact-sheet", type=options.FILE, help="Draw photo, mask and cutout of each image, at most 240, here."
 )
+@click.option("--status", type=options.FILE, help="Keep how far the run is in this .json file, as SIGUSR1 tells too.")
 @options.outputs
 @options.quiet
 @click.option("-v", "--verbose", is_flag=True, help="A line for each image.")
 def remove(
     inputs: tuple[Location, ...], output: Location, recursive: bool, rects: Path | None, strategy: str,
     scheduler: str | None, workers: int | None, timeout: float | None, naming: str, overwrite: bool, resume: bool,
-    shard: str | None, dry_run: bool, watch: bool, contact_sheet: Path | None, outputs: Outputs, quiet: bool,
-    verbose: bool, **fields: Any,
+    shard: str | None, dry_run: bool, watch: bool, contact_sheet: Path | None, status: Path | None,
+    outputs: Outputs, quiet: bool, verbose: bool, **fields: Any,
 ) -> int:  # fmt: skip
     """Cut the objects out of INPUTS (files, folders, glob patterns, URLs, or - for standard input).
 
     Photographs in a folder that are not read are counted; other files in it, and hidden ones, are passed by.
     """
-    if fields["rect"] is not None and rects is not None:
-        raise UsageError("--rect and --rects exclude each other")
-    if quiet and verbose:
-        raise UsageError("--quiet and --verbose exclude each other")
-    if dry_run and (contact_sheet or outputs):
-        raise UsageError("--dry-run writes nothing: leave --json and what is made of it out")
+    _check_together(click.get_current_context().params)
+    pace = Pace("images", 0)  # before it is known how many there are
+    click.get_current_context().with_resource(told_on_signal(pace))
     drawn = {} if rects is None else _drawn(rects)
     single = STANDARD in inputs or names_a_file(output)
     run_one = partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout, scheduler=scheduler)
     if watch:
-        figures = "contact_sheet", "json_file", "report", "plots", "trace"
-        _refuse_given("a run without an end", "shard", "dry_run", *figures)
+        _refuse_given("a run without an end", "shard", "dry_run", *_BESIDE_RESULTS)
         planning = partial(plan_jobs, **drawn, naming=naming, overwrite=overwrite)
         plans = watch_folders(inputs, output, Settings(**fields), planning, recursive=recursive)
         return _run_for_ever(plans, run_one, quiet)
     if single:
         of_many = "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "shard", "dry_run"
-        _refuse_given("one image", *of_many)
+        _refuse_given("one image", *of_many, "status")
         fields["format"] = _format_of(output, fields["format"])
     settings = Settings(**fields)
     plan = plan_single(inputs, output, settings, **drawn, overwrite=overwrite) if single else make_plan(
         inputs, output, settings, **drawn, recursive=recursive, naming=naming, overwrite=overwrite, resume=resume,
         shard=None if shard is None else Shard.parse(shard), counting=counting("headers", quiet=quiet),
     )  # fmt: skip
-    records = settled_records(plan)
+    summary = Summary()
+    summary.skipped = len(plan.done)
+    for record in unusable_records(plan):
+        summary.add(record)
     if dry_run:
         _show_plan(plan.todo)
-        return _conclude(plan, records, to_do=len(plan.todo), quiet=quiet)
-    jobs = (*plan.todo, *plan.done)
-    files: Iterator[Location | None] = chain.from_iterable((j.source, j.hints, *j.outputs.values()) for j in jobs)
-    keep = [each for each in (rects, *files) if each is not None]
-    outputs.check(keep)
-    if contact_sheet is not None:
-        check_sheet(contact_sheet, [*keep, *filter(None, [outputs.json_file])])
-        plan = replace(plan, todo=with_previews(plan.todo))
+        return _conclude(plan, summary, to_do=len(plan.todo), quiet=quiet)
+    recorded = bool(outputs or contact_sheet)  # else nothing is kept of the images, which may be a million
+    if recorded:
+        plan = _checked(plan, [file for file in (rects, status) if file], outputs, contact_sheet)
+    records = settled_records(plan) if recorded else []
     running = run_single(plan) if single else run_one(plan)
-    with Meter() as meter, counting("images", quiet=quiet or not plan.todo)(len(plan.todo)) as advance:
+    pace.total = len(plan.todo)
+    showing = shown(pace, quiet=quiet or not plan.todo)
+    with Meter() as meter, kept_in(status, pace) as update, showing as advance:
         for record in running:
-            records.append(record)
-            advance()
+            summary.add(record)
+            records += [record] if recorded else []
+            advance(failed=record.status == "failed")
+            update()
             if verbose:
                 say(record.line())
     # of auto, what that is
@@ -139,8 +144,31 @@ def remove(
         if contact_sheet is not None:
             write_sheet(contact_sheet, records)
     finally:  # what was done is told, too, where the figures do not fit on the disk
-        status = _conclude(plan, records, quiet=quiet)
-    return status
+        code = _conclude(plan, summary, quiet=quiet)
+    return code
+
+
+def _checked(plan: Plan, keep: list[Location], outputs: Outputs, contact_sheet: Path | None) -> Plan:
+    """The plan, with previews if there is a contact sheet. No output replaces a file of the plan, or one to `keep`."""
+    for job in chain(plan.todo, plan.done):
+        keep += filter(None, (job.source, job.hints, *job.outputs.values()))
+    outputs.check(keep)
+    if contact_sheet is None:
+        return plan
+    check_sheet(contact_sheet, [*keep, *filter(None, [outputs.json_file])])
+    return replace(plan, todo=with_previews(plan.todo))
+
+
+def _check_together(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` if options exclude each other, `OutputError` if the file of --status cannot be written."""
+    if given["rect"] is not None and given["rects"] is not None:
+        raise UsageError("--rect and --rects exclude each other")
+    if given["quiet"] and given["verbose"]:
+        raise UsageError("--quiet and --verbose exclude each other")
+    if given["dry_run"] and any(given[name] for name in _BESIDE_RESULTS):
+        raise UsageError("--dry-run writes nothing: leave --status, --json and what is made of it out")
+    if given["status"] is not None:
+        check_status(given["status"], [*given["inputs"], *filter(None, [given["rects"]])])
 
 
 def _drawn(file: Path) -> dict[str, Any]:
@@ -154,13 +182,13 @@ def _run_for_ever(plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[Imag
     for plan in plans:
         if plan.done and not quiet:
             say(f"{len(plan.done)} done already")
-        for record in chain(settled_records(replace(plan, done=())), run_one(plan)):
-            for line in failures_text([record]):
+        for record in chain(unusable_records(plan), run_one(plan)):
+            for line in failure_text(record):
                 say(f"failed: {line}")
             if not quiet and record.status != "failed":
                 say(record.line())
-                for warning in record.warnings:
-                    say(f"warning: {display_name(record.path)}: {warning}")
+                for line in warning_texts(record):
+                    say(f"warning: {line}")
     return 0
 
 
@@ -188,7 +216,7 @@ def _refuse_given(what: str, *names: str) -> None:
 def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> list[Picture]:
     """Pictures of what was cut out, made from the files that were written."""
     done = {record.path: record.crop for record in records if record.status == "ok"}
-    jobs = [job for job in plan.todo if job.source in done][:MOST_PICTURES]
+    jobs = list(islice((job for job in plan.todo if job.source in done), MOST_PICTURES))
     gallery = Gallery(plan.settings)
     with counting("pictures", quiet=quiet)(len(jobs)) as advance:
         for job in jobs:
@@ -203,12 +231,11 @@ def _show_plan(jobs: Sequence[Job]) -> None:
             tell(f"{display_name(job.source)} -> {display_name(path)}")
 
 
-def _advice(records: Sequence[ImageRecord]) -> str:
+def _advice(doubtful: Sequence[Location]) -> str:
     """The command that corrects what is doubtful, by the user's own inputs unless the doubtful ones are fewer."""
     given = click.get_current_context().params
     if STANDARD in given["inputs"]:
         return "a rect drawn around the object helps, see --rect"
-    doubtful = [record.path for record in records if record.doubts]
     named = given["inputs"] if len(given["inputs"]) <= len(doubtful) else doubtful
     line = ["bgremove", "rects", "--edit", *(["-r"] if given["recursive"] else [])]
     line += ["-o", os.fspath(given["rects"] or "rects.csv")]
@@ -217,23 +244,18 @@ def _advice(records: Sequence[ImageRecord]) -> str:
     return f"`{command_line([*line, *map(str, named)])}`"
 
 
-def _conclude(plan: Plan, records: Sequence[ImageRecord], *, to_do: int | None = None, quiet: bool) -> int:
-    """Tell what became of each, and give the exit status; `to_do` is the number of images that a dry run leaves."""
-    failures = failures_text(records)
+def _conclude(plan: Plan, summary: Summary, *, to_do: int | None = None, quiet: bool) -> int:
+    """Tell what became of all, and give the exit status; `to_do` is the number of images that a dry run leaves."""
     if not quiet:
-        for record in records:
-            for warning in record.warnings:
-                say(f"warning: {display_name(record.path)}: {warning}")
-    for line in failures:
+        for line in summary.warnings:
+            say(f"warning: {line}")
+    for line in summary.failures:
         say(f"failed: {line}")
     if not quiet:
         if omitted := left_out_text(plan.left_out):
             say(omitted)
-        if retries := retries_text(records):
-            say(retries)
-        if doubtful := doubts_text(records, _advice(records)):
-            say(doubtful)
-        count = Counter(record.status for record in records)
-        first = f"{count['ok']} ok" if to_do is None else f"{to_do} to do"
-        say(f"{first}, {count['skipped']} skipped, {count['failed']} failed")
-    return EXIT_FAILURES if failures else 0
+        for line in summary.remarks(_advice(summary.doubtful)):
+            say(line)
+        first = f"{summary.ok} ok" if to_do is None else f"{to_do} to do"
+        say(f"{first}, {summary.skipped} skipped, {len(summary.failures)} failed")
+    return EXIT_FAILURES if summary.failures else 0

@@ -14,7 +14,7 @@ _SECTIONS = {
         "output", "emit", "format", "background", "crop", "pad", "metadata", "naming", "overwrite", "resume", "dry_run",
     },
     "How it is run": {"strategy", "strategies", "scheduler", "shard", "workers", "rounds", "timeout"},
-    "What is told": {"json_file", "contact_sheet", "report", "plots", "trace", "quiet", "verbose"},
+    "What is told": {"status", "json_file", "contact_sheet", "report", "plots", "trace", "quiet", "verbose"},
 }  # fmt: skip
 """Where the help shows an option, by name; any other stands under Options."""
 

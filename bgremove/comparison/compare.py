@@ -139,7 +139,7 @@ def compare(
         failed=tuple((jobs[index].source, error) for index, error in failed.items()),
         rounds=rounds,
         settings=settings,
-        auto=choose([estimate_s(settings, job.pixels) for job in kept], workers=usable_cpus()),
+        auto=choose([estimate_s(settings, job.pixels or 0) for job in kept], workers=usable_cpus()),
         differing=tuple(kept[index].source for index in _differing(history)),
         results=tuple(result_of(contender, own, history[chosen[0]]) for contender, own in history.items()),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -10,18 +11,19 @@ import numpy as np
 from bgremove.engines import _band, _location, _warm_up
 from bgremove.engines._compile import compiled_once
 from bgremove.engines._cues import Field
-from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_neighbour_weights, open_box
+from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_beta, open_box
 from bgremove.engines._overlap import find_gap, predict_overlap
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
 from bgremove.engines.exact import ExactEngine
 from bgremove.errors import EngineError
-from bgremove.types import Foreground, Image, Label, Mask
+from bgremove.rows import bands_of, beside, in_threads
+from bgremove.types import Foreground, Image, Label, Mask, Rect
 
 _COARSE = 40_000  # pixels of the open box in the image that is solved whole
 _ALONE = 60_000  # an open box of no more pixels than this is not reduced
 _CONTEXT = 0.25  # surroundings of the open box that are looked at, as a share of its sides
-_REACH = 3  # half the width of the band, in pixels: at least what one pixel of the level above covers
+_REACH = 2  # half the width of the band, in pixels: beyond half of what a pixel of the level above covers, 2.5 at most
 _CONVERGED = 0.005  # iterations end early when no greater share of the open pixels changes its label
 _LEAST, _MOST = 0.005, 0.99  # shares of the open pixels beyond which the foreground has collapsed
 _MOST_COLLAPSES = 2  # the third result is taken as it is
@@ -55,18 +57,19 @@ class MultiscaleEngine:
     not: certain pixels stay as they are, and weigh in the reduced image too. What is open is judged by its surroundings
     only: the window looked at is the box of open pixels and a quarter of its sides around it.
 
-    About 80 milliseconds and 20 to 50 more a megapixel, one thread. Lets other threads run. Memory: about 6 bytes a
-    pixel, and 52 a pixel of the image that is solved whole, which is small but after a collapse.
+    About 60 milliseconds and 5 more a megapixel, one thread; in several, where the process may use them, the same mask
+    sooner. Lets other threads run. Memory: about 6 bytes a pixel, and 52 a pixel of the image that is solved whole,
+    which is small but after a collapse; in several threads twice these 52.
     """
 
     def peak_bytes(self, pixels: int) -> int:
-        """See `bgremove.engines.Engine.peak_bytes`."""
+        """See `bgremove.engines.Engine.peak_bytes`; in one thread, as workers have."""
         # Most is taken when the foreground collapses twice in reduced images; otherwise it is about 6 a pixel.
         return 52 * min(pixels, _LARGEST) + 8 * pixels + 2_000_000
 
     def estimate_s(self, pixels: int) -> float:
         """See `bgremove.engines.Engine.estimate_s`."""
-        return min(ExactEngine().estimate_s(pixels), 0.04 + 0.02e-6 * pixels)
+        return min(ExactEngine().estimate_s(pixels), 0.04 + 0.006e-6 * pixels)
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
@@ -74,7 +77,7 @@ class MultiscaleEngine:
         _location.warm_up_log_odds()
         image, labels = _warm_up.make_picture()
         with compiled_once(_band.add_terminal_weights):
-            _coarse_to_fine(image, labels, 2, drawn=True, iterations=_warm_up.ITERATIONS, seed=0)
+            _coarse_to_fine(image, labels, open_box(labels), 3, drawn=True, iterations=_warm_up.ITERATIONS, seed=0)
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
@@ -84,51 +87,76 @@ class MultiscaleEngine:
             return labels.copy()
         shrink = math.sqrt(area / _COARSE) if area > _ALONE else 1
         try:
-            return _coarse_to_fine(image, labels, shrink, drawn=drawn, iterations=iterations, seed=seed)
+            return _coarse_to_fine(image, labels, box, shrink, drawn=drawn, iterations=iterations, seed=seed)
         except ValueError as error:
             raise EngineError(str(error)) from error
 
 
-def _coarse_to_fine(image: Image, labels: Mask, shrink: float, *, drawn: bool, iterations: int, seed: int) -> Mask:
-    """The mask, from an image whose sides are ``1 / shrink`` of the given ones on."""
-    x, y, width, height = open_box(labels)
+def _coarse_to_fine(
+    image: Image, labels: Mask, box: Rect, shrink: float, *, drawn: bool, iterations: int, seed: int
+) -> Mask:
+    """The mask, from an image whose sides are ``1 / shrink`` of the given ones on; `box` is that of the open pixels."""
+    x, y, width, height = box
     aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
     window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
-    levels = build(np.ascontiguousarray(image[window]), np.ascontiguousarray(labels[window]), shrink)
+    levels = build(image[window], labels[window], shrink)
     foreground = _descend(levels, drawn=drawn, iterations=iterations, seed=seed)
-    mask = labels.copy()
-    decided = labels[window] >= Label.PROBABLY_BACKGROUND
-    np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
+    mask = np.empty(labels.shape, np.uint8)
+    left, top = window[1].start, window[0].start
+
+    def decide(band: slice) -> None:
+        mask[band] = labels[band]
+        rows = slice(max(y, band.start), max(y, min(y + height, band.stop)))
+        part = mask[rows, x : x + width]
+        likely = foreground[rows.start - top : rows.stop - top, x - left : x - left + width]
+        # Where a label is certain, the foreground is as it says.
+        np.bitwise_or(part & np.uint8(Label.PROBABLY_BACKGROUND), likely.view(np.uint8), out=part)
+
+    in_threads(decide, bands_of(*labels.shape))
     return mask
 
 
 def _descend(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> Foreground:
     """Solve the smallest level whole, larger ones instead while that fails, and carry the result to the largest."""
-    collapses = 0
-    while True:
+    larger = [level.image for level in levels[:-1]]
+    with beside(lambda: [_measure_beta(image) for image in larger]) as betas:
+        result = _solve_smallest(levels, drawn=drawn, iterations=iterations, seed=seed)
+        for level, beta in reversed(list(zip(levels, betas(), strict=False))):
+            result = _refine(level, result, beta)
+    return result.foreground
+
+
+def _solve_smallest(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> _Result:
+    """The result at the smallest level at which the foreground does not collapse; that level and smaller ones go."""
+    for collapses in range(_MOST_COLLAPSES + 1):
         level = levels.pop()
         result = _solve(level, drawn=drawn, iterations=iterations, seed=seed)
         if not levels or collapses == _MOST_COLLAPSES or not _collapsed(result.foreground, level.labels):
             break
-        collapses += 1
-    for level in reversed(levels):
-        result = _refine(level, result)
-    return result.foreground
+    return result
 
 
 def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
     """GrabCut over all open pixels of a level, with the prior and without: the result that is likely to fit better."""
-    odds = _location.log_odds(*level, drawn=drawn)
-    result, pulled = _minimise(level, odds, iterations=iterations, seed=seed), odds
-    for _ in range(_MOST_PULLS if drawn else 0):
-        if find_gap(np.ascontiguousarray(result.foreground[open_box(level.labels).slices])) <= _GAP:
-            break
-        pulled = pulled + _PULL
-        result = _minimise(level, pulled, iterations=iterations, seed=seed)
-    plain = _minimise(level, None, iterations=iterations, seed=seed)
+    level = Level(*(np.ascontiguousarray(each) for each in level))
+    with beside(partial(_minimise, level, None, iterations=iterations, seed=seed)) as without_prior:
+        odds = _location.log_odds(*level, drawn=drawn)
+        result = _solve_with_prior(level, odds, drawn=drawn, iterations=iterations, seed=seed)
+        plain = without_prior()
     if _collapsed(plain.foreground, level.labels):
         return result
     return max(result, plain, key=lambda each: predict_overlap(*level, each.foreground, odds))
+
+
+def _solve_with_prior(level: Level, odds: Field, *, drawn: bool, iterations: int, seed: int) -> _Result:
+    """With better odds for the object, too, as long as it keeps away from a side of a drawn box."""
+    result = _minimise(level, odds, iterations=iterations, seed=seed)
+    for _ in range(_MOST_PULLS if drawn else 0):
+        if find_gap(np.ascontiguousarray(result.foreground[open_box(level.labels).slices])) <= _GAP:
+            break
+        odds = odds + _PULL
+        result = _minimise(level, odds, iterations=iterations, seed=seed)
+    return result
 
 
 def _start(labels: Mask, odds: Field | None) -> Foreground:
@@ -146,33 +174,37 @@ def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -
     open_pixels = labels >= Label.PROBABLY_BACKGROUND
     if _is_uniform(foreground):  # nothing in sight tells the open pixels from the rest
         return _Result(foreground, np.zeros((2, COMPONENTS, PARAMETERS)))
-    weights = measure_neighbour_weights(image, _row_step(image))
+    beta = _measure_beta(image)
     gmms = initialise_gmms(take_subset(image, foreground), seed)
     for _ in range(iterations):
         if _is_uniform(foreground):
             break
         gmms = learn_gmms(take_subset(image, foreground), gmms)
-        before, foreground = foreground, _band.cut(image, labels, gmms, weights, odds)
+        before, foreground = foreground, _band.cut(image, labels, gmms, beta, odds)
         if np.count_nonzero(foreground != before) <= _CONVERGED * np.count_nonzero(open_pixels):
             break
     return _Result(foreground, gmms)
 
 
-def _refine(level: Level, coarser: _Result) -> _Result:
+def _refine(level: Level, coarser: _Result, beta: float) -> _Result:
     """Carry a result to a larger level, and decide anew what lies near its boundary."""
     foreground = enlarge(coarser.foreground, level.labels)
     if _is_uniform(foreground):
         return _Result(foreground, coarser.gmms)
     gmms = learn_gmms(take_subset(level.image, foreground), coarser.gmms)
     band = _band.find_band(foreground, level.labels, _REACH)
-    weights = measure_neighbour_weights(level.image, _row_step(level.image))
-    _band.cut_band(level.image, foreground, band, gmms, weights)
+    _band.cut_band(level.image, foreground, band, gmms, beta)
     return _Result(foreground, gmms)
 
 
-def _row_step(image: Image) -> int:
-    """Of the rows that the contrast is measured in."""
-    return max(1, len(image) // _ROWS)
+def _measure_beta(image: Image) -> float:
+    """In some of the rows, and between each of these and the row below."""
+    step = len(image) // _ROWS
+    if step < 2:
+        return measure_beta(np.ascontiguousarray(image))
+    rows = np.arange(0, len(image), step).repeat(2)
+    rows[1::2] += 1
+    return measure_beta(image[rows[rows < len(image)]], 2)
 
 
 def _collapsed(foreground: Foreground, labels: Mask) -> bool:

@@ -3,12 +3,12 @@
 from bgremove.strategies.auto import AUTO as AUTO
 from bgremove.strategies.auto import choose as choose
 from bgremove.strategies.auto import may_start_processes as may_start_processes
-from bgremove.strategies.base import Outcome as Outcome
 from bgremove.strategies.base import Strategy as Strategy
-from bgremove.strategies.base import Task as Task
 from bgremove.strategies.base import WorkerContext as WorkerContext
 from bgremove.strategies.create import BUILT_IN as BUILT_IN
 from bgremove.strategies.create import DEFAULT_STRATEGY as DEFAULT_STRATEGY
 from bgremove.strategies.create import STRATEGIES as STRATEGIES
 from bgremove.strategies.create import make_strategy as make_strategy
 from bgremove.strategies.create import strategy_class as strategy_class
+from bgremove.strategies.task import Outcome as Outcome
+from bgremove.strategies.task import Task as Task

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 from bgremove.errors import TaskError
+from bgremove.strategies._admission import Admission
 from bgremove.strategies._worker import Job, failed, pack
-from bgremove.strategies.base import Outcome, Task
+from bgremove.strategies.task import Outcome
 
 GROUP_S = 0.4
 """Seconds of work in a group: fifty times the 5 to 8 ms of CPU time that a group was measured to cost client, scheduler
@@ -42,9 +43,9 @@ class Grouping:
     can be drawn within that time.
     """
 
-    def __init__(self, function: Callable[..., object], tasks: Iterable[Task[Any]]) -> None:
+    def __init__(self, function: Callable[..., object], tasks: Admission[Any]) -> None:
         self._function = function
-        self._source = iter(tasks)
+        self._tasks = tasks
         self._returned: deque[Item] = deque()
         self._task_s = 0.0
         """Of a task, lately; 0 if that is not known."""
@@ -62,14 +63,14 @@ class Grouping:
         while len(items) < size and length < _MOST_BYTES and perf_counter() - began_s < group_s:
             if self._returned:
                 items.append(self._returned.popleft())
-            elif task := next(self._source, None):
+            elif task := self._tasks.draw():
                 job = task, perf_counter()
                 try:
                     items.append(Item(job, pack(self._function, job)))
                 except TaskError as error:
                     outcomes.append(failed(job, error))
             else:
-                self.ended = True
+                self.ended = self._tasks.ended
                 break
             length += len(items[-1].payload) if items else 0
         return items, outcomes

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from bgremove.errors import BgremoveError, TaskError
 from bgremove.strategies._messages import receive, send
-from bgremove.strategies.base import Outcome, Task
+from bgremove.strategies.task import Outcome, Task
 
 T = TypeVar("T")
 R = TypeVar("R")

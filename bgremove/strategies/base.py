@@ -5,12 +5,13 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Callable, Generator, Iterable
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
 from types import TracebackType
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
-from bgremove.errors import BgremoveError, UsageError
+from bgremove.errors import UsageError
+from bgremove.strategies._admission import Admission
+from bgremove.strategies.task import Outcome, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -21,45 +22,6 @@ WorkerContext = Callable[[], AbstractContextManager[Any]]
 If it has a method `load`, without arguments, `processes` calls that once, in the process that its workers are forked
 from, where there is one: what `load` imports and compiles is then there in every worker. It must start no threads.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Task(Generic[T]):
-    """One thing to do: the function is called with `value`."""
-
-    index: int
-    """Tells the tasks of one run apart; each is used once."""
-    value: T
-    """Argument of the function; picklable for the strategies that use processes."""
-    name: str
-    """What an error message calls this task."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome(Generic[R]):
-    """What became of one task: a value or an error, and when.
-
-    All times are seconds of `time.perf_counter`, which is one clock for all processes of a machine on Linux
-    (CLOCK_MONOTONIC) and macOS (mach_absolute_time), so that they can be subtracted from one
-    another. ``created_s <= started_s <= ended_s <= received_s`` always holds.
-    """
-
-    index: int
-    value: R | None = None
-    """What the function returned, if `error` is None."""
-    error: BgremoveError | None = None
-    created_s: float
-    """The strategy took the task and queued it."""
-    started_s: float
-    """The function was called. For a task that never started, the time at which that was known."""
-    ended_s: float
-    """The function ended. For a task whose worker was lost, the time at which that was known."""
-    received_s: float
-    """The value was back in the process that asked for it."""
-    worker: int = 0
-    """Process id (`threads`: native thread id) of the worker; 0 if the task never started."""
-    attempts: int = 1
-    """How often a worker had it: more than once where one was lost and the strategy tries again, as `dask` does."""
 
 
 class Strategy:
@@ -125,20 +87,25 @@ class Strategy:
                 if self._active is not None:
                     self._active.close()
 
-    def run(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
+    def run(
+        self, function: Callable[[T], R], tasks: Iterable[Task[T]], *, budget_bytes: int | None = None
+    ) -> Generator[Outcome[R], None, None]:
         """Outcomes of ``function(task.value)`` as they come, in any order, exactly one for every task.
 
         `tasks` may be any iterable, also a very long lazy one: it is drawn from as workers become free, never more
-        than two tasks a worker ahead (`dask`: two groups of tasks). A `BgremoveError` that the function raises is the
-        outcome's error as it is; any other exception becomes a `TaskError` whose notes hold the traceback. Closing the
-        iterator cancels the rest.
-        One run at a time; a strategy may be used for several runs one after the other.
+        than two tasks a worker ahead (`dask`: two groups of tasks), and 64 that wait for memory. A `BgremoveError` that
+        the function raises is the outcome's error as it is; any other exception becomes a `TaskError` whose notes hold
+        the traceback. Closing the iterator cancels the rest. One run at a time; a strategy may be used for several runs
+        one after the other.
+
+        With `budget_bytes`, tasks run at a time that take no more together, by their `Task.peak_bytes`, and one that
+        takes more runs alone.
 
         A strategy that tries a task again, whose worker was lost, calls ``function.again(task.value)`` if there is such
         a method: for functions that leave something behind, which the first attempt may have done.
         """
         self._check_entered()
-        return self._one_at_a_time(function, tasks)
+        return self._one_at_a_time(function, Admission(tasks, budget_bytes))
 
     def warm_up(self, function: Callable[..., object] | None = None) -> None:
         """Start every worker, let it enter its worker context and import the modules that `function` needs.
@@ -155,7 +122,7 @@ class Strategy:
     def _start(self, function: Callable[..., object] | None) -> None:
         """Start all workers and wait for them."""
 
-    def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
+    def _outcomes(self, function: Callable[[T], R], tasks: Admission[T]) -> Generator[Outcome[R], None, None]:
         """The run itself. When closed, it stops what it started."""
         raise NotImplementedError
 
@@ -174,11 +141,14 @@ class Strategy:
         if self._active is not None:
             raise UsageError(f"strategy {self.name!r} is running already; finish or close that run first")
 
-    def _one_at_a_time(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
+    def _one_at_a_time(self, function: Callable[[T], R], tasks: Admission[T]) -> Generator[Outcome[R], None, None]:
         self._check_entered()  # again: time may have passed since `run` gave out this iterator
         self._active = self._outcomes(function, tasks)
         try:
-            yield from self._active
+            with closing(self._active) as outcomes:
+                for outcome in outcomes:
+                    tasks.finish(outcome.index)
+                    yield outcome
             if self._stack is None:
                 raise UsageError(f"strategy {self.name!r} was left before this run was finished")
         finally:

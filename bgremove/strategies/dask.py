@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from queue import Empty
@@ -16,13 +16,15 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from bgremove.errors import BgremoveError, NotRunError, WorkerLostError
+from bgremove.strategies._admission import Admission
 from bgremove.strategies._cluster import connected
 from bgremove.strategies._dask_cluster import CANCELLED, Cluster, DaskWorker, SentGroup
 from bgremove.strategies._dask_worker import Again
 from bgremove.strategies._grouping import Grouping, Item
 from bgremove.strategies._launch import check_guard
 from bgremove.strategies._worker import as_task_error, failed, outcome_of, pack, unpack
-from bgremove.strategies.base import Outcome, Strategy, Task
+from bgremove.strategies.base import Strategy
+from bgremove.strategies.task import Outcome
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -75,7 +77,7 @@ class Dask(Strategy):
             if failure is not None:
                 raise WorkerLostError(f"{address}: the worker was lost before it could take a task ({failure})")
 
-    def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
+    def _outcomes(self, function: Callable[[T], R], tasks: Admission[T]) -> Generator[Outcome[R], None, None]:
         self._stop_running()
         self._run_number += 1
         self._grouping, self._function = Grouping(function, tasks), function
@@ -106,6 +108,8 @@ class Dask(Strategy):
                 if items:
                     self._cluster.send(worker, items, self._run_number)
                 yield from outcomes
+                if not items and not outcomes:
+                    break  # those that are left wait for memory
 
     def _not_run(self) -> Iterator[Outcome[Any]]:
         """The outcomes of all that no worker has now."""

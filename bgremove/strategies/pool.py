@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from itertools import chain
 from multiprocessing.connection import wait
@@ -22,9 +22,11 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from bgremove.errors import BgremoveError, NotRunError, TaskError, UsageError, WorkerLostError
+from bgremove.strategies._admission import Admission
 from bgremove.strategies._launch import NAME, check_guard, exit_words
 from bgremove.strategies._worker import Job, failed, outcome_of, pack, prepare, unpack, work
-from bgremove.strategies.base import Outcome, Strategy, Task
+from bgremove.strategies.base import Strategy
+from bgremove.strategies.task import Outcome, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,24 +59,24 @@ class Pool(Strategy):
 
     def _start(self, function: Callable[..., object] | None) -> None:
         tasks = [Task(index, function, "warm-up") for index in range(self.workers)]
-        for outcome in self._run(_arrive, bool, tasks):  # calls nothing of the function, but lets workers import it
+        # Calls nothing of the function, but lets workers import it.
+        for outcome in self._run(_arrive, bool, Admission(tasks)):
             if isinstance(outcome.error, NotRunError):
                 raise WorkerLostError(str(outcome.error))
             if outcome.error is not None:
                 raise outcome.error
 
-    def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
+    def _outcomes(self, function: Callable[[T], R], tasks: Admission[T]) -> Generator[Outcome[R], None, None]:
         return self._run(_work, function, tasks)
 
-    def _run(self, call: _Call, function: Callable[..., R], tasks: Iterable[Task[Any]]) -> _Outcomes[R]:
+    def _run(self, call: _Call, function: Callable[..., R], tasks: Admission[Any]) -> _Outcomes[R]:
         pool = self._started()
-        source = iter(tasks)
         given: dict[int, Job[Any]] = {}
         answers: SimpleQueue[tuple[int, bytes]] = SimpleQueue()
         dead: list[BaseProcess] = []
         try:
             while True:
-                while not dead and len(given) < 2 * self.workers and (task := next(source, None)):
+                while not dead and len(given) < 2 * self.workers and (task := tasks.draw()):
                     job = task, perf_counter()
                     try:
                         payload = pack(function, job)
@@ -95,20 +97,20 @@ class Pool(Strategy):
                     dead = pool.dead()
                 else:
                     yield outcome_of(unpack(answer), given.pop(slot))
-            yield from self._give_up(pool, given, source, dead)
+            yield from self._give_up(pool, given, tasks, dead)
         finally:
             if given:
                 self._stop()
 
     def _give_up(
-        self, pool: _Pool, given: dict[int, Job[Any]], source: Iterator[Task[Any]], dead: list[BaseProcess]
+        self, pool: _Pool, given: dict[int, Job[Any]], tasks: Admission[Any], dead: list[BaseProcess]
     ) -> Iterator[Outcome[Any]]:
         """The outcome of every task that is left."""
         words = {process.pid: exit_words(process.pid, process.exitcode) for process in dead}
         reason = f"not finished, because {' and '.join(words.values())}, which ends a pool"
         advice = "run the unfinished tasks again, or use strategy 'processes', which loses only the one task"
         self._stop()
-        for slot, job in chain(given.items(), ((None, (task, perf_counter())) for task in source)):
+        for slot, job in chain(given.items(), ((None, (task, perf_counter())) for task in iter(tasks.draw, None))):
             worker, started_s = (0, 0.0) if slot is None else (int(pool.board[2 * slot]), pool.board[2 * slot + 1])
             if worker in words:
                 error = WorkerLostError(f"{job[0].name}: {words[worker]} while it ran this task")

@@ -6,10 +6,11 @@ of that connection. The caller's thread alone waits for all of them, and for wha
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from selectors import EVENT_READ, DefaultSelector
@@ -18,11 +19,13 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from bgremove.errors import NotRunError, TaskError, TaskTimeoutError, WorkerLostError
+from bgremove.strategies._admission import Admission
 from bgremove.strategies._forkserver import ForkServer
 from bgremove.strategies._launch import End, Launcher, check_guard, exit_words
 from bgremove.strategies._messages import receive, send
 from bgremove.strategies._worker import Job, failed, outcome_of, pack, unpack
-from bgremove.strategies.base import Outcome, Strategy, Task
+from bgremove.strategies.base import Strategy
+from bgremove.strategies.task import Outcome, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -81,7 +84,7 @@ class Processes(Strategy):
             for worker in self._workers:
                 self._give(worker, job, payload)
             while any(worker.job for worker in self._workers):
-                for outcome in self._listen():
+                for outcome in self._listen(math.inf):
                     if outcome.error is not None:
                         raise outcome.error
                 if self._last_words:
@@ -89,14 +92,13 @@ class Processes(Strategy):
         finally:
             self._abandon()
 
-    def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
-        source = iter(tasks)
+    def _outcomes(self, function: Callable[[T], R], tasks: Admission[T]) -> Generator[Outcome[R], None, None]:
         drawn = 0  # and not given out as outcomes
         outcomes: deque[Outcome[Any]] = deque()
         self._futile = 0
         try:
             while True:
-                while drawn < 2 * self.workers and (task := next(source, None)):
+                while drawn < 2 * self.workers and (task := tasks.draw()):
                     self._waiting.append((task, perf_counter()))
                     drawn += 1
                 outcomes.extend(self._hand_out(function))
@@ -104,7 +106,7 @@ class Processes(Strategy):
                     drawn -= 1
                     yield outcomes.popleft()
                 elif drawn:
-                    outcomes.extend(self._listen())
+                    outcomes.extend(self._listen(self._timeout_s or math.inf))
                 else:
                     return
         finally:
@@ -128,16 +130,15 @@ class Processes(Strategy):
             send(worker.connection, payload)
         worker.job = job
 
-    def _listen(self) -> list[Outcome[Any]]:
-        """Wait until a worker says something, ends, or is overdue; what became of tasks by that."""
+    def _listen(self, limit_s: float) -> list[Outcome[Any]]:
+        """Wait until a worker says something, ends, or takes longer than the limit; what became of tasks by that."""
         self._fill()
         if not self._workers:
             return self._not_run()
-        limit_s = self._timeout_s or float("inf")
-        started_s = min((each.started_s for each in self._workers if each.started_s is not None), default=float("inf"))
+        started_s = min((each.started_s for each in self._workers if each.started_s is not None), default=math.inf)
         wait_s = started_s + limit_s - perf_counter()
         outcomes: list[Outcome[Any]] = []
-        for key, _ in self._selector.select(None if wait_s == float("inf") else max(0.0, wait_s)):
+        for key, _ in self._selector.select(None if wait_s == math.inf else max(0.0, wait_s)):
             if key.data in self._workers:  # else it has ended by an event before this one
                 outcomes += self._hear(key.data, died=key.fd == key.data.watch)
         for worker in list(self._workers):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from os import getpid
 from time import perf_counter
 from typing import TypeVar
 
+from bgremove.strategies._admission import Admission
 from bgremove.strategies._worker import attempt
-from bgremove.strategies.base import Outcome, Strategy, Task
+from bgremove.strategies.base import Strategy
+from bgremove.strategies.task import Outcome
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -24,7 +26,7 @@ class Sequential(Strategy):
     def _open(self, stack: ExitStack) -> None:
         stack.enter_context(self._worker_context())
 
-    def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
+    def _outcomes(self, function: Callable[[T], R], tasks: Admission[T]) -> Generator[Outcome[R], None, None]:
         worker = getpid()
-        for task in tasks:
+        while task := tasks.draw():
             yield attempt(function, (task, perf_counter()), worker)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import islice
 from queue import SimpleQueue
 from threading import Barrier, get_native_id
 from time import perf_counter
 from typing import TypeVar
 
+from bgremove.strategies._admission import Admission
 from bgremove.strategies._worker import Job, attempt
-from bgremove.strategies.base import Outcome, Strategy, Task
+from bgremove.strategies.base import Strategy
+from bgremove.strategies.task import Outcome
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -34,13 +35,12 @@ class Threads(Strategy):
         barrier = Barrier(self.workers)
         wait([self._executor.submit(barrier.wait) for _ in range(self.workers)])
 
-    def _outcomes(self, function: Callable[[T], R], tasks: Iterable[Task[T]]) -> Generator[Outcome[R], None, None]:
-        source = iter(tasks)
+    def _outcomes(self, function: Callable[[T], R], tasks: Admission[T]) -> Generator[Outcome[R], None, None]:
         calls: set[Future[Outcome[R]]] = set()
         done: SimpleQueue[Future[Outcome[R]]] = SimpleQueue()
         try:
             while True:
-                for task in islice(source, 2 * self.workers - len(calls)):
+                while len(calls) < 2 * self.workers and (task := tasks.draw()):
                     future = self._executor.submit(_call, function, (task, perf_counter()))
                     calls.add(future)
                     future.add_done_callback(done.put)

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from bgremove.errors import TaskError, UsageError
-from bgremove.strategies.base import Outcome, Strategy, Task
+from bgremove.strategies.base import Strategy
+from bgremove.strategies.task import Outcome, Task
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -143,7 +144,7 @@ def _sent(tasks: Iterable[Task[T]], folders: Sequence[Path]) -> Iterator[Task[_A
             content = _pack(task.value, _files(folders, task.index, "argument"))
         except Exception as error:  # noqa: BLE001 - not picklable, whatever that raises: this task's outcome alone
             content = TaskError(f"the task cannot be packed: {type(error).__name__}: {error}")
-        yield Task(task.index, _Argument(task.index, content), task.name)
+        yield Task(task.index, _Argument(task.index, content), task.name, task.peak_bytes)
 
 
 def _received(outcome: Outcome[_Packed], folders: Sequence[Path]) -> Outcome[Any]:

@@ -55,6 +55,17 @@ def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path) -> None:
     assert ET.parse(tmp_path / "gate.xml").getroot().get("failures") == "1"  # noqa: S314 (our own file)
 
 
+def test_the_page_takes_ids_for_text_and_shows_the_gravest_first(tmp_path: Path) -> None:
+    result = a_result(*reversed(ALL))
+    findings = [replace(finding, case=f"<b>\udcff {finding.case}") for finding in result.findings]
+    files.write(tmp_path, replace(result, findings=findings), [], SETTINGS)
+    page = (tmp_path / "gate.html").read_text()
+    assert "<b>" not in page
+    shown = re.findall(r'<th scope="row">&lt;b&gt;\\xff b\.py::test_(\w+)', page)
+    assert (shown[0], len(shown)) == ("regressed", len(ALL))
+    assert re.findall(r"(?:src|href)=\"(?!#|data:)", page) == []
+
+
 def test_each_pair_is_kept_at_once(tmp_path: Path) -> None:
     pair = a_result().pairs[0]
     files.keep(tmp_path, pair)

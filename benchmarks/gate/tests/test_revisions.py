@@ -10,7 +10,7 @@ import pytest
 
 from benchgate.errors import WrongUseError
 from benchgate.revisions.definitions import definitions, selected
-from benchgate.revisions.git import merge_base, resolve, top
+from benchgate.revisions.git import WORKING_TREE, merge_base, resolve, top
 from benchgate.revisions.worktrees import checkouts, remove_stale
 from gate_toy import SOURCE, Toy, make_toy
 
@@ -137,6 +137,13 @@ def test_the_base_is_where_head_left_the_main_branch(toy: Toy) -> None:
     toy.commit({"toy.py": "main = 1\n"})
     assert merge_base(toy.root, "topic").commit == fork
     assert "main" in str(merge_base(toy.root, "topic"))
+
+
+def test_a_repository_without_a_commit_is_called_that(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    for name in (WORKING_TREE, "main"):
+        with pytest.raises(WrongUseError, match="no commit yet"):
+            resolve(tmp_path, name)
 
 
 def test_a_shallow_clone_is_told_how_to_get_the_rest(toy: Toy, tmp_path: Path) -> None:

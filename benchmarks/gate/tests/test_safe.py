@@ -12,11 +12,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from benchgate import compare
 from benchgate.cli import run
+from benchgate.compare import cleared
+from benchgate.comparison import prepared
 from benchgate.measure.pair import PairDriver
 from benchgate.measure.trial import try_out
 from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
+from benchgate.settings import Settings
 from gate_toy import CASES, SETTINGS, SOURCE, Toy, make_toy, toy_sites
 
 pytestmark = pytest.mark.whole_run
@@ -67,6 +71,22 @@ def test_what_was_measured_before_a_stop_is_judged_and_written(
     assert len(toy.git("worktree", "list").splitlines()) == 1
 
 
+def test_a_run_under_nohup_outlives_its_terminal(toy: Toy, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup starts a program
+    try:
+        with started(toy, output) as process:
+            wait_for((output / "pairs.jsonl").exists, process)
+            process.send_signal(signal.SIGHUP)
+            measured = (output / "pairs.jsonl").read_text()
+            wait_for(lambda: (output / "pairs.jsonl").read_text() != measured, process)
+            process.send_signal(signal.SIGTERM)
+            shown, _ = process.communicate(timeout=60)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert "stopped by SIGTERM" in shown.decode()
+
+
 def test_a_stop_before_the_first_pair_leaves_nothing_behind(toy: Toy, tmp_path: Path) -> None:
     toy.commit({"bench/bench_toy.py": "import time\ntime.sleep(60)\n"})
     logs = tmp_path / "output/logs"
@@ -88,6 +108,21 @@ def test_in_a_hook_what_is_committed_stays_as_it_was_staged(toy: Toy) -> None:
     who = ["-c", "user.name=toy", "-c", "user.email=toy@example.org"]
     subprocess.run(["git", *who, "commit", "--quiet", "-m", "x"], cwd=toy.root, env=environment(), check=True)
     assert toy.git("show", "--name-only", "--format=").splitlines() == ["toy.py"]
+
+
+# --- what is asked for
+
+
+@pytest.mark.parametrize(("selection", "why"), [
+    (("-m", "unknown"), "Unknown marker(s) in '-m' expression: unknown"),
+    (("-k", "a and"), "expected not OR left parenthesis OR identifier"),
+    (("--unknown",), "unrecognized arguments: --unknown"),
+])  # fmt: skip
+def test_what_pytest_refuses_is_told_in_its_words(selection: tuple[str, ...], why: str, toy: Toy, said: Said) -> None:
+    toy.write({"pytest.ini": SETTINGS.replace("addopts =", "addopts = --strict-markers")})
+    arguments = [f"--pytest-arg={word}" for word in selection]
+    assert run(["--base", "base", "bench", "--budget-s", "0.001", *arguments]) == 3
+    assert why in said()
 
 
 # --- reports
@@ -293,7 +328,33 @@ def test_a_slow_case_is_said_beforehand_not_afterwards(toy: Toy, said: Said) -> 
     toy.commit({"bench/bench_toy.py": slow + CASES})
     assert run(["--base", "base", "bench", "--budget-s", "3"]) == 3
     words = said()
+    assert words.startswith("before measuring, every case is called once or twice in both revisions")
     assert "one pair of 4 cases takes about" in words
     assert "too few to decide anything about all of them" in words
     assert "measured first: the quickest" in words or "not even the quickest case fits" in words
     assert "screen pair 1: 4 cases" not in words
+
+
+def test_where_time_is_short_it_is_seen_which_cases_run_what_changed(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = (
+        "import sys, time, toy, other\n"
+        "def test_fails(benchmark):\n    benchmark(toy.missing)\n"
+        "def test_same(benchmark):\n    benchmark(time.sleep, 0.01)\n"
+        "def test_changed(benchmark):\n    benchmark(other.rest)\n"
+        "def refuse():\n    assert 'cProfile' not in sys._getframe(1).f_code.co_filename\n"
+        "def test_fails_when_traced(benchmark):\n    benchmark(refuse)\n"
+        "def test_changed_too(benchmark):\n    benchmark(other.rest)\n"
+    )
+    rest = "import time\ndef rest():\n    time.sleep(0.01)\n"
+    base = toy.commit({"bench/bench_toy.py": cases, "other.py": rest})
+    toy.commit({"other.py": rest + "# changed\n"})
+    with prepared(toy.root, Settings(("bench",), base=base), cleared(tmp_path / "output")) as comparison:
+        assert {case.partition("::")[2] for case in comparison.running_changes(60.0)} == {
+            "test_changed", "test_changed_too",
+        }  # fmt: skip
+        assert comparison.running_changes(0.0) == frozenset()
+    monkeypatch.setattr(compare, "LOOK_SHARE", 1e6)
+    assert run(["--base", base, "bench", "--budget-s", "0.001"]) == 3
+    assert "2 cases more run changed files and must wait: --budget-s " in said()

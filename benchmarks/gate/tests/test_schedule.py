@@ -292,6 +292,21 @@ def test_the_forecast_chooses_the_cases_that_fit() -> None:
     assert Forecast.of({}, 0.0, 10.0).lines() == []
 
 
+def test_cases_that_run_what_changed_come_before_quicker_ones() -> None:
+    forecast = Forecast({"quick": 1.0, "changed": 3.0, "quicker": 0.5, "long": 300.0}, 1.0, 24 * 4.2)
+    assert forecast.affordable() == ["quick", "quicker"]
+    told = replace(forecast, changed=frozenset({"changed", "long"}))
+    assert told.affordable() == ["changed"]
+    assert told.lines()[-2:] == [
+        "measured first: 1 case in which changed files run, which fit; what else there is stays undecided",
+        "1 case more runs changed files and must wait: --budget-s 7300 does for all that do",
+    ]
+    both = replace(told, budget_s=24 * 4.7)
+    assert both.affordable() == ["changed", "quicker"]
+    assert "1 case in which changed files run and the quickest 1 case of the others, which fit" in both.lines()[-2]
+    assert replace(told, budget_s=8 * 4.2).affordable() == ["changed"]  # screened, before others are decided
+
+
 def test_a_forecast_from_a_cold_trial_is_corrected_by_the_first_pair() -> None:
     cold = Forecast.of(dict.fromkeys("ab", 1.0), 20.0, 120.0)
     assert (cold.held, cold.may_overestimate) == (3, True)
@@ -324,6 +339,18 @@ def test_calls_that_vary_more_than_processes_are_confirmed_in_longer_turns() -> 
     }
     assert longest["processes", "confirm"] == longest["processes", "screen"] == longest["calls", "screen"]
     assert 2 * longest["calls", "screen"] < longest["calls", "confirm"] <= LONGEST_BLOCK_S
+
+
+def test_a_large_loss_is_confirmed_in_short_turns_though_calls_vary() -> None:
+    def seconds(loss: float, seed: int) -> float:
+        driver = PretendedDriver({"case": normal(loss, 0.001)}, seed, within={"case": 0.2})
+        _, findings = run_gate(driver)
+        assert findings[0].verdict == "regressed"
+        asked = [block_s["case"] for stage, block_s in driver.asked if stage == "confirm"]
+        return sum(asked) / len(asked)
+
+    small, large = (sum(seconds(loss, seed) for seed in range(10)) for loss in (0.05, 0.4))
+    assert 2 * large < small
 
 
 def test_a_case_in_trouble_is_dropped_and_named() -> None:

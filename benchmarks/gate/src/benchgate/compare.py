@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -27,6 +28,10 @@ from .stopping import STOPPED_STATUS, StoppedError, stoppable
 
 #: Regressed cases that are profiled, the gravest first.
 MOST_EXPLAINED = 3
+#: Where there is no time for all cases, this share of the budget is spent beforehand to see which run what changed.
+LOOK_SHARE = 0.1
+#: What is said before the first silence.
+TRIAL_FIRST = "before measuring, every case is called once or twice in both revisions: what runs, and for how long"
 #: Columns of the table where nobody sees a terminal; wide enough for the ids of cases.
 LOG_WIDTH = 140
 
@@ -43,6 +48,7 @@ def run(arguments: Sequence[str]) -> int:
             repository = top(Path.cwd())
             asked = settings.settings(given, Path.cwd(), repository)
             directory = cleared(asked.output) if asked.output else directory
+            console.print(TRIAL_FIRST, markup=False, highlight=False)
             with prepared(repository, asked, directory) as comparison:
                 result, status = _measured(comparison, asked, directory, console)
                 _explain(comparison, result, explanations)
@@ -73,9 +79,11 @@ def _console() -> Console:
 
 def _measured(comparison: Comparison, asked: Settings, directory: Path, console: Console) -> tuple[Result, int]:
     """What the pairs show, and the exit status; a stop or a failure on the way costs what would have come after it."""
+    expected = Forecast.of(comparison.trial.call_s, comparison.trial.start_s, asked.budget_s)
+    if not expected.fits:
+        expected = replace(expected, changed=comparison.running_changes(LOOK_SHARE * asked.budget_s))
     schedule = Schedule(comparison.driver, comparison.cases, asked.rule, asked.budget_s, comparison.tolerances)
     schedule.give_up(comparison.trial.troubles)
-    expected = Forecast.of(comparison.trial.call_s, comparison.trial.start_s, asked.budget_s)
     _plan(schedule, expected, console)
     began = time.monotonic()
     try:

@@ -13,6 +13,7 @@ from .decide.measured import Measured
 from .decide.rule import Rule
 from .errors import GateError, WrongUseError
 from .guard.machine import identity
+from .measure.executed import cases_that_run
 from .measure.messages import Collected
 from .measure.pair import PairDriver
 from .measure.records import Pair, Trouble
@@ -22,7 +23,7 @@ from .measure.trial import Trial, try_out
 from .part import Part, Shard
 from .provenance import check_compiled, measured_line, shortened
 from .revisions.builds import built, carried
-from .revisions.definitions import changed_dependencies, changed_inside, definitions, selected
+from .revisions.definitions import changed_dependencies, changed_inside, changed_outside, definitions, selected
 from .revisions.git import WORKING_TREE, Revision, git_lines, merge_base, resolve
 from .revisions.packages import Packages, packages_of
 from .revisions.worktrees import Checkouts, checkouts
@@ -62,7 +63,14 @@ class Comparison:
     missing: list[Trouble]
     trial: Trial
     notes: list[str]
+    changed: frozenset[str]
     _trees: Checkouts
+
+    def running_changes(self, for_s: float) -> frozenset[str]:
+        """Cases that run a file that changed, as far as so many seconds show; the quickest are looked at first."""
+        call_s = self.trial.call_s  # tracing makes it some times as long
+        cases = sorted((case for case in call_s if call_s[case] < for_s / 5), key=lambda case: call_s[case])
+        return cases_that_run(self.changed, self.driver.head, cases, for_s) if self.changed and cases else frozenset()
 
     def check_untouched(self) -> None:
         """Raises GateError when a worktree is no longer as it was checked out."""
@@ -122,6 +130,7 @@ def prepared(repository: Path, settings: Settings, directory: Path) -> Iterator[
             missing=missing,
             trial=trial,
             notes=notes,
+            changed=changed_outside(repository, base, head, laid),
             _trees=trees,
         )
 

@@ -16,15 +16,19 @@ class StoppedError(Exception):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Raises StoppedError in the block at the first such signal; later ones do not disturb what has to be ended."""
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    """Raises StoppedError in the block at the first such signal; later ones do not disturb what has to be ended.
+
+    What the caller has set to be ignored, as nohup does with SIGHUP, stays so.
+    """
+    handled = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: handler for number, handler in handled.items() if handler is not signal.SIG_IGN}
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        for each in _SIGNALS:
+        for each in before:
             signal.signal(each, signal.SIG_IGN)
         raise StoppedError(f"stopped by {signal.Signals(number).name}")
 
-    for number in _SIGNALS:
+    for number in before:
         signal.signal(number, stop)
     try:
         yield

@@ -1,7 +1,7 @@
 """Before measuring: how long one pair of the selected cases takes, and what the budget will therefore decide."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..measure.turns import least_s
@@ -13,11 +13,15 @@ CONFIRM_PAIRS = 16
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds that each case takes in one pair, beside the `start_s` of its processes, and the budget."""
+    """Seconds that each case takes in one pair, beside the `start_s` of its processes, and the budget.
+
+    `changed` are cases that run what changed: where there is no time for all, they come first.
+    """
 
     case_s: Mapping[str, float]
     start_s: float
     budget_s: float
+    changed: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, call_s: Mapping[str, float], start_s: float, budget_s: float) -> "Forecast":
@@ -44,29 +48,39 @@ class Forecast:
         """The same from what a pair of all cases really took, and the rest of the budget."""
         share = seconds / self.pair_s
         cases = {case: case_s * share for case, case_s in self.case_s.items()}
-        return Forecast(cases, self.start_s * share, self.budget_s - seconds)
+        return Forecast(cases, self.start_s * share, self.budget_s - seconds, self.changed)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the budget holds the screen of all cases."""
+        return self.held >= SCREEN_PAIRS
 
     def affordable(self) -> list[str]:
-        """All cases, or as many of the quickest as the budget can decide, or at least look at."""
-        if self.held >= SCREEN_PAIRS:
+        """All cases, or as many as the budget can decide, or at least look at.
+
+        First come the quickest of those that run what changed, then the quickest of the others.
+        """
+        if self.fits:
             return list(self.case_s)
-        chosen = self._fitting(SCREEN_PAIRS + CONFIRM_PAIRS) or self._fitting(SCREEN_PAIRS) or self._fitting(1)
+        decided, screened = self._fitting(SCREEN_PAIRS + CONFIRM_PAIRS), self._fitting(SCREEN_PAIRS)
+        if self.changed.isdisjoint(decided) and not self.changed.isdisjoint(screened):
+            decided = screened
+        chosen = decided or screened or self._fitting(1)
         return [case for case in self.case_s if case in chosen]
 
     def _fitting(self, pairs: int) -> set[str]:
-        """The quickest cases, as many as the budget holds so many pairs of."""
+        """As many cases as the budget holds so many pairs of."""
         left = self.budget_s / pairs - self.start_s
         chosen: set[str] = set()
-        for case in sorted(self.case_s, key=lambda case: self.case_s[case]):
-            left -= self.case_s[case]
-            if left < 0:
-                break
-            chosen.add(case)
+        for case in sorted(self.case_s, key=lambda case: (case not in self.changed, self.case_s[case])):
+            if self.case_s[case] <= left:
+                left -= self.case_s[case]
+                chosen.add(case)
         return chosen
 
     def lines(self) -> list[str]:
         """What to expect, in words."""
-        count, wanted_s = len(self.case_s), self.pair_s * (SCREEN_PAIRS + CONFIRM_PAIRS)
+        count, wanted_s = len(self.case_s), self._wanted_s(self.case_s)
         if not count:
             return []
         pairs = f"{self.held} pairs" if self.held != 1 else "1 pair"
@@ -85,12 +99,24 @@ class Forecast:
             f"too few to decide anything about all of them, which takes {SCREEN_PAIRS} pairs at least and about "
             f"{SCREEN_PAIRS + CONFIRM_PAIRS} as a rule: --budget-s {_rounded(wanted_s)}, or choose fewer cases"
         )
-        said.append(
-            f"measured first: the quickest {_cases(len(chosen))}, which fit; what else there is stays undecided"
-            if chosen
-            else "not even the quickest case fits: nothing is measured"
-        )
-        return said
+        return [*said, *self._chosen(chosen)]
+
+    def _chosen(self, chosen: Collection[str]) -> Iterator[str]:
+        """Which of the cases are measured, where it is not all of them."""
+        first = len(self.changed.intersection(chosen))
+        kinds = [f"{_cases(first)} in which changed files run"] if first else []
+        if others := len(chosen) - first:
+            kinds.append(f"the quickest {_cases(others)}{' of the others' if first else ''}")
+        fitting = f"measured first: {' and '.join(kinds)}, which fit; what else there is stays undecided"
+        yield fitting if chosen else "not even the quickest case fits: nothing is measured"
+        if left := self.changed.difference(chosen):
+            runs = "runs" if len(left) == 1 else "run"
+            budget = f"--budget-s {_rounded(self._wanted_s(self.changed))}"
+            yield f"{_cases(len(left))} more {runs} changed files and must wait: {budget} does for all that do"
+
+    def _wanted_s(self, cases: Iterable[str]) -> float:
+        """The budget that decides some cases as a rule."""
+        return (self.start_s + sum(self.case_s[case] for case in cases)) * (SCREEN_PAIRS + CONFIRM_PAIRS)
 
 
 def _cases(count: int) -> str:

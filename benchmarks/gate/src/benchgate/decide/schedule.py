@@ -209,12 +209,16 @@ class Schedule:
         return max(middles, default=0.0) / self.measured.rule_of(case).limit
 
     def _block_s_of(self, case: str, start_s: float) -> float:
-        """As short as all have in the screen; up to LONGEST_BLOCK_S where it pays to confirm a time."""
+        """As short as all have in the screen; up to LONGEST_BLOCK_S where it pays to confirm a time.
+
+        A loss that looks larger than the tolerance is seen with less precision: more pairs prove it sooner.
+        """
         if all(hypothesis.metric == "memory" for hypothesis in self.measured.suspects(case)):
             return self._block_s
         if case not in self._variation:  # its screen is over
             self._variation[case] = Variation.of(self._evidence.blocks(case, "screen"))
-        best_s = self._variation[case].best_block_s(start_s, self.measured.rule_of(case).limit)
+        to_see = self.measured.rule_of(case).limit * max(self._gravity(case), 1.0)
+        best_s = self._variation[case].best_block_s(start_s, to_see)
         return min(max(self._block_s, best_s), LONGEST_BLOCK_S)
 
     def _may_try(self, case: str, stage: Stage, most: int) -> bool:

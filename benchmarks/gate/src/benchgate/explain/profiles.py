@@ -155,7 +155,7 @@ def _sampled(sites: Sequence[Site], case: str, loops: int | None, *, native: boo
 
 def _traced(sites: Sequence[Site], case: str) -> list[Profile]:
     with _waiting(sites, case, "trace") as arms:
-        return [{(name,): seconds for name, seconds in arm.trace(case).items()} for arm in arms]
+        return [{(name,): seconds for name, seconds in arm.trace(case).own_s.items()} for arm in arms]
 
 
 @contextmanager

@@ -1,35 +1,26 @@
 """The page: a small picture of every case, and the changes that were found, the gravest first."""
 
 from collections.abc import Callable, Iterator, Sequence
-from html import escape
 
-from ..report.plain import plain
+from ..report.document import document, table, text
 from .series import Change, Series
 
 #: Size of one picture, and the space around its line, in pixels.
 _WIDTH, _HEIGHT, _EDGE = 360, 90, 8
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
-table { border-collapse: collapse } td, th { padding: .2rem .8rem .2rem 0; text-align: left }
-figure { display: inline-block; margin: 0 1rem 1rem 0; width: 360px; vertical-align: top }
-figcaption { overflow-wrap: anywhere; font-size: 13px }
-svg { background: color-mix(in srgb, currentColor 4%, transparent) }
-polyline { fill: none; stroke: currentColor; stroke-width: 1.5 } circle { fill: currentColor }
-.slower { color: #b3261e; fill: #b3261e } .faster { color: #1b6e3c; fill: #1b6e3c }
-:root { color-scheme: light dark }
-"""
 #: What a commit is called on the page.
 Name = Callable[[str], str]
 
 
 def page(series: Sequence[Series], metric: str, notes: Sequence[str], name: Name) -> str:
     """The whole page as HTML, which needs nothing from elsewhere."""
-    lines = ["<!doctype html>", '<html lang="en"><head><meta charset="utf-8"><title>benchgate: history</title>']
-    lines += ['<meta name="viewport" content="width=device-width">', f"<style>{_STYLE}</style></head><body>"]
-    lines += [f"<h1>How the cases went ({escape(metric)})</h1>", *_table(series, name)]
-    lines += (_figure(each, name) for each in series)
-    lines += (f"<p>{_text(note)}</p>" for note in notes)
-    return "\n".join([*lines, "</body></html>"]) + "\n"
+    changed = len({each.case for each, _ in _changes(series)})
+    answer = f"{changed} of {len(series)} cases changed" if changed else "No case has changed"
+    sections = [
+        ("changes", "Changes", _table(series, name)),
+        ("cases", f"How the cases went ({metric})", (_figure(each, name) for each in series)),
+        ("kept", "What is kept", (f"<p>{text(note)}</p>" for note in notes)),
+    ]
+    return document("benchgate: history", answer, sections)
 
 
 def in_words(series: Sequence[Series], name: Name) -> Iterator[str]:
@@ -51,13 +42,11 @@ def _when(series: Series, change: Change, name: Name) -> str:
 
 def _table(series: Sequence[Series], name: Name) -> list[str]:
     rows = [
-        f'<tr class="{_kind(change)}"><td>{change.ratio - 1:+.1%}</td><td>{_text(each.case)}</td>'
-        f"<td>{_text(_when(each, change, name))}</td></tr>"
+        f'<tr class="{_kind(change)}"><th scope="row">{change.ratio - 1:+.1%}</th>'
+        f'<td class="words">{text(each.case)}</td><td class="words">{text(_when(each, change, name))}</td></tr>'
         for each, change in _changes(series)
     ]
-    if not rows:
-        return ["<p>No case has changed.</p>"]
-    return ["<table><tr><th>change</th><th>case</th><th>when</th></tr>", *rows, "</table>"]
+    return table("The gravest first", ("change", "case", "when"), rows) if rows else []
 
 
 def _figure(series: Series, name: Name) -> str:
@@ -71,13 +60,14 @@ def _figure(series: Series, name: Name) -> str:
         kind = _kind(changed[at]) if at in changed else ""
         title = f"{name(step.head)}: {step.middle:+.1%} (±{1.96 * step.error:.1%}), level {level:.3f}"
         marks.append(f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="{4 if kind else 2}">')
-        marks.append(f"<title>{_text(title)}</title></circle>")
+        marks.append(f"<title>{text(title)}</title></circle>")
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    drawing = f'<polyline points="{line}"/>{"".join(marks)}'
+    drawing = f'<polyline class="bar" points="{line}"/>{"".join(marks)}'
     label = f"{series.levels[-1] - 1:+.1%} since {name(series.steps[0].base)}"
+    said = text(f"{series.case}: {label}")
     return (
-        f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{_text(f"{series.case}: {label}")}">'
-        f"{drawing}</svg><figcaption>{_text(series.case)}<br>{_text(label)}</figcaption></figure>"
+        f'<figure class="small"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{said}">'
+        f"{drawing}</svg><figcaption>{text(series.case)}<br>{text(label)}</figcaption></figure>"
     )
 
 
@@ -87,7 +77,3 @@ def _kind(change: Change) -> str:
 
 def _y(level: float, low: float, high: float) -> float:
     return _EDGE + (_HEIGHT - 2 * _EDGE) * (high - level) / (high - low)
-
-
-def _text(text: str) -> str:
-    return escape(plain(text))

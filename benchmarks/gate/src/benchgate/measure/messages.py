@@ -46,10 +46,11 @@ class Called:
 
 @dataclass(frozen=True)
 class Traced:
-    """One call was made under cProfile: seconds spent in each function itself."""
+    """One call was made under cProfile: seconds spent in each function itself, and the files that functions are of."""
 
     case: str
     own_s: dict[str, float]
+    files: list[str]
 
 
 @dataclass(frozen=True)

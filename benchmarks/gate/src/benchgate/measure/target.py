@@ -106,7 +106,8 @@ class Target:
         own_s: dict[str, float] = defaultdict(float)
         for entry in profiler.getstats():
             own_s[_label(entry.code)] += entry.inlinetime
-        self.channel.send(Traced(self.case, dict(own_s)))
+        files = {entry.code.co_filename for entry in profiler.getstats() if isinstance(entry.code, CodeType)}
+        self.channel.send(Traced(self.case, dict(own_s), sorted(files)))
         return result
 
     def _arguments(self) -> tuple[Sequence[Any], dict[str, Any]]:

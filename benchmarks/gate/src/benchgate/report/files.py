@@ -1,4 +1,4 @@
-"""Files for machines: raw pairs as JSON, JUnit, and beside them the Markdown report and flame graphs."""
+"""The files of a run: raw pairs as JSON, JUnit, the report as Markdown and as a page, flame graphs."""
 
 import json
 import os
@@ -15,12 +15,13 @@ from ..errors import GateError
 from ..explain.profiles import Explanation
 from ..measure.records import FORMAT_VERSION, Pair
 from ..settings import Settings
+from .page import page
 from .plain import flame_name, plain
 from .text import markdown, reason
 
 
 def write(directory: Path, result: Result, explanations: list[Explanation], settings: Settings) -> list[str]:
-    """Writes gate.json, gate.xml, gate.md and a flame graph for each explained case into `directory`.
+    """Writes gate.json, gate.xml, gate.md, gate.html and a flame graph for each explained case into `directory`.
 
     Returns what could not be written, in words: it changes no verdict.
     """
@@ -28,6 +29,7 @@ def write(directory: Path, result: Result, explanations: list[Explanation], sett
         directory / "gate.json": lambda: json.dumps(as_json(result, explanations, settings), indent=1),
         directory / "gate.xml": lambda: _xml(as_junit(result)),
         directory / "gate.md": lambda: markdown(result, explanations, settings),
+        directory / "gate.html": lambda: page(result, explanations, settings),
     }
     for explanation in explanations:
         if explanation.flame:
@@ -62,7 +64,7 @@ def _written(file: Path, content: Callable[[], str]) -> str:
 
 def clear(directory: Path) -> None:
     """Removes what an earlier run wrote: it must not be taken for this one's."""
-    for pattern in ("gate.json", "gate.xml", "gate.md", "flame-*.svg", pairs_file(directory).name):
+    for pattern in ("gate.json", "gate.xml", "gate.md", "gate.html", "flame-*.svg", pairs_file(directory).name):
         for file in directory.glob(pattern):
             file.unlink()
 

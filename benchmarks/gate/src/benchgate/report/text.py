@@ -130,8 +130,8 @@ def _rows(finding: CaseFinding) -> Iterator[tuple[str, ...]]:
             finding.case if index == 0 else "",
             metric.verdict,
             metric.metric,
-            _amount(metric.base, metric),
-            _amount(metric.head, metric),
+            amount(metric.base, metric),
+            amount(metric.head, metric),
             f"{metric.ratio:.3f}" if metric.pairs else "",
             f"{metric.lower:.3f} to {metric.upper:.3f}" if bounded else "",
             f"{metric.visible:+.1%}" if bounded else "",
@@ -140,7 +140,8 @@ def _rows(finding: CaseFinding) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _amount(value: float | None, metric: MetricFinding) -> str:
+def amount(value: float | None, metric: MetricFinding) -> str:
+    """Seconds or bytes of a metric, in the unit that suits; nothing where there are none."""
     if value is None:
         return ""
     units = _SIZES if metric.metric == "memory" else _TIMES
@@ -148,12 +149,20 @@ def _amount(value: float | None, metric: MetricFinding) -> str:
     return f"{value / scale:.3g} {unit}"
 
 
+def change(metric: MetricFinding) -> str:
+    """The change of head against base in percent; nothing where nothing was measured."""
+    return f"{metric.ratio - 1:+.1%}" if metric.pairs else ""
+
+
+def interval(metric: MetricFinding) -> str:
+    """What the change may be; nothing where too few pairs bound it."""
+    return f"{metric.lower - 1:+.1%} to {metric.upper - 1:+.1%}" if metric.pairs >= FEWEST_BOUNDED else ""
+
+
 def _figures(metric: MetricFinding) -> str:
     if not metric.pairs:
         return f"{metric.metric} not measured again"
-    bounded = metric.pairs >= FEWEST_BOUNDED
-    interval = f" ({metric.lower - 1:+.1%} to {metric.upper - 1:+.1%})" if bounded else f" ({metric.pairs} pairs)"
-    return f"{metric.metric} {metric.ratio - 1:+.1%}{interval}"
+    return f"{metric.metric} {change(metric)} ({interval(metric) or f'{metric.pairs} pairs'})"
 
 
 def _cell(text: str) -> str:

@@ -67,6 +67,12 @@ def changed_inside(repository: Path, base: Revision, head: Revision, laid: Seque
     return git_lines(repository, "diff", "--name-only", "-z", base.commit, head.commit, "--", *laid)
 
 
+def changed_outside(repository: Path, base: Revision, head: Revision, laid: Sequence[str]) -> frozenset[str]:
+    """Files that differ between the revisions and are no definitions: what is compared."""
+    changed = git_lines(repository, "diff", "--name-only", "-z", base.commit, head.commit)
+    return frozenset(changed).difference(changed_inside(repository, base, head, laid))
+
+
 #: Files that say which other libraries a project is run with.
 _LOCKS = re.compile(r"(^|/)(requirements[^/]*\.txt|[^/]*\.lock|environment\.ya?ml|pyproject\.toml|setup\.(py|cfg))$")
 

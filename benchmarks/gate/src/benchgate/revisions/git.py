@@ -70,6 +70,8 @@ def top(directory: Path) -> Path:
 
 def resolve(repository: Path, name: str) -> Revision:
     """The commit called `name`; for `WORKING_TREE` a commit made from the files as they are."""
+    if not git(repository, "rev-list", "--max-count=1", "--all"):
+        raise WrongUseError("the repository has no commit yet, so that there is nothing to compare with")
     if name == WORKING_TREE:
         return Revision(name, _snapshot(repository))
     try:

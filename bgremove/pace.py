@@ -1,0 +1,59 @@
+"""How far a loop is, and how fast it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+
+class Pace:
+    """How many of a total are done, how many of these have failed, and how fast it goes.
+
+    What passes before the first is done is starting up, and says nothing of the rest.
+    """
+
+    def __init__(self, what: str, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.what = what
+        self.total = total
+        self.done = 0
+        self.failed = 0
+        self.clock = clock
+        self.began_s = clock()
+        self._first_s = self._last_s = self.began_s
+
+    def add(self, *, failed: bool = False) -> None:
+        """One more is done, or has failed."""
+        self._last_s = self.clock()
+        self.done += 1
+        self.failed += failed
+        if self.done == 1:
+            self._first_s = self._last_s
+
+    @property
+    def per_s(self) -> float | None:
+        """How many are done in a second; None before that is known."""
+        passed_s = self._last_s - self._first_s
+        return (self.done - 1) / passed_s if passed_s > 0 else None
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that the rest will take; None before that is known."""
+        return (self.total - self.done) / self.per_s if self.per_s else None
+
+    @property
+    def note(self) -> str:
+        """How fast, and how many have failed, as far as there is something to say.
+
+        >>> pace = Pace("images", 100, iter([0.0, 1.0, 1.5, 2.0]).__next__)
+        >>> for failed in (False, True, False):
+        ...     pace.add(failed=failed)
+        >>> pace.note
+        '2.0 a second, 1 failed'
+        """
+        rate = "" if self.per_s is None else f"{self.per_s:.{1 if self.per_s >= 1 else 2}f} a second"
+        return ", ".join(filter(None, [rate, f"{self.failed} failed" if self.failed else ""]))
+
+    def __str__(self) -> str:
+        left = "" if self.left_s is None else f"{timedelta(seconds=round(self.left_s))} left"
+        return ", ".join(filter(None, [f"{self.what}: {self.done} of {self.total}", left, self.note]))
