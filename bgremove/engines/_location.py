@@ -115,11 +115,15 @@ def _histogram(codes: NDArray[np.int32], weights: NDArray[np.generic]) -> NDArra
     """Share of each colour, and of those next to it."""
     counts = np.bincount(codes.ravel(), weights.ravel().astype(np.float64), _BINS[0] * _BINS[1] * _BINS[2])
     counts = counts.reshape(_BINS)
-    for axis in range(3):
-        for _ in range(2 if axis else 1):
-            padded = np.pad(counts, [(int(other == axis),) * 2 for other in range(3)])
-            before, after = np.delete(padded, (-1, -2), axis), np.delete(padded, (0, 1), axis)
-            counts = 0.5 * counts + 0.25 * (before + after)
+    beside = np.empty(_BINS)
+    for axis in (0, 1, 1, 2, 2):
+        along, of = np.moveaxis(beside, axis, 0), np.moveaxis(counts, axis, 0)
+        along[0] = 0
+        along[1:] = of[:-1]
+        along[:-1] += of[1:]
+        beside *= 0.25
+        counts *= 0.5
+        counts += beside
     return np.asarray(counts.ravel() / max(counts.sum(), 1e-9))
 
 
