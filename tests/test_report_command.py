@@ -34,6 +34,7 @@ def test_remove_reports_what_became_of_each_image(folder, tmp_path):
     assert "<img src=x" not in page
     assert page.count('alt="Cut-out of') == 2
     assert "it is no image, or its header is damaged" in page
+    assert "broken.jpg: it is" not in page  # named once, beside the reason
     made = json.loads((tmp_path / "r.json").read_text())
     assert made["command"][:2] == ["bgremove", "remove"]
     assert made["settings"]["engine"] == "multiscale"

@@ -91,6 +91,7 @@ class ImageRow:
     pixels: int
     status: str = "ok"
     error: str | None = None
+    """The reason, without the name that it may begin with."""
     warnings: tuple[str, ...] = ()
 
 
@@ -150,7 +151,7 @@ def report_from_json(content: Mapping[str, Any]) -> Report:
 
 
 def _of_comparison(content: Mapping[str, Any]) -> Report:
-    failed = [ImageRow(each["path"], 0, "failed", each["error"]) for each in content["workload"]["failed"]]
+    failed = [ImageRow(each["path"], 0, "failed", _reason(each)) for each in content["workload"]["failed"]]
     return Report(
         kind="compare",
         answer=content["answer"],
@@ -160,6 +161,11 @@ def _of_comparison(content: Mapping[str, Any]) -> Report:
         differing=tuple(content["parity"]["differing"]),
         **_circumstances(content),
     )
+
+
+def _reason(image: Mapping[str, Any]) -> str | None:
+    error: str | None = image["error"]
+    return None if error is None else error.removeprefix(f"{display_name(image['path'])}: ")
 
 
 def _contender(content: Mapping[str, Any]) -> Contender:
@@ -183,7 +189,7 @@ def _of_batch(content: Mapping[str, Any]) -> Report:
     whole = _round(content, started, 0.0, startup_s, content["wall_s"] - startup_s)
     workers = len({each["worker"] for each in started}) or 1
     images = tuple(
-        ImageRow(each["path"], each["pixels"], each["status"], each["error"], tuple(each["warnings"]))
+        ImageRow(each["path"], each["pixels"], each["status"], _reason(each), tuple(each["warnings"]))
         for each in content["images"]
     )
     return Report(
