@@ -113,8 +113,8 @@ def _log_ratio(codes: NDArray[np.int32], one: NDArray[np.generic], other: NDArra
 
 def _histogram(codes: NDArray[np.int32], weights: NDArray[np.generic]) -> NDArray[np.float64]:
     """Share of each colour, and of those next to it."""
-    counts = np.bincount(codes.ravel(), weights.ravel().astype(np.float64), _BINS[0] * _BINS[1] * _BINS[2])
-    counts = counts.reshape(_BINS)
+    size = _BINS[0] * _BINS[1] * _BINS[2]
+    counts = np.asarray(np.bincount(codes.ravel(), weights.ravel().astype(np.float64), size), np.float64).reshape(_BINS)
     beside = np.empty(_BINS)
     for axis in (0, 1, 1, 2, 2):
         along, of = np.moveaxis(beside, axis, 0), np.moveaxis(counts, axis, 0)
