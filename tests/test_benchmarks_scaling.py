@@ -1,5 +1,6 @@
 """How time grows: rounds beside the ideal, and the law that is fitted to them."""
 
+import json
 import os
 from contextlib import nullcontext
 from functools import partial
@@ -9,7 +10,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from benchmarks.scaling import cells, quiet
+from benchmarks.scaling import cells, parts, quiet
+from benchmarks.scaling.__main__ import main
 from benchmarks.scaling.cells import IDEAL, LOOP, Cell, measure
 from benchmarks.scaling.law import Law, fitted, fitted_intervals
 from benchmarks.scaling.overhead import task_costs
@@ -68,6 +70,21 @@ def test_a_task_costs_something_under_each_strategy():
         ("threads", 0.001),
     ]
     assert all(min(row["seconds"]) > 0 for row in rows)
+
+
+def test_a_part_that_is_measured_again_takes_its_own_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts, "PARTS", {"one": lambda: iter([{"n": 1}]), "two": lambda: iter([{"n": 2}])})
+    for name in ("one", "two", "one"):
+        parts.keep(name, tmp_path / "kept.json")
+    kept = json.loads((tmp_path / "kept.json").read_text())
+    assert {name: part["rows"] for name, part in kept.items()} == {"one": [{"n": 1}], "two": [{"n": 2}]}
+
+
+def test_a_part_that_there_is_not_is_named_before_anything_is_measured(capsys, monkeypatch):
+    monkeypatch.setattr("benchmarks.scaling.__main__.keep", pytest.fail)
+    with pytest.raises(SystemExit):
+        main(["start", "nothing"])
+    assert "there is no part 'nothing'; choose from 0.1 MP," in capsys.readouterr().err
 
 
 def scattered(law, counts):

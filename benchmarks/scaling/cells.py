@@ -29,7 +29,7 @@ LOOP = "sequential"
 QUIET = 0.03
 """Share of the CPU time that others may take in a round; one in which they take more is run again."""
 
-MOST_S = 15.0
+MOST_S = 10.0
 """How long rounds of a cell may be run again."""
 
 

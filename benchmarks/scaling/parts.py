@@ -39,11 +39,13 @@ def _by_workers(images: int, megapixels: float, strategies: Sequence[str], round
 
 
 PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
-    "0.1 MP": partial(_cells, (1, 2, 4, 8, 16, 32, 64), 0.1, (IDEAL, *BUILT_IN), rounds=5),
+    "0.1 MP": partial(_cells, (1, 2, 4, 8, 16), 0.1, (IDEAL, *BUILT_IN), rounds=5),
+    "32 and 64 of 0.1 MP": partial(_cells, (32, 64), 0.1, (IDEAL, *BUILT_IN), rounds=8),
     "256 images": partial(_cells, (256,), 0.1, (IDEAL, *BUILT_IN), rounds=3),
-    "1 MP": partial(_cells, (1, 4, 16, 32), 1.0, (IDEAL, *BUILT_IN), rounds=4),
+    "1 MP": partial(_cells, (1, 4, 16), 1.0, (IDEAL, *BUILT_IN), rounds=4),
+    "32 of 1 MP": partial(_cells, (32,), 1.0, (IDEAL, *BUILT_IN), rounds=6),
     "12 MP": partial(_cells, (1, 4), 12.0, (IDEAL, *BUILT_IN), rounds=3),
-    "32 of 12 MP": partial(_cells, (32,), 12.0, (IDEAL, *PARALLEL), rounds=3),
+    **{f"32 of 12 MP, {name}": partial(_cells, (32,), 12.0, (IDEAL, name), rounds=3) for name in PARALLEL},
     "24 MP": partial(_cells, (1, 4), 24.0, (IDEAL, *BUILT_IN), rounds=3),
     "dask": partial(_cells, (1, 4, 16, 64), 0.1, (IDEAL, LOOP, "dask"), rounds=4),
     "workers": partial(_by_workers, 32, 0.1, PARALLEL, 6),

@@ -37,7 +37,7 @@ def _cells(kept: Kept, parts: Iterable[str]) -> list[Cell]:
 
 def _plain(kept: Kept) -> list[Cell]:
     """Those with as many workers as there are cores, by size and number."""
-    names = [name for name in kept if name.endswith(("MP", "images", "dask")) and not name.startswith("workers")]
+    names = [name for name in kept if name not in {"tasks", "start", "stages", *BY_WORKERS}]
     return sorted(_cells(kept, names), key=lambda cell: (cell.megapixels, cell.images))
 
 
@@ -55,6 +55,7 @@ def _efficiency(kept: Kept) -> Iterator[str]:
         yield f"| {ideal} | {' | '.join(shares)} | {max(cell.others):.0%} |"
 
 
+BY_WORKERS = ("workers", "workers of dask")
 _SHOWN = ("threads", "pool", "processes", "dask")
 
 
@@ -119,7 +120,7 @@ def _laws(kept: Kept) -> Iterator[str]:
 
 
 def _by_strategy(kept: Kept) -> Iterator[tuple[str, list[Cell]]]:
-    for part in ("workers", "workers of dask"):
+    for part in BY_WORKERS:
         cells = _cells(kept, [part])
         for name in (each for each in cells[0].seconds if each not in {IDEAL, LOOP}):
             yield name, cells
