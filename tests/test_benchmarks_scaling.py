@@ -47,10 +47,9 @@ def test_all_contenders_do_every_round():
 
 def test_rounds_in_which_others_were_busy_are_run_again(monkeypatch):
     others = iter([0.5, 0.0, 0.4, 0.01])
-    monkeypatch.setattr(cells, "timed", lambda work: (work(), next(others)))
+    monkeypatch.setattr(cells, "timed", lambda work: quiet.Taken(work(), 0.5, next(others)))
     calls = {IDEAL: partial(next, iter([1.0, 2.0, 3.0, 4.0]))}
-    cell = cells._cell(Cell(1, 1.0, 1, {IDEAL: []}, []), calls, 2, Random(0))
-    assert (cell.seconds[IDEAL], cell.others) == ([2.0, 4.0], [0.0, 0.01])
+    assert cells._rounds(calls, 2, Random(0)) == ({IDEAL: [2.0, 4.0]}, {IDEAL: [0.5, 0.5]}, [0.0, 0.01])
 
 
 def test_what_others_took_is_what_the_machine_was_busy_with_beside_this_process(monkeypatch):
@@ -58,7 +57,7 @@ def test_what_others_took_is_what_the_machine_was_busy_with_beside_this_process(
     monkeypatch.setattr(quiet, "_own_s", iter([1.0, 3.0]).__next__)
     monkeypatch.setattr(quiet, "perf_counter", iter([0.0, 4.0]).__next__)
     monkeypatch.setattr(quiet.psutil, "cpu_count", lambda: 2)
-    assert quiet.timed(lambda: None) == (4.0, 0.5)
+    assert quiet.timed(lambda: None) == (4.0, 2.0, 0.5)
 
 
 def test_a_task_costs_something_under_each_strategy():
@@ -114,7 +113,7 @@ def test_without_a_cost_of_pairs_it_is_amdahls_law(workers):
 
 
 def test_a_start_is_repaid_when_what_it_took_is_gained():
-    cell = Cell(64, 0.1, 2, {LOOP: [6.4], "processes": [3.2]}, [0.0])
+    cell = Cell(64, 0.1, 2, {LOOP: [6.4], "processes": [3.2]}, {}, [0.0])
     assert _pays_from("processes", [cell], {LOOP: 0.1, "processes": 0.95}) == "18"
-    slow = Cell(64, 0.1, 2, {LOOP: [6.4], "processes": [6.5]}, [0.0])
+    slow = Cell(64, 0.1, 2, {LOOP: [6.4], "processes": [6.5]}, {}, [0.0])
     assert _pays_from("processes", [slow], {LOOP: 0.1, "processes": 1.0}) == "never"

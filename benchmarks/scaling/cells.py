@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 from benchmarks.scaling.pinned import Pinned
-from benchmarks.scaling.quiet import timed
+from benchmarks.scaling.quiet import Taken, timed
 from benchmarks.speed import scene
 from benchmarks.workloads import cut_file, run, started, tasks
 from bgremove.batch import Job
@@ -35,12 +35,15 @@ MOST_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What was measured: seconds of each round by contender, which is `IDEAL` or a strategy, in the order of rounds."""
+    """What was measured in each round, by contender, which is `IDEAL` or a strategy."""
 
     images: int
     megapixels: float
     workers: int
     seconds: dict[str, list[float]]
+    """Until all images were done."""
+    cpu_seconds: dict[str, list[float]]
+    """Of all processes."""
     others: list[float]
     """The largest share of the CPU time that others took in each round."""
 
@@ -63,12 +66,14 @@ def measure(
             work(jobs[: min(len(jobs), 2 * workers)])  # fills caches
         for count in images:
             calls = {name: partial(work, jobs[:count]) for name, work in ready.items()}
-            yield _cell(Cell(count, megapixels, workers, {name: [] for name in calls}, []), calls, rounds, order)
+            yield Cell(count, megapixels, workers, *_rounds(calls, rounds, order))
 
 
-def _cell(cell: Cell, calls: dict[str, partial[None]], rounds: int, order: random.Random) -> Cell:
+def _rounds(
+    calls: Mapping[str, Callable[[], None]], rounds: int, order: random.Random
+) -> tuple[dict[str, list[float]], dict[str, list[float]], list[float]]:
     """The quietest of the rounds, which are more than were asked for if others were busy and there is time."""
-    measured: list[tuple[float, dict[str, float]]] = []
+    measured: list[tuple[float, dict[str, Taken]]] = []
     end_s = perf_counter() + MOST_S
     while len(measured) < rounds or (
         len(measured) < 3 * rounds
@@ -76,12 +81,10 @@ def _cell(cell: Cell, calls: dict[str, partial[None]], rounds: int, order: rando
         and perf_counter() < end_s
     ):
         taken = {name: timed(calls[name]) for name in order.sample(sorted(calls), len(calls))}
-        measured.append((max(others for _, others in taken.values()), {name: taken[name][0] for name in taken}))
-    for others, seconds in sorted(measured, key=lambda each: each[0])[:rounds]:
-        cell.others.append(others)
-        for name, each in seconds.items():
-            cell.seconds[name].append(each)
-    return cell
+        measured.append((max(each.others for each in taken.values()), taken))
+    kept = sorted(measured, key=lambda each: each[0])[:rounds]
+    walls = {name: [taken[name].wall_s for _, taken in kept] for name in calls}
+    return walls, {name: [taken[name].cpu_s for _, taken in kept] for name in calls}, [others for others, _ in kept]
 
 
 @contextmanager

@@ -67,11 +67,10 @@ def slowdowns(sizes: Sequence[float], rounds: int = 6) -> Iterator[dict[str, Any
         for stage in [Stage(COPY, 0.0), *(Stage(name, size) for size in sizes for name in STAGES if name != COPY)]:
             sides["all"].run(stage, range(usable_cpus()))  # makes what it works on
             sides["alone"].run(stage, range(1))
-            calls = max(1, round(_SECONDS / timed(partial(sides["alone"].run, stage, range(1)))[0]))
+            calls = max(1, round(_SECONDS / timed(partial(sides["alone"].run, stage, range(1))).wall_s))
             seconds: dict[str, list[float]] = {side: [] for side in sides}
             for _ in range(rounds):
                 for side in order.sample(list(sides), len(sides)):
                     count = calls * (usable_cpus() if side == "all" else 1)
-                    wall_s, _ = timed(partial(sides[side].run, stage, range(count)))
-                    seconds[side].append(wall_s / calls)
+                    seconds[side].append(timed(partial(sides[side].run, stage, range(count))).wall_s / calls)
             yield {"stage": stage.name, "megapixels": stage.megapixels, "seconds": seconds}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from benchmarks.scaling.cells import IDEAL, LOOP, Cell
@@ -21,6 +21,7 @@ def tables(kept: Kept) -> str:
     lines = [f"{newest['date']}. {machine}."]
     for title, rows in (
         ("Share of the ideal that each strategy reaches, with workers that are ready:", _efficiency(kept)),
+        ("CPU time an image, in ms, of all processes; it hardly depends on what else the machine does:", _cpu(kept)),
         ("The start of the workers, and from how many images on it is repaid:", _starts(kept)),
         ("A task that does nothing, by what it carries there and back:", _tasks(kept["tasks"]["rows"])),
         ("More and more workers:", _workers(kept)),
@@ -53,6 +54,17 @@ def _efficiency(kept: Kept) -> Iterator[str]:
         shares = [_shown(cell.speedup(name, IDEAL)) if name in cell.seconds else "" for name in _SHOWN]
         ideal = f"{cell.megapixels:g} | {cell.images} | {median(cell.seconds[IDEAL]):.3g} | {over_loop}"
         yield f"| {ideal} | {' | '.join(shares)} | {max(cell.others):.0%} |"
+
+
+def _cpu(kept: Kept) -> Iterator[str]:
+    names = (IDEAL, LOOP, *_SHOWN)
+    yield f"| MP each | images | {' | '.join(map(_code, names))} |"
+    yield "| ---: " * (2 + len(names)) + "|"
+    for cell in _plain(kept):
+        if cell.images > 2:  # else it is a few steps of the clock
+            cpu_s = {name: fmean(rounds) / cell.images for name, rounds in cell.cpu_seconds.items()}
+            found = [f"{1e3 * cpu_s[name]:.1f}" if name in cpu_s else "" for name in names]
+            yield f"| {cell.megapixels:g} | {cell.images} | {' | '.join(found)} |"
 
 
 BY_WORKERS = ("workers", "workers of dask")
