@@ -18,7 +18,7 @@ from bgremove.errors import UsageError
 _ROOT = Path("/")
 _BYTES_PER_THREAD = 90_000_000
 """Of addresses: 8 MB for the stack, and 64 MB, in use a little more, that glibc reserves for what it allocates."""
-_PACKAGES = ("opencv-python-headless", "opencv-python", "numpy", "numba", "pillow", "psutil")
+_PACKAGES = ("opencv-python-headless", "opencv-python", "numpy", "numba", "pillow", "isal", "psutil")
 
 
 def usable_cpus(root: Path = _ROOT) -> int:

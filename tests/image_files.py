@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 
 import PIL.Image
 
@@ -40,6 +41,17 @@ def png(width: int, height: int, depth: int, colour: int, raw: bytes, *before: b
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     chunks = [chunk(b"IHDR", header), *before, chunk(b"IDAT", zlib.compress(raw)), chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def chunks_of(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Kinds and contents of the chunks of a PNG, each checked."""
+    place = 8
+    while place < len(content):
+        length, kind = struct.unpack_from(">I4s", content, place)
+        data = content[place + 8 : place + 8 + length]
+        assert content[place : place + 12 + length] == chunk(kind, data)
+        yield kind, data
+        place += 12 + length
 
 
 def jpeg_header(width: int, height: int) -> bytes:

@@ -17,9 +17,21 @@ TABLE = re.findall(r"^\| (`.+`) \|", (PACKAGE.parent / "CONTRIBUTING.md").read_t
 LEVEL = {name: level for level, row in enumerate(TABLE) for name in re.findall(r"`(\w+)`", row)}
 
 ONLY_IN = {
-    "cv2": {"formats", "contact_sheet", "cutout", "doubt", "engines", "matting", "preparation", "machine", "rects"},
+    "cv2": {
+        "contact_sheet",
+        "cutout",
+        "doubt",
+        "engines",
+        "formats",
+        "machine",
+        "matting",
+        "preparation",
+        "rects",
+        "rows",
+    },
     "PIL": {"formats", "contact_sheet", "settings", "report"},
     "pi_heif": {"formats"},
+    "isal": {"formats"},
     "numba": {"engines"},
     "onnxruntime": {"engines"},
     "filelock": {"engines", "batch"},

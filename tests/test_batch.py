@@ -4,6 +4,7 @@ import os
 import resource
 from pathlib import Path
 
+import cv2
 import pytest
 
 from bgremove import machine
@@ -15,8 +16,9 @@ from bgremove.batch.run import batch_strategy
 from bgremove.errors import WorkerLostError
 from bgremove.files import TEMPORARY_PREFIX, temporary_name
 from bgremove.settings import Settings
-from bgremove.strategies import Outcome, Strategy
+from bgremove.strategies import Outcome, Strategy, Task
 from tests.samples import save_scene
+from tests.threads import opencv_threads
 
 MEGAPIXEL = 1000 * 1000
 
@@ -55,6 +57,29 @@ def test_a_soft_edge_takes_memory_of_its_own(jobs, free):
 def test_there_are_no_more_workers_than_images(jobs, free):
     free(10**12)
     assert batch_strategy(plan_of(jobs[:3]), "threads").workers == 3
+
+
+@pytest.mark.parametrize("name", ["sequential", "threads"])
+@pytest.mark.parametrize(("images", "threads"), [(1, 3), (2, 1)])
+def test_a_single_image_has_the_threads_that_several_would_not_leave_idle(jobs, name, images, threads):
+    with opencv_threads(3), batch_strategy(plan_of(jobs[:images]), name) as strategy:
+        outcomes = strategy.run(lambda _: cv2.getNumThreads(), [Task(0, None, "the number")])
+        assert [outcome.value for outcome in outcomes] == [threads]
+        assert machine.usable_cpus() == 3
+
+
+@pytest.mark.parametrize("name", ["sequential", "processes"])
+@pytest.mark.parametrize(("engine", "side"), [("opencv", 120), ("multiscale", 1500)])
+def test_a_single_image_has_the_bytes_that_it_has_among_others(tmp_path, name, engine, side):
+    for index in range(2):
+        save_scene(tmp_path / "in" / f"{index}.png", index, side, side)
+    files = sorted((tmp_path / "in").iterdir())
+    for output, inputs in (("one", files[:1]), ("two", files)):
+        plan = make_plan(inputs, tmp_path / output, Settings(engine=engine, iterations=1, emit=("cutout", "mask")))
+        with opencv_threads(2), batch_strategy(plan, name) as strategy:
+            assert {record.status for record in run_jobs(plan, strategy)} == {"ok"}
+    for file in (tmp_path / "one").glob("*.png"):
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
 
 
 def test_a_batch_of_files_that_are_no_images_has_a_worker_to_say_so(tmp_path, free):

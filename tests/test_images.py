@@ -264,3 +264,11 @@ def test_reading_leaves_no_file_open(tmp_path: Path) -> None:
     photo = read(path)
     assert photo.notes
     assert psutil.Process().open_files() == before
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_a_picture_of_several_bands_is_whole(mode: str) -> None:
+    samples = np.random.default_rng(0).integers(0, 256, (151, 2999, len(mode)), np.uint8)
+    photo = from_pil(PIL.Image.fromarray(samples))
+    assert np.array_equal(photo.image, samples[..., 2::-1])
+    assert mode == "RGB" or np.array_equal(photo.alpha, samples[..., 3])

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgremove.engines._kmeans import Points, cluster
+from bgremove.engines._kmeans import cluster
 from bgremove.engines._palette import count_pixels, make_palette
 from bgremove.engines._random import make_generator
+from bgremove.engines._seeding import Points
 from bgremove.types import Image
 
 CRITERIA = (cv2.TERM_CRITERIA_MAX_ITER, 10, 0.0)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 import PIL.Image
 import pytest
@@ -18,7 +17,7 @@ from bgremove import remove_background, remove_backgrounds
 from bgremove.formats import Metadata, encode
 from bgremove.formats.read import decode, from_pil
 from fixtures.scenes import make_scene
-from tests.image_files import png, quarters, saved
+from tests.image_files import chunks_of, png, quarters, saved
 
 pytestmark = pytest.mark.pixels
 
@@ -190,8 +189,8 @@ def test_masks_and_plain_files_have_no_metadata(tmp_path: Path) -> None:
     assert image.mode == "L"
     assert not image.getexif()
     assert not {"icc_profile", "dpi", "exif"} & set(image.info)
-    pixels = np.zeros((3, 4, 4), np.uint8)
-    assert encode(pixels, "png", Metadata()) == cv2.imencode(".png", pixels)[1].tobytes()
+    plain = encode(np.zeros((3, 4, 4), np.uint8), "png", Metadata())
+    assert [kind for kind, _ in chunks_of(plain)] == [b"IHDR", b"IDAT", b"IEND"]
 
 
 def test_a_pil_image_keeps_its_profile_too() -> None:

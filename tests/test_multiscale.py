@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from bgremove import Label, Rect
 from bgremove.engines import _band, _pyramid, make_engine, multiscale
-from bgremove.engines._energy import measure_neighbour_weights
+from bgremove.engines._energy import measure_beta
 from bgremove.engines._subset import initialise_gmms, take_subset
 from bgremove.types import Foreground, Image, Mask
 from fixtures import load
 from fixtures.scenes import Scene, make_scene
+from tests.threads import opencv_threads
 
 pytestmark = pytest.mark.pixels
 
@@ -117,6 +118,18 @@ def test_a_thin_stroke_has_the_effect_that_it_has_in_the_exact_engine(hint: Labe
 def test_the_same_seed_gives_the_same_mask(scene: Scene) -> None:
     masks = [ENGINE.segment(scene.image, labels_of(scene), iterations=5, seed=7) for _ in range(2)]
     np.testing.assert_array_equal(*masks)
+
+
+@pytest.mark.parametrize("shape", [(1500, 2000), (2001, 1103)])
+def test_threads_change_no_byte(shape: tuple[int, int]) -> None:
+    scene = make_scene(*shape, seed=6)
+    labels = labels_of(scene)
+    labels[shape[0] // 2, 100:-100:7] = Label.FOREGROUND
+    masks = []
+    for threads in (1, 2, 3):
+        with opencv_threads(threads):
+            masks.append(ENGINE.segment(scene.image, labels, **SETTINGS).tobytes())
+    assert masks[0] == masks[1] == masks[2]
 
 
 def test_arrays_that_are_read_only_or_parts_of_others_will_do(scene: Scene) -> None:
@@ -235,10 +248,10 @@ def test_windows_together_cut_as_one(scene: Scene) -> None:
     coarse = cv2.blur(scene.truth * np.uint8(255), (9, 9)) > 140
     band = _band.find_band(coarse, labels_of(scene), 5)
     gmms = initialise_gmms(take_subset(scene.image, coarse), seed=0)
-    weights = measure_neighbour_weights(scene.image)
+    beta = measure_beta(scene.image)
     pieces = coarse.copy()
-    whole = _band.cut(scene.image, coarse + 2 * band, gmms, weights)
-    _band.cut_band(scene.image, pieces, band, gmms, weights)
+    whole = _band.cut(scene.image, coarse + 2 * band, gmms, beta)
+    _band.cut_band(scene.image, pieces, band, gmms, beta)
     assert np.count_nonzero(whole != coarse) > 500
     np.testing.assert_array_equal(pieces[band == 0], coarse[band == 0])
     assert np.count_nonzero(whole != pieces) <= 0.001 * np.count_nonzero(band)

@@ -84,11 +84,13 @@ def test_the_command_keeps_a_status(photos, tmp_path, capsys):
     [
         (["--status", "status.txt"], "call the file .json"),
         (["--status", "in.json", "in.json"], "is an input or an output"),
+        (["--status", "status.json", "--json", "status.json"], "is an input or an output"),
+        (["--json", "a.json", "--trace", "a.json"], "is an input or an output"),
         (["--status", "status.json", "--dry-run"], "leave --status"),
         (["--status", "status.json", "--watch"], "--status: of no use"),
     ],
 )
-def test_what_a_status_cannot_be_is_refused(photos, tmp_path, capsys, options, message, monkeypatch):
+def test_what_a_status_or_another_file_cannot_be_is_refused(photos, tmp_path, capsys, options, message, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in.json").write_text("{}")
     assert run(["remove", str(photos), "-o", "out", *options]) == 2

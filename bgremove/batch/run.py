@@ -134,7 +134,10 @@ def batch_strategy(
                 "memory:// holds files of this process alone, which no worker process sees: choose the strategy "
                 "'threads' or 'sequential', without a time limit"
             )
-    preparation = Preparation(settings.engine, settings.model, edge=settings.edge, stores=stores)
+    # One image leaves all other CPUs idle, but those of a cluster. A model's answer may depend on its threads.
+    alone = len(plan.todo) == 1 and settings.model is None and scheduler is None
+    threads = None if alone else 1
+    preparation = Preparation(settings.engine, settings.model, threads, settings.edge, stores)
     # The others are taken to be like the first thousand.
     task_s = [estimate_s(settings, each) for each in pixels] * (len(plan.todo) // max(1, len(pixels)))
     return make_strategy(

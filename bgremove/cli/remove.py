@@ -121,7 +121,7 @@ def remove(
         return _conclude(plan, summary, to_do=len(plan.todo), quiet=quiet)
     recorded = bool(outputs or contact_sheet)  # else nothing is kept of the images, which may be a million
     if recorded:
-        plan = _checked(plan, [rects] if rects else [], outputs, contact_sheet)
+        plan = _checked(plan, [file for file in (rects, status) if file], outputs, contact_sheet)
     records = settled_records(plan) if recorded else []
     running = run_single(plan) if single else run_one(plan)
     pace.total = len(plan.todo)

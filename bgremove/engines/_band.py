@@ -7,6 +7,8 @@ band is far narrower than a window, the cuts join as one. Time and memory belong
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,36 +18,57 @@ from bgremove.engines._energy import (
     BLOCK,
     OPEN,
     GMMs,
-    NeighbourWeights,
     link_neighbours,
     make_scratch,
     terminal_weights,
 )
 from bgremove.engines._location import Field, add_prior
-from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, Shell, make_grid, solve, solve_within, source_side
+from bgremove.engines._maxflow import (
+    DIRECTIONS,
+    FAR,
+    Grid,
+    Shell,
+    make_grid,
+    make_shell,
+    solve,
+    solve_within,
+    source_side,
+)
+from bgremove.rows import bands_of, in_threads
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
-_CORE, _OVERLAP = 48, 8  # sides of the squares the image is cut into, and how far a window reaches beyond its square
+_CORE, _OVERLAP = 48, 4  # sides of the squares the image is cut into, and how far a window reaches beyond its square
 _SIDE = _CORE + 2 * _OVERLAP
 _STEPS = np.array(DIRECTIONS)
 
 
 def find_band(foreground: Foreground, labels: Mask, reach: int) -> Mask:
     """1 at the open pixels at most `reach` rows and columns away from a pixel of the other label, else 0."""
+    height, width = labels.shape
     square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    edge = cv2.morphologyEx(foreground.view(np.uint8), cv2.MORPH_GRADIENT, square)
-    return np.asarray(np.bitwise_and(edge, labels >> 1, out=edge))
+    band = np.zeros((height, width), np.uint8)
+
+    def find(rows: slice) -> None:
+        top = max(0, rows.start - reach)
+        part = foreground[top : rows.stop + reach].view(np.uint8)
+        if part.any():
+            seen = slice(rows.start - top, rows.stop - top)
+            edge = np.not_equal(cv2.dilate(part, square)[seen], cv2.erode(part, square)[seen])
+            np.bitwise_and(edge, labels[rows] >> 1, out=band[rows])
+
+    in_threads(find, bands_of(height, width))
+    return band
 
 
-def cut(image: Image, labels: Mask, gmms: GMMs, weights: NeighbourWeights, odds: Field | None = None) -> Foreground:
+def cut(image: Image, labels: Mask, gmms: GMMs, beta: float, odds: Field | None = None) -> Foreground:
     """The foreground of least energy where `labels` are open, and as they say elsewhere. 60 bytes a pixel.
 
-    Models and weights are those of `image`, or of a larger one that it is a part of. The `odds`, see
+    Models and `beta` are those of `image`, or of a larger one that it is a part of. The `odds`, see
     `bgremove.engines._location.log_odds`, are a prior.
     """
     height, width = labels.shape
     grid = make_grid(height, width)
-    link_neighbours(grid, image, labels, Rect(0, 0, width, height), weights)
+    link_neighbours(grid, image, labels, Rect(0, 0, width, height), beta, np.empty(width + 2, np.int32))
     add_terminal_weights(grid, image, labels, gmms, *_make_buffers())
     if odds is not None:
         add_prior(grid, labels, odds)
@@ -53,12 +76,46 @@ def cut(image: Image, labels: Mask, gmms: GMMs, weights: NeighbourWeights, odds:
     return np.where(labels >= OPEN, source_side(grid, height, width), labels == Label.FOREGROUND)
 
 
-def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, weights: NeighbourWeights) -> None:
-    """Decide the pixels of `band`, which is 1 there and 0 elsewhere, anew, in place, one window after the other."""
+def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta: float) -> None:
+    """Decide the pixels of `band`, which is 1 there and 0 elsewhere, anew, in place.
+
+    Every other row of squares first, then the rest: rows of one turn do not overlap, and may be cut at the same time.
+    """
+    spaces: list[tuple[Any, ...]] = []  # one for each thread
+
+    def cut_row(top: int) -> None:
+        try:
+            space = spaces.pop()
+        except IndexError:
+            space = _make_space()
+        _cut_row(image, foreground.view(np.uint8), band, top, (gmms, beta, *space))
+        spaces.append(space)
+
+    for first in (0, _CORE):
+        in_threads(cut_row, range(first, len(band), 2 * _CORE))
+
+
+def _make_space() -> tuple[Any, ...]:
+    """What `_cut_windows` computes in."""
     grid = make_grid(_SIDE, _SIDE)
-    shell = Shell(*(np.empty(2 * grid.excess.size + 4, np.int32) for _ in range(2)))
-    labels = np.empty((_SIDE, _SIDE), np.uint8)
-    _cut_windows(image, foreground.view(np.uint8), band, gmms, weights, grid, shell, labels, *_make_buffers())
+    return grid, make_shell(2 * grid.excess.size + 4), *_make_buffers()
+
+
+def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, energy: tuple[Any, ...]) -> None:
+    """The windows of one row of squares, in a copy of the strip that they are part of."""
+    height, width = band.shape
+    left, _, across, _ = cv2.boundingRect(band[top : top + _CORE])
+    if not across:
+        return
+    rows = slice(max(0, top - _OVERLAP), min(height, top + _CORE + _OVERLAP))
+    columns = slice(max(0, left - _OVERLAP), min(width, left + across + _OVERLAP))
+    near, labels = band[rows, columns].copy(), foreground[rows, columns].copy()
+    # What has neighbours beyond the strip stays.
+    near[: int(rows.start > 0)] = near[near.shape[0] - int(rows.stop < height) :] = 0
+    near[:, : int(columns.start > 0)] = near[:, near.shape[1] - int(columns.stop < width) :] = 0
+    shown = np.ascontiguousarray(image[rows, columns])
+    _cut_windows(shown, labels, near, top - rows.start, left - columns.start, *energy)
+    foreground[rows, columns] = labels
 
 
 def _make_buffers() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
@@ -69,35 +126,36 @@ def _make_buffers() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.in
 @kernel
 def _cut_windows(
     image: Image,
-    foreground: Mask,
+    labels: Mask,
     band: Mask,
+    first_row: int,
+    first_column: int,
     gmms: GMMs,
-    weights: NeighbourWeights,
+    beta: float,
     grid: Grid,
     shell: Shell,
-    labels: Mask,
     colours: NDArray[np.uint8],
     nodes: NDArray[np.int32],
     terminal: NDArray[np.int32],
     scratch: NDArray[np.float64],
 ) -> None:
-    height, width = band.shape
-    for y in range(0, height, _CORE):
-        top, bottom = max(0, y - _OVERLAP), min(height, y + _CORE + _OVERLAP)
-        for x in range(0, width, _CORE):
-            if not _any(band[y : y + _CORE, x : x + _CORE]):
-                continue
-            left, right = max(0, x - _OVERLAP), min(width, x + _CORE + _OVERLAP)
-            box = Rect(0, 0, right - left, bottom - top)
-            part = labels[: box.height, : box.width]
-            decided = foreground[top:bottom, left:right]
-            _label(band, decided, top, left, part)
-            small = _empty_grid(grid, box)
-            shown = image[top:bottom, left:right]
-            link_neighbours(small, shown, part, box, weights)
-            add_terminal_weights(small, shown, part, gmms, colours, nodes, terminal, scratch)
-            solve_within(small, shell, 2)
-            _decide(small, part, decided)
+    """Of a strip whose squares begin at these: all its rows, and as many columns as a window has.
+
+    Of a window there is solved what holds its part of the band, and a pixel around that.
+    """
+    width = band.shape[1]
+    for x in range(first_column, width, _CORE):
+        if not _any(band[first_row : first_row + _CORE, x : x + _CORE]):
+            continue
+        top, bottom, left, right = _around(band, max(0, x - _OVERLAP), min(width, x + _CORE + _OVERLAP))
+        box = Rect(left, top, right - left, bottom - top)
+        part = labels[top:bottom, left:right]
+        _open(band, top, left, part)
+        small = _empty_grid(grid, box)
+        link_neighbours(small, image, labels, box, beta, terminal)
+        add_terminal_weights(small, image[top:bottom, left:right], part, gmms, colours, nodes, terminal, scratch)
+        solve_within(small, shell, 2)
+        _decide(small, part)
 
 
 @kernel
@@ -110,15 +168,28 @@ def _any(band: Mask) -> bool:
 
 
 @kernel
-def _label(band: Mask, foreground: Mask, top: int, left: int, labels: Mask) -> None:
-    """Label the pixels of a window: open in the band, but for pixels on the rim that have neighbours beyond it."""
+def _around(band: Mask, left: int, right: int) -> tuple[int, int, int, int]:
+    """First and one past the last row, and column, of the band between two columns and of the pixels next to it."""
+    height = band.shape[0]
+    top, bottom, first, last = height, 0, right, left
+    for v in range(height):
+        row = band[v]
+        for u in range(left, right):
+            if row[u]:
+                top, bottom = min(top, v), v
+                first, last = min(first, u), max(last, u)
+    return max(0, top - 1), min(height, bottom + 2), max(left, first - 1), min(right, last + 2)
+
+
+@kernel
+def _open(band: Mask, top: int, left: int, labels: Mask) -> None:
+    """Open the pixels of a window that are in the band, but for those on the rim that have neighbours beyond it."""
     height, width = labels.shape
     for v in range(height):
-        rim = (v == 0 and top > 0) or (v == height - 1 and top + height < band.shape[0])
         for u in range(width):
             aside = (u == 0 and left > 0) or (u == width - 1 and left + width < band.shape[1])
-            is_open = band[top + v, left + u] and not rim and not aside
-            labels[v, u] = foreground[v, u] + (OPEN if is_open else 0)
+            if band[top + v, left + u] and not aside:
+                labels[v, u] += OPEN
 
 
 @kernel
@@ -134,12 +205,12 @@ def _empty_grid(grid: Grid, box: Rect) -> Grid:
 
 
 @kernel
-def _decide(grid: Grid, labels: Mask, foreground: Mask) -> None:
+def _decide(grid: Grid, labels: Mask) -> None:
     height, width = labels.shape
     for v in range(height):
         for u in range(width):
             if labels[v, u] >= OPEN:
-                foreground[v, u] = 1 if grid.distance[(v + 1) * (width + 1) + u + 1] == FAR else 0
+                labels[v, u] = 1 if grid.distance[(v + 1) * (width + 1) + u + 1] == FAR else 0
 
 
 @kernel

@@ -8,14 +8,15 @@ background (0) and of the foreground (1), are one float64 array ``(2, 5, PARAMET
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bgremove.engines._compile import kernel
+from bgremove.engines._compile import fused_kernel, kernel
 from bgremove.engines._maxflow import DIRECTIONS, Grid
+from bgremove.rows import bands_of, in_threads
 from bgremove.types import Image, Label, Mask, Rect
 
 SCALE = 2**21
@@ -28,7 +29,7 @@ LAMBDA = 342.0
 """More energy than all eight neighbours of a pixel weigh: enough to decide it. (cv2 takes 450 for it, to no effect.)"""
 
 OPEN = int(Label.PROBABLY_BACKGROUND)
-"""The least label of a pixel that may change. Odd labels are foreground."""
+"""The least label of a pixel that may change, and the bit that tells. Odd labels are foreground."""
 
 COMPONENTS = 5
 PARAMETERS = 12
@@ -39,38 +40,36 @@ triangle, row by row), and the logarithm of weight times peak density."""
 
 GMMs = NDArray[np.float64]
 
-BLOCK = 32
-"""Colours whose densities are in the cache together."""
+BLOCK = 256
+"""Colours whose densities are in the cache together; enough for the loading of ten components not to count."""
 
 _FOREGROUND = int(Label.FOREGROUND)
-_NEGLIGIBLE = 37.0  # a density smaller by this factor, as a logarithm, is lost in rounding
+_NEGLIGIBLE = 37.0  # the logarithm of a factor by which what is smaller is lost in rounding
 _UNDERFLOW = -745.13  # the least exponent whose exponential is a double above 0
+_TO_WHOLE = 1.5 * 2**52  # a double near it is a whole number: adding it rounds, half to even
 _STEPS = np.array(DIRECTIONS)
 _PEAKS = np.array([GAMMA, GAMMA / math.sqrt(2.0)])
 _SHORT = 8192  # squared differences that are summed in 32 bits
-_TABLE = 4096  # squared colour differences below this are looked up
-
-
-class NeighbourWeights(NamedTuple):
-    """What neighbours of different labels pay, by their squared colour difference."""
-
-    beta: float
-    """One over twice the mean squared difference; 0 if all colours are equal."""
-    table: NDArray[np.int32]
-    """(2, 4096): side by side (0) and diagonally (1), for small differences."""
 
 
 def open_box(labels: Mask) -> Rect:
     """The bounding box of the open pixels; empty if there is none."""
-    return Rect(*cv2.boundingRect(labels & np.uint8(OPEN)))
+    bands = bands_of(*labels.shape)
+    boxes = in_threads(lambda band: cv2.boundingRect(labels[band] & np.uint8(OPEN)), bands)
+    found = [(band.start, *box) for band, box in zip(bands, boxes, strict=True) if box[2]]
+    if not found:
+        return Rect(0, 0, 0, 0)
+    left, right = min(x for _, x, _, _, _ in found), max(x + width for _, x, _, width, _ in found)
+    (first, _, y, _, _), (last, _, v, _, height) = found[0], found[-1]
+    return Rect(left, first + y, right - left, last + v + height - first - y)
 
 
-def measure_neighbour_weights(image: Image, step: int = 1) -> NeighbourWeights:
-    """Weights by the contrast of every `step`-th row of an image, and between it and the row below."""
-    beta = _measure_beta(image.reshape(len(image), -1), step)
-    table = np.empty((2, _TABLE), np.int32)
-    _fill_table(beta, table)
-    return NeighbourWeights(beta, table)
+def measure_beta(image: Image, step: int = 1) -> float:
+    """One over twice the mean squared colour difference of neighbours; 0 if all colours are equal.
+
+    They are those in every `step`-th row, and between it and the row below.
+    """
+    return float(_measure_beta(image.reshape(len(image), -1), step))
 
 
 @kernel
@@ -105,59 +104,75 @@ def _sum_squared_differences(values: NDArray[np.uint8], others: NDArray[np.uint8
 
 
 @kernel
-def _squared_difference(image: Image, y: int, x: int, v: int, u: int) -> int:
-    a = int(image[y, x, 0]) - int(image[v, u, 0])
-    b = int(image[y, x, 1]) - int(image[v, u, 1])
-    c = int(image[y, x, 2]) - int(image[v, u, 2])
-    return a * a + b * b + c * c
-
-
-@kernel
-def _fill_table(beta: float, table: NDArray[np.int32]) -> None:
-    for diagonal in range(2):
-        for difference in range(_TABLE):
-            table[diagonal, difference] = _neighbour_weight(beta, diagonal, difference)
-
-
-@kernel
-def _neighbour_weight(beta: float, diagonal: int, difference: int) -> int:
-    weight: int = round(_PEAKS[diagonal] * math.exp(-beta * difference) * SCALE)
-    return weight
-
-
-@kernel
-def link_neighbours(grid: Grid, image: Image, labels: Mask, box: Rect, weights: NeighbourWeights) -> None:
+def link_neighbours(grid: Grid, image: Image, labels: Mask, box: Rect, beta: float, scratch: NDArray[np.int32]) -> None:
     """Link the open pixels, all of them in the `box` that the empty `grid` covers, to their neighbours.
 
-    The weight of a certain neighbour becomes excess, since that one stays where it is.
+    The weight of a certain neighbour becomes excess, since that one stays where it is. The `scratch` has room for a row
+    of the box and two pixels more.
     """
     height, width = labels.shape
     left, right = max(0, box.x - 1), min(width, box.x + box.width + 1)
-    for y in range(max(0, box.y - 1), min(height, box.y + box.height + 1)):
-        for x in range(left, right):
-            here = labels[y, x]
-            for direction in range(1, 8, 2):  # each pair once, from the pixel that comes first
-                v, u = y + _STEPS[direction, 0], x + _STEPS[direction, 1]
-                if v < height and 0 <= u < width and (here >= OPEN or labels[v, u] >= OPEN):
-                    there = labels[v, u]
-                    difference = _squared_difference(image, y, x, v, u)
-                    if difference < _TABLE:
-                        weight = weights.table[direction // 4, difference]
-                    else:
-                        weight = _neighbour_weight(weights.beta, direction // 4, difference)
-                    node, other = _node(box, y, x), _node(box, v, u)
-                    if here < OPEN:
-                        grid.excess[other] += weight if here == _FOREGROUND else -weight
-                    elif there < OPEN:
-                        grid.excess[node] += weight if there == _FOREGROUND else -weight
-                    else:
-                        grid.residual[node, direction] = weight
-                        grid.residual[other, direction ^ 1] = weight
+    bottom = min(height, box.y + box.height + 1)
+    for y in range(max(0, box.y - 1), bottom):
+        for direction in range(1, 8, 2):  # each pair once, from the pixel that comes first
+            v, aside = y + _STEPS[direction, 0], _STEPS[direction, 1]
+            if v < bottom:
+                begin, end = max(left, left - aside), min(right, right - aside)
+                weights = scratch[: end - begin]
+                _weigh(
+                    image[y, begin:end], image[v, begin + aside : end + aside], _PEAKS[direction // 4], beta, weights
+                )
+                _link(
+                    grid, labels[y, begin:end], labels[v, begin + aside : end + aside], direction,
+                    _node(box, y, begin), weights,
+                )  # fmt: skip
+
+
+@fused_kernel
+def _weigh(
+    colours: NDArray[np.uint8], others: NDArray[np.uint8], peak: float, beta: float, weights: NDArray[np.int32]
+) -> None:
+    """The weights of links between two rows of pixels; two loops, for as one they are not vectorised."""
+    for i in range(len(weights)):
+        a = np.int32(np.int32(colours[i, 0]) - np.int32(others[i, 0]))
+        b = np.int32(np.int32(colours[i, 1]) - np.int32(others[i, 1]))
+        c = np.int32(np.int32(colours[i, 2]) - np.int32(others[i, 2]))
+        weights[i] = np.int32(np.int32(a * a) + np.int32(b * b) + np.int32(c * c))
+    for i in range(len(weights)):
+        weights[i] = _round(peak * _exp(-beta * weights[i]))
+
+
+@kernel
+def _link(
+    grid: Grid,
+    labels: NDArray[np.uint8],
+    others: NDArray[np.uint8],
+    direction: int,
+    node: int,
+    weights: NDArray[np.int32],
+) -> None:
+    """Link the pixels of a row, the first of them at `node`, to the others, in this direction from them."""
+    step = np.int64(grid.step[direction])
+    for i in range(len(weights)):
+        weight = weights[i]
+        if labels[i] & others[i] & OPEN:
+            grid.residual[node + i, direction] = weight
+            grid.residual[node + step + i, direction ^ 1] = weight
+        elif labels[i] & OPEN:
+            grid.excess[node + i] += weight if others[i] == _FOREGROUND else -weight
+        elif others[i] & OPEN:
+            grid.excess[node + step + i] += weight if labels[i] == _FOREGROUND else -weight
 
 
 @kernel
 def _node(box: Rect, y: int, x: int) -> int:
     return (y - box.y + 1) * (box.width + 1) + x - box.x + 1
+
+
+@fused_kernel
+def _round(energy: float) -> Any:
+    """An energy in units."""
+    return np.int32(energy * SCALE + _TO_WHOLE - _TO_WHOLE)
 
 
 def make_scratch() -> NDArray[np.float64]:
@@ -170,15 +185,15 @@ def component(gmm: NDArray[np.float64], k: int, peak: int) -> tuple[float, ...]:
     """A component for `log_density`: with its weight or without, as `peak` is `LOG_WEIGHTED_PEAK` or `LOG_PEAK`."""
     p = gmm[k]
     highest = p[peak] if p[WEIGHT] > 0 else -np.inf
-    return highest, p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10]
+    return highest, p[2], p[3], p[4], -0.5 * p[5], -p[6], -p[7], -0.5 * p[8], -p[9], -0.5 * p[10]
 
 
-@kernel
+@fused_kernel
 def log_density(first: float, second: float, third: float, p: tuple[float, ...]) -> float:
     """Logarithm of the density of a `component` at a colour, or -infinity where it underflows."""
     highest, mean_a, mean_b, mean_c, aa, ab, ac, bb, bc, cc = p
     a, b, c = first - mean_a, second - mean_b, third - mean_c
-    exponent = -0.5 * (a * (aa * a + 2 * (ab * b + ac * c)) + b * (bb * b + 2 * bc * c) + cc * c * c)
+    exponent = a * (aa * a + ab * b + ac * c) + b * (bb * b + bc * c) + cc * c * c
     return highest + exponent if exponent > _UNDERFLOW else -np.inf
 
 
@@ -196,15 +211,23 @@ def terminal_weights(
         block, part = colours[:, begin : begin + BLOCK], weights[begin : begin + BLOCK]
         _sum_densities(block, gmms[0], background, len(part))
         _sum_densities(block, gmms[1], foreground, len(part))
-        for i in range(len(part)):
-            weight = LAMBDA
-            if background[0, i] > -np.inf:
-                # The logarithm of a sum of densities is that of the greatest, plus that of the sum by its measure.
-                weight = foreground[0, i] - background[0, i] + math.log(foreground[1, i] / background[1, i])
-            part[i] = round(min(max(weight, -LAMBDA), LAMBDA) * SCALE)
+        _compare(background, foreground, part)
 
 
-@kernel
+@fused_kernel
+def _compare(background: NDArray[np.float64], foreground: NDArray[np.float64], weights: NDArray[np.int32]) -> None:
+    """The weights by the logarithm of each sum of densities: that of the greatest, plus that of the sum by its measure.
+
+    No branch and no call, to be vectorised.
+    """
+    most, total, most_foreground, total_foreground = background[0], background[1], foreground[0], foreground[1]
+    for i in range(len(weights)):
+        weight = most_foreground[i] - most[i] + _log_ratio(total_foreground[i], total[i])
+        weight = min(max(weight, -LAMBDA), LAMBDA) if most[i] > -np.inf else LAMBDA
+        weights[i] = _round(weight)
+
+
+@fused_kernel
 def _sum_densities(
     colours: NDArray[np.uint8], gmm: NDArray[np.float64], result: NDArray[np.float64], number: int
 ) -> None:
@@ -221,24 +244,40 @@ def _sum_densities(
             log_density(a, b, c, p), log_density(a, b, c, q), log_density(a, b, c, r), log_density(a, b, c, s),
             log_density(a, b, c, t),
         )  # fmt: skip
-        m = max(v, w, x, y, z)
-        most[i] = m
-        total[i] = _exp(v - m) + _exp(w - m) + _exp(x - m) + _exp(y - m) + _exp(z - m)
+        v, w = max(v, w), min(v, w)
+        x, y = max(x, y), min(x, y)
+        v, x = max(v, x), min(v, x)
+        v, z = max(v, z), min(v, z)
+        most[i] = v
+        total[i] = 1 + _exp(w - v) + _exp(x - v) + _exp(y - v) + _exp(z - v)
 
 
-@kernel
+@fused_kernel
 def _exp(x: float) -> float:
-    """The exponential of `x`, which is 0 or less, to 1e-14 of 1; 0 for a density that is lost in rounding beside 1.
+    """The exponential of `x`, which is 0 or less, to 1e-10: far less than a unit of what is made of it.
 
-    ``exp(x / 64) ** 64``, the former by its series: no branch and no table, to be vectorised.
+    ``exp(x / 16) ** 16``, the former by its series: no branch and no table, to be vectorised.
     """
-    y = max(x, -_NEGLIGIBLE) / 64
+    y = (x if x > -_NEGLIGIBLE else -_NEGLIGIBLE) / 16  # no number, the difference of two infinities, does no harm
     e = 1 / 24 + y * (1 / 120 + y * (1 / 720 + y * (1 / 5040 + y * (1 / 40320))))
     e = 1 + y * (1 + y * (1 / 2 + y * (1 / 6 + y * e)))
     e *= e
     e *= e
     e *= e
     e *= e
-    e *= e
-    e *= e
-    return e if x > -_NEGLIGIBLE else 0.0
+    return e
+
+
+@fused_kernel
+def _log_ratio(a: float, b: float) -> float:
+    """The natural logarithm of ``a / b``, each from 1 to 5, to 2e-10.
+
+    Twice the inverse hyperbolic tangent of ``z = (a - b) / (a + b)``, which is `z` times a function of its square. This
+    polynomial agrees with it at the Chebyshev nodes of 0 to 4/9. One division and no branch, to be vectorised.
+    """
+    z = (a - b) / (a + b)
+    y = z * z
+    e = 0.1560400436 + y * (-0.2419442805 + y * (0.8033080839 + y * (-0.9834282926 + y * 0.7207073049)))
+    e = 0.2000020746 + y * (0.1427855033 + y * (0.1123685327 + y * (0.07817879143 + y * e)))
+    e = 1 + y * (0.3333333101 + y * e)
+    return 2 * z * e

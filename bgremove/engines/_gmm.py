@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
 from bgremove.engines._energy import BLOCK, COMPONENTS, LOG_PEAK, PARAMETERS, GMMs, component, log_density
-from bgremove.engines._kmeans import Points, cluster
+from bgremove.engines._kmeans import cluster
 from bgremove.engines._palette import Counts, Palette
 from bgremove.engines._random import make_generator
+from bgremove.engines._seeding import Points
 from bgremove.types import Mask
 
 MOMENTS = 10
@@ -60,28 +61,64 @@ def _add_clusters(
     points: Points, clusters: NDArray[np.uint8], moved: NDArray[np.int32], moments: NDArray[np.int64]
 ) -> None:
     colours, counts = points.colours, points.counts
-    for i in range(len(counts)):
-        if counts[i] > 0:
-            _add(moments[clusters[i]], colours, i, counts[i])
+    for begin in range(0, len(counts), BLOCK):
+        part = slice(begin, begin + BLOCK)
+        _add_block(colours[:, part], counts[part], clusters[part], moments)
     for k in range(COMPONENTS):
         if moved[k] >= 0:
-            _add(moments[clusters[moved[k]]], colours, moved[k], -1)
-            _add(moments[k], colours, moved[k], 1)
+            _add_pixels(moments[clusters[moved[k]]], colours, moved[k], -1)
+            _add_pixels(moments[k], colours, moved[k], 1)
 
 
 @kernel
-def _add(moment: NDArray[np.int64], colours: NDArray[np.uint8], i: int, count: int) -> None:
+def _add_block(
+    colours: NDArray[np.uint8], counts: NDArray[np.uint8], assigned: NDArray[np.uint8], moments: NDArray[np.int64]
+) -> None:
+    """Add at most `BLOCK` colours to the moments of the components that they are assigned to."""
+    for k in range(COMPONENTS):
+        if _has(assigned, k):  # of colours that are alike, only few components have any
+            _add_component(colours, counts, assigned, k, moments[k])
+
+
+@kernel
+def _has(assigned: NDArray[np.uint8], k: int) -> bool:
+    has = np.uint8(0)
+    for each in assigned:
+        has |= np.uint8(each == k)
+    return bool(has)
+
+
+@kernel
+def _add_component(
+    colours: NDArray[np.uint8],
+    counts: NDArray[np.uint8],
+    assigned: NDArray[np.uint8],
+    k: int,
+    moment: NDArray[np.int64],
+) -> None:
+    """Add the colours that are assigned to one component; in 32 bits, which hold 256 times 255 cubed."""
+    first, second, third = colours[0], colours[1], colours[2]
+    n, a, b, c = np.uint32(0), np.uint32(0), np.uint32(0), np.uint32(0)
+    aa, ab, ac = np.uint32(0), np.uint32(0), np.uint32(0)
+    bb, bc, cc = np.uint32(0), np.uint32(0), np.uint32(0)
+    for i in range(len(counts)):
+        count = np.uint32(counts[i]) if assigned[i] == k else np.uint32(0)
+        x, y, z = np.uint32(first[i]), np.uint32(second[i]), np.uint32(third[i])
+        nx, ny, nz = np.uint32(count * x), np.uint32(count * y), np.uint32(count * z)
+        n, a, b, c = np.uint32(n + count), np.uint32(a + nx), np.uint32(b + ny), np.uint32(c + nz)
+        aa, ab, ac = np.uint32(aa + nx * x), np.uint32(ab + nx * y), np.uint32(ac + nx * z)
+        bb, bc, cc = np.uint32(bb + ny * y), np.uint32(bc + ny * z), np.uint32(cc + nz * z)
+    sums = n, a, b, c, aa, ab, ac, bb, bc, cc
+    for j in range(MOMENTS):
+        moment[j] += np.int64(sums[j])
+
+
+@kernel
+def _add_pixels(moment: NDArray[np.int64], colours: NDArray[np.uint8], i: int, count: int) -> None:
     a, b, c = np.int64(colours[0, i]), np.int64(colours[1, i]), np.int64(colours[2, i])
-    moment[0] += count
-    moment[1] += count * a
-    moment[2] += count * b
-    moment[3] += count * c
-    moment[4] += count * a * a
-    moment[5] += count * a * b
-    moment[6] += count * a * c
-    moment[7] += count * b * b
-    moment[8] += count * b * c
-    moment[9] += count * c * c
+    products = 1, a, b, c, a * a, a * b, a * c, b * b, b * c, c * c
+    for j in range(MOMENTS):
+        moment[j] += count * products[j]
 
 
 @kernel
@@ -129,9 +166,7 @@ def _assign_components(
             if not _any(number):
                 continue  # often: neighbours in the palette are alike, and many colours are in one of the models only
             _assign_block(block, gmms[model], assigned[: len(number)])
-            for i in range(len(number)):
-                if number[i] > 0:
-                    _add(moments[model, assigned[i]], block, i, number[i])
+            _add_block(block, number, assigned[: len(number)], moments[model])
 
 
 @kernel

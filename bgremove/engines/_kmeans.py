@@ -13,28 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
-from bgremove.engines._random import draw, draw_fraction
+from bgremove.engines._seeding import STRETCH, Points, choose_centres, total_of
 
 CLUSTERS = 5
-_TRIALS, _ROUNDS = 3, 10
+_ROUNDS = 10
 _STILL = float(np.finfo(np.float32).eps) ** 2  # squared shift of the centres below which they rest
 _BLOCK = 4096  # colours whose sums are taken in 32 bits
 _EXACT = 2**24  # whole numbers up to here are exact in float32, sums of them in any order too
-
-
-class Points(NamedTuple):
-    """The pixels of one model that are to be clustered: those of the background or those of the foreground."""
-
-    colours: NDArray[np.uint8]
-    """(3, C): distinct colours."""
-    counts: NDArray[np.uint8]
-    """(D,): on how many of the pixels each of the first D colours is; the others are on none."""
-    codes: NDArray[np.int32]
-    """(N,): index of its colour, of all pixels of the image in order."""
-    labels: NDArray[np.uint8]
-    """(N,): of all pixels of the image, odd in the foreground."""
-    model: int
-    """0 if the background's pixels take part, 1 if the foreground's do. There is at least one."""
 
 
 class _Work(NamedTuple):
@@ -46,6 +31,8 @@ class _Work(NamedTuple):
     """(5,): see `cluster`."""
     near: NDArray[np.int32]
     """(D,): squared distance to the nearest centre."""
+    stretches: NDArray[np.int64]
+    """Of the squared distances, a sum for each `STRETCH` pixels."""
     centres: NDArray[np.float32]
     """(5, 3)"""
     before: NDArray[np.float32]
@@ -68,6 +55,7 @@ def cluster(points: Points, generator: NDArray[np.uint64]) -> tuple[NDArray[np.u
         nearest=near.view(np.uint8)[: len(near)],  # needed only when `near` no longer is
         moved=np.empty(CLUSTERS, np.int32),
         near=near,
+        stretches=np.empty(-(-len(points.codes) // STRETCH), np.int64),
         centres=np.empty((CLUSTERS, 3), np.float32),
         before=np.empty((CLUSTERS, 3), np.float32),
         sums=np.empty((CLUSTERS, 4), np.int64),
@@ -79,9 +67,9 @@ def cluster(points: Points, generator: NDArray[np.uint64]) -> tuple[NDArray[np.u
 @kernel
 def _cluster(points: Points, generator: NDArray[np.uint64], work: _Work) -> None:
     colours, moved, sums = points.colours, work.moved, work.sums
-    clusters = min(CLUSTERS, _total(points.counts))
+    clusters = min(CLUSTERS, total_of(points.counts))
     centres, before = work.centres[:clusters], work.before
-    _choose_centres(points, generator, centres, work.near)
+    choose_centres(points, generator, centres, work.near, work.stretches)
     for rounds in range(1, _ROUNDS):
         _assign(colours, centres, work.nearest)
         for k in range(clusters):
@@ -104,74 +92,6 @@ def _cluster(points: Points, generator: NDArray[np.uint64], work: _Work) -> None
         # A single cluster comes to rest in two rounds.
         if shift <= _STILL or (clusters == 1 and rounds == 1):
             break
-
-
-@kernel
-def _total(counts: NDArray[np.uint8]) -> int:
-    total = 0
-    for count in counts:
-        total += count
-    return total
-
-
-@kernel
-def _choose_centres(
-    points: Points, generator: NDArray[np.uint64], centres: NDArray[np.float32], near: NDArray[np.int32]
-) -> None:
-    """First centres: each a pixel drawn in proportion to its squared distance to the centres so far, best of three."""
-    colours, counts = points.colours, points.counts
-    near[:] = 1
-    total = _total(counts)
-    winner = _pick(points, near, float(draw(generator) % np.uint64(total)) + 1, total)
-    near[:] = _EXACT
-    left = _potential(colours, counts, winner, near)
-    for k in range(len(centres)):
-        if k > 0:
-            least = -1
-            for _ in range(_TRIALS):
-                code = _pick(points, near, draw_fraction(generator) * float(left), total)
-                potential = _potential(colours, counts, code, near)
-                if least < 0 or potential < least:
-                    least, winner = potential, code
-            left = least
-        for j in range(3):
-            centres[k, j] = colours[j, winner]
-        _approach(colours, winner, near)
-
-
-@kernel
-def _pick(points: Points, share: NDArray[np.int32], mark: float, total: int) -> int:
-    """Code of the first point at which the sum of the shares reaches `mark`, else of the last."""
-    codes, labels = points.codes, points.labels
-    passed = 0
-    seen = 0
-    for i in range(len(codes)):
-        if labels[i] & 1 == points.model:
-            seen += 1
-            passed += share[codes[i]]
-            if passed >= mark or seen == total:
-                return int(codes[i])
-    return -1
-
-
-@kernel
-def _potential(colours: NDArray[np.uint8], counts: NDArray[np.uint8], code: int, near: NDArray[np.int32]) -> int:
-    """Sum over all pixels of the squared distance to the nearest centre, if the colour `code` were one too."""
-    a, b, c = np.int32(colours[0, code]), np.int32(colours[1, code]), np.int32(colours[2, code])
-    potential = 0
-    for i in range(len(counts)):
-        x, y, z = np.int32(colours[0, i]) - a, np.int32(colours[1, i]) - b, np.int32(colours[2, i]) - c
-        potential += int(min(near[i], np.int32(x * x + y * y + z * z))) * int(counts[i])
-    return potential
-
-
-@kernel
-def _approach(colours: NDArray[np.uint8], code: int, near: NDArray[np.int32]) -> None:
-    """Make the colour `code` a centre: lower the squared distances of those that are nearer to it."""
-    a, b, c = np.int32(colours[0, code]), np.int32(colours[1, code]), np.int32(colours[2, code])
-    for i in range(len(near)):
-        x, y, z = np.int32(colours[0, i]) - a, np.int32(colours[1, i]) - b, np.int32(colours[2, i]) - c
-        near[i] = min(near[i], np.int32(x * x + y * y + z * z))
 
 
 @kernel

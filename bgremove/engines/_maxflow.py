@@ -16,7 +16,7 @@ frame at the end of a row is that at the start of the next. Node
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,12 @@ from bgremove.engines._compile import kernel
 DIRECTIONS = ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (1, 1), (-1, 1), (1, -1))
 """Steps ``(dy, dx)`` to the eight neighbours; ``d ^ 1`` is the way back from ``d``."""
 
-FAR = 2**31 - 1
-"""The distance of a node from which the sink cannot be reached."""
+FAR = 2**28 - 1
+"""The distance of a node from which the sink cannot be reached. No grid has so many nodes."""
 
 _NONE = -1  # ends a list of nodes
+_LAST = 2**31 - 1  # comes after every way out of a node
+_BLOCK = 1024  # nodes that are in the cache together
 
 
 class Grid(NamedTuple):
@@ -54,6 +56,13 @@ class Shell(NamedTuple):
     """(depth + 2,): the first in the list of active nodes of this distance, those with excess, or `_NONE`."""
     members: NDArray[np.int32]
     """(depth + 2,): how many nodes have this distance."""
+    flags: NDArray[np.int32]
+    """(1024,): below 0, of some nodes, where they are beside sinks and none themselves."""
+
+
+def make_shell(room: int) -> Shell:
+    """A shell for distances that are less than `room` by two or more."""
+    return Shell(np.empty(room, np.int32), np.empty(room, np.int32), np.empty(_BLOCK, np.int32))
 
 
 def make_grid(height: int, width: int) -> Grid:
@@ -88,8 +97,7 @@ def solve(grid: Grid) -> None:
     """
     depth, room = 2, 64
     while depth > 0:
-        shell = Shell(np.empty(room, np.int32), np.empty(room, np.int32))
-        depth = solve_within(grid, shell, depth)
+        depth = solve_within(grid, make_shell(room), depth)
         room = 2 * depth
 
 
@@ -102,7 +110,7 @@ def solve_within(grid: Grid, shell: Shell, depth: int) -> int:
     while True:
         if depth + 2 > shell.first.size:
             return depth
-        part = Shell(shell.first[: depth + 2], shell.members[: depth + 2])
+        part = Shell(shell.first[: depth + 2], shell.members[: depth + 2], shell.flags)
         top, short = _relabel_all(grid, part)
         if top == 0 and not short:
             return 0
@@ -115,44 +123,92 @@ def _relabel_all(grid: Grid, shell: Shell) -> tuple[int, bool]:
     """Find the distances up to the depth of the `shell`, the global relabelling, and list the active nodes.
 
     Returns the greatest distance of an active node, 0 if there is none, and whether the search stopped short of some.
+
+    The queue of the search is a list in ``grid.next_active`` that begins at node 0, which is of the frame. A node that
+    has been searched from needs its place there no more, so that the lists of active nodes are made on the way.
     """
-    residual, excess, distance, queue, step = grid.residual, grid.excess, grid.distance, grid.next_active, grid.step
-    first, members = shell
+    residual, excess, distance, next_active, step = grid
+    first, members, _ = shell
     first[:] = _NONE
     members[:] = 0
     depth = first.size - 2
-    found = done = 0
-    short = False
-    for start in range(excess.size):
-        if excess[start] < 0:
-            distance[start] = 1
-            queue[found] = start
-            found += 1
-        else:
-            distance[start] = FAR
-    while done < found:
-        node = np.uint64(queue[done])
-        done += 1
-        away = distance[node] + 1
-        members[away - 1] += 1
-        if away > depth:
+    members[1], end = _find_neighbours_of_sinks(grid, shell.flags)
+    top, short = 0, False
+    node = last = np.uint64(0)
+    while node != end:
+        node = np.uint64(next_active[node])
+        level = distance[node]
+        members[level] += 1
+        if level == depth:
             short = True
-            continue
-        for direction in range(8):
-            other = node + step[direction]
-            if distance[other] == FAR and residual[other, direction ^ 1] > 0:
-                distance[other] = away
-                queue[found] = other
-                found += 1
-    next_active = queue
-    top = 0
-    for start in range(excess.size):
-        if excess[start] > 0 and distance[start] != FAR:
-            away = distance[start]
-            next_active[start] = first[away]
-            first[away] = start
-            top = max(top, int(away))
+        else:
+            for direction in range(8):
+                other = node + step[direction]
+                if distance[other] == FAR and residual[other, direction ^ 1] > 0:
+                    distance[other] = level + 1
+                    next_active[end] = other
+                    end = other
+        if excess[node] > 0:
+            if level > top:
+                top = int(level)
+                first[top] = node
+                next_active[last] = _NONE
+            else:
+                next_active[last] = node
+            last = node
+    next_active[last] = _NONE
     return top, short
+
+
+@kernel
+def _find_neighbours_of_sinks(grid: Grid, flags: NDArray[np.int32]) -> tuple[int, np.uint64]:
+    """Give all nodes that may send to the sink the distance 1, and queue those that may send to one of them, at 2.
+
+    Most sinks lie among other sinks and are nobody's way, so that it is quicker to ask the nodes around them.
+    Returns how many sinks there are, and the end of the queue.
+    """
+    residual, excess, distance, next_active, step = grid
+    stride = int(step[3])
+    stop = excess.size - stride - 1
+    distance[: stride + 1] = FAR
+    distance[stop:] = FAR
+    end = np.uint64(0)
+    sinks = 0
+    for begin in range(stride + 1, stop, _BLOCK):
+        size = min(_BLOCK, stop - begin)
+        around = excess[begin - stride - 1 : begin + size + stride + 1]
+        sinks += _find_sinks(around, stride, distance[begin : begin + size], flags[:size])
+        for i in range(size):
+            if flags[i] < 0:
+                node = np.uint64(begin + i)
+                both = np.int32(0)  # below 0 if there is room to a sink; a branch for each direction takes longer
+                for direction in range(8):
+                    both |= excess[node + step[direction]] & -residual[node, direction]
+                if both < 0:
+                    distance[node] = 2
+                    next_active[end] = node
+                    end = node
+    return sinks, end
+
+
+@kernel
+def _find_sinks(around: NDArray[np.int32], stride: int, distance: NDArray[np.int32], flags: NDArray[np.int32]) -> int:
+    """Start the distances of some nodes, and flag with a sign those that are beside sinks and none themselves.
+
+    The excess is given from the first's neighbour above on the left to the last's below on the right. In this form the
+    loop is vectorised.
+    """
+    size = len(flags)
+    above, here, below = around[:], around[stride:], around[2 * stride :]
+    a, b, c = above[:size], above[1 : size + 1], above[2 : size + 2]
+    d, e, f = here[:size], here[1 : size + 1], here[2 : size + 2]
+    g, h, i = below[:size], below[1 : size + 1], below[2 : size + 2]
+    sinks = np.int32(0)
+    for k in range(size):
+        flags[k] = ~e[k] & (a[k] | b[k] | c[k] | d[k] | f[k] | g[k] | h[k] | i[k])
+        distance[k] = np.int32(1) if e[k] < 0 else np.int32(FAR)
+        sinks = np.int32(sinks + (np.int32(1) if e[k] < 0 else np.int32(0)))
+    return int(sinks)
 
 
 @kernel
@@ -161,15 +217,9 @@ def _discharge(grid: Grid, shell: Shell, top: int, budget: int) -> bool:
 
     One long function with plain local names: calls and records inside the loop double its time.
     """
-    residual, excess, distance, next_active, step = (
-        grid.residual,
-        grid.excess,
-        grid.distance,
-        grid.next_active,
-        grid.step,
-    )
-    next_active = grid.next_active
-    first, members = shell
+    residual, excess, distance, next_active, step = grid
+    first, members, _ = shell
+    s0, s1, s2, s3, s4, s5, s6, s7 = step[0], step[1], step[2], step[3], step[4], step[5], step[6], step[7]
     ceiling = first.size - 1  # the least distance that is out of reach
     while top > 0:
         head = first[top]
@@ -180,42 +230,48 @@ def _discharge(grid: Grid, shell: Shell, top: int, budget: int) -> bool:
         first[top] = next_active[node]
         height, left = top, excess[node]
         while left > 0:
-            lowest = ceiling
-            for direction in range(8):
-                room = residual[node, direction]
-                if room == 0:
-                    continue
-                other = node + step[direction]
-                level = distance[other]
-                if level != height - 1:
-                    lowest = min(lowest, int(level))
-                    continue
-                amount = min(left, room)
-                residual[node, direction] = room - amount
-                residual[other, direction ^ 1] += amount
-                before = excess[other]
-                excess[other] = before + amount
-                if before <= 0 and before + amount > 0:
-                    next_active[other] = first[level]
-                    first[level] = other
-                    top = max(top, int(level))
-                left -= amount
-                if left == 0:
+            straight = min(
+                _way(residual[node, 0], distance[node + s0], 0), _way(residual[node, 1], distance[node + s1], 1),
+                _way(residual[node, 2], distance[node + s2], 2), _way(residual[node, 3], distance[node + s3], 3),
+            )  # fmt: skip
+            diagonal = min(
+                _way(residual[node, 4], distance[node + s4], 4), _way(residual[node, 5], distance[node + s5], 5),
+                _way(residual[node, 6], distance[node + s6], 6), _way(residual[node, 7], distance[node + s7], 7),
+            )  # fmt: skip
+            lowest = min(straight, diagonal)
+            level, direction = lowest >> 3, lowest & 7
+            if level >= height:
+                # No room to any neighbour one step down: relabel, to just above the lowest other one that has room.
+                budget -= 1
+                members[height] -= 1
+                if members[height] == 0:  # a gap: nothing at this distance or beyond reaches the sink
+                    ceiling = min(ceiling, height)
+                height = level + 1
+                if height >= ceiling:
+                    distance[node] = FAR
                     break
-            if left == 0:
-                break
-            # No room to any neighbour one step down: relabel, to just above the lowest other one that has room.
-            budget -= 1
-            members[height] -= 1
-            if members[height] == 0:  # a gap: nothing at this distance or beyond reaches the sink
-                ceiling = min(ceiling, height)
-            height = lowest + 1
-            if height >= ceiling:
-                distance[node] = FAR
-                break
-            distance[node] = height
-            members[height] += 1
+                distance[node] = height
+                members[height] += 1
+            room = residual[node, direction]
+            amount = min(left, room)
+            other = node + step[direction]
+            residual[node, direction] = room - amount
+            residual[other, direction ^ 1] += amount
+            before = excess[other]
+            excess[other] = before + amount
+            if before <= 0 and before + amount > 0:
+                next_active[other] = first[level]
+                first[level] = other
+                top = max(top, level)
+            left -= amount
         excess[node] = left
         if budget < 0:
             return False
     return True
+
+
+@kernel
+def _way(room: Any, distance: Any, direction: int) -> Any:
+    """Orders the ways out of a node by the distance of where they lead to, those without room last; no branches."""
+    full = np.int32(np.int32(room - 1) >> 31)  # all bits, or none
+    return np.int32(np.int32(distance << 3 | direction) | (full & _LAST))

@@ -18,9 +18,9 @@ _RAISING = re.compile(
 _RETURNED = {"None": types.void, "int": types.int64, "float": types.float64}
 
 
-def compile_inner(function: Callable[..., Any]) -> Any:
+def compile_inner(function: Callable[..., Any], *, fused: bool) -> Any:
     """What other kernels see of a kernel that they call."""
-    return njit(error_model="numpy")(function)
+    return njit(error_model="numpy", fastmath={"contract"} if fused else False)(function)
 
 
 def compile_entry(function: Callable[..., Any], inner: Any, arguments: Iterable[Any]) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from bgremove.engines._energy import (
     GMMs,
     link_neighbours,
     make_scratch,
-    measure_neighbour_weights,
+    measure_beta,
     open_box,
     terminal_weights,
 )
@@ -78,7 +78,7 @@ def _minimise(image: Image, labels: Mask, *, iterations: int, seed: int) -> tupl
     colours = palette.colours
     del palette
     grid = _maxflow.make_grid(box.height, box.width)
-    link_neighbours(grid, image, labels, box, measure_neighbour_weights(image))
+    link_neighbours(grid, image, labels, box, measure_beta(image), np.empty(box.width + 2, np.int32))
     weights = np.zeros(len(counts[1]), np.int32)
 
     for iteration in range(iterations):

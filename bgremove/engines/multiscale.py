@@ -10,18 +10,19 @@ import numpy as np
 
 from bgremove.engines import _band, _warm_up
 from bgremove.engines._compile import compiled_once
-from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_neighbour_weights, open_box
+from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_beta, open_box
 from bgremove.engines._location import Field, log_odds, measure_barriers, told_by_colour
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
 from bgremove.engines.exact import ExactEngine
 from bgremove.errors import EngineError
+from bgremove.rows import bands_of, in_threads
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
 _COARSE = 40_000  # pixels of the open box in the image that is solved whole
 _ALONE = 60_000  # an open box of no more pixels than this is not reduced
 _CONTEXT = 0.25  # surroundings of the open box that are looked at, as a share of its sides
-_REACH = 3  # half the width of the band, in pixels: at least what one pixel of the level above covers
+_REACH = 2  # half the width of the band, in pixels: beyond half of what a pixel of the level above covers, 2.5 at most
 _CONVERGED = 0.005  # iterations end early when no greater share of the open pixels changes its label
 _LEAST, _MOST = 0.005, 0.99  # shares of the open pixels beyond which the foreground has collapsed
 _MOST_COLLAPSES = 2  # the third result is taken as it is
@@ -75,7 +76,7 @@ class MultiscaleEngine:
         ExactEngine().warm_up()
         image, labels = _warm_up.make_picture()
         with compiled_once(measure_barriers):
-            _coarse_to_fine(image, labels, 2, drawn=True, iterations=_warm_up.ITERATIONS, seed=0)
+            _coarse_to_fine(image, labels, open_box(labels), 3, drawn=True, iterations=_warm_up.ITERATIONS, seed=0)
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
@@ -85,21 +86,31 @@ class MultiscaleEngine:
             return labels.copy()
         shrink = math.sqrt(area / _COARSE) if area > _ALONE else 1
         try:
-            return _coarse_to_fine(image, labels, shrink, drawn=drawn, iterations=iterations, seed=seed)
+            return _coarse_to_fine(image, labels, box, shrink, drawn=drawn, iterations=iterations, seed=seed)
         except ValueError as error:
             raise EngineError(str(error)) from error
 
 
-def _coarse_to_fine(image: Image, labels: Mask, shrink: float, *, drawn: bool, iterations: int, seed: int) -> Mask:
-    """The mask, from an image whose sides are ``1 / shrink`` of the given ones on."""
-    x, y, width, height = open_box(labels)
+def _coarse_to_fine(
+    image: Image, labels: Mask, box: Rect, shrink: float, *, drawn: bool, iterations: int, seed: int
+) -> Mask:
+    """The mask, from an image whose sides are ``1 / shrink`` of the given ones on; `box` is that of the open pixels."""
+    x, y, width, height = box
     aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
     window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
-    levels = build(np.ascontiguousarray(image[window]), np.ascontiguousarray(labels[window]), shrink)
+    levels = build(image[window], labels[window], shrink)
     foreground = _descend(levels, drawn=drawn, iterations=iterations, seed=seed)
-    mask = labels.copy()
-    decided = labels[window] >= Label.PROBABLY_BACKGROUND
-    np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
+    mask = np.empty(labels.shape, np.uint8)
+    left, top = window[1].start, window[0].start
+
+    def decide(band: slice) -> None:
+        mask[band] = labels[band]
+        rows = slice(max(y, band.start), max(y, min(y + height, band.stop)))
+        part = mask[rows, x : x + width]
+        likely = foreground[rows.start - top : rows.stop - top, x - left : x - left + width]
+        np.copyto(part, likely + np.uint8(Label.PROBABLY_BACKGROUND), where=part >= Label.PROBABLY_BACKGROUND)
+
+    in_threads(decide, bands_of(*labels.shape))
     return mask
 
 
@@ -119,6 +130,7 @@ def _descend(levels: list[Level], *, drawn: bool, iterations: int, seed: int) ->
 
 def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
     """GrabCut over all open pixels of a level, with the prior, or without it where that is clearer by colour."""
+    level = Level(*(np.ascontiguousarray(each) for each in level))
     odds = log_odds(*level, drawn=drawn)
     result = _minimise(level, odds, iterations=iterations, seed=seed)
     for _ in range(_MOST_PULLS if drawn else 0):
@@ -156,13 +168,13 @@ def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -
     open_pixels = labels >= Label.PROBABLY_BACKGROUND
     if _is_uniform(foreground):  # nothing in sight tells the open pixels from the rest
         return _Result(foreground, np.zeros((2, COMPONENTS, PARAMETERS)))
-    weights = measure_neighbour_weights(image, _row_step(image))
+    beta = _measure_beta(image)
     gmms = initialise_gmms(take_subset(image, foreground), seed)
     for _ in range(iterations):
         if _is_uniform(foreground):
             break
         gmms = learn_gmms(take_subset(image, foreground), gmms)
-        before, foreground = foreground, _band.cut(image, labels, gmms, weights, odds)
+        before, foreground = foreground, _band.cut(image, labels, gmms, beta, odds)
         if np.count_nonzero(foreground != before) <= _CONVERGED * np.count_nonzero(open_pixels):
             break
     return _Result(foreground, gmms)
@@ -175,14 +187,18 @@ def _refine(level: Level, coarser: _Result) -> _Result:
         return _Result(foreground, coarser.gmms)
     gmms = learn_gmms(take_subset(level.image, foreground), coarser.gmms)
     band = _band.find_band(foreground, level.labels, _REACH)
-    weights = measure_neighbour_weights(level.image, _row_step(level.image))
-    _band.cut_band(level.image, foreground, band, gmms, weights)
+    _band.cut_band(level.image, foreground, band, gmms, _measure_beta(level.image))
     return _Result(foreground, gmms)
 
 
-def _row_step(image: Image) -> int:
-    """Of the rows that the contrast is measured in."""
-    return max(1, len(image) // _ROWS)
+def _measure_beta(image: Image) -> float:
+    """In some of the rows, and between each of these and the row below."""
+    step = len(image) // _ROWS
+    if step < 2:
+        return measure_beta(np.ascontiguousarray(image))
+    rows = np.arange(0, len(image), step).repeat(2)
+    rows[1::2] += 1
+    return measure_beta(image[rows[rows < len(image)]], 2)
 
 
 def _collapsed(foreground: Foreground, labels: Mask) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bgremove.engines import _band, _session, _warm_up
 from bgremove.engines._compile import compiled_once
-from bgremove.engines._energy import measure_neighbour_weights, open_box
+from bgremove.engines._energy import measure_beta, open_box
 from bgremove.engines._model import Model
 from bgremove.engines._session import Alpha
 from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
@@ -109,12 +109,12 @@ def _refine(image: Image, labels: Mask, alpha: Alpha, reach: int, *, iterations:
     if _is_uniform(foreground):
         return foreground
     unsure = _band.find_band(foreground, labels, reach) | _unsure(alpha, labels)
-    weights = measure_neighbour_weights(image, max(1, len(image) // _ROWS))
+    beta = measure_beta(image, max(1, len(image) // _ROWS))
     gmms = initialise_gmms(take_subset(image, foreground), seed)
     for _ in range(iterations):
         before = foreground.copy()
         gmms = learn_gmms(take_subset(image, foreground), gmms)
-        _band.cut_band(image, foreground, unsure, gmms, weights)
+        _band.cut_band(image, foreground, unsure, gmms, beta)
         changed = np.count_nonzero(foreground != before)
         if changed <= _CONVERGED * np.count_nonzero(unsure) or _is_uniform(foreground):
             break

@@ -43,8 +43,9 @@ class Outputs:
             raise UsageError(f"{display_name(self.report)}: a report is a page or a text: call it .html or .md")
         if self.report is not None or self.plots is not None:
             check_installed()
-        for path in filter(None, (self.json_file, self.report, self.trace)):
-            check_json_file(path, keep)
+        files = list(filter(None, (self.json_file, self.report, self.trace)))
+        for index, path in enumerate(files):
+            check_json_file(path, [*keep, *files[:index]])
         if self.plots is not None:
             _make_folder(self.plots)
 

@@ -28,6 +28,7 @@ _SHOULD_AGREE = {
     "opencv-python-headless": "OpenCV",
     "opencv-python": "OpenCV",
     "pillow": "Pillow",
+    "isal": "isal",
 }
 """Packages of which another version may give other bytes."""
 

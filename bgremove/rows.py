@@ -1,0 +1,58 @@
+"""Work on an image band of rows by band of rows, in several threads where this process may use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import cv2
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+_PIXELS = 2**18
+"""Of a band: its arrays fit the processor's second cache, and its work takes longer than handing it over."""
+_FEWEST = 4  # parts of a thread: fewer end before it has started
+
+
+def bands_of(height: int, width: int, pixels: int = _PIXELS) -> list[slice]:
+    """The rows of an image in bands of about so many `pixels`: whatever the number of threads, the same.
+
+    >>> bands_of(5, 100, pixels=200)
+    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    rows = max(1, pixels // max(1, width))
+    return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
+
+
+def in_threads(work: Callable[[S], T], parts: Sequence[S]) -> list[T]:
+    """What `work` gives for each part, in their order.
+
+    It runs in as many threads as OpenCV may use (`cv2.setNumThreads`), though not in more than this process has CPUs.
+    With one, or hardly any parts, that is a loop. The calling thread is one of them; the others have ended when it
+    returns.
+    """
+    threads = min(cv2.getNumThreads(), len(parts) // _FEWEST)
+    if threads > 1:
+        from bgremove.machine import usable_cpus  # noqa: PLC0415 - most processes have one thread each
+
+        threads = min(threads, usable_cpus())
+    return _run(work, parts, threads) if threads > 1 else [work(part) for part in parts]
+
+
+def _run(work: Callable[[S], T], parts: Sequence[S], threads: int) -> list[T]:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - as above
+
+    results: list[Any] = [None] * len(parts)
+    numbers = iter(range(len(parts)))  # of which each thread takes the next
+
+    def work_on() -> None:
+        for number in numbers:
+            results[number] = work(parts[number])
+
+    with ThreadPoolExecutor(threads - 1) as pool:
+        others = [pool.submit(work_on) for _ in range(threads - 1)]
+        work_on()
+        for other in others:
+            other.result()
+    return results
