@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import choice, figures, masks, million, speed
+from benchmarks.scaling import parts, tables
 from benchmarks.study import study
 
 FOLDER = Path(__file__).parent
@@ -27,6 +28,7 @@ TABLES = {
     "masks": partial(_of_json, masks.KEPT, masks.table),
     "million": partial(_of_json, million.KEPT, million.table),
     "choice": partial(_of_json, choice.KEPT, choice.tables),
+    "scaling": partial(_of_json, parts.KEPT, tables.tables),
     "suite": partial(_of_json, figures.KEPT, figures.section),
     "study": partial(study.section, FOLDER / "results" / "study"),
 }

@@ -19,16 +19,17 @@ def tables(kept: Kept) -> str:
     newest = max(kept.values(), key=lambda part: part["date"])
     machine = ", ".join(f"{key}: {value}" for key, value in newest["machine"].items())
     lines = [f"{newest['date']}. {machine}."]
-    for title, rows in (
-        ("Share of the ideal that each strategy reaches, with workers that are ready:", _efficiency(kept)),
-        ("CPU time an image, in ms, of all processes; it hardly depends on what else the machine does:", _cpu(kept)),
-        ("The start of the workers, and from how many images on it is repaid:", _starts(kept)),
-        ("A task that does nothing, by what it carries there and back:", _tasks(kept["tasks"]["rows"])),
-        ("More and more workers:", _workers(kept)),
-        ("The universal scalability law, fitted to them:", _laws(kept)),
-        ("What processes that work at a time take from one another:", _stages(kept["stages"]["rows"])),
+    for title, needed, make in (
+        ("Share of the ideal that each strategy reaches, with workers that are ready:", [], _efficiency),
+        ("CPU time an image, in ms, of all processes; it depends little on what else the machine does:", [], _cpu),
+        ("The start of the workers, and from how many images on it is repaid:", ["start"], _starts),
+        ("A task that does nothing, by what it carries there and back:", ["tasks"], _tasks),
+        ("More and more workers:", ["workers"], _workers),
+        ("The universal scalability law, fitted to them:", ["workers"], _laws),
+        ("What processes that work at a time take from one another:", ["stages"], _stages),
     ):
-        lines += ["", title, "", *rows]
+        if kept.keys() >= set(needed):
+            lines += ["", title, "", *make(kept)]
     return "\n".join(lines) + "\n"
 
 
@@ -97,7 +98,8 @@ def _pays_from(name: str, cells: list[Cell], start_s: dict[str, float]) -> str:
     return "never" if count is None else str(count)
 
 
-def _tasks(rows: list[Kept]) -> Iterator[str]:
+def _tasks(kept: Kept) -> Iterator[str]:
+    rows = kept["tasks"]["rows"]
     sizes = list(dict.fromkeys(row["megapixels"] for row in rows))
     heads = [f"{size:g} MP, ms" if size else "nothing, ms" for size in sizes]
     yield f"| strategy | transport | {' | '.join(heads)} |"
@@ -132,7 +134,7 @@ def _laws(kept: Kept) -> Iterator[str]:
 
 
 def _by_strategy(kept: Kept) -> Iterator[tuple[str, list[Cell]]]:
-    for part in BY_WORKERS:
+    for part in (each for each in BY_WORKERS if each in kept):
         cells = _cells(kept, [part])
         for name in (each for each in cells[0].seconds if each not in {IDEAL, LOOP}):
             yield name, cells
@@ -142,10 +144,10 @@ def _speedups(cell: Cell, name: str) -> list[float]:
     return [loop / own for loop, own in zip(cell.seconds[LOOP], cell.seconds[name], strict=True)]
 
 
-def _stages(rows: list[Kept]) -> Iterator[str]:
+def _stages(kept: Kept) -> Iterator[str]:
     yield "| stage | MP | alone, ms | takes longer with all cores at work |"
     yield "| --- | ---: | ---: | ---: |"
-    for row in rows:
+    for row in kept["stages"]["rows"]:
         alone, together = row["seconds"]["alone"], row["seconds"]["all"]
         size, rate = f"{row['megapixels']:g}", ""
         if row["stage"] == COPY:
