@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import choice, figures, files, masks, million, speed
+from benchmarks.scaling import parts, tables
 from benchmarks.study import race, study
 
 FOLDER = Path(__file__).parent
@@ -28,6 +29,7 @@ TABLES = {
     "files": partial(_of_json, files.KEPT, files.tables),
     "million": partial(_of_json, million.KEPT, million.table),
     "choice": partial(_of_json, choice.KEPT, choice.tables),
+    "scaling": partial(_of_json, parts.KEPT, tables.tables),
     "suite": partial(_of_json, figures.KEPT, figures.section),
     "study": partial(study.section, FOLDER / "results" / "study"),
     "race": partial(race.section, FOLDER / "results" / "race"),

@@ -15,6 +15,11 @@ from bgremove.formats import decode, encode
 from bgremove.machine import usable_cpus
 from bgremove.storage import load_store
 
+_KEPT_BYTES = 2**25 - 2**16
+"""The GNU C library learns from what is freed: blocks of up to the size of the largest one, and 32 MB at most, it then
+takes from memory that it keeps, instead of having the system clear pages and take them back for each image; it keeps
+twice as much at most (mallopt(3), M_MMAP_THRESHOLD). Nothing is written to this one, so it takes no memory itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
@@ -41,6 +46,7 @@ class Preparation:
 
     def load(self) -> None:
         """Import, compile and run once all that a worker will run, in one thread; see `WorkerContext`."""
+        np.empty(_KEPT_BYTES, np.uint8)
         with _opencv_threads(1):
             decode(encode(np.zeros((2, 2, 3), np.uint8)))  # the first of each loads what knows the formats
             # The runtime of models starts threads. What refines their edges are kernels of `multiscale`.

@@ -1,5 +1,6 @@
 """A worker that is warm has nothing left to compile or load, so that no image waits for it."""
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -118,3 +119,31 @@ def test_a_server_may_load_the_kernels_and_fork(name, environment):
     make_engine(name).warm_up()  # so that they are kept
     line = [sys.executable, "-c", FORKED, name]
     subprocess.run(line, env=environment, check=True, timeout=100)
+
+
+KEEPING = """
+import resource, sys
+from pathlib import Path
+from bgremove.batch.job import Job
+from bgremove.batch.worker import cut_file
+from bgremove.preparation import Preparation
+from bgremove.settings import Settings
+
+def do():
+    cut_file(Job(Path("fixtures/images/bowl.jpg"), {"cutout": Path(sys.argv[1])}, overwrite=True), Settings())
+
+with Preparation(Settings().engine)():
+    for _ in range(3):
+        do()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(5):
+        do()
+    print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 5)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that is told so")
+def test_a_warm_worker_uses_the_same_memory_for_each_image(environment, tmp_path):
+    line = [sys.executable, "-c", KEEPING, tmp_path / "bowl.png"]
+    result = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, timeout=100, cwd=ROOT)
+    assert float(result.stdout) < 100  # pages; 1600 where each image has them cleared anew
