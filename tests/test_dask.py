@@ -153,6 +153,14 @@ def test_no_task_is_under_way_when_a_run_has_been_closed(cluster, tmp_path):
         assert len(list(tmp_path.glob("*.ended"))) == len(list(tmp_path.glob("*.begun")))
 
 
+def test_a_cluster_here_leaves_the_environment_as_it_was(monkeypatch):
+    monkeypatch.delenv("PYTHONHASHSEED", raising=False)
+    before = dict(os.environ)
+    with make_strategy("dask", workers=1) as strategy:
+        assert run(strategy, os.getenv, ["MALLOC_TRIM_THRESHOLD_"])[0].value == before.get("MALLOC_TRIM_THRESHOLD_")
+    assert dict(os.environ) == before
+
+
 def test_other_versions_are_refused(cluster, monkeypatch):
     own = _dask_cluster.remote.versions()
     monkeypatch.setattr(_dask_cluster.remote, "versions", lambda: {**own, "NumPy": "1.0"})

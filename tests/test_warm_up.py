@@ -132,7 +132,7 @@ from bgremove.settings import Settings
 def do():
     cut_file(Job(Path("fixtures/images/bowl.jpg"), {"cutout": Path(sys.argv[1])}, overwrite=True), Settings())
 
-with Preparation(Settings().engine)():
+with Preparation(Settings().engine, threads=1)():
     for _ in range(3):
         do()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -25,7 +25,10 @@ _CONFIGURATION = {
     "distributed.admin.low-level-log-length": 0,
     # Of a cluster of ours: nobody looks at a profile, which takes some percent of each worker.
     "distributed.worker.profile.enabled": False,
+    # Else workers give memory back after each image, and have the system clear it for the next one.
+    "distributed.nanny.pre-spawn-environ": {},
 }
+_SET_BY_DASK = "PYTHONHASHSEED", "__DASK_PARENT_PID"
 _CONNECT_S = 10
 """How long a scheduler may take to answer, and to have a worker."""
 
@@ -88,6 +91,7 @@ def _local(workers: int) -> Iterator[Client]:
     from distributed.security import Security  # noqa: PLC0415
 
     with ExitStack() as stack:
+        stack.enter_context(_environment_kept())
         try:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bgremove-dask-"))
             ensure_running()  # the first spawn would, and let SIGINT through
@@ -104,6 +108,18 @@ def _local(workers: int) -> Iterator[Client]:
         except (OSError, RuntimeError) as error:
             raise ClusterError(f"no cluster of Dask can be started here: {error}") from error
         yield client
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Put the variables back that a cluster sets in the process that starts it, for its workers, and leaves set."""
+    before = {name: os.environ[name] for name in _SET_BY_DASK if name in os.environ}
+    try:
+        yield
+    finally:
+        for name in _SET_BY_DASK:
+            os.environ.pop(name, None)
+        os.environ.update(before)
 
 
 def _end_workers(cluster: LocalCluster) -> None:
