@@ -116,4 +116,4 @@ def test_a_run_fits_into_a_limit_that_its_images_together_exceed(tmp_path, envir
     done = subprocess.run(
         ["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
     )
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "6 ok, 0 skipped, 0 failed")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "6 ok, 0 skipped, 0 failed"), done.stderr

@@ -12,13 +12,9 @@ from tests.tiny_models import write_model
 
 ROOT = Path(__file__).parents[1]
 
-SCRIPT = """
+LOADED = """
 import sys
-from bgremove.engines import make_engine, read_model
 from bgremove.engines._compile import Kernel
-from bgremove.formats.read import Photo
-from bgremove.remove import initial_labels
-from fixtures.scenes import make_scene
 
 def loaded():
     return {
@@ -27,6 +23,15 @@ def loaded():
         for name, value in vars(module).items() if isinstance(value, Kernel)
         for signature in value.signatures
     }
+"""
+
+SCRIPT = (
+    LOADED
+    + """
+from bgremove.engines import make_engine, read_model
+from bgremove.formats.read import Photo
+from bgremove.remove import initial_labels
+from fixtures.scenes import make_scene
 
 engine = make_engine(sys.argv[1], read_model(sys.argv[2]) if sys.argv[2:] else None)
 engine.warm_up()
@@ -37,6 +42,7 @@ for height, width in ((60, 80), (300, 400), (1000, 1100)):
     engine.segment(scene.image, labels, iterations=3, seed=0)
 print(len(warm), sorted(loaded() - warm))
 """
+)
 
 
 MATTING = """
@@ -55,8 +61,9 @@ def test_a_worker_for_soft_edges_has_imported_what_makes_them(edge, imported, en
     assert result.stdout.strip() == imported
 
 
-READING = """
-import sys
+READING = (
+    LOADED
+    + """
 from pathlib import Path
 from bgremove.batch.job import Job
 from bgremove.batch.worker import cut_file
@@ -64,11 +71,12 @@ from bgremove.preparation import Preparation
 from bgremove.settings import Settings
 
 with Preparation("opencv")():
-    warm = set(sys.modules)
+    warm = set(sys.modules) | loaded()
     for name in ("bowl.jpg", "star.png"):
         cut_file(Job(Path("fixtures/images", name), {"cutout": Path(sys.argv[1], name)}), Settings(engine="opencv"))
-print(sorted(set(sys.modules) - warm))
+print([*(set(sys.modules) | loaded()) - warm])
 """
+)
 
 
 def test_a_warm_worker_imports_nothing_to_read_and_write_a_file(environment, tmp_path):

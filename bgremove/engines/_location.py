@@ -48,7 +48,8 @@ def warm_up_log_odds() -> None:
     """Compile or load what `log_odds` runs."""
     image, labels = _warm_up.make_picture()
     with compiled_once(apply_network):
-        reduce(labels, 16, 16)
+        for side in (16, 11):  # to half, and to any other share
+            reduce(labels, side, side)
         log_odds(image, labels, drawn=True)
 
 

@@ -7,6 +7,7 @@ finished has an error, and the pool is given up. `processes` loses only the one 
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import pickle
@@ -122,6 +123,9 @@ class Pool(Strategy):
         """The pool, made anew if the last one had to be given up or a worker has died since."""
         if self._pool is not None and self._pool.dead():
             self._stop()
+            # Its semaphores end now, and not while the next pool is made: what ends while Python's resource tracker is
+            # called is an error in it (multiprocessing.resource_tracker.ReentrantCallError).
+            gc.collect()
         if self._pool is None:
             worker_context = pickle.dumps(self._worker_context, pickle.HIGHEST_PROTOCOL)
             try:
