@@ -98,23 +98,25 @@ def test_after_the_warm_up_nothing_is_compiled_or_loaded(name, environment, tmp_
 
 FORKED = """
 import os, sys
+import cv2
 import numpy as np
 from bgremove.engines import make_engine
+from bgremove.preparation import Preparation
 from fixtures.scenes import make_scene
 
 def threads():
     return len(os.listdir("/proc/self/task"))
 
+cv2.setNumThreads(1)  # the scene is made without threads of OpenCV
 scene = make_scene(300, 400, seed=1)
 labels = np.zeros((300, 400), np.uint8)
 labels[scene.rect.slices] = 3
 before = threads()
-engine = make_engine(sys.argv[1])
-engine.warm_up()
+Preparation(sys.argv[1]).load()
 assert threads() == before, f"{threads() - before} threads were started"
 assert "numba" not in sys.modules, "the kernels that were kept are compiled again"
 child = os.fork()
-mask = engine.segment(scene.image, labels, iterations=2, seed=0)
+mask = make_engine(sys.argv[1]).segment(scene.image, labels, iterations=2, seed=0)
 if child:
     assert os.waitpid(child, 0)[1] == 0
 assert (mask & 1).any()
