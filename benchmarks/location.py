@@ -17,7 +17,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from bgremove.engines._cues import CUES, Field, measure_cues
+from bgremove.engines._barriers import Field
+from bgremove.engines._cues import CUES, measure_cues
 from bgremove.engines._location import shrink
 from bgremove.engines._location_table import LIMIT, Network, parse
 from bgremove.formats import read

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from bgremove import matting
-from bgremove.engines import Model, make_engine, model_threads, warm_up_log_odds
+from bgremove.engines import Model, make_engine, model_threads, warm_up_log_odds, warm_up_overlap
 from bgremove.formats import decode, encode
 from bgremove.machine import usable_cpus
 from bgremove.storage import load_store
@@ -51,7 +51,8 @@ class Preparation:
             decode(encode(np.zeros((2, 2, 3), np.uint8)))  # the first of each loads what knows the formats
             # The runtime of models starts threads. What refines their edges are kernels of `multiscale`.
             make_engine(self.engine if self.model is None else "multiscale").warm_up()
-            warm_up_log_odds()  # which doubts about masks are founded on
+            warm_up_log_odds()  # doubts about masks are founded on these two
+            warm_up_overlap()
             if self.edge == "soft":
                 matting.warm_up()
             for store in self.stores:

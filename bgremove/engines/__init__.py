@@ -12,6 +12,7 @@ from bgremove.engines._model import Model as Model
 from bgremove.engines._model import read_model as read_model
 from bgremove.engines._overlap import predict_overlap as predict_overlap
 from bgremove.engines._overlap import told_by_colour as told_by_colour
+from bgremove.engines._overlap import warm_up_overlap as warm_up_overlap
 from bgremove.engines._session import model_threads as model_threads
 from bgremove.engines.auto import AutoEngine
 from bgremove.engines.exact import ExactEngine

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bgremove.engines._barriers import Field
 from bgremove.engines._compile import kernel
-from bgremove.engines._cues import Field
 from bgremove.engines._energy import (
     BLOCK,
     OPEN,

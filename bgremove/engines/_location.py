@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from bgremove.engines import _warm_up
+from bgremove.engines._barriers import Field
 from bgremove.engines._compile import compiled_once, kernel
-from bgremove.engines._cues import Field, measure_cues
+from bgremove.engines._cues import measure_cues
 from bgremove.engines._energy import OPEN, SCALE, open_box
 from bgremove.engines._location_table import LIMIT, load
 from bgremove.engines._maxflow import Grid

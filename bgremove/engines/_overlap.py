@@ -12,7 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bgremove.engines._cues import Field, colour_codes, log_ratio, to_lab
+from bgremove.engines import _warm_up
+from bgremove.engines._barriers import Field
+from bgremove.engines._colours import Space, clear_sums, make_space, part_of, share_sums, to_lab, total_of
+from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._energy import OPEN, open_box
 from bgremove.types import Foreground, Image, Mask
 
@@ -59,9 +62,37 @@ def predict_overlap(image: Image, labels: Mask, foreground: Foreground, odds: Fi
 
 def told_by_colour(image: Image, labels: Mask, foreground: Foreground) -> float:
     """Share of the open pixels whose colour alone, by how often it is met on either side, puts them where they are."""
-    codes, inside = colour_codes(to_lab(image)), labels >= OPEN
-    alike = log_ratio(codes, foreground & inside, ~foreground)[codes] > 0
-    return float(np.mean((alike == foreground)[inside]))
+    height, width = labels.shape
+    return _share_told(to_lab(image), labels, foreground, make_space(height, width, 2))
+
+
+@kernel
+def _share_told(lab: Image, labels: Mask, foreground: Foreground, space: Space) -> float:
+    height, width = labels.shape
+    box = clear_sums(lab, space)
+    for y in range(height):
+        for x in range(width):
+            if not foreground[y, x]:
+                part_of(space.sums, space, y, x)[0] += 1
+            elif labels[y, x] >= OPEN:
+                part_of(space.sums, space, y, x)[1] += 1
+    share_sums(space, box)
+    outside, inside = total_of(space, box, 0), total_of(space, box, 1)
+    told, count = 0, 0
+    for y in range(height):
+        for x in range(width):
+            if labels[y, x] >= OPEN:
+                shares = part_of(space.shared, space, y, x)
+                told += 1 if (shares[1] / inside > shares[0] / outside) == foreground[y, x] else 0
+                count += 1
+    return told / count
+
+
+def warm_up_overlap() -> None:
+    """Compile or load what `predict_overlap` runs."""
+    image, labels = _warm_up.make_picture()
+    with compiled_once(_share_told):
+        told_by_colour(image, labels, labels >= OPEN)
 
 
 def find_gap(foreground: Foreground) -> float:

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from bgremove.engines import _band, _location, _warm_up
+from bgremove.engines._barriers import Field
 from bgremove.engines._compile import compiled_once
-from bgremove.engines._cues import Field
 from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_beta, open_box
-from bgremove.engines._overlap import find_gap, predict_overlap
+from bgremove.engines._overlap import find_gap, predict_overlap, warm_up_overlap
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
 from bgremove.engines.exact import ExactEngine
@@ -75,6 +75,7 @@ class MultiscaleEngine:
         """See `bgremove.engines.Engine.warm_up`."""
         ExactEngine().warm_up()
         _location.warm_up_log_odds()
+        warm_up_overlap()
         image, labels = _warm_up.make_picture()
         with compiled_once(_band.add_terminal_weights):
             _coarse_to_fine(image, labels, open_box(labels), 3, drawn=True, iterations=_warm_up.ITERATIONS, seed=0)

@@ -1,0 +1,61 @@
+"""Cues are those that plain NumPy measures; what colour tells of a mask, too."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from bgremove.engines._cues import CUES, measure_cues
+from bgremove.engines._overlap import told_by_colour
+from bgremove.types import Image, Label, Mask, Rect
+from fixtures import load
+from tests import plain_cues
+
+
+def picture(name: str, height: int, width: int) -> Image:
+    """A small one: the plain way is slow."""
+    image = next(each for each in load() if each.name == name).read()
+    return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def labels_of(height: int, width: int, box: Rect) -> Mask:
+    labels: Mask = np.full((height, width), Label.BACKGROUND, np.uint8)
+    labels[box.slices] = Label.PROBABLY_FOREGROUND
+    return labels
+
+
+CASES = {
+    "inside": ("astronaut", 48, 40, Rect(6, 5, 28, 37)),
+    "at the border": ("coffee", 33, 50, Rect(0, 4, 41, 29)),
+    "flat": ("star", 40, 40, Rect(8, 9, 25, 22)),
+    "a row": ("tulip", 30, 36, Rect(3, 17, 30, 1)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cues_are_those_that_plain_numpy_measures(case: str) -> None:
+    name, height, width, box = CASES[case]
+    image, labels = picture(name, height, width), labels_of(height, width, box)
+    labels[height // 2, width // 2] = Label.FOREGROUND
+    measured = measure_cues(image, labels)
+    for k, (cue, expected) in enumerate(plain_cues.measure(image, labels).items()):
+        np.testing.assert_allclose(measured[..., k], expected, rtol=1e-4, atol=1e-4, err_msg=cue)
+    assert measured.shape == (height, width, len(CUES))
+
+
+def test_without_any_pixel_outside_cues_are_finite() -> None:
+    image = picture("bowl", 30, 40)
+    assert np.isfinite(measure_cues(image, np.full((30, 40), Label.PROBABLY_FOREGROUND, np.uint8))).all()
+
+
+@pytest.mark.parametrize("name", ["astronaut", "star"])
+def test_told_by_colour_is_the_share_of_pixels_whose_colour_is_met_more_often_on_their_side(name: str) -> None:
+    image, labels = picture(name, 60, 50), labels_of(60, 50, Rect(5, 6, 38, 45))
+    foreground = np.zeros((60, 50), np.bool_)
+    foreground[15:42, 12:33] = True
+    lab = cv2.cvtColor(image, cv2.COLOR_BGR2Lab)
+    inside, outside = (plain_cues.shared(lab, side) for side in (foreground, ~foreground))
+    likelier = inside / inside.sum() > outside / outside.sum()
+    alike = likelier[lab[..., 0] >> 4, lab[..., 1] >> 3, lab[..., 2] >> 3] == foreground
+    assert told_by_colour(image, labels, foreground) == alike[labels >= Label.PROBABLY_BACKGROUND].mean()
