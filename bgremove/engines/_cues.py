@@ -41,6 +41,7 @@ _BLUR = 1.0  # standard deviation, in pixels, of what is done against noise
 _PASSES = 4  # over the image, from either end in turn: more change hardly any distance
 _LIGHTNESS = 0.4  # of a step in lightness against one in hue; 8-bit Lab stretches it by 2.55
 _BINS = (16, 32, 32)
+_MOST_DEVIATION = 128.0  # pixels; the time and memory of a blur grow with it
 _UNIT, _GRAY = np.array([128, 32, 32], np.float32), np.array([1, 4, 4], np.float32)  # of 8-bit Lab, scaled alike
 _RARE, _RARE_TEXTURE = 1e-5, 1e-3  # share of what is never met
 _BORDER = 0.9  # from this on, where the middle is 0 and a side 1
@@ -62,7 +63,14 @@ class _Scene(NamedTuple):
     def blur(self, values: NDArray[Any], share: float) -> Field:
         """With a standard deviation that is a share of the longer side of the box."""
         deviation = max(0.5, share * max(self.box.width, self.box.height))
-        return np.asarray(cv2.GaussianBlur(np.asarray(values, np.float32), (0, 0), deviation))
+        field = np.asarray(values, np.float32)
+        step = int(deviation / _MOST_DEVIATION) + 1  # above 1 only in a strip, whose longer side is hardly made smaller
+        if step == 1:
+            return np.asarray(cv2.GaussianBlur(field, (0, 0), deviation))
+        height, width = field.shape[:2]
+        small = cv2.resize(field, (-(-width // step), -(-height // step)), interpolation=cv2.INTER_AREA)
+        down, across = (min(deviation / step, side) for side in small.shape[:2])
+        return np.asarray(cv2.resize(cv2.GaussianBlur(small, (0, 0), across, None, down), (width, height)))
 
 
 def measure_cues(image: Image, labels: Mask) -> Field:
