@@ -1,12 +1,15 @@
-"""Tests of permissions that mean something for root too, whom the file modes do not bind."""
+"""What a process may do in a test: permissions that bind root too, whom the file modes do not, and little memory."""
 
 from __future__ import annotations
 
 import os
+import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 NOBODY = 65534
 
@@ -31,3 +34,14 @@ def public_folder() -> Iterator[Path]:
         folder.chmod(0o755)
         yield folder
         folder.chmod(0o700)
+
+
+@contextmanager
+def mostly_free_memory(room: int) -> Iterator[None]:
+    """Let this process take no more than `room` bytes above what it has: more is a MemoryError."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

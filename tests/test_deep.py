@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 import PIL.Image
-import psutil
 import pytest
 
 from bgremove import iter_cutouts, remove_background, remove_backgrounds
@@ -21,23 +18,14 @@ from bgremove.formats import encode
 from bgremove.formats.read import Photo, decode, from_array, header_pixels, read
 from fixtures.scenes import make_scene
 from tests.image_files import chunk, png, quarters, saved
+from tests.permissions import mostly_free_memory
 from tests.tiff_files import tiff_of
-
-
-@contextmanager
-def mostly_free_memory(room: int) -> Iterator[None]:
-    """Let this process take no more than `room` bytes above what it has: more is a MemoryError."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
 
 LAYOUTS: list[dict[str, object]] = [
     {}, {"order": ">"}, {"deflate": True}, {"deflate": True, "predicted": True}, {"predicted": True, "order": ">"},
     {"tile": 16, "deflate": True, "predicted": True}, {"tile": 16, "order": ">"},
+    {"planar": True}, {"planar": True, "order": ">", "deflate": True, "predicted": True}, {"planar": True, "tile": 16},
+    {"big": True}, {"big": True, "order": ">", "tile": 16, "planar": True},
 ]  # fmt: skip
 
 

@@ -151,6 +151,14 @@ def test_transparent_key_of_gray() -> None:
         assert photo.opaque.tolist() == [[False, True]]
 
 
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_transparent_key_of_gray_of_every_depth(depth: int) -> None:
+    row = {1: b"\x40", 2: b"\x10", 4: b"\x01", 8: b"\0\1", 16: b"\0\0\0\1"}[depth]  # 0 and 1
+    photo = decode(png(2, 1, depth, 0, b"\0" + row, chunk(b"tRNS", b"\0\1")))
+    assert photo.alpha is not None
+    assert (photo.alpha == 0).tolist() == [[False, True]]
+
+
 def test_what_is_partly_transparent_is_kept_and_no_certain_background() -> None:
     bgra = np.zeros((1, 4, 4), np.uint8)
     bgra[0, :, 3] = [0, 1, 128, 255]

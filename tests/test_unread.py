@@ -21,7 +21,7 @@ from bgremove.formats import header_pixels
 from bgremove.formats.read import decode, read
 from bgremove.settings import Settings
 from tests.heic_files import QUARTERS, TURNED
-from tests.image_files import WRITTEN, chunk, png, quarters, saved
+from tests.image_files import WRITTEN, chunk, jpeg_header, png, quarters, saved
 from tests.samples import save_scene
 from tests.tiff_files import tiff_of
 
@@ -90,8 +90,46 @@ def test_what_is_not_read_is_named(name: str) -> None:
 def test_a_tiff_that_is_not_read_is_named_by_its_samples() -> None:
     samples = np.zeros((4, 4, 3), np.uint16)
     tiff = tiff_of(samples, 2, more={258: (3, (12, 12, 12))})
-    with pytest.raises(ImageError, match=r"a TIFF of 3 samples of 12 bits \(photometric interpretation 2\)"):
+    with pytest.raises(ImageError, match=r"a TIFF of 3 samples of 12 bits \(photometric interpretation 2, compr"):
         decode(tiff)
+
+
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ({339: (3, (2,) * 3)}, "3 signed samples of 8 bits"),
+        ({259: (3, (50001,))}, "compression 50001"),
+        ({259: (3, (34712,))}, "compression 34712"),
+    ],
+)
+def test_a_tiff_that_pillow_would_take_for_another_is_named(
+    more: dict[int, tuple[int, tuple[int, ...]]], name: str
+) -> None:
+    with pytest.raises(ImageError, match=f"a TIFF of .*{name}.*which is not read"):
+        decode(tiff_of(np.zeros((4, 4, 3), np.uint8), 2, more=more))
+
+
+def test_gray_of_signed_bytes_is_refused() -> None:
+    with pytest.raises(ImageError, match="a TIFF of 1 signed samples of 8 bits"):
+        decode(tiff_of(np.zeros((4, 4, 1), np.uint8), 1, more={339: (3, (2,))}))
+
+
+@pytest.mark.parametrize(
+    ("marker", "precision", "name"),
+    [(0xC1, 12, "of 12 bits a sample"), (0xC3, 8, "compressed without loss"), (0xF7, 8, "compressed without loss")],
+)
+def test_a_jpeg_that_is_not_read_is_named_by_its_process(marker: int, precision: int, name: str) -> None:
+    content = bytearray(jpeg_header(4, 4))
+    content[3], content[6] = marker, precision
+    with pytest.raises(ImageError, match=f"it is a JPEG .*{name}, which is not read"):
+        decode(bytes(content))
+
+
+def test_a_bigtiff_cannot_make_a_directory_without_end() -> None:
+    entries = b"".join(struct.pack("<HHQQ", tag, 1, 2**25, 16) for tag in range(4))
+    content = b"II+\0" + struct.pack("<HHQ", 8, 0, 16) + struct.pack("<Q", 4) + entries + bytes(8 + 2**25)
+    with pytest.raises(ImageError, match="damaged or truncated"):
+        decode(content)
 
 
 def test_the_preview_of_a_raw_photo_is_not_taken_for_the_photo(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import cv2
@@ -15,6 +16,8 @@ from bgremove.formats._pillow import Pixels, high_byte, pixels, recoloured
 from bgremove.formats._tiff import Layout
 
 _GRAY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"}
+_SRGB_POINTS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+"""Where white, red, green and blue are, x and y (IEC 61966-2-1)."""
 
 
 def to_rgb(image: PIL.Image.Image, notes: list[str]) -> tuple[PIL.Image.Image, bytes | None]:
@@ -27,7 +30,9 @@ def to_rgb(image: PIL.Image.Image, notes: list[str]) -> tuple[PIL.Image.Image, b
     if image.mode == "CMYK":
         notes.append("its CMYK colours were converted to sRGB")
         return (_converted(image, profile, notes) if profile and space == "CMYK" else image), None
-    if not profile:
+    if not profile or (image.mode == "LAB" and space == "Lab"):  # which says what is known
+        if image.format == "PNG":
+            notes.extend(_lost_colours(image.info))
         return image, None
     if image.mode in _GRAY:
         if image.mode in {"L", "LA"} and space == "GRAY":
@@ -85,6 +90,16 @@ def colour_in(profile: bytes | None, bgr: tuple[int, int, int]) -> tuple[int, in
         return bgr
     red, green, blue = np.asarray(converted)[0, 0].tolist()
     return blue, green, red
+
+
+def _lost_colours(info: Mapping[Any, Any]) -> Iterator[str]:
+    """What to note of a PNG without a profile whose colours may be others than those of sRGB."""
+    if "icc_profile" in info:  # Pillow could not decompress it
+        yield "its colour profile is damaged and was left out"
+    gamma, points = info.get("gamma", 1 / 2.2), info.get("chromaticity", _SRGB_POINTS)
+    far = any(abs(one - other) > 0.005 for one, other in zip(points, _SRGB_POINTS, strict=True))
+    if "srgb" not in info and (far or abs(gamma - 1 / 2.2) > 0.01):
+        yield "its gamma and chromaticities were left out: its colours are taken for those of sRGB"
 
 
 def _space(profile: bytes) -> str | None:

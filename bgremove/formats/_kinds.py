@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import IO
 
 UNREAD = {
     "JPEG XL": (".jxl",),
     "JPEG 2000": (".jp2", ".j2k", ".jpf", ".jpx"),
+    "JPEG XR": (".jxr", ".wdp", ".hdp"),
+    "JPEG-LS": (".jls",),
+    "QOI": (".qoi",),
+    "PAM": (".pam",),
     "raw": (
         ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw",
         ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
@@ -33,6 +38,9 @@ _STARTS = {
     "a HEIC photo": _HEIF,
     "a JPEG XL image": rb"\xff\x0a|\0\0\0\x0cJXL \r\n\x87\n",
     "a JPEG 2000 image": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n",
+    "a JPEG XR image": rb"II\xbc",
+    "a QOI image": rb"qoif",
+    "a PAM or PFM image": rb"P(7|F|f)\s",
     "a raw photo": rb"II\*\0.{4}CR|.{4}ftypcrx |FUJIFILMCCD-RAW|II(U\0|R[OS])|MMOR|FOVb|\0MRM",
     "a TIFF": rb"II\*\0|MM\0\*|II\+\0|MM\0\+",
     "a Photoshop file": rb"8BPS",
@@ -57,3 +65,18 @@ def kind_of(start: bytes) -> str | None:
 def is_heif(start: bytes) -> bool:
     """Whether a file that begins with `start` is a HEIC photo."""
     return re.match(_HEIF, start, re.DOTALL) is not None and b"avif" not in start
+
+
+def jpeg_process(file: IO[bytes]) -> str | None:
+    """How a JPEG is coded, if in a way that is not read (ITU-T T.81, B.2.2); None if it is an ordinary one."""
+    file.seek(2)
+    while len(header := file.read(5)) == 5 and header[0] == 0xFF:
+        kind, length, precision = header[1], int.from_bytes(header[2:4]), header[4]
+        if (0xC0 <= kind <= 0xCF and kind not in {0xC4, 0xC8, 0xCC}) or kind == 0xF7:  # the last is JPEG-LS
+            if kind in {0xC3, 0xC7, 0xCB, 0xCF, 0xF7}:
+                return "that is compressed without loss"
+            if kind in {0xC5, 0xC6, 0xCD, 0xCE}:
+                return "of several resolutions"
+            return f"of {precision} bits a sample" if precision != 8 else None
+        file.seek(length - 3, 1)
+    return None

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from typing import IO, Any, TypeVar
@@ -14,13 +11,13 @@ import cv2
 import numpy as np
 import PIL.Image
 from numpy.typing import NDArray
-from PIL import ExifTags, ImageFile, PngImagePlugin
+from PIL import ExifTags, ImageFile
 
 from bgremove.errors import ImageError, ImageTooLargeError
 from bgremove.formats import _tiff
 from bgremove.formats._heif import check_items
-from bgremove.formats._kinds import START_BYTES, UNREAD_KINDS, is_heif, kind_of
-from bgremove.paths import printable
+from bgremove.formats._kinds import START_BYTES, UNREAD_KINDS, is_heif, jpeg_process, kind_of
+from bgremove.formats._limits import limit_lifted, warnings_noted
 from bgremove.rows import bands_of
 
 FORMATS = {
@@ -39,18 +36,13 @@ FORMATS = {
 Pixels = tuple[NDArray[Any], NDArray[Any] | None]
 """BGR, ``(H, W, 3)``, and alpha, ``(H, W)``, or None; both uint8 or both uint16."""
 
-_T = TypeVar("_T")
 _S = TypeVar("_S", np.uint8, np.uint16)
 
-_TEXT_BYTES = 64 * 2**20  # one text or profile of a PNG, decompressed; Pillow, left to itself, reads one mebibyte
-
-_SUBFILE_TYPE, _BITS_PER_SAMPLE = 254, 258  # TIFF 6.0, section 8
+_SUBFILE_TYPE, _BITS_PER_SAMPLE, _COMPRESSION, _PLANAR, _SAMPLE_FORMAT = 254, 258, 259, 284, 339  # TIFF 6.0
+_WEBP, _SIGNED = 50001, 2
+_AVIF_HEADER_BYTES = 2**16
 _BAND = 2**16  # pixels, which stay in the processor's cache
 _PLUGINS = ("Jpeg", "Mpo", "Png", "WebP", "Tiff", "Bmp", "Gif", "Ppm", "Avif")
-
-_warnings_lock = threading.Lock()
-_limit_lock = threading.Lock()
-_text_lock = threading.Lock()
 
 
 def open_header(file: IO[bytes], notes: list[str], max_pixels: int) -> PIL.Image.Image:
@@ -78,11 +70,24 @@ def open_header(file: IO[bytes], notes: list[str], max_pixels: int) -> PIL.Image
     except PIL.Image.DecompressionBombError as error:
         if PIL.Image.MAX_IMAGE_PIXELS is None or max_pixels <= 2 * PIL.Image.MAX_IMAGE_PIXELS:
             raise ImageTooLargeError(_too_large("too many", max_pixels)) from error
-        with _pillow_limit_lifted():
+        with limit_lifted():
             image = warnings_noted(attempt, notes)
     if image.format == "TIFF" and image.getexif().get(_SUBFILE_TYPE, 0) & 1:
         raise ImageError("its first picture is a reduced one, as in raw photos, which are not read: export it as TIFF")
+    if image.format == "TIFF" and _is_misread(image):
+        raise ImageError(_why_unread(file, start))
+    if image.format in {"JPEG", "MPO"} and (process := jpeg_process(file)):
+        raise ImageError(_unread_jpeg(process))
     return image
+
+
+def _is_misread(image: PIL.Image.Image) -> bool:
+    """Whether Pillow opens a TIFF, and then fails or, worse, gives other samples than it holds."""
+    tags = getattr(image, "tag_v2", {})
+    bits = _bits_of(image)
+    wide_planes = tags.get(_PLANAR, 1) == 2 and len(bits) > 1 and max(bits) > 8
+    signed_bytes = _SIGNED in tags.get(_SAMPLE_FORMAT, (1,)) and max(bits) <= 8
+    return wide_planes or signed_bytes or tags.get(_COMPRESSION) == _WEBP
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:
@@ -95,15 +100,37 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
 
 def load(image: PIL.Image.Image) -> None:
     """Decode `image`, whose size the caller has checked."""
+    if image.format == "PNG" and isinstance(key := image.info.get("transparency"), int):
+        of_white = {"L;2": 3, "L;4": 15}.get(str(getattr(image, "tile", [(None,) * 4])[0][3]), 255)
+        image.info["transparency"] = key * (255 // of_white)  # Pillow widens the samples, and not this one
+    if image.format == "TIFF" and "dpi" in image.info and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
+        image.info["dpi"] = image.info["dpi"][::-1]  # Pillow turns the picture, and not this
     limit = PIL.Image.MAX_IMAGE_PIXELS
     beyond = limit is not None and image.width * image.height > limit
-    with _pillow_limit_lifted() if beyond else nullcontext():
+    with limit_lifted() if beyond else nullcontext():
         image.load()
+
+
+def exif(image: PIL.Image.Image) -> PIL.Image.Exif | None:
+    """Exif of a loaded image; None if it is damaged."""
+    start = (image.info.get("exif") or b"")[:8]
+    if start.startswith(b"Exif\0\0") and len(start) == 8 and start[6:] not in {b"II", b"MM"}:
+        return None  # of a JPEG, Pillow would keep quiet about it
+    try:
+        return image.getexif()
+    except Warning:
+        raise
+    except Exception:  # noqa: BLE001 - what damaged data raises may be anything
+        return None
 
 
 def orientation(image: PIL.Image.Image, notes: list[str]) -> int:
     """EXIF orientation of a loaded image, 1 to 8; 1 (upright) if it has none or a wrong one."""
-    value = warnings_noted(lambda: image.getexif().get(ExifTags.Base.Orientation), notes)
+    found = warnings_noted(lambda: exif(image), notes)
+    if found is None:
+        notes.append("its Exif data is damaged, and was left out")
+        return 1
+    value = warnings_noted(lambda: found.get(ExifTags.Base.Orientation), notes)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -112,6 +139,24 @@ def has_long_text(image: PIL.Image.Image) -> bool:
     return image.format == "PNG" and any(
         isinstance(value, str | bytes) and len(value) > ImageFile.SAFEBLOCK for value in image.info.values()
     )
+
+
+def bits_beyond(image: PIL.Image.Image, file: IO[bytes]) -> int:
+    """Bits of a sample of a loaded image that is no PNG, if those are more than Pillow gives of it; else 0."""
+    if image.mode.startswith(("I", "F")):
+        return 0
+    if image.format == "AVIF":
+        file.seek(0)
+        start = file.read(_AVIF_HEADER_BYTES).partition(b"av1C")[2]
+        flags = start[2] if len(start) > 2 else 0  # AV1-ISOBMFF, 2.3.3: high_bitdepth, twelve_bit
+        return 0 if not flags & 0x40 else 12 if flags & 0x20 else 10
+    bits = image.info.get("bit_depth", 8) if image.format == "HEIF" else max(_bits_of(image))
+    return bits if bits > 8 else 0
+
+
+def _bits_of(image: PIL.Image.Image) -> tuple[int, ...]:
+    """Bits of each sample, as a TIFF says; others have 8."""
+    return tuple(getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (8,)))
 
 
 def has_more_frames(image: PIL.Image.Image) -> bool:
@@ -158,7 +203,7 @@ def _wide_pixels(image: PIL.Image.Image) -> Pixels:
     """`pixels` of an image whose samples are wider than 8 bits. All others Pillow has already reduced to 8."""
     sixteen = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
     if not sixteen:
-        kind = "floating-point numbers" if image.mode == "F" else "32-bit numbers"
+        kind = "floating-point numbers" if image.mode == "F" else "signed or 32-bit numbers"
         raise ImageError(f"its pixels are {kind}, for which no white is defined; save it with 8 or 16 bits")
     array = np.asarray(image)
     key = image.info.get("transparency")
@@ -169,8 +214,7 @@ def _wide_pixels(image: PIL.Image.Image) -> Pixels:
 
 def _unused_bits(image: PIL.Image.Image) -> int:
     """How many of 16 bits a TIFF leaves unused above its samples (12-bit cameras and scanners)."""
-    tags = getattr(image, "tag_v2", {})
-    return 16 - int(tags.get(_BITS_PER_SAMPLE, (16,))[0])
+    return 16 - _bits_of(image)[0] if image.format == "TIFF" else 0
 
 
 def _in_mode(image: PIL.Image.Image, mode: str) -> PIL.Image.Image:
@@ -188,6 +232,10 @@ def _formats_for(start: bytes) -> tuple[str, ...]:
         return ("HEIF",)
     _register_formats()
     return tuple(name for name in FORMATS if name != "HEIF")
+
+
+def _unread_jpeg(process: str) -> str:
+    return f"it is a JPEG {process}, which is not read: save it as an ordinary one"
 
 
 @cache
@@ -210,66 +258,12 @@ def _why_unread(file: IO[bytes], start: bytes) -> str:
     kind = kind_of(start)
     readable = f"formats that are read: {', '.join(FORMATS)}"
     if kind == "a TIFF" and (samples := _tiff.samples_text(file)):
-        return f"it is a TIFF of {samples}, which is not read: save it with 8 or 16 bits"
+        return f"it is a TIFF of {samples}, which is not read: save it as RGB of 8 or 16 bits, compressed by LZW or not"
+    if kind == "a JPEG" and (process := jpeg_process(file)):
+        return _unread_jpeg(process)
     if kind in UNREAD_KINDS:
         return f"it is {kind}, which is not read; {readable}"
     return f"it is no image, or its header is damaged; {readable}"
-
-
-def warnings_noted(call: Callable[[], _T], notes: list[str]) -> _T:
-    """Result of `call`, which may be called twice. A warning of Pillow becomes a note, for one image one.
-
-    Warning filters belong to the whole process, so they are changed under a lock, for the time of reading a header
-    and not of decoding, and only for warnings from inside Pillow.
-    """
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.filterwarnings("error", module=r"PIL\.")
-        try:
-            return call()
-        except Warning as warning:
-            notes.append(f"Pillow: {printable(str(warning))}")
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        return call()
-
-
-def is_quiet(call: Callable[[], object]) -> bool:
-    """Whether `call` raises nothing, and Pillow warns of nothing."""
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.filterwarnings("error", module=r"PIL\.")
-        try:
-            call()
-        except Exception:  # noqa: BLE001 - on damaged data Pillow raises nearly anything
-            return False
-    return True
-
-
-@contextmanager
-def long_texts_allowed() -> Iterator[None]:
-    """Let Pillow read the longer texts and profiles of PNG files, see `is_too_long_a_text`, for one image at a time."""
-    with _text_lock:
-        before = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
-        PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = _TEXT_BYTES, 4 * _TEXT_BYTES
-        try:
-            yield
-        finally:
-            PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY = before
-
-
-def is_too_long_a_text(error: Exception) -> bool:
-    """Whether Pillow refused a PNG because of the length of a text or profile in it."""
-    return isinstance(error, ValueError) and "MAX_TEXT_" in str(error)
-
-
-@contextmanager
-def _pillow_limit_lifted() -> Iterator[None]:
-    """Take Pillow's own limit away, which is global, and put it back. For images beyond it, one at a time."""
-    with _limit_lock:
-        before = PIL.Image.MAX_IMAGE_PIXELS
-        PIL.Image.MAX_IMAGE_PIXELS = None
-        try:
-            yield
-        finally:
-            PIL.Image.MAX_IMAGE_PIXELS = before
 
 
 def _too_large(size: str, max_pixels: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -20,6 +20,7 @@ _SHORT, _LONG, _UNDEFINED = 3, 4, 7
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
 _ORIENTATION, _SAMPLES, _PLANAR, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT = 274, 277, 284, 317, 322, 323
+_PLACES = (273, 279, 324, 325)  # where strips and tiles begin, and how long they are
 _INK_SET, _INKS, _EXTRA, _SAMPLE_FORMAT, _PROFILE = 332, 334, 338, 339, 34675
 
 _OF_BYTES = {1, 5, 8, 32773, 32946, 34925, 50000}
@@ -37,7 +38,7 @@ Entry = tuple[int, int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a TIFF stores pixels that are read here: all samples of a pixel together, each of 8 or 16 bits."""
+    """How a TIFF stores pixels that are read here: each sample has 8 or 16 bits."""
 
     width: int
     height: int
@@ -51,6 +52,8 @@ class Layout:
     predicted: bool
     """Each sample is stored as the difference to that of the pixel on the left."""
     tile_width: int
+    planes: int
+    """Pictures one behind the other, of a sample each; 1 if all samples of a pixel are together."""
 
     @property
     def colours(self) -> int:
@@ -59,14 +62,19 @@ class Layout:
 
 
 def layout_of(file: IO[bytes]) -> Layout | None:
-    """The layout of a TIFF with 16 bits a sample or with alpha beside CMYK; None if it is anything else."""
+    """The layout of a TIFF of which Pillow would not give all samples as they are; None if it is anything else.
+
+    That is: 16 bits a sample, alpha beside CMYK, or anything beside colours that are stored in planes.
+    """
     try:
         order, entries, _ = _directory(file)
         layout = _layout(file, order, entries)
     except (struct.error, KeyError, ValueError, IndexError):
         return None
-    wanted = layout is not None and (layout.bits == 16 or (layout.photometric == 5 and layout.samples > 4))
-    return layout if wanted else None
+    if layout is None:
+        return None
+    beside = layout.samples > layout.colours and (layout.photometric == 5 or layout.planes > 1)
+    return layout if layout.bits == 16 or beside else None
 
 
 def samples_text(file: IO[bytes]) -> str | None:
@@ -76,16 +84,18 @@ def samples_text(file: IO[bytes]) -> str | None:
         bits = _values(file, order, entries[_BITS])
         count = _values(file, order, entries[_SAMPLES])[0]
         meaning = _values(file, order, entries[_PHOTOMETRIC])[0]
+        compression = _values(file, order, entries[_COMPRESSION])[0]
+        signed = "signed " if _SAMPLE_FORMAT in entries and 2 in _values(file, order, entries[_SAMPLE_FORMAT]) else ""
     except (struct.error, KeyError, ValueError):
         return None
     sizes = " and ".join(str(size) for size in sorted(set(bits)))
-    return f"{count} samples of {sizes} bits (photometric interpretation {meaning})"
+    return f"{count} {signed}samples of {sizes} bits (photometric interpretation {meaning}, compression {compression})"
 
 
-def as_bytes(file: IO[bytes], layout: Layout) -> IO[bytes]:
-    """The same TIFF as an image of gray bytes, which Pillow can decode whatever they mean; see `samples_in`."""
+def as_bytes(file: IO[bytes], layout: Layout, plane: int = 0) -> IO[bytes]:
+    """A plane of the same TIFF as an image of gray bytes, which Pillow can decode whatever they mean: `samples_in`."""
     order, entries, following = _directory(file)
-    factor = layout.samples * layout.bits // 8
+    factor = layout.samples * layout.bits // 8 // layout.planes
     for tag in (_EXTRA, _SAMPLE_FORMAT, _PREDICTOR, _ORIENTATION, _INK_SET, _INKS, _FILL_ORDER):
         entries.pop(tag, None)
     entries |= {
@@ -97,15 +107,20 @@ def as_bytes(file: IO[bytes], layout: Layout) -> IO[bytes]:
     }
     if _TILE_WIDTH in entries:
         entries[_TILE_WIDTH] = _long(order, layout.tile_width * factor)
+    for tag in _PLACES:
+        if tag in entries:
+            entries[tag] = _part(file, order, entries[tag], plane, layout.planes)
     file.seek(0)
     return io.BytesIO(_with_directory(file.read(), order, entries, following))
 
 
-def samples_in(image: PIL.Image.Image, file: IO[bytes], layout: Layout) -> NDArray[Any]:
+def samples_in(planes: Sequence[PIL.Image.Image], file: IO[bytes], layout: Layout) -> NDArray[Any]:
     """(H, W, samples) uint8 or uint16, not turned, of what `as_bytes` has made of `file` and Pillow has decoded."""
     order, _, _ = _directory(file)
-    raw = np.asarray(image).view(np.uint8 if layout.bits == 8 else f"{order}u2")
-    samples = raw.reshape(layout.height, layout.width, layout.samples).astype(raw.dtype.newbyteorder("="))
+    dtype = np.dtype(np.uint8 if layout.bits == 8 else f"{order}u2")
+    shape = layout.height, layout.width, layout.samples // layout.planes
+    raw = [np.asarray(plane).view(dtype).reshape(shape) for plane in planes]
+    samples = np.concatenate(raw, axis=2, dtype=dtype.newbyteorder("="))
     if layout.predicted:
         for left in range(0, layout.width, layout.tile_width):
             tile = samples[:, left : left + layout.tile_width]
@@ -143,7 +158,6 @@ def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout
         and len(set(bits)) == 1
         and bits[0] in {8, 16}
         and _COLOURS[photometric] <= samples <= 32
-        and (values(_PLANAR, 1)[0] == 1 or samples == 1)
         and set(values(_SAMPLE_FORMAT, 1)) == {1}
         and values(_COMPRESSION, 1)[0] in _OF_BYTES
         and values(_FILL_ORDER, 1)[0] == 1
@@ -166,6 +180,7 @@ def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout
         values(_ORIENTATION, 1)[0],
         predictor == 2,
         values(_TILE_WIDTH, max(1, width))[0] or 1,
+        samples if values(_PLANAR, 1)[0] == 2 else 1,
     )
 
 
@@ -209,6 +224,20 @@ def _values(file: IO[bytes], order: str, entry: Entry) -> tuple[int, ...]:
         file.seek(struct.unpack(f"{order}I", value)[0])
         value = file.read(size)
     return struct.unpack(layout, value[:size])
+
+
+def _part(file: IO[bytes], order: str, entry: Entry, index: int, count: int) -> Entry:
+    """Of an entry of many values, the `index`-th of `count` equal parts."""
+    kind, number, value = entry
+    number //= count
+    size = number * {_SHORT: 2, _LONG: 4}[kind]
+    if size * count <= 4:
+        return kind, number, value[index * size :][:size].ljust(4, b"\0")
+    place = struct.unpack(f"{order}I", value)[0] + index * size
+    if size > 4:
+        return kind, number, struct.pack(f"{order}I", place)
+    file.seek(place)
+    return kind, number, file.read(size).ljust(4, b"\0")
 
 
 def _short(order: str, value: int) -> Entry:

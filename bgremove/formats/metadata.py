@@ -12,6 +12,7 @@ from PIL import ExifTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from bgremove.formats import _pillow
+from bgremove.formats._limits import is_quiet, warnings_noted
 
 METADATA = ("keep", "all", "none")
 """What outputs say of their picture: ``keep`` leaves the place out, ``all`` has that too."""
@@ -42,6 +43,8 @@ _UNTRUE = frozenset(
         ExifTags.Base.MakerNote,  # its offsets hold only where the camera wrote it
         ExifTags.Base.ExifImageWidth,  # the output may be turned or cropped
         ExifTags.Base.ExifImageHeight,
+        ExifTags.Base.SubjectLocation,
+        0x9214,  # SubjectArea
         ExifTags.IFD.Interop,
     }
 )
@@ -114,15 +117,16 @@ NO_METADATA = Metadata()
 
 def metadata_of(image: PIL.Image.Image, profile: bytes | None, notes: list[str]) -> Metadata:
     """What a loaded `image` says besides its pixels, which are in `profile`. What cannot be kept is noted."""
-    dpi = _dpi(image.info.get("dpi"))
-    exif = image.getexif()  # parsed already, when the orientation was looked for
+    of_exif = image.format in {"JPEG", "MPO"} and not image.info.get("jfif_unit")  # Pillow's guess, if there is none
+    dpi = None if of_exif else _dpi(image.info.get("dpi"))
+    exif = _pillow.exif(image)
     if not exif:
         return Metadata(profile, dpi)
     try:
-        described = _pillow.warnings_noted(lambda: _described(exif, profile, dpi), notes)
+        described = warnings_noted(lambda: _described(exif, profile, dpi), notes)
     except Exception:  # noqa: BLE001 - what a damaged directory raises may be anything
         described = None
-    if described and _pillow.is_quiet(lambda: _check_room(described)):
+    if described and is_quiet(lambda: _check_room(described)):
         return described
     notes.append("its Exif data is damaged or too large, and was left out")
     return Metadata(profile, dpi)
@@ -153,7 +157,8 @@ def _dpi(value: Any) -> tuple[float, float] | None:
 
 
 def _dpi_of_tags(exif: PIL.Image.Exif) -> tuple[float, float] | None:
+    unit = exif.get(ExifTags.Base.ResolutionUnit, 2)
     dpi = _dpi((exif.get(ExifTags.Base.XResolution), exif.get(ExifTags.Base.YResolution)))
-    if dpi and exif.get(ExifTags.Base.ResolutionUnit) == 3:  # per centimetre
+    if dpi and unit == 3:  # per centimetre
         return dpi[0] * 2.54, dpi[1] * 2.54
-    return dpi
+    return dpi if unit == 2 else None  # without a unit it is only the shape of a pixel

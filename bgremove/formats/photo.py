@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -55,6 +55,8 @@ class Photo:
 def made(pixels: Pixels, orientation: int = 1, metadata: Metadata = NO_METADATA, notes: Sequence[str] = ()) -> Photo:
     """`Photo` of pixels that are stored in an EXIF orientation."""
     bgr, alpha = _upright(pixels[0], orientation), pixels[1]
+    if metadata.dpi and orientation >= 5:
+        metadata = replace(metadata, dpi=metadata.dpi[::-1])
     if alpha is not None:
         alpha = None if (alpha == np.iinfo(alpha.dtype).max).all() else _upright(alpha, orientation)
     deep = bgr.dtype.itemsize == 2

@@ -18,7 +18,8 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from bgremove.errors import ImageError
-from bgremove.formats import _deep_png, _pillow, _tiff
+from bgremove.formats import _deep, _limits, _pillow, _tiff
+from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
 from bgremove.formats._kinds import START_BYTES, kind_of
 from bgremove.formats._pillow import FORMATS
@@ -91,6 +92,7 @@ def header_pixels(path: Location) -> int:
 
 def _header_pixels(file: IO[bytes]) -> int:
     with _damage_reported():
+        file = as_tiff(file, header_only=True)
         layout = _tiff.layout_of(file)
         if layout:
             return layout.width * layout.height
@@ -163,14 +165,15 @@ def _with_long_texts(call: Callable[[], _T]) -> _T:
     try:
         return call()
     except ValueError as error:
-        if not _pillow.is_too_long_a_text(error):
+        if not _limits.is_too_long_a_text(error):
             raise
-    with _pillow.long_texts_allowed():
+    with _limits.long_texts_allowed():
         return call()
 
 
 def _decode_once(file: IO[bytes], max_pixels: int, suffix: str) -> Photo:
     notes: list[str] = []
+    file = as_tiff(file)
     layout = _tiff.layout_of(file)
     if layout:
         return _deep_tiff(file, layout, max_pixels, notes)
@@ -184,16 +187,17 @@ def _decode_once(file: IO[bytes], max_pixels: int, suffix: str) -> Photo:
 def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[bytes] | None = None) -> Photo:
     """Check the size, decode, convert, turn upright."""
     _pillow.check_size(*image.size, max_pixels)
-    deep = file is not None and _deep_png.is_deep(image)
+    read_deep = None if file is None else _deep.deep_reader(image)
     _pillow.load(image)
     orientation = _pillow.orientation(image, notes)
     in_rgb, profile = to_rgb(image, notes)
     metadata = metadata_of(image, profile, notes)
     pixels = _pillow.pixels(in_rgb)
-    if deep and file is not None:
-        deeper = _deep_png.deep_pixels(file, pixels)
-        if deeper is None:
-            notes.append("of the 16 bits of its samples 8 were read")
+    if file is not None:
+        deeper = read_deep and read_deep(file, pixels)
+        lost = 16 if read_deep and not deeper else _pillow.bits_beyond(image, file)
+        if lost:
+            notes.append(f"of the {lost} bits of its samples 8 were read")
         pixels = deeper or pixels
     _note(image, notes)
     return made(pixels, orientation, metadata, notes)
@@ -202,9 +206,12 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
 def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str]) -> Photo:
     """The photograph in a TIFF of samples that Pillow cannot hold."""
     _pillow.check_size(layout.width, layout.height, max_pixels)
-    image = _pillow.open_header(_tiff.as_bytes(file, layout), notes, sys.maxsize)
-    _pillow.load(image)
-    samples = _tiff.samples_in(image, file, layout)
+    planes = []
+    for index in range(layout.planes):
+        planes.append(_pillow.open_header(_tiff.as_bytes(file, layout, index), notes, sys.maxsize))
+        _pillow.load(planes[-1])
+    image = planes[0]
+    samples = _tiff.samples_in(planes, file, layout)
     pixels, profile = in_bgr(samples, layout, image.info.get("icc_profile"), notes)
     metadata = metadata_of(image, profile, notes)
     _note(image, notes)
@@ -276,7 +283,7 @@ def _damage_reported() -> Iterator[None]:
     except MemoryError as error:
         raise ImageError("there is not enough memory to decode it") from error
     except Exception as error:
-        if _pillow.is_too_long_a_text(error):
+        if _limits.is_too_long_a_text(error):
             raise ImageError("it holds a text or colour profile of more than 64 MiB") from error
         raise ImageError(f"it is damaged or truncated ({printable(str(error))})") from error
 

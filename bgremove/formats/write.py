@@ -33,6 +33,7 @@ FORMAT_OF_SUFFIX = {
 }  # fmt: skip
 """What a file is written as, by its suffix in lower case."""
 
+_MOST_PIXELS_A_SIDE = {"webp": 16_383, "jpg": 65_500}
 _JPEG_QUALITY = 92
 _TIFF_PREDICTOR = 317  # TIFF 6.0, section 14; 2 is the difference to the pixel on the left
 
@@ -46,15 +47,20 @@ def encode(pixels: NDArray[Any], file_format: str = "png", metadata: Metadata = 
         Gray, BGR or BGRA. What is not one of `DEEP_FORMATS` gets the high bytes of uint16.
     file_format
         One of `OUTPUT_FORMATS`. PNG takes some 5 milliseconds a megapixel, TIFF (LZW) four times as long for as much
-        space, WebP 12 times as long for two thirds of it, with at most 16383 pixels a side. ``jpg`` has no alpha and
-        is written with quality 92 and all colours (4:4:4), as edges before a plain background show every loss.
+        space, WebP 12 times as long for two thirds of it. ``jpg`` has no alpha and is written with quality 92 and all
+        colours (4:4:4), as edges before a plain background show every loss. WebP holds 16383 pixels a side, ``jpg``
+        65500.
     metadata
         Written as the format can: the profile, resolution (in a WebP as Exif), Exif.
 
-    Raises `UsageError` for another format, `OutputError` if the encoder refuses.
+    Raises `UsageError` for another format, `OutputError` if the picture is too large for it or the encoder refuses.
     """
     if file_format not in OUTPUT_FORMATS:
         raise UsageError(f"there is no output format {file_format!r}; choose one of {', '.join(OUTPUT_FORMATS)}")
+    most = _MOST_PIXELS_A_SIDE.get(file_format)
+    if most and max(pixels.shape[:2]) > most:
+        size = f"{pixels.shape[1]} x {pixels.shape[0]}"
+        raise OutputError(f"it has {size} pixels, and {file_format} holds at most {most} a side: choose png or tiff")
     try:
         return _ENCODERS[file_format](pixels, metadata)
     except (cv2.error, ValueError, OSError) as error:

@@ -1,0 +1,63 @@
+"""What a file says of its picture is true of the cutout, or is left out with a note."""
+
+from __future__ import annotations
+
+import struct
+
+import PIL.Image
+import pytest
+from PIL import ExifTags, ImageCms
+
+from bgremove.formats.read import decode
+from tests.image_files import chunk, png, quarters, saved
+
+CARRIERS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
+EXPOSURE = ExifTags.Base.ExposureTime
+
+
+@pytest.mark.parametrize("carrier", ["JPEG", "PNG", "TIFF"])
+def test_a_resolution_is_turned_with_the_picture(carrier: str) -> None:
+    exif = PIL.Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    content = saved(quarters(), carrier, dpi=(300, 150), exif=exif.tobytes())
+    assert decode(content).metadata.dpi == pytest.approx((150, 300), rel=1e-3)
+
+
+@pytest.mark.parametrize("carrier", CARRIERS)
+@pytest.mark.parametrize(("unit", "dpi"), [(1, None), (2, (300, 150)), (3, (762, 381))])
+def test_a_resolution_of_exif_counts_by_its_unit(carrier: str, unit: int, dpi: tuple[float, float] | None) -> None:
+    exif = PIL.Image.Exif()
+    exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = 300.0, 150.0
+    exif[ExifTags.Base.ResolutionUnit] = unit
+    assert decode(saved(quarters(), carrier, exif=exif.tobytes())).metadata.dpi == dpi
+
+
+def test_where_the_object_was_in_the_picture_is_left_out() -> None:
+    exif = PIL.Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif).update({0x9214: (1, 2, 3, 4), ExifTags.Base.SubjectLocation: (1, 2), EXPOSURE: 0.5})
+    assert set(decode(saved(quarters(), "JPEG", exif=exif.tobytes())).metadata.camera) == {EXPOSURE}
+
+
+@pytest.mark.parametrize("carrier", ["JPEG", "PNG", "WEBP"])
+def test_exif_that_is_none_costs_the_exif_only(carrier: str) -> None:
+    photo = decode(saved(quarters(), carrier, exif=b"Exif\0\0rubbish"))
+    assert photo.notes == ("its Exif data is damaged, and was left out",)
+
+
+def test_colours_of_a_png_that_are_not_those_of_srgb_are_noted() -> None:
+    def notes(*chunks: bytes) -> tuple[str, ...]:
+        return decode(png(1, 1, 8, 2, b"\0\1\2\3", *chunks)).notes
+
+    linear, usual = (chunk(b"gAMA", struct.pack(">I", gamma)) for gamma in (100_000, 45_455))
+    srgb_points = chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000))
+    wide_points = chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000))
+    assert notes(usual, srgb_points) == notes(chunk(b"sRGB", b"\0"), linear) == ()
+    for chunks in ([linear], [usual, wide_points], [wide_points]):
+        assert "gamma and chromaticities were left out" in " ".join(notes(*chunks))
+    assert notes(chunk(b"iCCP", b"name\0\0rubbish")) == ("its colour profile is damaged and was left out",)
+
+
+def test_a_profile_of_lab_says_what_is_known() -> None:
+    image = PIL.Image.new("LAB", (4, 4), (128, 0, 0))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    assert decode(saved(image, "TIFF", icc_profile=profile)).notes == ()
