@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bgremove.engines._cues import measure_cues
+from bgremove.engines import log_odds
 from bgremove.errors import OutputError
 from bgremove.formats import encode
 from bgremove.types import Label
@@ -13,14 +13,14 @@ from tests.permissions import mostly_free_memory
 
 
 @pytest.mark.parametrize("shape", [(3, 40_000), (40_000, 3)])
-def test_the_cues_of_a_strip_take_memory_by_its_pixels(shape: tuple[int, int]) -> None:
+def test_the_prior_of_a_strip_takes_memory_by_its_pixels(shape: tuple[int, int]) -> None:
     """A kernel as long as a strip takes gigabytes on its short side."""
     labels = np.full(shape, Label.PROBABLY_FOREGROUND, np.uint8)
     labels[0] = labels[-1] = Label.BACKGROUND
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     with mostly_free_memory(2**30):
-        cues = measure_cues(image, labels)
-    assert np.isfinite(cues).all()
+        odds = log_odds(image, labels, drawn=True)
+    assert np.isfinite(odds).all()
 
 
 @pytest.mark.parametrize(("file_format", "side"), [("webp", 16_384), ("jpg", 65_501)])

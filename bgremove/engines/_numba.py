@@ -20,7 +20,10 @@ _RETURNED = {"None": types.void, "int": types.int64, "float": types.float64}
 
 def compile_inner(function: Callable[..., Any], *, fused: bool) -> Any:
     """What other kernels see of a kernel that they call."""
-    return njit(error_model="numpy", fastmath={"contract"} if fused else False)(function)
+    # called by other kernels only: what Python would call it by is left out, a fifth of the time
+    unused = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    fastmath = {"contract"} if fused else False
+    return njit(error_model="numpy", fastmath=fastmath, **unused)(function)  # type: ignore[call-overload]
 
 
 def compile_entry(function: Callable[..., Any], inner: Any, arguments: Iterable[Any]) -> tuple[str, str]:

@@ -1,0 +1,1 @@
+"""Fits the network that tells where the object is likely to be."""

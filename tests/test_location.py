@@ -1,0 +1,130 @@
+"""Where the object is likely to be, told by a network: its layers, and what it makes of pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.location.pictures import VARIANTS, Photograph, measure_scaling, take_samples
+from bgremove.engines._location import SIDE, log_odds, to_square
+from bgremove.engines._network import INPUTS, Layer, Network, answer, convolve, load, mix, shapes, unpack
+from bgremove.types import Label, Rect
+from fixtures.scenes import make_scene
+
+pytestmark = pytest.mark.pixels
+
+SCENE = make_scene(220, 300, seed=1)
+
+
+def labels_of(rect: Rect, height: int = 220, width: int = 300) -> np.ndarray:
+    labels = np.zeros((height, width), np.uint8)
+    labels[rect.slices] = Label.PROBABLY_FOREGROUND
+    return labels
+
+
+def neighbours(planes: np.ndarray) -> np.ndarray:
+    """(planes, 9, H, W), of planes with zeros around them."""
+    height, width = planes.shape[1:]
+    padded = np.pad(planes, ((0, 0), (1, 1), (1, 1)))
+    return np.stack([padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)], axis=1)
+
+
+def plainly(layer: Layer, planes: np.ndarray, *, least: float = 0.0) -> np.ndarray:
+    """What a layer should write, in double precision."""
+    kinds, seen = ("ukn,knyx->uyx", neighbours(planes)) if layer.weights.ndim == 3 else ("uk,kyx->uyx", planes)
+    return np.maximum(np.einsum(kinds, layer.weights.astype(float), seen) + layer.bias[:, None, None], least)
+
+
+def test_layers_are_sums_over_pixels_and_their_neighbours() -> None:
+    generator = np.random.default_rng(0)
+    planes = generator.normal(size=(5, 6, 9)).astype(np.float32)
+    layer = Layer(*(generator.normal(size=shape).astype(np.float32) for shape in ((3, 5), (3,))))
+    found = np.empty((3, 54), np.float32)
+    mix(planes.reshape(5, -1), *layer, -0.5, found)
+    assert np.allclose(found.reshape(3, 6, 9), plainly(layer, planes, least=-0.5), atol=1e-5)
+
+    around = Layer(*(generator.normal(size=shape).astype(np.float32) for shape in ((3, 5, 9), (3,))))
+    found = np.empty((3, 8 * 11), np.float32)
+    convolve(np.pad(planes, ((0, 0), (1, 1), (1, 1))).reshape(5, -1), *around, 11, found)
+    assert np.allclose(found.reshape(3, 8, 11)[:, 1:-1, 1:-1], plainly(around, planes), atol=1e-5)
+
+
+def test_the_network_is_its_layers_one_after_the_other() -> None:
+    planes = np.random.default_rng(1).normal(size=(INPUTS, 16, 24)).astype(np.float32)
+    network: Network = load()
+
+    def halved(values: np.ndarray) -> np.ndarray:
+        units, height, width = values.shape
+        return values.reshape(units, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
+
+    def doubled(values: np.ndarray) -> np.ndarray:
+        return np.kron(values, np.ones((1, 2, 2)))
+
+    def between(values: np.ndarray) -> np.ndarray:
+        """By the triangle of linear interpolation, of pixels whose outermost go on."""
+        for axis in (1, 2):
+            size = values.shape[axis]
+            places = np.clip((np.arange(2 * size) + 0.5) / 2 - 0.5, 0, size - 1)
+            weights = np.maximum(0, 1 - abs(places[:, None] - np.arange(size)))
+            values = np.moveaxis(np.tensordot(weights, values, (1, axis)), 0, axis)
+        return values
+
+    pixel = plainly(network.pixel, planes)
+    half = plainly(network.half, halved(pixel))
+    quarter = plainly(network.quarter, halved(half))
+    eighth = plainly(network.eighth, halved(quarter))
+    whole = network.whole.weights @ eighth.mean(axis=(1, 2)) + network.whole.bias
+    wide = plainly(Layer(network.wide.weights, network.wide.bias + whole), eighth)
+    quarter = plainly(network.quarter_again, np.concatenate([doubled(wide), quarter]))
+    half = plainly(network.half_again, np.concatenate([doubled(quarter), half]))
+    pixel = plainly(network.pixel_again, np.concatenate([between(half), pixel]))
+    expected = plainly(network.last, pixel, least=-np.inf)[0]
+    assert np.allclose(answer(network, planes), expected, atol=1e-3)
+
+
+def test_a_file_of_weights_has_as_many_as_the_layers_need() -> None:
+    network = load()
+    assert [layer.weights.shape for layer in network[2:]] == list(shapes().values())
+    number = sum(values.size for values in (network.mean, network.scale, *(v for layer in network[2:] for v in layer)))
+    with pytest.raises(ValueError, match="for a network"):
+        unpack(np.zeros(number - 1, np.float32))
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_an_object_is_likelier_than_what_surrounds_it(drawn: bool) -> None:
+    rect = SCENE.rect if drawn else Rect.from_margin(0.05, 220, 300)
+    odds = log_odds(SCENE.image, labels_of(rect), drawn=drawn)
+    inside = labels_of(rect) > 0
+    assert odds.shape == SCENE.truth.shape
+    assert odds[SCENE.truth].mean() > odds[inside & ~SCENE.truth].mean() + 2
+    assert np.array_equal(odds, log_odds(SCENE.image, labels_of(rect), drawn=drawn))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (40, 700), (64, 64)])
+def test_any_size_will_do(size: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    assert np.isfinite(log_odds(image, np.full(size, 3, np.uint8), drawn=False)).all()
+
+
+def test_open_pixels_stay_though_strokes_of_certain_labels_are_all_around() -> None:
+    labels = np.zeros((400, 400), np.uint8)
+    labels[::9, ::9] = Label.PROBABLY_FOREGROUND
+    small, reduced, share = to_square(np.zeros((400, 400, 3), np.uint8), labels)
+    assert small.shape == (SIDE, SIDE, 3)
+    assert (reduced > 0).any()
+    assert share.mean() == pytest.approx((labels > 0).mean(), rel=0.05)
+
+
+def test_the_network_is_fitted_to_what_it_will_be_given() -> None:
+    photographs = [Photograph(SCENE.image, SCENE.truth), Photograph(SCENE.image[:, ::-1].copy(), SCENE.truth[:, ::-1])]
+    samples = take_samples(photographs, measure_scaling(photographs))
+    assert len(samples.drawn) == 2 * 2 * VARIANTS
+    assert samples.planes(1).shape == (INPUTS, SIDE, SIDE)
+    first = np.flatnonzero(samples.plain)
+    assert np.array_equal(first, [0, 1, 2 * VARIANTS, 2 * VARIANTS + 1])
+    for i in first:
+        share = (samples.truth[i] / 255 * (samples.inside(i) > 0.5)).mean() / samples.inside(i).mean()
+        whole = SCENE.rect if samples.drawn[i] else Rect.from_margin(0.05, 220, 300)
+        assert share == pytest.approx(SCENE.truth.sum() / whole.width / whole.height, rel=0.25)
+    varied = samples.cues[:: VARIANTS * 2]
+    assert not np.array_equal(varied[0], samples.cues[2])
