@@ -50,7 +50,7 @@ def test_base_gets_the_cases_of_head_and_keeps_its_own_code(toy: Toy) -> None:
     toy.commit({"toy.py": "", "bench/bench_toy.py": "# head\n", "bench/helper.py": "h = 1\n"})
     with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
         (trees.base / "bench/bench_stale.py").touch()
-        trees.lay(definitions(["bench"], ["bench/bench_toy.py"], trees.head))
+        trees.lay(definitions(["bench"], ["bench/bench_toy.py"], trees.head, trees.base))
         assert sorted(path.name for path in (trees.base / "bench").iterdir()) == ["bench_toy.py", "helper.py"]
         assert (trees.base / "bench/bench_toy.py").read_text() == "# head\n"
         assert (trees.base / "toy.py").read_text() == SOURCE
@@ -96,7 +96,7 @@ with checkouts(repository, resolve(repository, "base"), resolve(repository, "bas
 
 def laid(toy: Toy, paths: list[str], cases: list[str], *files: str) -> tuple[str, ...]:
     toy.write(dict.fromkeys((*files, *cases), ""))
-    return definitions(paths, cases, toy.root)
+    return definitions(paths, cases, toy.root, toy.root)
 
 
 @pytest.mark.parametrize(("paths", "cases", "found"), [
