@@ -231,9 +231,24 @@ WHOLE_RUNS: dict[str, tuple[dict[str, str | None], list[str], int]] = {
         ["--base", "base", "bench", "--budget-s", "1"],
         3,
     ),
+    "the suite writes when it ends": (
+        {"bench/conftest.py": "def pytest_sessionfinish():\n    open('report.json', 'w').close()\n"},
+        ["--base", "base", "bench", "--budget-s", "1"],
+        3,
+    ),
     "no time": ({}, ["--base", "base", "bench", "--budget-s", "0.001"], 3),
     "wrong option": ({}, ["--base", "base", "--tolerance", "3%", "bench"], 2),
 }  # fmt: skip
+
+
+def test_base_s_own_definitions_need_not_work(toy: Toy, tmp_path: Path) -> None:
+    base = toy.commit({"bench/conftest.py": "raise RuntimeError('of base')\n"})
+    toy.commit({"bench/conftest.py": "", "bench/bench_toy.py": CASES + CASES.replace("test_work", "test_added")})
+    case = "bench/bench_toy.py::test_added"
+    assert run(["--base", base, "--budget-s", "0.001", case, "--output", str(tmp_path)]) == 3
+    found = json.loads((tmp_path / "gate.json").read_text())
+    assert [(finding["case"], finding["verdict"]) for finding in found["findings"]] == [(case, "inconclusive")]
+    assert any("RuntimeError: of base" in note for note in found["notes"])
 
 
 @pytest.mark.parametrize("name", WHOLE_RUNS)
