@@ -231,14 +231,19 @@ WHOLE_RUNS: dict[str, tuple[dict[str, str | None], list[str], int]] = {
         ["--base", "base", "bench", "--budget-s", "1"],
         3,
     ),
-    "the suite writes when it ends": (
-        {"bench/conftest.py": "def pytest_sessionfinish():\n    open('report.json', 'w').close()\n"},
-        ["--base", "base", "bench", "--budget-s", "1"],
-        3,
-    ),
     "no time": ({}, ["--base", "base", "bench", "--budget-s", "0.001"], 3),
     "wrong option": ({}, ["--base", "base", "--tolerance", "3%", "bench"], 2),
 }  # fmt: skip
+
+
+def test_a_suite_that_writes_when_it_ends_is_refused_before_anything_is_measured(
+    toy: Toy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy.commit({"bench/conftest.py": "def pytest_sessionfinish():\n    open('report.json', 'w').close()\n"})
+    assert run(["--base", "base", "bench", "--budget-s", "30"]) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert "while no case runs, the suite writes into the files it is made of: report.json" in said
+    assert "pair 1" not in said
 
 
 def test_base_s_own_definitions_need_not_work(toy: Toy, tmp_path: Path) -> None:

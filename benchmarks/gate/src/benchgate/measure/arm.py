@@ -7,6 +7,7 @@ not import this file, since a process started with ``-c`` has no main file.
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -104,6 +105,8 @@ class ArmPlugin:
         """Runs every case that is wanted: what would end the session early, as -x or a time for all tests, does not."""
         for item, following in zip(session.items, [*session.items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        with suppress(EOFError):  # what the end of the session does is not to be taken for the last case's doing
+            self._channel.receive()
         return True
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:

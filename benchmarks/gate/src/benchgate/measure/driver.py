@@ -99,7 +99,8 @@ class Arm:
         return self._receive_of(case, Ended)
 
     def finished(self) -> None:
-        """Waits for the end of the session."""
+        """Lets the session come to its end, and waits for it."""
+        self._end.send(FinishCase(measured=True))
         self._receive(Finished)
         self.orderly = True
 
