@@ -41,7 +41,11 @@ def test_the_command_measures_one_revision_against_itself(
     toy = make_toy(tmp_path / "toy")
     monkeypatch.chdir(toy.root)
     monkeypatch.setattr("benchgate.doctor.IDLE_S", 0.1)
-    assert run(["doctor", "bench", "--seconds", "0.5", "--output", str(tmp_path / "out")]) == 0
+    left = tmp_path / "tmp"
+    left.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(left))
+    assert run(["doctor", "bench", "--seconds", "0.5"]) == 0
     assert "pair" in capsys.readouterr().out
     assert len(toy.git("worktree", "list").splitlines()) == 1
     assert run(["doctor", "nowhere"]) == 2
+    assert [*left.iterdir()] == []

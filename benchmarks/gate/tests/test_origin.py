@@ -11,6 +11,11 @@ import pytest
 
 import benchgate
 from benchgate.cli import run
+from benchgate.errors import GateError
+from benchgate.measure.origin import OwnRevisionFinder
+from benchgate.revisions.builds import built
+from benchgate.revisions.compiled import compiled_by
+from benchgate.revisions.packages import packages_of
 from gate_toy import CASES, SETTINGS, SOURCE, Toy, make_toy
 
 pytestmark = pytest.mark.whole_run
@@ -62,6 +67,68 @@ def test_an_editable_installation_does_not_come_first(
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(toy.root / "src"), os.environ.get("PYTHONPATH", "")]))
     assert run([*NO_TIME, "bench"]) == 3
     assert "measured: `toy` from base/src, head/src" in said()
+
+
+def test_a_finder_of_an_editable_installation_is_not_asked_for_what_this_revision_has(toy: Toy, tmp_path: Path) -> None:
+    toy.write({"base/toy/__init__.py": "", "base/toy/core.py": "", "base/other.py": ""})
+    finder = OwnRevisionFinder({"toy": [str(toy.root / "base")]})
+    package = finder.find_spec("toy")
+    assert package is not None
+    core = finder.find_spec("toy.core", package.submodule_search_locations)
+    assert core is not None
+    assert core.origin == str(toy.root / "base/toy/core.py")
+    assert finder.find_spec("toy._built", package.submodule_search_locations) is None, "that is up to other finders"
+    assert finder.find_spec("other", [str(toy.root / "base")]) is None
+    with pytest.raises(ModuleNotFoundError, match="this revision of the project has no"):
+        OwnRevisionFinder({"toy": [str(tmp_path / "nothing")]}).find_spec("toy")
+
+
+def test_a_package_is_found_by_the_name_that_is_installed(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "site-packages/toy_project-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-project\nVersion: 1\n")
+    (info / "RECORD").write_text("toy/__init__.py,,\ntoy_project-1.dist-info/METADATA,,\n")
+    monkeypatch.syspath_prepend(str(info.parent))
+    toy.write({"pyproject.toml": "[project]\nname = 'Toy.project'\n"})
+    files = ["pyproject.toml", "backend/toy/__init__.py", "backend/toy/core.py"]
+    found = packages_of(toy.root, files, ())
+    assert found.folders["toy"] == ("backend",)
+    assert "backend" in found.roots
+
+
+@pytest.mark.parametrize(("files", "why"), [
+    ({"pyproject.toml": "[build-system]\nrequires = ['maturin>=1']\n"}, "is built by maturin"),
+    ({"pyproject.toml": "[build-system]\nrequires = ['setuptools', 'Cython>=3']\n"}, "is built by cython"),
+    ({"pyproject.toml": "[tool.setuptools]\next-modules = [{name = 'a'}]\n"}, "has extension modules (ext-modules)"),
+    ({"setup.py": "setup(ext_modules=[Extension('toy._fast', ['f.c'])])\n"},
+     "has extension modules (ext_modules in setup.py)"),
+    ({"pyproject.toml": "[build-system]\nrequires = ['hatchling']\n[project]\nkeywords = ['maturin', 'cython']\n"}, ""),
+])  # fmt: skip
+def test_what_is_compiled_is_known_from_how_it_is_built(files: dict[str, str | None], why: str, tmp_path: Path) -> None:
+    Toy(tmp_path).write(files)
+    assert compiled_by(tmp_path, is_installed=False) == why
+    assert (compiled_by(tmp_path, is_installed=True) != "") == ("maturin" in why), "the others may do without"
+
+
+def test_a_build_is_kept_for_what_it_was_made_from(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    command, log = "cp toy.py {target}", tmp_path / "log"
+    first = built(command, toy.root, log)
+    assert built(command, toy.root, log) == first
+    monkeypatch.setenv("CFLAGS", "-O0")
+    assert built(command, toy.root, log) != first
+    monkeypatch.delenv("CFLAGS")
+    toy.write({"_version.py": "carried = 1\n"})
+    assert built(command, toy.root, log) != first
+    assert built("cp toy.py fast.py", toy.root, log) == toy.root, "without {target} it is built in place"
+    assert (toy.root / "fast.py").exists()
+    with pytest.raises(GateError, match=r"has put nothing into \{target\}"):
+        built("true {target}", toy.root, log)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(log))
+    with pytest.raises(GateError, match="set XDG_CACHE_HOME"):
+        built(command, toy.root, log)
 
 
 @pytest.mark.parametrize("how", [
@@ -156,7 +223,7 @@ def test_a_compiled_module_of_the_installed_distribution_that_no_worktree_has_is
 
 @pytest.mark.parametrize(("files", "why"), [
     ({"toy/_fast.pyx": ""}, "its source toy/_fast.pyx"),
-    ({"pyproject.toml": "[build-system]\nbuild-backend = \"maturin\"\n"}, "built by maturin"),
+    ({"pyproject.toml": "[build-system]\nbuild-backend = 'maturin'\n"}, "built by maturin"),
 ])  # fmt: skip
 def test_a_project_that_has_to_be_built_is_refused(
     files: dict[str, str | None], why: str, toy: Toy, said: Said
@@ -197,16 +264,18 @@ def test_each_revision_is_built_once_and_its_own_build_is_measured(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     seen = tmp_path / "seen"
-    moved(toy, {"toy/__init__.py": "", "toy/fast.c": EXTENSION.format(value=1), "build.py": BUILD,
-                "bench/__init__.py": "", "bench/bench_toy.py": SEEN.format(seen=str(seen))})  # fmt: skip
+    # the cases lie in the package, and not in what is built of it
+    moved(toy, {"toy/__init__.py": "", "toy/fast.c": EXTENSION.format(value=1), "build.py": BUILD, "pytest.ini": None,
+                "toy/pytest.ini": SETTINGS, "toy/bench/__init__.py": "", "toy/bench/bench_toy.py":
+                SEEN.format(seen=str(seen))})  # fmt: skip
     toy.commit({"toy/fast.c": EXTENSION.format(value=2)})
     prepare = ["--prepare", "python {worktree}/build.py {worktree} {target}"]
-    assert run([*NO_TIME, "bench", *prepare]) == 3
+    assert run([*NO_TIME, "toy/bench", *prepare]) == 3
     assert "measured: `toy` from base's build, head's build" in said()
     values = sorted(line.split()[0] for line in seen.read_text().splitlines())
     assert values == ["1", "2"]
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.so")}
-    assert run([*NO_TIME, "bench", *prepare]) == 3
+    assert run([*NO_TIME, "toy/bench", *prepare]) == 3
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.so")} == before
     assert len(before) == 2
 
@@ -237,6 +306,11 @@ def test_generated_files_are_carried(toy: Toy, said: Said) -> None:
     assert "measured: `toy`" in said()
     assert run([*NO_TIME, "bench", "--carry", "nothing.py"]) == 2
     assert "carry" in said()
+    assert run([*NO_TIME, "bench", "--carry", "toy/__init__.py"]) == 2, "it would be head's code in both arms"
+    assert "git keeps toy/__init__.py" in said()
+    toy.write({".gitignore": "toy/_version.py\n*.so\n", f"toy/_fast{SUFFIX}": ""})
+    assert run([*NO_TIME, "bench", "--carry", "toy/*"]) == 3
+    assert "base has no compiled toy._fast" in said(), "what is carried is the same in both"
 
 
 def test_submodules_are_at_their_own_commits(
@@ -306,13 +380,15 @@ def test_options_of_the_project_stay_unless_they_spoil_the_measurement(toy: Toy,
 
 
 def test_paths_count_from_the_current_folder(toy: Toy, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
-    moved(toy, {"packages/a/toy.py": SOURCE, "packages/a/setup.py": "", "packages/a/bench/bench_toy.py": CASES,
+    # pyproject.toml is among the case definitions here, and tells where the project lies all the same
+    moved(toy, {"packages/a/src/toy/__init__.py": SOURCE, "packages/a/pyproject.toml": SETUP,
+                "packages/a/bench/bench_toy.py": CASES,
                 "packages/a/pytest.ini": "[pytest]\npython_files = bench_*.py\n"})  # fmt: skip
     monkeypatch.chdir(toy.root / "packages/a")
     assert run([*NO_TIME, "bench"]) == 3
     words = said()
     assert "bench/bench_toy.py::test_work" in words
-    assert "measured: `toy` from base/packages/a, head/packages/a" in words
+    assert "measured: `toy` from base/packages/a/src, head/packages/a/src" in words
 
 
 def test_the_gate_is_not_on_the_path_of_the_arms(toy: Toy, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchgate.errors import WrongUseError
-from benchgate.revisions.definitions import definitions, selected
+from benchgate.revisions.definitions import changed_inside, definitions, selected
 from benchgate.revisions.git import WORKING_TREE, merge_base, resolve, top
 from benchgate.revisions.worktrees import checkouts, remove_stale
 from gate_toy import SOURCE, Toy, make_toy
@@ -50,7 +50,7 @@ def test_base_gets_the_cases_of_head_and_keeps_its_own_code(toy: Toy) -> None:
     toy.commit({"toy.py": "", "bench/bench_toy.py": "# head\n", "bench/helper.py": "h = 1\n"})
     with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
         (trees.base / "bench/bench_stale.py").touch()
-        trees.lay(definitions(["bench"], ["bench/bench_toy.py"], trees.head))
+        trees.lay(definitions(["bench"], ["bench/bench_toy.py"], trees.head, trees.base))
         assert sorted(path.name for path in (trees.base / "bench").iterdir()) == ["bench_toy.py", "helper.py"]
         assert (trees.base / "bench/bench_toy.py").read_text() == "# head\n"
         assert (trees.base / "toy.py").read_text() == SOURCE
@@ -96,7 +96,7 @@ with checkouts(repository, resolve(repository, "base"), resolve(repository, "bas
 
 def laid(toy: Toy, paths: list[str], cases: list[str], *files: str) -> tuple[str, ...]:
     toy.write(dict.fromkeys((*files, *cases), ""))
-    return definitions(paths, cases, toy.root)
+    return definitions(paths, cases, toy.root, toy.root)
 
 
 @pytest.mark.parametrize(("paths", "cases", "found"), [
@@ -122,6 +122,26 @@ def test_definitions_are_the_cases_and_no_code_of_the_project(
         "conftest.py",
     )
     assert set(laid(toy, paths, cases, *files)) == found | {"conftest.py", "pytest.ini"}
+
+
+def test_a_project_that_is_called_as_cases_are_is_no_definition(toy: Toy) -> None:
+    cases = ["perf/benchmarks/bench_x.py"]
+    assert "perf" in laid(toy, ["perf"], cases, "perf/__init__.py", "perf/core.py"), "as far as its name tells"
+    toy.write({"pyproject.toml": "[project]\nname = 'Perf'\n"})
+    assert "perf" not in laid(toy, ["perf"], cases)
+    assert "perf/benchmarks" in laid(toy, ["perf"], cases)
+
+
+def test_configuration_that_head_has_no_more_is_taken_from_base_too(toy: Toy) -> None:
+    base = toy.commit({"conftest.py": "slow = 1\n", "bench/[1].py": ""})
+    toy.commit({"conftest.py": None, "bench/[1].py": "# changed\n", "bench/1.py": ""})
+    with checkouts(toy.root, resolve(toy.root, base), resolve(toy.root, "HEAD")) as trees:
+        found = definitions(["bench/[1].py"], [], trees.head, trees.base)
+        trees.lay(found)
+        assert not (trees.base / "conftest.py").exists()
+        assert changed_inside(toy.root, resolve(toy.root, base), resolve(toy.root, "HEAD"), found) == [
+            "bench/[1].py", "conftest.py",
+        ]  # fmt: skip
 
 
 def test_a_path_that_head_lacks_is_refused(toy: Toy) -> None:

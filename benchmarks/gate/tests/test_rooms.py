@@ -27,7 +27,7 @@ def test_no_room_knows_a_project() -> None:
 def test_what_a_measured_process_loads_needs_pytest_alone() -> None:
     """Whatever else is loaded there comes before the project, which may be that very library."""
     allowed = {"pytest", "psutil", *sys.stdlib_module_names}
-    loaded = ("arm", "channel", "control", "messages", "origin", "plan", "present", "process_tree", "target")
+    loaded = ("arm", "channel", "control", "messages", "origin", "plan", "present", "process_tree", "system", "target")
     for file in (HERE / "__init__.py", HERE / "errors.py", *(HERE / "measure" / f"{name}.py" for name in loaded)):
         for name in _imported(file):
             assert name.startswith(".") or name.split(".")[0] in allowed, f"{file.name} imports {name}"

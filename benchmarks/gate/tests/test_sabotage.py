@@ -236,6 +236,26 @@ WHOLE_RUNS: dict[str, tuple[dict[str, str | None], list[str], int]] = {
 }  # fmt: skip
 
 
+def test_a_suite_that_writes_when_it_ends_is_refused_before_anything_is_measured(
+    toy: Toy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy.commit({"bench/conftest.py": "def pytest_sessionfinish():\n    open('report.json', 'w').close()\n"})
+    assert run(["--base", "base", "bench", "--budget-s", "30"]) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert "while no case runs, the suite writes into the files it is made of: report.json" in said
+    assert "pair 1" not in said
+
+
+def test_base_s_own_definitions_need_not_work(toy: Toy, tmp_path: Path) -> None:
+    base = toy.commit({"bench/conftest.py": "raise RuntimeError('of base')\n"})
+    toy.commit({"bench/conftest.py": "", "bench/bench_toy.py": CASES + CASES.replace("test_work", "test_added")})
+    case = "bench/bench_toy.py::test_added"
+    assert run(["--base", base, "--budget-s", "0.001", case, "--output", str(tmp_path)]) == 3
+    found = json.loads((tmp_path / "gate.json").read_text())
+    assert [(finding["case"], finding["verdict"]) for finding in found["findings"]] == [(case, "inconclusive")]
+    assert any("RuntimeError: of base" in note for note in found["notes"])
+
+
 @pytest.mark.parametrize("name", WHOLE_RUNS)
 def test_a_sabotaged_run_is_never_a_pass(name: str, toy: Toy, tmp_path: Path) -> None:
     files, arguments, status = WHOLE_RUNS[name]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import psutil
 import pytest
 
 from benchgate import compare
@@ -128,6 +129,32 @@ def test_what_pytest_refuses_is_told_in_its_words(selection: tuple[str, ...], wh
 # --- reports
 
 
+def test_output_that_nobody_reads_changes_no_exit_status(toy: Toy) -> None:
+    command = f"{sys.executable} -m benchgate --base base no-such-path"
+    endings = ("| true; exit ${PIPESTATUS[0]}", "> /dev/full", ">&- 2>&-", "<&- >&- 2>&-")
+    runs = [
+        subprocess.Popen(["bash", "-c", f"{command} {ending}"], cwd=toy.root, env=environment()) for ending in endings
+    ]
+    assert [run.wait() for run in runs] == [2] * len(endings)
+
+
+def test_a_folder_for_reports_is_made_only_for_reports(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = tmp_path / "tmp"
+    left.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(left))
+    assert run([*NO_TIME, "no-such-path"]) == 2
+    toy.write({"pyproject.toml": "[tool.benchgate]\noutput = 'out'\n"})
+    assert run([*NO_TIME, "no-such-path"]) == 2
+    assert [*left.iterdir()] == []
+    assert (toy.root / "out/gate.xml").exists()
+    said()
+    toy.write({"file": ""})
+    assert run([*NO_TIME, "bench", "--output", "file"]) == 2
+    assert "reports cannot be written into file" in said()
+
+
 def test_a_report_that_cannot_be_written_changes_no_verdict(
     toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +236,7 @@ def test_a_frozen_clock_does_not_reach_the_gates_own(toy: Toy, tmp_path: Path) -
 
 
 CASES_IN_TROUBLE = """
-import asyncio, os, socket, time
+import asyncio, builtins, json, os, pathlib, socket, subprocess, sys, threading, time
 from pathlib import Path
 import pytest
 import toy
@@ -268,6 +295,46 @@ def test_port(benchmark, server):
 @pytest.mark.timeout(1)  # the calls of both arms together take longer
 def test_timeout(benchmark):
     benchmark(time.sleep, 0.4)
+
+def test_asserts(benchmark):
+    assert benchmark(work) < 0
+
+def test_interrupts(benchmark):
+    raise KeyboardInterrupt
+
+def test_forks(benchmark):
+    def forked():
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)  # the child goes on as its parent would
+    benchmark(forked)
+
+def test_puts_others_in_place(benchmark, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("not here")
+    for place, names in (
+        (json, ("dumps", "loads")), (builtins, ("open",)), (pathlib.Path, ("exists", "read_bytes", "read_text")),
+        (os, ("getpid", "listdir", "sched_setaffinity")), (threading, ("Thread",)), (subprocess, ("Popen",)),
+    ):
+        for name in names:
+            monkeypatch.setattr(place, name, refuse)
+    benchmark(work)
+
+def test_opens_nothing(benchmark):
+    import resource
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    benchmark(work)
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+def test_leaves_a_process(benchmark, request):
+    benchmark(work)
+    subprocess.run(f"setsid sleep 1000 & echo $! >> {request.config.rootpath}/../../left", shell=True, cwd="/")
+
+def test_keeps_something(benchmark, request, tmp_path):
+    request.config.cache.set("toy/kept", 1)
+    (tmp_path / "kept").touch()
+    benchmark(work)
 """
 WHY = {
     "test_coroutine": "returned a coroutine that nobody has run",
@@ -276,7 +343,17 @@ WHY = {
     "test_writes_afterwards": "it writes into the files it is made of: leftover.txt",
     "test_kills": "ended unasked with status 1",
     "test_address": "its id holds an address of memory",
+    "test_asserts": "base: failed (call: assert ",
+    "test_interrupts": "ended its whole session in this case; it said: KeyboardInterrupt",
 }
+
+
+def is_running(pid: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.name() == "sleep" and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def free_port() -> int:
@@ -296,12 +373,21 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str
     """Verdict and reason of each case of one run over all of them."""
     directory = tmp_path_factory.mktemp("trouble")
     toy = make_toy(directory / "toy")
-    settings = SETTINGS.replace(" -p no:timeout", "") + "filterwarnings = error\n"
+    options = "addopts = --strict-config -xvs"  # options of which the measuring must be free
+    settings = SETTINGS.replace(" -p no:timeout", "").replace("addopts =", options) + "filterwarnings = error\n"
+    settings += "cache_dir = .cache\nfaulthandler_timeout = 1\nfaulthandler_exit_on_timeout = true\n"
+    (directory / "tmp").mkdir()
     toy.commit({"bench/bench_toy.py": CASES_IN_TROUBLE.replace("{port}", str(free_port())), "pytest.ini": settings})
     toy.git("tag", "--force", "base")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(toy.root)
+        patch.setenv("TMPDIR", str(directory / "tmp"))
+        patch.setattr("tempfile.tempdir", str(directory / "tmp"))
         assert run(["--base", "base", "bench", "--budget-s", "0.001", "--output", str(directory / "output")]) == 3
+    assert [file.name for file in (directory / "tmp").iterdir()] == ["left"], "and nothing of pytest's own"
+    pids = (directory / "tmp/left").read_text().split()
+    assert len(pids) >= 2
+    assert not any(is_running(int(pid)) for pid in pids)
     findings = json.loads((directory / "output/gate.json").read_text())["findings"]
     names = [finding["case"].partition("::")[2].partition("[")[0] for finding in findings]
     return {name: (finding["verdict"], finding["why"]) for name, finding in zip(names, findings, strict=True)}
@@ -314,9 +400,10 @@ def test_a_case_in_trouble_costs_itself_only(name: str, judged: dict[str, tuple[
     assert WHY[name] in why
 
 
-@pytest.mark.parametrize(
-    "name", ["test_sound", "test_asserts_on_figures", "test_path", "test_once", "test_port", "test_timeout"]
-)
+@pytest.mark.parametrize("name", [
+    "test_sound", "test_asserts_on_figures", "test_path", "test_once", "test_port", "test_timeout", "test_forks",
+    "test_puts_others_in_place", "test_opens_nothing", "test_leaves_a_process", "test_keeps_something",
+])  # fmt: skip
 def test_a_case_that_a_user_expects_to_work_works(name: str, judged: dict[str, tuple[str, str]]) -> None:
     assert judged[name][0] == "inconclusive", judged[name]  # there was no time for more
 

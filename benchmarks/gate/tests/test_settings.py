@@ -76,12 +76,22 @@ def test_paths_count_from_where_they_are_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("line", "said"), [
     ("budget = 3", "no key budget"), ("tolerance = '3%'", "3%"), ("alpha = true", "share"), ("budget-s = -1", "-1"),
     ("paths = 'bench'", "list"), ("base = 3", "text"), ("tolerances = 0.1", "table"), ("x =", "cannot be read"),
+    ("prepare = ''", "prepare = ''"), ("output = ' '", "output = ' '"), ("budget-s = true", "budget-s = True"),
 ])  # fmt: skip
 def test_what_is_wrong_is_refused_with_its_file(line: str, said: str, tmp_path: Path) -> None:
     write(tmp_path, f"[tool.benchgate]\n{line}\n")
     with pytest.raises(WrongUseError, match=said) as refused:
         asked(tmp_path)
     assert "pyproject.toml" in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["[tool]\nbenchgate = 3\n", "[[tool.benchgate]]\npaths = ['bench']\n"])
+def test_what_is_no_table_is_refused(text: str, tmp_path: Path) -> None:
+    write(tmp_path, text)
+    with pytest.raises(WrongUseError, match="write a table of keys"):
+        asked(tmp_path)
+    write(tmp_path, "tool = 3\n")
+    assert asked(tmp_path) == Settings(paths=("benchmarks",))
 
 
 def test_the_page_names_every_key() -> None:

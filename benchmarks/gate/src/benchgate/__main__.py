@@ -11,8 +11,10 @@ def main() -> int:
     """Runs the command; what keeps it from starting, as a broken installation, is no verdict."""
     try:
         from benchgate.cli import run  # noqa: PLC0415 (inside, for it may be what fails)
+        from benchgate.output import unfailing  # noqa: PLC0415
 
-        return run()
+        with unfailing():
+            return run()
     except Exception:  # noqa: BLE001 (whatever it is: it must not look like a verdict)
         traceback.print_exc()
         return _UNDECIDED

@@ -2,11 +2,11 @@
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from . import __version__, settings
 from .comparison import Comparison, Result, prepared
 from .decide.forecast import Forecast
 from .decide.schedule import Schedule
-from .errors import GateError
+from .errors import GateError, WrongUseError
 from .explain.profiles import Explanation, explain
 from .report import files
 from .report.plain import plain
@@ -32,6 +32,8 @@ MOST_EXPLAINED = 3
 LOOK_SHARE = 0.1
 #: What is said before the first silence.
 TRIAL_FIRST = "before measuring, every case is called once or twice in both revisions: what runs, and for how long"
+#: How a folder for reports is called for which none was asked.
+_TEMPORARY = "benchgate-output-"
 #: Columns of the table where nobody sees a terminal; wide enough for the ids of cases.
 LOG_WIDTH = 140
 
@@ -40,23 +42,27 @@ def run(arguments: Sequence[str]) -> int:
     """Compares, explains what regressed, reports, and returns the exit status."""
     given = _parser().parse_args(arguments)
     console = _console()
-    directory = cleared(Path(given.output or tempfile.mkdtemp(prefix="benchgate-output-")))
+    directory: Path | None = None
     explanations: list[Explanation] = []
     status: int | None = None
     try:
         with stoppable():
+            directory = cleared(Path(given.output)) if given.output else None
             repository = top(Path.cwd())
             asked = settings.settings(given, Path.cwd(), repository)
-            directory = cleared(asked.output) if asked.output else directory
-            console.print(TRIAL_FIRST, markup=False, highlight=False)
-            with prepared(repository, asked, directory) as comparison:
+            directory = directory or cleared(asked.output or Path(tempfile.mkdtemp(prefix=_TEMPORARY)))
+
+            def say(line: str) -> None:
+                console.print(plain(line), markup=False, highlight=False)
+
+            say(TRIAL_FIRST)
+            with prepared(repository, asked, directory, say) as comparison:
                 result, status = _measured(comparison, asked, directory, console)
                 _explain(comparison, result, explanations)
-    except (GateError, StoppedError) as error:
-        if status is None:  # nothing is known of any case
-            status = error.exit_status if isinstance(error, GateError) else STOPPED_STATUS
-            _report(console, [f"error: {error}", *files.write_error(directory, error)], [failure(error)])
-            return status
+    except (GateError, StoppedError, OSError) as error:  # such as a disk that is full
+        if directory is None or status is None:  # nothing is known of any case
+            _report(console, [f"error: {error}", *_left_of(directory, error)], [failure(error)])
+            return STOPPED_STATUS if isinstance(error, StoppedError) else getattr(error, "exit_status", 3)
         status = STOPPED_STATUS if isinstance(error, StoppedError) else status
     report(result, explanations, asked, directory, console)
     return status
@@ -68,8 +74,7 @@ def report(
     """Writes, prints and annotates what a run has found."""
     console = console or _console()
     problems = files.write(directory, result, explanations, asked)
-    with suppress(OSError):  # a terminal that is gone changes no verdict
-        show(result, explanations, console)
+    show(result, explanations, console)
     _report(console, [*problems, f"raw pairs, report, JUnit and flame graphs: {directory}"], annotations(result))
 
 
@@ -96,7 +101,7 @@ def _measured(comparison: Comparison, asked: Settings, directory: Path, console:
         comparison.check_untouched()
     except StoppedError as stopped:
         return comparison.result(schedule.measured, str(stopped)), STOPPED_STATUS
-    except GateError as error:
+    except (GateError, OSError) as error:
         if not schedule.measured.evidence.pairs:
             raise
         result = comparison.result(schedule.measured, f"ended early: {error}")
@@ -114,11 +119,10 @@ def _plan(schedule: Schedule, expected: Forecast, console: Console) -> None:
 
 
 def _report(console: Console, lines: Iterable[str], for_github: Iterable[str]) -> None:
-    with suppress(OSError):
-        for line in lines:
-            style = "bold red" if line.startswith("error: ") else None
-            console.print(plain(line), style=style, markup=False, highlight=False)
-        _annotate(for_github)
+    for line in lines:
+        style = "bold red" if line.startswith("error: ") else None
+        console.print(plain(line), style=style, markup=False, highlight=False)
+    _annotate(for_github)
 
 
 def _annotate(lines: Iterable[str]) -> None:
@@ -127,11 +131,26 @@ def _annotate(lines: Iterable[str]) -> None:
 
 
 def cleared(output: Path) -> Path:
-    """The directory of a run's reports, without those of the run before."""
-    directory = output.resolve()
-    (directory / "logs").mkdir(parents=True, exist_ok=True)
-    files.clear(directory)
+    """The directory of a run's reports, without those of the run before; WrongUseError where there can be none."""
+    try:
+        directory = output.resolve()
+        (directory / "logs").mkdir(parents=True, exist_ok=True)
+        files.clear(directory)
+    except (OSError, RuntimeError) as error:
+        raise WrongUseError(f"reports cannot be written into {output}: {error}") from None
     return directory
+
+
+def _left_of(directory: Path | None, error: Exception) -> list[str]:
+    """What a run that found nothing leaves: what it says to those that look for its report, or logs, or nothing."""
+    if directory is None:
+        return []
+    if not directory.name.startswith(_TEMPORARY):
+        return files.write_error(directory, error)
+    if any((directory / "logs").iterdir()):
+        return [f"logs of what was run: {directory / 'logs'}"]
+    shutil.rmtree(directory, ignore_errors=True)
+    return []
 
 
 def _explain(comparison: Comparison, result: Result, explanations: list[Explanation]) -> None:

@@ -1,7 +1,7 @@
 """One whole comparison, from two names of revisions to findings."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -84,10 +84,12 @@ class Comparison:
 
 
 @contextmanager
-def prepared(repository: Path, settings: Settings, directory: Path) -> Iterator[Comparison]:
+def prepared(
+    repository: Path, settings: Settings, directory: Path, say: Callable[[str], None] = lambda _: None
+) -> Iterator[Comparison]:
     """A comparison, for as long as its worktrees exist.
 
-    The output of every measured process is kept in ``logs`` under `directory`.
+    The output of every measured process is kept in ``logs`` under `directory`; what takes long is told by `say`.
 
     Raises GateError when nothing can be concluded at all.
     """
@@ -96,23 +98,27 @@ def prepared(repository: Path, settings: Settings, directory: Path) -> Iterator[
         chosen = selected(settings.paths, trees.head)
         for root in (trees.base, trees.head):
             carried(repository, settings.carry, root)
+        if settings.prepare:
+            say(f"each revision is built, unless its build is kept: {settings.prepare}")
         sites = sites_of(repository, trees, settings, chosen, directory / "logs")
         before, now = collect(*sites)
         check_collected(now)
-        laid = definitions(settings.paths, _relative(now.files, trees.head), trees.head)
+        laid = definitions(settings.paths, _relative(now.files, trees.head), trees.head, trees.base)
         packages = _packages(trees, laid)
-        sites = [replace(site, places=replace(site.places, packages=packages)) for site in sites]
+        sites = [replace(site, places=replace(site.places, packages=packages, laid=laid)) for site in sites]
         trees.lay(laid)
         missing = _missing(before, now) if settings.part == Part(Shard(1, settings.part.shard.count)) else []
         now = replace(now, cases=settings.part.of(now.cases))
         cases, nameless = _named(now.cases)
         driver = PairDriver(sites[0], sites[1], frozenset(before.cases))
-        trial = try_out(driver, cases, trees)
+        trial = try_out(driver, cases, trees, say)
         trial.troubles += nameless
         notes = [measured_line(driver, laid, tried=bool(trial.call_s)), f"on {_machine(repository)}"]
         notes += [f"{shortened(laid)} from head in both arms", *_part(settings.part)]
         if inside := changed_inside(repository, base, head, laid):
-            notes.append(f"{len(inside)} changed files are case definitions, the same in both arms: not compared")
+            notes.append(
+                f"changed, but the same in both arms as definitions of cases, so not compared: {shortened(inside)}"
+            )
         if libraries := changed_dependencies(repository, base, head):
             notes.append(_libraries(libraries, settings))
         if before.errors:
@@ -142,7 +148,9 @@ def sites_of(checkout: Path, trees: Checkouts, settings: Settings, chosen: Seque
     sites: list[Site] = []
     for root in (trees.base, trees.head):
         target = built(settings.prepare, root, logs / f"prepare-{root.name}.log") if settings.prepare else None
-        sites.append(Site(root.name, root, suite, settings.timeout_s, logs, Places(checkout, packages, target)))
+        others = tuple(other for other in (trees.base, trees.head) if other != root)
+        places = Places(checkout, packages, target, others, tuple(chosen))
+        sites.append(Site(root.name, root, suite, settings.timeout_s, logs, places))
     check_compiled(checkout, trees, packages, sites, settings)
     return sites
 

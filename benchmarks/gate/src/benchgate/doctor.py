@@ -3,11 +3,12 @@
 import argparse
 import math
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from .comparison import Comparison, prepared
 from .decide.estimate import spread
@@ -17,6 +18,7 @@ from .decide.schedule import SCREEN_PAIRS, planned_block_s
 from .errors import GateError
 from .measure.control import Clock, load_average, processors
 from .measure.records import Pair
+from .report.plain import plain
 from .revisions.git import resolve, top
 from .settings import Settings, add_selection, seconds, settings
 from .stopping import STOPPED_STATUS, StoppedError, stoppable
@@ -44,14 +46,14 @@ def run(arguments: Sequence[str]) -> int:
     """Measures for some time and prints what that says; returns the exit status."""
     given = _parser().parse_args(arguments)
     try:
-        with stoppable():
+        with stoppable(), ExitStack() as stack:
             repository = top(Path.cwd())
             asked = settings(given, Path.cwd(), repository)
             commit = resolve(repository, asked.head).commit
-            directory = asked.output or Path(tempfile.mkdtemp(prefix="benchgate-doctor-"))
+            directory = asked.output or Path(stack.enter_context(TemporaryDirectory(prefix="benchgate-doctor-")))
             (directory / "logs").mkdir(parents=True, exist_ok=True)
             busy_share, load = _busy_share(), load_average()
-            with prepared(repository, replace(asked, base=commit, head=commit), directory) as comparison:
+            with prepared(repository, replace(asked, base=commit, head=commit), directory, _say) as comparison:
                 clock, throttled = Clock.now(), _throttled()
                 pairs = list(_pairs(comparison, given.seconds))
             machine = Machine(
@@ -62,11 +64,16 @@ def run(arguments: Sequence[str]) -> int:
                 _throttled() - throttled,
                 spread([control(block)[0] for pair in pairs for block in pair.blocks] or [0.0]),
             )
-    except (GateError, StoppedError) as error:
-        sys.stdout.write(f"error: {error}\n")
-        return error.exit_status if isinstance(error, GateError) else STOPPED_STATUS
+    except (GateError, StoppedError, OSError) as error:
+        _say(f"error: {error}")
+        return STOPPED_STATUS if isinstance(error, StoppedError) else getattr(error, "exit_status", 3)
     sys.stdout.writelines(f"{line}\n" for line in [*of_noise(pairs, asked), *of_machine(machine)])
     return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{plain(line)}\n")
+    sys.stdout.flush()
 
 
 def _pairs(comparison: Comparison, for_s: float) -> Iterator[Pair]:

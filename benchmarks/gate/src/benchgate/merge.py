@@ -18,10 +18,10 @@ def run(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     try:
         merged = join([read(_file(path)) for path in given.runs])
+        directory = compare.cleared(given.output)
     except GateError as error:
         sys.stdout.write(f"error: {error}\n")
         return error.exit_status
-    directory = compare.cleared(given.output)
     compare.report(merged.result, merged.explanations, merged.settings, directory)
     return merged.result.exit_status
 

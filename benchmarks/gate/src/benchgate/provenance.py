@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from .errors import GateError
 from .measure.pair import PairDriver
 from .measure.site import PREPARE, Site
-from .revisions.compiled import compiling_backend, expected, lacking
+from .revisions.compiled import compiled_by, expected, installed, lacking
 from .revisions.definitions import is_of_cases
 from .revisions.git import git_lines
 from .revisions.packages import Packages
@@ -18,9 +18,10 @@ def check_compiled(
     checkout: Path, trees: Checkouts, packages: Packages, sites: Sequence[Site], settings: Settings
 ) -> None:
     """Raises GateError where a revision lacks compiled modules that users of the project have."""
-    wanted = expected(checkout, packages, git_lines(trees.head, "ls-files", "-z"))
+    offering = installed(checkout, packages)
+    wanted = expected(checkout, packages, git_lines(trees.head, "ls-files", "-z"), offering)
     for site in sites:
-        absent = lacking(wanted, packages, site.own)
+        absent = lacking(wanted, packages, _files_of(site))
         if settings.prepare is not None and (len(absent) < len(wanted) or all(map(_is_source, absent.values()))):
             continue  # the build has decided which of them there are
         for name, why in absent.items():
@@ -29,9 +30,14 @@ def check_compiled(
                 f"users run. Have each revision built: {PREPARE}"
             )
     for home in {"", *(f"{root}/.." for root in packages.roots)} if settings.prepare is None else ():
-        file = trees.head / home / "pyproject.toml"
-        if file.is_file() and (backend := compiling_backend(file.read_text(encoding="utf-8", errors="replace"))):
-            raise GateError(f"the project is built by {backend}, and its revisions are not built: {PREPARE}")
+        if how := compiled_by(trees.head / home, is_installed=bool(offering)):
+            raise GateError(f"the project {how}, and its revisions are not built: {PREPARE}")
+
+
+def _files_of(site: Site) -> list[str]:
+    """What is the revision's own: files that git keeps, and those of its build; what is carried is the same in both."""
+    kept, build = git_lines(site.root, "ls-files", "-z", "--recurse-submodules"), site.places.built
+    return kept + [file.relative_to(build).as_posix() for file in build.rglob("*")] if build else kept
 
 
 def _is_source(why: str) -> bool:
@@ -60,6 +66,7 @@ def measured_line(driver: PairDriver, laid: Sequence[str], *, tried: bool) -> st
 def _loaded_from(loaded: Mapping[str, str], site: Site, laid: Sequence[str]) -> dict[str, str]:
     """Topmost names of what was loaded, each with the folder it was in."""
     found: dict[str, str] = {}
+    code: set[str] = set()
     outside = [site.root.resolve() / path for path in laid]
     for name, file in loaded.items():
         path = Path(file)
@@ -73,8 +80,9 @@ def _loaded_from(loaded: Mapping[str, str], site: Site, laid: Sequence[str]) -> 
         folder = parts[: max(len(parts) - len(name.split(".")) - (path.stem == "__init__"), 0)]
         place = site.name if own == site.root.resolve() else f"{site.name}'s build"
         found[top] = "/".join((place, *folder)) if own == site.root.resolve() else place
-    helpers = {top for top in found if is_of_cases(PurePosixPath(top.partition(".")[0]))}
-    return {top: place for top, place in found.items() if top not in helpers or helpers == set(found)}
+        if path.stem != "__init__" or not is_of_cases(PurePosixPath(top.partition(".")[0])):
+            code.add(top)  # and not only the package around the cases, which pytest imports with them
+    return {top: place for top, place in found.items() if top in code} or found
 
 
 def _prefixes(name: str) -> Iterator[str]:

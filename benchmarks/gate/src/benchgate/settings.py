@@ -47,7 +47,8 @@ class Settings:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str):
+    """A text with something in it; raises argparse.ArgumentTypeError for anything else."""
+    if not isinstance(value, str) or not value.strip():
         raise argparse.ArgumentTypeError(f"{value!r}: give a text")
     return value
 
@@ -145,7 +146,10 @@ def _table(file: Path) -> dict[str, Any] | None:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise WrongUseError(f"{file} cannot be read: {error}") from None
-    table: dict[str, Any] | None = content.get("tool", {}).get("benchgate")
+    tool = content.get("tool")
+    table = tool.get("benchgate") if isinstance(tool, dict) else None
+    if table is not None and not isinstance(table, dict):
+        raise WrongUseError(f"{file}: [tool.benchgate] is {table!r}: write a table of keys")
     return table
 
 
@@ -153,10 +157,13 @@ def _checked(file: Path, table: Mapping[str, Any]) -> dict[str, Any]:
     unknown = sorted(set(table) - set(KEYS))
     if unknown:
         raise WrongUseError(f"{file}: [tool.benchgate] has no key {', '.join(unknown)}; it has {', '.join(KEYS)}")
-    try:
-        return {name: KEYS[name].check(value) for name, value in table.items()}
-    except argparse.ArgumentTypeError as error:
-        raise WrongUseError(f"{file}: [tool.benchgate] {error}") from None
+    checked = {}
+    for name, value in table.items():
+        try:
+            checked[name] = KEYS[name].check(value)
+        except argparse.ArgumentTypeError as error:
+            raise WrongUseError(f"{file}: [tool.benchgate] {name} = {error}") from None
+    return checked
 
 
 def inside(path: str, folder: Path, root: Path) -> str:
@@ -177,7 +184,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="as for pytest")
     parser.add_argument("-m", dest="marker", metavar="EXPRESSION", help="as for pytest")
     parser.add_argument("--timeout-s", type=seconds, help="a process that is silent for so long hangs (120)")
-    parser.add_argument("--output", metavar="DIR", help="report, JUnit, raw pairs, profiles and logs go here")
+    parser.add_argument("--output", type=_text, metavar="DIR", help="reports, raw pairs, profiles and logs go here")
     parser.add_argument(
         "--pytest-arg",
         dest="pytest_args",
@@ -206,7 +213,7 @@ def add_comparison(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--alpha", type=share, help="false alarms of the whole suite (0.01)")
     parser.add_argument("--budget-s", type=seconds, help="seconds for all measuring (600)")
     parser.add_argument(
-        "--prepare", metavar="COMMAND", help="builds a revision; may name {target}, {worktree} and {python}"
+        "--prepare", type=_text, metavar="COMMAND", help="builds a revision; may name {target}, {worktree} and {python}"
     )
     parser.add_argument(
         "--carry", action="append", metavar="PATTERN", help="ignored files that both revisions need; may be repeated"

@@ -36,10 +36,9 @@ class Estimate:
         >>> Estimate.of([0.03, 0.05, 0.04, 9.0]).middle < 0.06
         True
         """
-        numbers = np.asarray(values, np.float64)
-        first, second = _all_pairs(len(numbers))
-        means = np.sort((numbers[first] + numbers[second]) / 2)
-        return cls(len(numbers), float(np.median(means)) if len(means) else 0.0, means)
+        means = _pairwise_means(tuple(values))
+        half = len(means) // 2
+        return cls(len(values), float(means[half] + means[-1 - half]) / 2 if len(means) else 0.0, means)
 
     def upper(self, miss: float) -> float:
         """What the truth exceeds with probability `miss` at most; infinite with too few pairs to say."""
@@ -50,6 +49,14 @@ class Estimate:
         """What the truth falls below with probability `miss` at most; minus infinity with too few pairs to say."""
         outside = _ranks_outside(self.pairs, miss)
         return float(self._means[outside - 1]) if outside else -math.inf
+
+
+@lru_cache(maxsize=512)  # the same numbers are asked for several things
+def _pairwise_means(values: tuple[float, ...]) -> NDArray[np.float64]:
+    """The mean of every number with itself and each later one, sorted."""
+    numbers = np.asarray(values, np.float64)
+    first, second = _all_pairs(len(numbers))
+    return np.sort((numbers[first] + numbers[second]) / 2)
 
 
 @lru_cache(maxsize=256)

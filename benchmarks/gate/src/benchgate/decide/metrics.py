@@ -60,8 +60,9 @@ def turn_ratios(block: Block) -> list[float]:
 def control(block: Block) -> tuple[float, float]:
     """log(head/base) of the control workload, the same code in both arms: the mean over turns, its standard error."""
     ratios = [_log(turn.head.control_s, turn.base.control_s) for turn in block.turns]
-    error = statistics.stdev(ratios) / math.sqrt(len(ratios)) if len(ratios) > 1 else math.inf
-    return statistics.fmean(ratios), error
+    mean, degrees = statistics.fmean(ratios), len(ratios) - 1
+    squares = sum((ratio - mean) ** 2 for ratio in ratios)
+    return mean, math.sqrt(squares / degrees / len(ratios)) if degrees else math.inf
 
 
 def disturbance(block: Block, limit: float) -> str:

@@ -33,11 +33,11 @@ def _need_of_metric(measured: Measured, case: str, metric: Metric) -> tuple[floa
     confirmed = measured.evidence.values(case, metric, "confirm")
     if len(screened) < SCREEN_PAIRS and suspect is None:
         return SCREEN_PAIRS - len(screened) + 12, _looks(
-            screened, metric
+            screened, metric, rule
         ) or f"only {len(screened)} pairs were measured"
     values = confirmed if len(confirmed) >= FEWEST_BOUNDED else screened
     estimate = Estimate.of(values)
-    if suspect and suspect.direction * estimate.middle >= rule.alarming and (looks := _looks(values, metric)):
+    if suspect and suspect.direction * estimate.middle >= rule.alarming and (looks := _looks(values, metric, rule)):
         return measured.pairs_to_prove(suspect), looks
     missing = _pairs_to_clear(values, rule) - len(confirmed)
     if missing <= MOST_CONFIRM_PAIRS:
@@ -49,10 +49,15 @@ def _need_of_metric(measured: Measured, case: str, metric: Metric) -> tuple[floa
     )
 
 
-def _looks(values: Sequence[float], metric: Metric) -> str:
+def _looks(values: Sequence[float], metric: Metric, rule: Rule) -> str:
+    """By how much a metric looks worse; nothing where that is not worth a suspicion, or where it may be nothing."""
     estimate = Estimate.of(values)
     lower, upper = estimate.lower(_MISS), estimate.upper(_MISS)
-    if not values or estimate.middle <= 0 or (lower <= 0 if len(values) >= FEWEST_BOUNDED else min(values) <= 0):
+    if (
+        not values
+        or estimate.middle < rule.suspicious
+        or (lower <= 0 if len(values) >= FEWEST_BOUNDED else min(values) <= 0)
+    ):
         return ""
     bounds = f" ({math.expm1(lower):.1%} to {math.expm1(upper):.1%})" if len(values) >= FEWEST_BOUNDED else ""
     return f"{_LOOKS} {_NAMES[metric]} by {math.expm1(estimate.middle):.1%}{bounds}"

@@ -7,6 +7,7 @@ not import this file, since a process started with ``-c`` has no main file.
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -99,6 +100,15 @@ class ArmPlugin:
         self._collection_errors.append(f"{item.nodeid}: give the marker tolerance one share, as in tolerance(0.10)")
         return None
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Runs every case that is wanted: what would end the session early, as -x or a time for all tests, does not."""
+        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        with suppress(EOFError):  # what the end of the session does is not to be taken for the last case's doing
+            self._channel.receive()
+        return True
+
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Notes which case it is that may call the benchmark fixture now."""
         self._present.begin(self._case(nodeid))
@@ -173,6 +183,8 @@ def _reason(report: pytest.TestReport) -> str:
 def _last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     errors = [line[2:].strip() for line in lines if line.startswith("E  ")]
+    if errors and errors[0].startswith('File "'):  # a syntax error is told at the end
+        errors.reverse()
     return (errors or lines or ["no explanation"])[0 if errors else -1]
 
 

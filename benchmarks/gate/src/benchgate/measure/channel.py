@@ -7,6 +7,7 @@ import time
 
 from ..errors import ArmError
 from .messages import Answer, Command, decode, encode
+from .system import SYSTEM
 
 #: How often a silent process is asked whether it still lives, in seconds. A forked child that outlives its parent
 #: holds the pipe open, so the end of the pipe alone does not show that the parent died.
@@ -21,9 +22,12 @@ class ArmEnd:
         os.set_inheritable(write_fd, False)
         self._incoming = os.fdopen(read_fd, "rb")
         self._outgoing = os.fdopen(write_fd, "wb")
+        self._pid = SYSTEM.getpid()
 
     def send(self, message: Answer) -> None:
-        """Writes one message and flushes it."""
+        """Writes one message and flushes it; a forked child that a case has let go on as its parent ends here."""
+        if SYSTEM.getpid() != self._pid:
+            SYSTEM.exit(0)
         self._outgoing.write(encode(message))
         self._outgoing.flush()
 

@@ -1,6 +1,7 @@
 """One arm as the driver sees it: a measured process that is spoken to through pipes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -98,7 +99,8 @@ class Arm:
         return self._receive_of(case, Ended)
 
     def finished(self) -> None:
-        """Waits for the end of the session."""
+        """Lets the session come to its end, and waits for it."""
+        self._end.send(FinishCase(measured=True))
         self._receive(Finished)
         self.orderly = True
 
@@ -121,6 +123,10 @@ class Arm:
                 raise ArmError(self.name, "ended the case while another thread of it still ran its benchmark")
         if isinstance(answer, wanted | Ended) and getattr(answer, "case", None) == case:
             return answer
+        if isinstance(answer, Finished):  # KeyboardInterrupt, pytest.exit
+            with suppress(ArmError):
+                self._end.receive(self._timeout_s)  # it says why while it ends
+            raise ArmError(self.name, f"ended its whole session in this case; {self._last_words()}")
         raise ArmError(self.name, f"answered out of turn: {answer} instead of {wanted.__name__} of {case}")
 
     def _receive(self, wanted: type[Wanted]) -> Wanted:
@@ -133,5 +139,5 @@ class Arm:
 
     def _last_words(self) -> str:
         lines = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
-        errors = [line for line in lines if "error" in line.lower()]
+        errors = [line.strip("! ") for line in lines if "error" in line.lower() or line.startswith("!!!")]
         return f"it said: {(errors or lines or ['nothing'])[-1]}"

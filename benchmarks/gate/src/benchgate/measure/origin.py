@@ -22,13 +22,19 @@ class OwnRevisionFinder:
 
     def __init__(self, folders: Mapping[str, Sequence[str]]) -> None:
         self._folders = folders
+        self._tops = {name.partition(".")[0] for name in folders}
 
     def find_spec(
-        self, name: str, _path: Sequence[str] | None = None, target: ModuleType | None = None
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module called `name`; raises ModuleNotFoundError if it is the project's, but not this revision's."""
+        """The module called `name`; raises ModuleNotFoundError if it is the project's, but not this revision's.
+
+        What is below a package of the project is looked for in that package first: a finder of an editable
+        installation may offer it from elsewhere.
+        """
         if name not in self._folders:
-            return None
+            below = path is not None and name.partition(".")[0] in self._tops
+            return PathFinder.find_spec(name, path, target) if below else None
         found = PathFinder.find_spec(name, list(self._folders[name]), target)
         if found is None:
             raise ModuleNotFoundError(f"this revision of the project has no {name}", name=name)

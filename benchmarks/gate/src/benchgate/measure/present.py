@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from .channel import ArmEnd
 from .messages import Ended, Ready
+from .system import SYSTEM
 
 
 class PresentCase:
@@ -31,7 +32,7 @@ class PresentCase:
                 self._waits = True
                 self._channel.send(ready)
         if late:  # of a case that has ended: it would take the commands that are meant for another
-            threading.Event().wait()
+            SYSTEM.event().wait()
         try:
             yield
         finally:

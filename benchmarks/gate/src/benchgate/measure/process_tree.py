@@ -2,21 +2,18 @@
 
 import os
 import resource
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from .system import SYSTEM, contents
 
 #: How often memory is looked at while one untimed call runs, in seconds.
 SAMPLE_S = 0.005
 
 _FAST_CHILDREN: Final = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 _TICK_S: Final = 1 / os.sysconf("SC_CLK_TCK")
-#: In a tuple, where libraries that freeze time for a test do not look for them.
-_CLOCKS: Final = (time.process_time, time.clock_gettime)
-_GONE: Final = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
 def descendants() -> list[int]:
@@ -26,7 +23,7 @@ def descendants() -> list[int]:
 
         return [child.pid for child in psutil.Process().children(recursive=True)]
     found: list[int] = []
-    unvisited = [os.getpid()]
+    unvisited = [SYSTEM.getpid()]
     while unvisited:
         children = list(_children(unvisited.pop()))
         found += children
@@ -36,33 +33,33 @@ def descendants() -> list[int]:
 
 def _children(pid: int) -> Iterator[int]:
     try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except _GONE:
-        return  # the process has ended
+        threads = SYSTEM.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return  # the process has ended, or the case leaves no file to open
     for thread in threads:
         try:
-            yield from map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
-        except _GONE:
+            yield from map(int, contents(f"/proc/{pid}/task/{thread}/children").split())
+        except OSError:
             continue  # the thread ended between the listing and the reading
 
 
 def cpu_s(below: Iterable[int]) -> float:
     """CPU seconds used so far by this process, its ended children and the living processes `below`."""
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return _CLOCKS[0]() + ended.ru_utime + ended.ru_stime + sum(map(_foreign_cpu_s, below))
+    ended = SYSTEM.getrusage(resource.RUSAGE_CHILDREN)
+    return SYSTEM.process_time() + ended.ru_utime + ended.ru_stime + sum(map(_foreign_cpu_s, below))
 
 
 def _foreign_cpu_s(pid: int) -> float:
     """CPU seconds of another process and its ended children; nothing when it has ended (its parent then counts it)."""
     try:
         # fields behind the name in parentheses, which may hold anything: user and system time, those of ended children
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-    except _GONE:
+        fields = contents(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    except OSError:
         return 0.0 if _FAST_CHILDREN else _foreign_cpu_s_of_psutil(pid)
     user, system, children_user, children_system = (int(field) * _TICK_S for field in fields[11:15])
     try:
         # Linux: a process's own clock, in nanoseconds (clock_getcpuclockid); its accounting file counts in 10 ms.
-        return _CLOCKS[1]((~pid << 3) | 2) + children_user + children_system
+        return SYSTEM.clock_gettime((~pid << 3) | 2) + children_user + children_system
     except OSError:
         return user + system + children_user + children_system
 
@@ -85,21 +82,21 @@ class Peak:
 
     def look(self) -> None:
         """Takes the memory held now into account."""
-        self.bytes = max(self.bytes, sum(map(_high_water_bytes, [os.getpid(), *descendants()])))
+        self.bytes = max(self.bytes, sum(map(_high_water_bytes, [SYSTEM.getpid(), *descendants()])))
 
 
 @contextmanager
 def peak_memory() -> Iterator[Peak]:
     """Watches the tree while the block runs. For untimed calls only: the watching thread costs CPU time."""
-    for pid in [os.getpid(), *descendants()]:
+    for pid in [SYSTEM.getpid(), *descendants()]:
         _reset_high_water(pid)
-    peak, ended = Peak(), threading.Event()
+    peak, ended = Peak(), SYSTEM.event()
 
     def watch() -> None:
         while not ended.wait(SAMPLE_S):
             peak.look()
 
-    watcher = threading.Thread(target=watch, name="gate-memory", daemon=True)
+    watcher = SYSTEM.thread(target=watch, name="gate-memory", daemon=True)
     watcher.start()
     try:
         yield peak
@@ -112,18 +109,24 @@ def peak_memory() -> Iterator[Peak]:
 def _reset_high_water(pid: int) -> None:
     """Linux keeps each process's own peak, which is exact where sampling is not; 5 sets it back to the present."""
     try:
-        Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
-    except _GONE:
+        descriptor = SYSTEM.open(f"/proc/{pid}/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
         return  # not Linux, or it ended: sampling the present size remains
+    try:
+        SYSTEM.write(descriptor, b"5")
+    except OSError:
+        return  # it ended
+    finally:
+        SYSTEM.close(descriptor)
 
 
 def _high_water_bytes(pid: int) -> int:
     try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
-    except _GONE:
+        status = contents(f"/proc/{pid}/status")
+    except OSError:
         return 0 if _FAST_CHILDREN else _resident_bytes(pid)
     lines = (line.split() for line in status.splitlines())
-    return next((int(words[1]) * 1024 for words in lines if words and words[0] == "VmHWM:"), 0)
+    return next((int(words[1]) * 1024 for words in lines if words and words[0] == b"VmHWM:"), 0)
 
 
 def _resident_bytes(pid: int) -> int:

@@ -2,18 +2,17 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from uuid import uuid4
 
-import psutil
-
-from ..errors import GateError, WrongUseError
+from ..errors import ArmError, GateError, WrongUseError
 from ..revisions.packages import Packages
+from . import strays
 from .channel import DriverEnd
 from .driver import Arm
 from .messages import Collected
@@ -68,11 +67,16 @@ class Draw:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the project may be: in the user's `checkout`, where it must not be loaded from, and in `built` folders."""
+    """Where the project may be: in the user's `checkout`, where it must not be loaded from, and in `built` folders.
+
+    `others` are worktrees of other revisions; `laid` are the case definitions, which are never those of a build.
+    """
 
     checkout: Path
     packages: Packages = field(default_factory=lambda: Packages({}, (".",)))
     built: Path | None = None
+    others: tuple[Path, ...] = ()
+    laid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,17 +98,16 @@ class Site:
     @contextmanager
     def started(self, occasion: str, draw: Draw | None = None) -> Iterator[Arm]:
         """A fresh process in the worktree; whatever it leaves behind is ended with the block."""
-        draw = draw or Draw()
+        draw, mark = draw or Draw(), uuid4().hex
         command_read, command_write = os.pipe()
         answer_read, answer_write = os.pipe()
         log = self.logs / f"{occasion}-{self.name}.log"
-        folder = self.root / self.suite.folder
         words = json.dumps([command_read, answer_write, asdict(self._plan(draw))])
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter, no shell)
                 [sys.executable, "-c", _BOOT, str(_HERE), words],
-                cwd=folder if folder.is_dir() else self.root,
-                env=self._environment(draw),
+                cwd=self.suite.start(self.root),
+                env=self._environment(draw) | {strays.MARK: mark},
                 pass_fds=(command_read, answer_write),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -121,7 +124,7 @@ class Site:
                 _wait(process)
         finally:
             end.close()
-            _end(process)
+            strays.end(process, mark)
 
     def with_paths_present(self) -> "Site":
         """The same, without the selected paths that this revision does not have."""
@@ -129,17 +132,21 @@ class Site:
         return replace(self, suite=replace(self.suite, paths=present))
 
     def _plan(self, draw: Draw) -> Plan:
+        packages = self.places.packages
         return Plan(
             root=str(self.root),
-            folders={name: self._folders_of(name) for name in self.places.packages.folders},
+            folders={name: self._folders_of(name) for name in packages.folders} | dict(self._cases_in_packages()),
             first=[] if self.places.built is None else [str(self.places.built)],
-            watched=[
-                str(self.places.checkout),
-                *{str(folder.parent if folder == self.root else folder) for folder in self.own},
-            ],
+            watched=[*map(str, (self.places.checkout, *self.places.others, *self.own))],
             arguments=self.suite.arguments(self.root),
             frame_slots=draw.frame_slots,
         )
+
+    def _cases_in_packages(self) -> Iterator[tuple[str, list[str]]]:
+        """Definitions that lie in a package which is built: a build has its own revision's."""
+        for path in map(PurePosixPath, self.places.laid if self.places.built else ()):
+            for name in self.places.packages.names_of(path.with_suffix("")):
+                yield name, [str((self.root / path).parent)]
 
     def _folders_of(self, name: str) -> list[str]:
         built = self.places.built
@@ -157,6 +164,10 @@ class Site:
         first = [] if self.places.built is None else [self.places.built]
         paths = [str(path) for path in (*first, *roots, self.root, *self._callers_path())]
         drawn = {"PYTHONHASHSEED": str(draw.hash_seed), "GATE_PADDING": "x" * draw.padding_bytes}
+        if self.places.others:  # what pytest leaves for people to look at goes with the worktrees
+            drawn["PYTEST_DEBUG_TEMPROOT"] = str(self.root.parent)
+        if self.places.built is not None:  # a package is not where pytest has seen the cases in it
+            drawn["PY_IGNORE_IMPORTMISMATCH"] = "1"
         return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))} | drawn
 
     def _callers_path(self) -> Iterator[Path]:
@@ -174,29 +185,25 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
         process.wait(ENDING_S)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends the process and everything it started, also what moved to a session of its own."""
-    try:
-        strays = psutil.Process(process.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        strays = []
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    for stray in strays:
-        with suppress(psutil.NoSuchProcess):
-            stray.kill()
-    process.wait()
-
-
 def collect(*sites: Site) -> list[Collected]:
     """The benchmarks that each site has and what could not be collected there, all at once; runs none of them."""
     with ExitStack() as stack:
         present = [site.with_paths_present() for site in sites]
         arms = [stack.enter_context(site.started("collect")) if site.suite.paths else None for site in present]
-        collected = [arm.collected() if arm else Collected([]) for arm in arms]
+        collected = [_collected(arm) if arm else Collected([]) for arm in arms]
         for arm, site in zip(arms, sites, strict=True):
             check_origin(arm.loaded if arm else {}, site)
         return collected
+
+
+def _collected(arm: Arm) -> Collected:
+    """The benchmarks of an arm; where base's own definitions cannot be read, head's will do in its place."""
+    try:
+        return arm.collected()
+    except ArmError as error:
+        if arm.name != "base":
+            raise
+        return Collected([], errors=[str(error)])
 
 
 def check_collected(head: Collected) -> None:

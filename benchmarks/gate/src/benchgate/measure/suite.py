@@ -13,12 +13,13 @@ from typing import Any
 #: Options of a project that would spoil a measurement: the first word of each, and whether a word of its own follows.
 _SPOILING = {
     "-n": True, "--numprocesses": True, "--dist": True, "--maxprocesses": True, "--tx": True, "-d": False,
-    "-x": False, "--exitfirst": False, "--maxfail": True, "--stepwise": False, "--sw": False, "--lf": False,
+    "-x": False, "--exitfirst": False, "--maxfail": True, "--stepwise": False, "--sw": False,
+    "--stepwise-skip": False, "--sw-skip": False, "--lfnf": True, "--last-failed-no-failures": True, "--lf": False,
     "--last-failed": False, "--ff": False, "--failed-first": False, "--nf": False, "--co": False,
     "--collect-only": False, "--collectonly": False, "--pdb": False, "--trace": False, "--junitxml": True,
     "--junit-xml": True, "--forked": False, "--reruns": True, "--count": True, "--html": True, "--setup-only": False,
     "--setup-plan": False, "--help": False, "-h": False, "--version": False, "--fixtures": False, "--markers": False,
-    "--random-order": False, "--codspeed": False,
+    "--random-order": False, "--codspeed": False, "--memray": False, "--profile": False, "--profile-svg": False,
 }  # fmt: skip
 _SPOILING_FAMILIES = ("--cov", "--no-cov", "--benchmark-", "--codspeed-", "--report-log")
 #: Plugins that a project loads for what is left out here.
@@ -41,9 +42,18 @@ class Suite:
     def arguments(self, root: Path) -> list[str]:
         """Pytest's arguments in the worktree `root`."""
         home, options = configured(root, self.paths)
-        return [*kept_options(options), *(f"{root}/{path}" for path in self.paths), *self.selection, *self.extra,
-                f"--rootdir={home}", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:benchgate.guard.plugin",
+        start = self.start(root)
+        # relative, since pytest reads more into a path than its name: variables, brackets
+        paths = [os.path.join(os.path.relpath(root, start), path) for path in self.paths]
+        return [*kept_options(options), *paths, *self.selection, *self.extra,
+                f"--rootdir={os.path.relpath(home, start)}", "-o", "addopts=", "-p", "no:benchgate.guard.plugin",
+                # its time would count the other arm's turns
+                *([] if "no:faulthandler" in options else ["-o", "faulthandler_timeout=0"]),
                 "--continue-on-collection-errors"]  # fmt: skip
+
+    def start(self, root: Path) -> Path:
+        """The folder in which pytest is started."""
+        return root / self.folder if (root / self.folder).is_dir() else root
 
 
 def configured(root: Path, paths: Sequence[str]) -> tuple[Path, list[str]]:

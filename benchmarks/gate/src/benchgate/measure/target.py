@@ -2,7 +2,6 @@
 
 import cProfile
 import inspect
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,9 +17,8 @@ from .channel import ArmEnd
 from .control import move_to, spin
 from .messages import Call, Called, FinishCase, Ready, RunCases, Trace, Traced
 from .present import PresentCase
+from .system import SYSTEM
 
-#: The gate's own clock, in a tuple, where libraries that freeze time for a test do not look for it.
-_CLOCK = (time.perf_counter,)
 #: Calls something below a frame of some size; see `padding`.
 Padding = Callable[[Callable[[], Any]], Any]
 
@@ -138,7 +136,7 @@ def _check_that_it_ran(result: object) -> None:
 @contextmanager
 def _watched(figures: dict[str, Any], *, memory: bool) -> Iterator[None]:
     """Wall and CPU seconds of the block, or, in an untimed call, the peak memory of the process tree."""
-    clock = _CLOCK[0]
+    clock = SYSTEM.perf_counter
     if memory:
         started = clock()
         with process_tree.peak_memory() as peak:
@@ -154,9 +152,9 @@ def _watched(figures: dict[str, Any], *, memory: bool) -> Iterator[None]:
 
 
 def _timed(work: Callable[[], object]) -> float:
-    started = _CLOCK[0]()
+    started = SYSTEM.perf_counter()
     work()
-    return _CLOCK[0]() - started
+    return SYSTEM.perf_counter() - started
 
 
 def _label(code: CodeType | str) -> str:

@@ -2,12 +2,12 @@
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..errors import ArmError
+from ..errors import ArmError, GateError
 from .driver import Arm, CaseEndedError
 from .pair import PairDriver
 from .records import Trouble
@@ -15,6 +15,8 @@ from .site import Draw
 
 #: A case is called a second time, warm, if the first call took no longer, in seconds.
 TWICE_S = 0.5
+#: How often it is told how far a trial is, in seconds.
+TELLING_S = 10.0
 #: Errors of a case that may come from the other arm, which holds what both want: a port, a lock, a file.
 _CONFLICT = re.compile(r"(?i)in use|lock|exist|busy|OSError|ConnectionError|PermissionError")
 
@@ -40,34 +42,46 @@ class Trial:
     troubles: list[Trouble] = field(default_factory=list)
 
 
-def try_out(driver: PairDriver, cases: Sequence[str], trees: Worktrees) -> Trial:
-    """Calls every case once in both arms; a case that ends a process costs itself only.
+def try_out(
+    driver: PairDriver, cases: Sequence[str], trees: Worktrees, say: Callable[[str], None] = lambda _: None
+) -> Trial:
+    """Calls every case once in both arms; a case that ends a process costs itself only. `say` is told how far it is.
 
-    Raises GateError when an arm cannot start, or loads something of the project that is not its own revision's.
+    Raises GateError when an arm cannot start, loads something of the project that is not its own revision's, or writes
+    into it when no case does.
     """
     trial = Trial()
     left = list(cases)
+    told = time.monotonic()
     while left:
-        visited = _try_some(driver, left, trees, trial)
+        visited: set[str] = set()
+        for case in _try_some(driver, left, trees, trial):
+            visited.add(case)
+            if time.monotonic() - told > TELLING_S:
+                told = time.monotonic()
+                say(f"{len(cases) - len(left) + len(visited)} of {len(cases)} cases were called")
+        if written := trees.changed():
+            raise GateError(
+                f"while no case runs, the suite writes into the files it is made of: {', '.join(written[:3])}. "
+                "Let it write elsewhere, or have git ignore them"
+            )
         left = [case for case in left if case not in visited]
     trial.troubles = [trouble for trouble in trial.troubles if not _works_alone(driver, trouble, trial)]
     return trial
 
 
-def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial: Trial) -> set[str]:
+def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial: Trial) -> Iterator[str]:
     """One pair of processes; the cases that it came to, which are not all if one ended a process."""
-    visited: set[str] = set()
     begun = time.monotonic()
 
     def call(base: Arm, head: Arm, case: str) -> tuple[str, float]:
-        if not visited:
+        if not trial.start_s:
             trial.start_s = time.monotonic() - begun
         return case, max(_seconds(arm, case) for arm in (base, head))
 
     with closing(driver.visit(cases, call, f"trial-{len(cases)}", Draw())) as found:
         for seen in found:
             case = seen.case if isinstance(seen, Trouble) else seen[0]
-            visited.add(case)
             if written := trees.changed():
                 trees.restore()
                 why = f"it writes into the files it is made of: {', '.join(written[:3])}"
@@ -77,7 +91,7 @@ def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial:
                 trial.troubles.append(seen)
             else:
                 trial.call_s[case] = seen[1]
-    return visited
+            yield case
 
 
 def _seconds(arm: Arm, case: str) -> float:

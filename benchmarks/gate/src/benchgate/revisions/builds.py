@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,23 +15,36 @@ from pathlib import Path
 from ..errors import GateError, WrongUseError
 from .git import git, git_lines
 
+#: Variables that change what a build makes.
+_OF_BUILDS = re.compile(
+    r"(C|CPP|CXX|LD|F|RUST)FLAGS|CC|CXX|LD|AR|(CARGO|CMAKE|MESON|MESONPY|PIP|UV|SETUPTOOLS|SKBUILD|MATURIN|CYTHON)_\w+"
+)
 #: Builds that were not used for so long are removed, in seconds.
 _KEPT_S = 30 * 86400.0
 
 
 def carried(checkout: Path, patterns: Sequence[str], worktree: Path) -> None:
-    """Copies ignored files of the checkout, such as generated modules, into a worktree."""
+    """Copies files of the checkout that git does not keep, such as generated modules, into a worktree."""
+    kept = set(git_lines(checkout, "ls-files", "-z")) if patterns else set()
     for pattern in patterns:
-        files = sorted(checkout.glob(pattern))
-        if not files:
+        found = sorted(file.relative_to(checkout) for match in checkout.glob(pattern) for file in _files_in(match))
+        if not found:
             raise WrongUseError(f"carry: {checkout} has no {pattern}")
-        for file in files:
-            target = worktree / file.relative_to(checkout)
+        others = [name for name in found if name.as_posix() not in kept and ".git" not in name.parts]
+        if not others:
+            raise WrongUseError(f"carry: git keeps {pattern}, so that each revision has its own")
+        for name in others:
+            file, target = checkout / name, worktree / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            if file.is_dir():
-                shutil.copytree(file, target, dirs_exist_ok=True, symlinks=True)
-            else:
-                shutil.copy2(file, target)
+            shutil.copy2(file, target, follow_symlinks=not file.is_dir())
+
+
+def _files_in(match: Path) -> Iterator[Path]:
+    """The match itself, or all files in a folder; a link to a folder is a file."""
+    if match.is_dir() and not match.is_symlink():
+        yield from (file for file in match.rglob("*") if file.is_symlink() or file.is_file())
+    else:
+        yield match
 
 
 def with_submodules(checkout: Path, worktree: Path) -> None:
@@ -72,18 +87,27 @@ def _own_submodules(root: Path) -> dict[str, str]:
 def built(command: str, worktree: Path, log: Path) -> Path:
     """The folder that `command` filled for the worktree's tree, built now or taken from the builds that are kept.
 
-    Raises GateError when the command fails.
+    A command that does not name ``{target}`` builds in the worktree, every time, which then is that folder. Raises
+    GateError when the command fails.
     """
+    if "{target}" not in command:
+        _run(command, worktree, worktree, log)
+        return worktree
     kept = _cache()
-    key = "\n".join((command, git(worktree, "rev-parse", "HEAD^{tree}"), sys.version, sys.prefix))
+    used = sorted(f"{name}={value}" for name, value in os.environ.items() if _OF_BUILDS.fullmatch(name))
+    files = sorted((file, _digest(worktree / file)) for file in git_lines(worktree, "ls-files", "--others", "-z"))
+    key = "\n".join(
+        (command, git(worktree, "rev-parse", "HEAD^{tree}"), sys.version, sys.prefix, repr(used), repr(files))
+    )
     target = kept / hashlib.sha256(key.encode()).hexdigest()[:24]
     if target.is_dir():
         os.utime(target)
         return target
-    unfinished = kept / f"{target.name}.{os.getpid()}"
-    unfinished.mkdir(parents=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=kept))
     try:
         _run(command, worktree, unfinished, log)
+        if not any(unfinished.iterdir()):
+            raise GateError(f"prepare has put nothing into {{target}} for {worktree.name} (see {log})")
         unfinished.rename(target)
     except OSError:
         if not target.is_dir():  # another run was quicker
@@ -91,6 +115,10 @@ def built(command: str, worktree: Path, log: Path) -> Path:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return target
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else ""
 
 
 def _run(command: str, worktree: Path, target: Path, log: Path) -> None:
@@ -118,8 +146,11 @@ def _run(command: str, worktree: Path, target: Path, log: Path) -> None:
 
 def _cache() -> Path:
     """The folder of kept builds, without those that nobody used for a month."""
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "benchgate" / "builds"
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "benchgate" / "builds"
+        home.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise GateError(f"prepare: there is no folder to keep builds in ({error}): set XDG_CACHE_HOME") from None
     for build in home.iterdir():
         if time.time() - build.stat().st_mtime > _KEPT_S:
             shutil.rmtree(build, ignore_errors=True)

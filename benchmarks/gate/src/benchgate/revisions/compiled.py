@@ -1,18 +1,28 @@
 """Compiled modules of the project: those that its users have, and that a worktree may lack."""
 
-import csv
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePosixPath
 
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
 from .definitions import is_of_cases
 from .git import git_lines
-from .packages import Packages
+from .packages import Packages, at, files_of, read_toml, texts
 
-#: Build backends that projects choose for the sake of compiled modules.
-_COMPILING = ("maturin", "mesonpy", "scikit_build_core", "setuptools_rust", "sipbuild")
+#: What projects require to be built for the sake of compiled modules, and nothing else.
+_COMPILING = {
+    "maturin", "meson-python", "scikit-build", "scikit-build-core", "setuptools-rust", "sip", "pybind11", "nanobind",
+}  # fmt: skip
+_BACKENDS = {"maturin": "maturin", "mesonpy": "meson-python", "scikit_build_core": "scikit-build-core"}
+#: What they require for modules that may be compiled, or may not: installed without, they are slower.
+_MAY_COMPILE = {"cython", "mypy", "cffi", "hatch-mypyc", "hatch-cython"}
+#: The same in the words of a setup.py.
+_EXTENSIONS = re.compile(r"\b(ext_modules|rust_extensions|cffi_modules|mypycify|cythonize)\b")
 
 
 def module_of(file: PurePosixPath) -> PurePosixPath | None:
@@ -27,9 +37,14 @@ def module_of(file: PurePosixPath) -> PurePosixPath | None:
     return None
 
 
-def expected(checkout: Path, packages: Packages, files: Sequence[str]) -> dict[str, str]:
-    """Compiled modules of the project by dotted name, with where each is known from."""
-    found = {name: f"the installed {dist}" for dist, name in _installed(checkout, packages)}
+def expected(
+    checkout: Path, packages: Packages, files: Sequence[str], offering: Mapping[str, Sequence[str]]
+) -> dict[str, str]:
+    """Compiled modules of the project by dotted name, with where each is known from.
+
+    `files` are those that git keeps, `offering` those of installed distributions.
+    """
+    found = {name: f"the installed {dist}" for dist, name in _installed_modules(offering)}
     found |= {name: f"this checkout ({file})" for name, file in _in_packages(_untracked(checkout), packages)}
     sources = [file for file in files if file.endswith(".pyx")]
     for name, file in _in_packages(sources, packages, suffix=".pyx"):
@@ -37,44 +52,57 @@ def expected(checkout: Path, packages: Packages, files: Sequence[str]) -> dict[s
     return found
 
 
-def lacking(wanted: dict[str, str], packages: Packages, own: Sequence[Path]) -> dict[str, str]:
-    """Those of the modules `wanted` that no folder of the revision has, which may be built folders or a worktree."""
-    return {name: why for name, why in wanted.items() if not _is_there(name, packages, own)}
+def lacking(wanted: dict[str, str], packages: Packages, files: Iterable[str]) -> dict[str, str]:
+    """Those of the modules `wanted` that are not among the files of a revision, as they are built or as git keeps them.
+
+    They may be where they are installed or below one of the project's roots.
+    """
+    there = {module for file in files if (module := module_of(PurePosixPath(file))) is not None}
+    places = ("", *packages.roots)
+    return {
+        name: why
+        for name, why in wanted.items()
+        if there.isdisjoint(PurePosixPath(place, *name.split(".")) for place in places)
+    }
 
 
-def compiling_backend(pyproject: str) -> str | None:
-    """The build backend of a pyproject.toml if it is one that compiles."""
-    return next((backend for backend in _COMPILING if f'"{backend}' in pyproject), None)
+def compiled_by(home: Path, *, is_installed: bool) -> str:
+    """By what the project in a folder has compiled modules for certain, in words; nothing if it may have none.
+
+    Of what may compile, an installation without compiled modules shows that it does not here.
+    """
+    pyproject = read_toml(home / "pyproject.toml")
+    backend = str(at(pyproject, "build-system.build-backend")).partition(".")[0]
+    required = {_required(text) for text in texts(at(pyproject, "build-system.requires"))}
+    required.add(_BACKENDS.get(backend, ""))
+    if found := sorted(required & (_COMPILING if is_installed else _COMPILING | _MAY_COMPILE)):
+        return f"is built by {', '.join(found)}"
+    script = home / "setup.py"
+    said = _EXTENSIONS.search(script.read_text(encoding="utf-8", errors="replace")) if script.is_file() else None
+    if not is_installed and (said or at(pyproject, "tool.setuptools.ext-modules")):
+        return f"has extension modules ({said.group()} in setup.py)" if said else "has extension modules (ext-modules)"
+    return ""
 
 
-def _is_there(name: str, packages: Packages, own: Sequence[Path]) -> bool:
-    """Whether one of the folders holds the module, where it is installed or below one of the project's roots."""
-    relative = PurePosixPath(*name.split("."))
-    places = [relative, *(PurePosixPath(root) / relative for root in packages.roots)]
-    return any(
-        module_of(PurePosixPath(file.name)) is not None
-        for folder in own
-        for place in places
-        for file in (folder / place).parent.glob(f"{place.name}.*")
-    )
+def _required(requirement: str) -> str:
+    try:
+        return canonicalize_name(Requirement(requirement).name)
+    except InvalidRequirement:
+        return ""
 
 
-def _installed(checkout: Path, packages: Packages) -> Iterator[tuple[str, str]]:
-    """Compiled modules of installed distributions that offer one of the project's packages."""
-    for dist in distributions():
-        files = _files_of(dist)
-        if not _offers(dist, files, packages, checkout):
-            continue
+def installed(checkout: Path, packages: Packages) -> dict[str, list[str]]:
+    """The files of each installed distribution that offers one of the project's packages."""
+    found = ((dist, files_of(dist)) for dist in distributions())
+    return {str(dist.metadata["Name"]): files for dist, files in found if _offers(dist, files, packages, checkout)}
+
+
+def _installed_modules(offering: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+    for dist, files in offering.items():
         for file in files:
             module = module_of(PurePosixPath(file))
             if module is not None and ".." not in module.parts:
-                yield str(dist.metadata["Name"]), ".".join(module.parts)
-
-
-def _files_of(dist: Distribution) -> list[str]:
-    """What `dist.files` has, which takes half a second to make paths of in a large environment."""
-    record = dist.read_text("RECORD")
-    return [row[0] for row in csv.reader(record.splitlines()) if row] if record else list(map(str, dist.files or ()))
+                yield dist, ".".join(module.parts)
 
 
 def _offers(dist: Distribution, files: Sequence[str], packages: Packages, checkout: Path) -> bool:
@@ -82,7 +110,11 @@ def _offers(dist: Distribution, files: Sequence[str], packages: Packages, checko
     if location == checkout.as_uri() or location.startswith(f"{checkout.as_uri()}/"):
         return True
     tops = {file.partition("/")[0] for file in files if "/" in file}
-    offered = {name for name in packages.folders if "." not in name and not is_of_cases(PurePosixPath(name))}
+    offered = {
+        name
+        for name in packages.folders
+        if "." not in name and (name.lower() in packages.projects or not is_of_cases(PurePosixPath(name)))
+    }
     return not tops.isdisjoint(offered)
 
 
@@ -97,8 +129,4 @@ def _in_packages(files: Sequence[str], packages: Packages, suffix: str = "") -> 
     for file in files:
         path = PurePosixPath(file)
         module = path.with_suffix("") if suffix else module_of(path)
-        for name, folders in packages.folders.items():
-            for folder in folders:
-                package = PurePosixPath(folder, name.rpartition(".")[2])
-                if module is not None and module.is_relative_to(package) and module != package:
-                    yield ".".join((name, *module.relative_to(package).parts)), file
+        yield from ((name, file) for name in (packages.names_of(module) if module is not None else ()))

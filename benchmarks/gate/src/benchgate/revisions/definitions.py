@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import WrongUseError
 from .git import Revision, git_lines
+from .packages import project_name
 
 #: Folders of tests and benchmarks, by name. All that lies in one is taken for definitions; elsewhere case files alone.
 _OF_CASES = re.compile(
@@ -27,14 +28,15 @@ def selected(paths: Sequence[str], head: Path) -> tuple[str, ...]:
     absent = [file for file in files if not (head / file).exists()]
     if absent:
         raise WrongUseError(f"head has no {', '.join(absent)}: give files or directories with benchmarks")
-    return tuple(sorted({file for file in files if (head / file).is_file() or is_of_cases(PurePosixPath(file))}))
+    return tuple(sorted({file for file in files if (head / file).is_file() or _is_laid(PurePosixPath(file), head)}))
 
 
-def definitions(paths: Sequence[str], case_files: Iterable[str], head: Path) -> tuple[str, ...]:
+def definitions(paths: Sequence[str], case_files: Iterable[str], head: Path, base: Path) -> tuple[str, ...]:
     """What is taken from head in both arms, relative to the root: folders of cases, case files and their conftests.
 
-    A selected file is taken alone. In a selected folder that holds other things too, as ``toy/`` with ``toy/core.py``
-    and ``toy/test_core.py``, it is the files with cases in them: were all of it taken, base would run head's code.
+    Configuration that only base has is named too: base goes without it, as head does. A selected file is taken alone.
+    In a selected folder that holds other things too, as ``toy/`` with ``toy/core.py`` and ``toy/test_core.py``, it is
+    the files with cases in them: were all of it taken, base would run head's code.
     """
     chosen = set(selected(paths, head))
     folders = [PurePosixPath(path) for path in paths if (head / path.partition("::")[0]).is_dir()]
@@ -43,17 +45,27 @@ def definitions(paths: Sequence[str], case_files: Iterable[str], head: Path) -> 
             continue
         within = [folder for folder in folders if file.is_relative_to(folder)]
         of_cases = [
-            parent for parent in file.parents if is_of_cases(parent) and any(map(parent.is_relative_to, within))
+            parent for parent in file.parents if _is_laid(parent, head) and any(map(parent.is_relative_to, within))
         ]
         chosen.add(str(of_cases[-1] if of_cases else file))
     above = {parent / name for path in chosen for parent in PurePosixPath(path).parents for name in _CONFIGURATION}
-    chosen |= {str(file) for file in above if (head / file).is_file()}
+    chosen |= {str(file) for file in above if (head / file).is_file() or (base / file).is_file()}
     return tuple(sorted(chosen))
 
 
 def is_of_cases(folder: PurePosixPath) -> bool:
     """Whether a folder is called as folders of tests and benchmarks are, or lies in one."""
     return any(_OF_CASES.fullmatch(part) for part in folder.parts)
+
+
+def _is_laid(folder: PurePosixPath, root: Path) -> bool:
+    """Whether a folder is one of cases by name, and not the package of a project that is called so itself."""
+    named = [each for each in (folder, *folder.parents) if _OF_CASES.fullmatch(each.name)]
+    return any(
+        each.name.lower() not in {project_name(root / home) for home in each.parents}
+        or not (root / each / "__init__.py").is_file()
+        for each in named
+    )
 
 
 def packages_above(laid: Sequence[str]) -> Iterator[str]:
@@ -64,7 +76,9 @@ def packages_above(laid: Sequence[str]) -> Iterator[str]:
 
 def changed_inside(repository: Path, base: Revision, head: Revision, laid: Sequence[str]) -> list[str]:
     """Definitions that differ between the revisions: what is the same in both arms, so not measured."""
-    return git_lines(repository, "diff", "--name-only", "-z", base.commit, head.commit, "--", *laid)
+    return git_lines(
+        repository, "--literal-pathspecs", "diff", "--name-only", "-z", base.commit, head.commit, "--", *laid
+    )
 
 
 def changed_outside(repository: Path, base: Revision, head: Revision, laid: Sequence[str]) -> frozenset[str]:

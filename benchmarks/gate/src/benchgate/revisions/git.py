@@ -40,7 +40,7 @@ def git(directory: Path, *arguments: str, **environment: str) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     done = subprocess.run(  # noqa: S603 (no shell; the words are ours or the caller's revisions)
         # whichever git the caller uses; a repository's hooks are for its own work, not for our worktrees
-        ["git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", *arguments],  # noqa: S607
+        ["git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", "-c", "core.safecrlf=false", *arguments],  # noqa: S607
         capture_output=True,
         check=False,
         env=kept | environment,
@@ -70,16 +70,17 @@ def top(directory: Path) -> Path:
 
 def resolve(repository: Path, name: str) -> Revision:
     """The commit called `name`; for `WORKING_TREE` a commit made from the files as they are."""
-    if not git(repository, "rev-list", "--max-count=1", "--all"):
-        raise WrongUseError("the repository has no commit yet, so that there is nothing to compare with")
-    if name == WORKING_TREE:
-        return Revision(name, _snapshot(repository))
     try:
-        return Revision(name, git(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"))
+        commit = git(
+            repository, "rev-parse", "--verify", "--quiet", f"{'HEAD' if name == WORKING_TREE else name}^{{commit}}"
+        )
     except GateError as error:
+        if name == WORKING_TREE or not git(repository, "for-each-ref", "--count=1"):
+            raise WrongUseError("there is no commit yet, so that there is nothing to compare with") from error
         raise WrongUseError(
             f"there is no revision {name!r}: give a branch, a tag or a commit{_shallow(repository)}"
         ) from error
+    return Revision(name, _snapshot(repository) if name == WORKING_TREE else commit)
 
 
 def merge_base(repository: Path, head: str) -> Revision:

@@ -1,12 +1,15 @@
 """Where in a repository the project's packages lie, and by which names they are imported."""
 
 import configparser
+import csv
 import re
 import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,10 +33,12 @@ class Packages:
     """Import names of the project's topmost packages and modules, each with the folders it is imported from.
 
     `roots` are the folders to be put on the path, in this order; all folders are relative to the repository's root.
+    `projects` are what the distributions call themselves, as names of packages are written.
     """
 
     folders: Mapping[str, tuple[str, ...]]
     roots: tuple[str, ...]
+    projects: frozenset[str] = frozenset()
 
     def joined(self, other: "Packages") -> "Packages":
         """The names of both, each with the folders of both."""
@@ -41,33 +46,81 @@ class Packages:
         folders = {
             name: tuple(dict.fromkeys((*self.folders.get(name, ()), *other.folders.get(name, ())))) for name in names
         }
-        return Packages(dict(sorted(folders.items())), tuple(dict.fromkeys((*self.roots, *other.roots))))
+        roots = tuple(dict.fromkeys((*self.roots, *other.roots)))
+        return Packages(dict(sorted(folders.items())), roots, self.projects | other.projects)
+
+    def names_of(self, module: PurePosixPath) -> Iterator[str]:
+        """The dotted names of a module, given as a path without suffix, that lies in a package of the project."""
+        for name, folders in self.folders.items():
+            for folder in folders:
+                package = PurePosixPath(folder, name.rpartition(".")[2])
+                if module.is_relative_to(package) and module != package:
+                    yield ".".join((name, *module.relative_to(package).parts))
 
 
 def packages_of(worktree: Path, files: Sequence[str], definitions: Sequence[str]) -> Packages:
     """The packages among the `files` of a worktree, apart from the case `definitions`."""
     inside = tuple(f"{path}/" for path in definitions)
     paths = [PurePosixPath(file) for file in files if file not in definitions and not file.startswith(inside)]
-    homes = {path.parent for path in paths if path.name in _BUILD_FILES} | {PurePosixPath()}
+    homes = {path.parent for path in map(PurePosixPath, files) if path.name in _BUILD_FILES} | {PurePosixPath()}
+    projects = frozenset(filter(None, (project_name(worktree / home) for home in homes)))
     candidates = {folder for home in homes for folder in _candidates(worktree, home)}
     folders: dict[str, dict[str, None]] = defaultdict(dict)
     roots: dict[PurePosixPath, None] = {}
-    for top in _topmost(paths):
-        root = next((parent for parent in top.parents if parent in candidates), None)
-        if root is None:
-            continue
+    topmost = list(_topmost(paths))
+    for top in topmost:
+        root = next(parent for parent in top.parents if parent in candidates)
         name = ".".join(top.relative_to(root).with_suffix("").parts)
-        if _is_offered(name):
+        if _is_offered(name, projects):
             folders[name][str(top.parent)] = None
             roots[root] = None
+    for name in _installed_names(projects) - folders.keys():  # wherever it may lie here
+        for top in topmost:
+            if top.with_suffix("").name == name:
+                folders[name][str(top.parent)] = None
+                roots[top.parent] = None
     declared = sorted(roots, key=lambda root: (root == PurePosixPath(), len(root.parts), str(root)))
-    return Packages({name: tuple(where) for name, where in sorted(folders.items())}, tuple(map(str, declared)))
+    return Packages(
+        {name: tuple(where) for name, where in sorted(folders.items())}, tuple(map(str, declared)), projects
+    )
 
 
-def _is_offered(name: str) -> bool:
+def files_of(dist: Distribution) -> list[str]:
+    """What `dist.files` has, which takes half a second to make paths of in a large environment."""
+    record = dist.read_text("RECORD")
+    return [row[0] for row in csv.reader(record.splitlines()) if row] if record else list(map(str, dist.files or ()))
+
+
+def _installed_names(projects: Iterable[str]) -> set[str]:
+    """Topmost names that the installed distributions of these projects offer."""
+    found: set[str] = set()
+    for project in projects:
+        with suppress(PackageNotFoundError, ValueError):
+            dist = distribution(project)
+            listed = (dist.read_text("top_level.txt") or "").split()
+            found.update(listed or (file.partition("/")[0].removesuffix(".py") for file in files_of(dist)))
+    return {name for name in found if name.isidentifier() and not name.startswith("__")}
+
+
+def project_name(home: Path) -> str:
+    """What the distribution in a folder calls itself, as names of packages are written; nothing if there is none."""
+    pyproject, setup = read_toml(home / "pyproject.toml"), home / "setup.py"
+    script = setup.read_text(encoding="utf-8", errors="replace") if setup.is_file() else ""
+    told = (
+        at(pyproject, "project.name"),
+        at(pyproject, "tool.poetry.name"),
+        _setup_cfg(home).get("metadata", "name", fallback=""),
+        *re.findall(r"\bname\s*=\s*[\"']([^\"']+)[\"']", script),
+    )
+    return re.sub(r"[-_.]+", "_", next((name for name in told if name and isinstance(name, str)), "")).lower()
+
+
+def _is_offered(name: str, projects: frozenset[str]) -> bool:
     top = name.partition(".")[0]
     usual = top not in _TOOLS and not top.startswith("test_") and not top.endswith("_test")
-    return usual and all(part.isidentifier() for part in name.split("."))
+    return (usual or top.lower() in projects - sys.stdlib_module_names) and all(
+        part.isidentifier() for part in name.split(".")
+    )
 
 
 def _topmost(paths: Iterable[PurePosixPath]) -> Iterator[PurePosixPath]:
@@ -86,20 +139,16 @@ def _candidates(worktree: Path, home: PurePosixPath) -> set[PurePosixPath]:
 
 
 def _declared(home: Path) -> Iterator[str]:
-    tool = _read_toml(home / "pyproject.toml").get("tool", {})
+    tool = read_toml(home / "pyproject.toml").get("tool", {})
     for key in _FOLDER_KEYS:
-        yield from _texts(_at(tool, key))
+        yield from texts(at(tool, key))
     for key in _PACKAGE_KEYS:
-        yield from (str(PurePosixPath(package).parent) for package in _texts(_at(tool, key)))
-    sources = _at(tool, "hatch.build.targets.wheel.sources")
-    yield from sources if isinstance(sources, dict) else _texts(sources)
-    for package in _at(tool, "poetry.packages") or []:
-        yield from _texts(package.get("from") if isinstance(package, dict) else None)
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read(home / "setup.cfg", encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError):
-        return
+        yield from (str(PurePosixPath(package).parent) for package in texts(at(tool, key)))
+    sources = at(tool, "hatch.build.targets.wheel.sources")
+    yield from sources if isinstance(sources, dict) else texts(sources)
+    for package in at(tool, "poetry.packages") or []:
+        yield from texts(package.get("from") if isinstance(package, dict) else None)
+    parser = _setup_cfg(home)
     for text in (
         parser.get("options", "package_dir", fallback=""),
         f"= {parser.get('options.packages.find', 'where', fallback='')}",
@@ -111,20 +160,30 @@ def _declared(home: Path) -> Iterator[str]:
         yield from re.findall(r"find_(?:namespace_)?packages\(\s*(?:where\s*=\s*)?[\"']([^\"']+)[\"']", script)
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def _setup_cfg(home: Path) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    with suppress(configparser.Error, UnicodeDecodeError):
+        parser.read(home / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """What a file holds; nothing where there is none, or none that can be read."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return {}
 
 
-def _at(table: Any, dotted: str) -> Any:
+def at(table: Any, dotted: str) -> Any:
+    """What stands under a dotted key; None where there is none."""
     for part in dotted.split("."):
         table = table.get(part) if isinstance(table, dict) else None
     return table
 
 
-def _texts(value: Any) -> list[str]:
+def texts(value: Any) -> list[str]:
+    """The texts of a list, of a single text, or of the entry without a name in a table."""
     if isinstance(value, dict):
         value = [folder for name, folder in value.items() if not name]
     return [each for each in ([value] if isinstance(value, str) else value or []) if isinstance(each, str)]
