@@ -68,12 +68,6 @@ def to_square(image: Image, labels: Mask) -> tuple[Image, Mask, Field]:
     return small, np.where(inside, np.uint8(OPEN), np.uint8(0)), share
 
 
-def loosen(grid: Grid) -> None:
-    """Let neighbours hold together half as much: a prior tells what they otherwise must."""
-    grid.residual[:] >>= 1
-    grid.excess[:] >>= 1
-
-
 def add_prior(grid: Grid, labels: Mask, odds: Field) -> None:
     """Add the logarithms of the odds to the excess of the open pixels, which then cost as much more as background."""
     height, width = labels.shape
