@@ -112,6 +112,8 @@ class Settings:
             )
         if isinstance(self.background, str):
             object.__setattr__(self, "background", parse_colour(self.background))
+        elif self.background is not None:
+            _check_bgr(self.background, self.background)
 
     def format_of(self, kind: str) -> str:
         """The format that one of `emit` is written in."""
@@ -135,7 +137,13 @@ def parse_colour(text: str) -> tuple[int, int, int]:
         raise UsageError(f"{text!r} is no colour; write it as white or #ffffff") from error
     if alpha:
         raise UsageError(f"{text!r} has an alpha; a background is opaque, such as white or #ffffff")
+    _check_bgr((blue, green, red), text)
     return blue, green, red
+
+
+def _check_bgr(bgr: Sequence[int], said: object) -> None:
+    if len(bgr) != 3 or not all(0 <= part <= 255 for part in bgr):
+        raise UsageError(f"{said!r} is no colour; it has three parts of 0 to 255 each, as white or #ffffff have")
 
 
 def _check_names(option: str, chosen: Sequence[str], allowed: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ from bgremove.errors import OutputError, UsageError
 from bgremove.files import TEMPORARY_PREFIX, Unfinished, write_bytes
 from bgremove.formats import LOSSLESS_FORMATS, encode, write
 from bgremove.formats.read import decode, read
-from bgremove.settings import parse_colour
+from bgremove.settings import Settings, parse_colour
 from tests.permissions import public_folder, unprivileged
 
 SHAPES = st.tuples(st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 3, 4]))
@@ -76,10 +76,16 @@ def test_colours(text: str, bgr: tuple[int, int, int]) -> None:
     assert parse_colour(text) == bgr
 
 
-@pytest.mark.parametrize("text", ["", "no colour", "#12345", "#11223344", "#1234", "rgba(1,2,3,4)"])
+@pytest.mark.parametrize("text", ["", "no colour", "#12345", "#11223344", "#1234", "rgba(1,2,3,4)", "rgb(300,0,0)"])
 def test_what_is_no_colour(text: str) -> None:
     with pytest.raises(UsageError, match="white or #ffffff"):
         parse_colour(text)
+
+
+@pytest.mark.parametrize("bgr", [(0, 0, 256), (-1, 0, 0), (0, 0)])
+def test_a_background_that_no_pixel_can_have_is_refused(bgr: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match="0 to 255"):
+        Settings(background=bgr)
 
 
 # Encode

@@ -113,5 +113,10 @@ def test_what_cannot_be_meant_is_refused(name, options, message):
         make_strategy(name, **options)
 
 
+def test_a_time_limit_may_be_longer_than_a_system_can_wait():
+    with make_strategy("processes", workers=1, timeout_s=1e300) as strategy:
+        assert [outcome.error for outcome in run(strategy, time.sleep, [0.3]).values()] == [None]
+
+
 def test_the_table_of_names_is_complete():
     assert STRATEGIES == ("sequential", "threads", "pool", "processes", "dask")

@@ -23,6 +23,7 @@ BUILT_IN = tuple(name for name, each in _CLASSES.items() if not each.extra)
 """Those that need no extra."""
 
 DEFAULT_STRATEGY = AUTO
+_LONGEST_S = 2_000_000.0  # 23 days: what a system can wait at once
 
 
 def strategy_class(name: str) -> type[Strategy]:
@@ -94,7 +95,7 @@ def make_strategy(
         )
     return cls(
         workers=(workers or usable_cpus()) if cls.parallel else 1,
-        timeout_s=timeout_s,
+        timeout_s=None if timeout_s is None else min(timeout_s, _LONGEST_S),
         start_method=start_method or next(iter(methods), ""),
         worker_context=worker_context,
         scheduler=scheduler,
