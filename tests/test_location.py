@@ -100,6 +100,12 @@ def test_an_object_is_likelier_than_what_surrounds_it(drawn: bool) -> None:
     assert np.array_equal(odds, log_odds(SCENE.image, labels_of(rect), drawn=drawn))
 
 
+def test_a_box_that_was_drawn_is_fuller_than_one_that_a_margin_leaves() -> None:
+    labels = labels_of(SCENE.rect)
+    drawn, left = (log_odds(SCENE.image, labels, drawn=each)[SCENE.truth].mean() for each in (True, False))
+    assert drawn > left + 0.5
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (40, 700), (64, 64)])
 def test_any_size_will_do(size: tuple[int, int]) -> None:
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
