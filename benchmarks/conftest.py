@@ -12,12 +12,18 @@ from benchmarks import figures
 from benchmarks.measure import Measure
 from bgremove.strategies import BUILT_IN, strategy_class
 
-collect_ignore = ["gate"]  # a distribution of its own, with tests of its own
+collect_ignore = [
+    "gate",  # a distribution of its own, with tests of its own
+    "location/fit.py",  # imports JAX, which nothing but fitting needs
+]
 
 TOLERANCE_OF_PROCESSES = 0.10
 """Of strategies with worker processes: as many as there are cores, they vary too much from start to start for 3%."""
 
-collect_ignore = ["gate"]
+collect_ignore = [
+    "gate",  # a distribution of its own, with tests of its own
+    "location/fit.py",  # imports JAX, which nothing but fitting needs
+]
 """A distribution of its own, whose tests are run by themselves."""
 
 

@@ -95,7 +95,7 @@ Location = Path | Url
 def located(name: str | os.PathLike[str] | Url) -> Location:
     """What a user means by `name`: a `Url` if it begins as one does, else a path.
 
-    Raises `UsageError` for an empty name, and for a store that is not one of `STORES`.
+    Raises `UsageError` for a store that is not one of `STORES`.
 
     >>> located("s3://bucket/photos/") / "a.jpg", located("file:///photos").name
     (Url(text='s3://bucket/photos/a.jpg', size=-1, version=''), 'photos')
@@ -103,8 +103,6 @@ def located(name: str | os.PathLike[str] | Url) -> Location:
     if isinstance(name, Url):
         return name
     text = os.fspath(name)
-    if not text:
-        raise UsageError("a name is empty, as of a variable of the shell that is not set; the current folder is .")
     match = _SCHEME.match(text) if isinstance(name, str) else None
     if match is None:
         return Path(name)

@@ -64,8 +64,3 @@ def test_other_urls_are_refused(text, reason):
 
 def test_it_is_shown_without_what_moves_the_cursor():
     assert display_name(Url("s3://bucket/a\n\x1b[2J")) == "s3://bucket/a\\n\\x1b[2J"
-
-
-def test_an_empty_name_is_not_the_current_folder() -> None:
-    with pytest.raises(UsageError, match="name is empty"):
-        located("")
