@@ -8,7 +8,9 @@ import pytest
 from benchmarks.location.pictures import VARIANTS, Photograph, measure_scaling, take_samples
 from bgremove.engines._location import SIDE, log_odds, to_square
 from bgremove.engines._network import INPUTS, Layer, Network, answer, convolve, load, mix, shapes, unpack
+from bgremove.engines._overlap import predict_overlap, told_by_colour
 from bgremove.types import Label, Rect
+from fixtures import load as load_fixtures
 from fixtures.scenes import make_scene
 
 pytestmark = pytest.mark.pixels
@@ -104,6 +106,30 @@ def test_a_box_that_was_drawn_is_fuller_than_one_that_a_margin_leaves() -> None:
     labels = labels_of(SCENE.rect)
     drawn, left = (log_odds(SCENE.image, labels, drawn=each)[SCENE.truth].mean() for each in (True, False))
     assert drawn > left + 0.5
+
+
+@pytest.mark.parametrize("name", ["astronaut", "admiral"])
+def test_mirror_images_have_nearly_the_same_odds(name: str) -> None:
+    image = next(fixture for fixture in load_fixtures() if fixture.name == name).read()
+    height, width = image.shape[:2]
+    labels = labels_of(Rect.from_margin(0.05, height, width), height, width)
+    odds, mirrored = (
+        log_odds(np.ascontiguousarray(image[:, ::step]), np.ascontiguousarray(labels[:, ::step]), drawn=False)[
+            :, ::step
+        ]
+        for step in (1, -1)
+    )
+    assert np.mean(abs(odds - mirrored)) < 0.05 * odds.std()
+
+
+def test_a_speck_is_no_good_mask_though_its_colour_is_its_own() -> None:
+    image = np.full((100, 100, 3), 90, np.uint8)
+    truth = np.zeros((100, 100), np.bool_)
+    truth[48:52, 48:52] = True
+    image[truth] = (0, 0, 250)
+    labels = labels_of(Rect(10, 10, 80, 80), 100, 100)
+    assert told_by_colour(image, labels, truth) == 1
+    assert predict_overlap(image, labels, truth, np.full((100, 100), -0.5, np.float32)) < 0.7
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (40, 700), (64, 64)])

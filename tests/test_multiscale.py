@@ -70,6 +70,16 @@ def test_mean_error_on_the_fixtures_is_below_that_of_grabcut_and_none_is_much_wo
     assert np.max(np.subtract(errors["multiscale"], errors["exact"])) <= 0.05
 
 
+def test_most_objects_are_found_without_a_rect() -> None:
+    overlaps = []
+    for fixture in load():
+        image, truth = fixture.read(), fixture.truth()
+        labels = labels_around(*truth.shape, Rect.from_margin(0.05, *truth.shape))
+        found = (ENGINE.segment(image, labels, **SETTINGS, drawn=False) & 1).astype(bool)
+        overlaps.append(np.sum(found & truth) / np.sum(found | truth))
+    assert np.mean(overlaps) >= 0.77
+
+
 def boxes() -> tuple[Image, Foreground]:
     """Two boxes of sharp edges on a plain background, with some noise, and where they are."""
     image = np.full((900, 1200, 3), 60, np.uint8)

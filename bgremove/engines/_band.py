@@ -23,7 +23,7 @@ from bgremove.engines._energy import (
     make_scratch,
     terminal_weights,
 )
-from bgremove.engines._location import add_prior
+from bgremove.engines._location import add_prior, loosen
 from bgremove.engines._maxflow import (
     DIRECTIONS,
     FAR,
@@ -70,6 +70,8 @@ def cut(image: Image, labels: Mask, gmms: GMMs, beta: float, odds: Field | None 
     height, width = labels.shape
     grid = make_grid(height, width)
     link_neighbours(grid, image, labels, Rect(0, 0, width, height), beta, np.empty(width + 2, np.int32))
+    if odds is not None:
+        loosen(grid)
     add_terminal_weights(grid, image, labels, gmms, *_make_buffers())
     if odds is not None:
         add_prior(grid, labels, odds)

@@ -28,8 +28,8 @@ _CONVERGED = 0.005  # iterations end early when no greater share of the open pix
 _LEAST, _MOST = 0.005, 0.99  # shares of the open pixels beyond which the foreground has collapsed
 _MOST_COLLAPSES = 2  # the third result is taken as it is
 _LIKELY = -1.0  # the least logarithm of the odds of pixels that start as foreground
-_GAP = 0.1  # share of a side of a drawn box by which the object may keep away from it
-_PULL, _MOST_PULLS = 2.0, 2  # added to the logarithm of all odds where it does, and how often
+_GAP = 0.15  # share of a side of a drawn box by which the object may keep away from it
+_PULL = 1.0  # added to the logarithm of all odds where it does
 _ROWS = 200  # that the contrast is measured in, and the row below each
 _LARGEST = 2_300_000  # pixels of the image that this is of at most: _COARSE * 2.5**2 * 2**2, and the surroundings
 
@@ -150,13 +150,10 @@ def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
 
 
 def _solve_with_prior(level: Level, odds: Field, *, drawn: bool, iterations: int, seed: int) -> _Result:
-    """With better odds for the object, too, as long as it keeps away from a side of a drawn box."""
+    """With better odds for the object if it keeps away from a side of a drawn box."""
     result = _minimise(level, odds, iterations=iterations, seed=seed)
-    for _ in range(_MOST_PULLS if drawn else 0):
-        if find_gap(np.ascontiguousarray(result.foreground[open_box(level.labels).slices])) <= _GAP:
-            break
-        odds = odds + _PULL
-        result = _minimise(level, odds, iterations=iterations, seed=seed)
+    if drawn and find_gap(np.ascontiguousarray(result.foreground[open_box(level.labels).slices])) > _GAP:
+        return _minimise(level, odds + np.float32(_PULL), iterations=iterations, seed=seed)
     return result
 
 
