@@ -9,7 +9,7 @@ import pytest
 
 from bgremove import remove_background
 from bgremove.batch import make_plan, run_jobs
-from bgremove.engines import ENGINES
+from bgremove.engines import DEFAULT_ENGINE, ENGINES
 from bgremove.machine import start_methods
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings
@@ -52,7 +52,10 @@ def arrays_under(strategy, settings, photos, transport):
     }
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[] if name == DEFAULT_ENGINE else pytest.mark.pixels) for name in ENGINES],
+)
 def sequential(request, photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sequential")
     return request.param, bytes_under("sequential", None, request.param, photos, folder)

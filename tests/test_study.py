@@ -165,8 +165,9 @@ def test_a_loss_that_a_command_planted_is_found_and_its_function_named(
     case = PLACES["compute"].case
     repository = make_subject(tmp_path / "subject")
     monkeypatch.chdir(repository)
-    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 2.0)
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 0.5)
     monkeypatch.setattr("benchgate.decide.schedule.LONGEST_SCREEN_BLOCK_S", 0.2)
+    monkeypatch.setattr("benchmarks.study.planting.TRIAL_BLOCK_S", 0.05)
     monkeypatch.setattr("benchmarks.study.planting.TRIAL_PAIRS", 1)
     for module in ("schedule", "findings"):
         monkeypatch.setattr(f"benchgate.decide.{module}.SCREEN_PAIRS", 2)  # three times slower is soon seen
