@@ -9,8 +9,8 @@ from . import compare
 from .errors import GateError, WrongUseError
 from .revisions.git import git, resolve, top
 
-#: What a comparison ends with when something regressed, and when nothing did.
-_SLOWER, _NOT_SLOWER = 1, 0
+#: What a comparison ends with when nothing regressed, when something did, and when that could not be decided.
+_NOT_SLOWER, _SLOWER, _UNDECIDED = 0, 1, 3
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -29,23 +29,33 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _search(repository: Path, good: str, commits: Sequence[str], others: Sequence[str]) -> int:
-    """Halves the commits, of which the last has to be slower than `good`, until one is left."""
+    """Halves the commits, of which the last has to be slower than `good`, until one is left.
+
+    One that cannot be decided, such as one that does not build, is left out.
+    """
     status = _compare(good, commits[-1], others)
     if status != _SLOWER:
-        sys.stdout.write(f"{_name(repository, commits[-1])} is not shown to be slower: nothing to search for\n")
-        return status or GateError.exit_status
+        if status in {_NOT_SLOWER, _UNDECIDED}:
+            sys.stdout.write(f"{_name(repository, commits[-1])} is not shown to be slower: nothing to search for\n")
+        return status or _UNDECIDED
     not_slower, slower = -1, len(commits) - 1
-    while slower - not_slower > 1:
-        middle = (not_slower + slower) // 2
-        sys.stdout.write(f"{slower - not_slower - 1} commits are left; next {_name(repository, commits[middle])}\n")
+    undecided: set[int] = set()
+    while left := [at for at in range(not_slower + 1, slower) if at not in undecided]:
+        middle = left[len(left) // 2]
+        sys.stdout.write(f"{len(left)} commits are left; next {_name(repository, commits[middle])}\n")
         status = _compare(good, commits[middle], others)
-        if status not in {_SLOWER, _NOT_SLOWER}:
-            first, last = (_name(repository, commits[at]) for at in (not_slower + 1, slower))
-            sys.stdout.write(f"undecided at {_name(repository, commits[middle])}: it is between {first} and {last}\n")
+        if status == _SLOWER:
+            slower = middle
+        elif status == _NOT_SLOWER:
+            not_slower = middle
+        elif status == _UNDECIDED:
+            sys.stdout.write(f"undecided at {_name(repository, commits[middle])}: left out\n")
+            undecided.add(middle)
+        else:
             return status
-        not_slower, slower = (not_slower, middle) if status == _SLOWER else (middle, slower)
-    sys.stdout.write(f"slower since {_name(repository, commits[slower])}\n")
-    return 0
+    first, last = (_name(repository, commits[at]) for at in (not_slower + 1, slower))
+    sys.stdout.write(f"slower since {last}\n" if first == last else f"slower since one from {first} to {last}\n")
+    return 0 if first == last else _UNDECIDED
 
 
 def _compare(good: str, commit: str, others: Sequence[str]) -> int:
