@@ -51,10 +51,10 @@ def read_table(file: Path) -> RectTable:
                 raise RectError(f"{display_name(file)}: its first line must name the columns {','.join(COLUMNS)}")
             for row in rows:
                 line = {column: row[column] or "" for column in columns}
+                rect = _rect(line, f"{display_name(file)}, line {rows.line_num}")
                 place = located(line["path"])
                 path = absolute(place if isinstance(place, Url) else file.parent / place)
-                lines[path] = line
-                rects[path] = _rect(line, f"{display_name(file)}, line {rows.line_num}")
+                lines[path], rects[path] = line, rect
                 if line.get(HINTS):
                     hints[path] = file.parent / line[HINTS]
     except (OSError, csv.Error) as error:

@@ -14,7 +14,7 @@ from bgremove.batch.headers import largest_first
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import Journal
-from bgremove.batch.plan import Plan, plan_jobs
+from bgremove.batch.plan import Plan, check_folder, plan_jobs
 from bgremove.batch.sources import Source, Unusable, find_sources
 from bgremove.errors import BgremoveError, ImageError, ImageTooLargeError, OutputError, UsageError
 from bgremove.files import exists, version_of
@@ -196,6 +196,7 @@ def watch(
     if len(here) < len(folders) or not isinstance(output, Path):
         named = next((each for each in folders if each not in here), output)
         raise UsageError(f"{display_name(named)} is no folder here: only such are watched and written to")
+    check_folder(output)
     find = partial(find_sources, folders, recursive=recursive, exclude=output)
     find()
     changes = _changes(here, output, recursive)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from shutil import get_terminal_size
@@ -69,7 +70,17 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command, and end the process with its exit status."""
+    _hold_standard_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _hold_standard_streams() -> None:
+    """Let nothing else have the number of a standard stream that is closed, and messages go nowhere then."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -20,6 +20,7 @@ from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import DEFAULT_CONTENDERS
 from bgremove.comparison.report import TABLE_WIDTH, answer, choice, comparison_json, comparison_list, comparison_table
 from bgremove.machine import usable_cpus
+from bgremove.paths import STANDARD
 from bgremove.report import Gallery, Outputs
 from bgremove.settings import Settings
 from bgremove.url import Location
@@ -69,11 +70,12 @@ def compare(
         content = comparison_json(comparison, **circumstances())
         outputs.write(content, gallery.in_order())
     finally:
-        out = Console()
+        out = Console(stderr=outputs.json_file == STANDARD)
         if out.is_terminal and out.width < TABLE_WIDTH:
             out.print(comparison_list(comparison), markup=False, highlight=False)
         else:
-            Console(width=max(out.width, TABLE_WIDTH)).print(comparison_table(comparison))
+            wide = Console(width=max(out.width, TABLE_WIDTH), stderr=out.stderr)
+            wide.print(comparison_table(comparison))
         for sentence in (answer(comparison), choice(comparison)):
             out.print(sentence, markup=False, highlight=False)
         if (omitted := left_out_text(left_out)) and not quiet:

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from bgremove.batch import NAMINGS, ImageRecord, Job, Shard, make_plan, read_table, run_plan
-from bgremove.batch.job import STANDARD
+from bgremove.batch.jobs import Jobs
 from bgremove.batch.plan import Plan, plan_jobs
 from bgremove.batch.records import records_json, settled_records, unusable_records
 from bgremove.batch.run import batch_strategy
@@ -30,7 +30,7 @@ from bgremove.errors import UsageError
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
 from bgremove.pace import Pace
-from bgremove.paths import command_line, display_name
+from bgremove.paths import STANDARD, command_line, display_name
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture
 from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
@@ -98,10 +98,12 @@ def remove(
     drawn = {} if rects is None else _drawn(rects)
     single = STANDARD in inputs or names_a_file(output)
     run_one = partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout, scheduler=scheduler)
+    chosen = partial(batch_strategy, name=strategy, workers=workers, timeout_s=timeout, scheduler=scheduler)
     if watch:
-        _refuse_given("a run without an end", "shard", "dry_run", *_BESIDE_RESULTS)
         planning = partial(plan_jobs, **drawn, naming=naming, overwrite=overwrite)
-        plans = watch_folders(inputs, output, Settings(**fields), planning, recursive=recursive)
+        settings = Settings(**fields)
+        plans = watch_folders(inputs, output, settings, planning, recursive=recursive)
+        chosen(Plan(output, settings, Jobs(())))  # refuses what cannot be meant
         return _run_for_ever(plans, run_one, quiet)
     if single:
         of_many = "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "shard", "dry_run"
@@ -112,6 +114,7 @@ def remove(
         inputs, output, settings, **drawn, recursive=recursive, naming=naming, overwrite=overwrite, resume=resume,
         shard=None if shard is None else Shard.parse(shard), counting=counting("headers", quiet=quiet),
     )  # fmt: skip
+    name = chosen(plan).name  # of auto, what that is
     summary = Summary()
     summary.skipped = len(plan.done)
     for record in unusable_records(plan):
@@ -134,9 +137,7 @@ def remove(
             update()
             if verbose:
                 say(record.line())
-    # of auto, what that is
-    chosen = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout, scheduler=scheduler).name
-    facts = {**circumstances(), "settings": asdict(settings), "strategy": chosen}
+    facts = {**circumstances(), "settings": asdict(settings), "strategy": name}
     content = records_json(records, plan.left_out, meter.reading, facts)
     try:
         pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
@@ -167,6 +168,18 @@ def _check_together(given: Mapping[str, Any]) -> None:
         raise UsageError("--quiet and --verbose exclude each other")
     if given["dry_run"] and any(given[name] for name in _BESIDE_RESULTS):
         raise UsageError("--dry-run writes nothing: leave --status, --json and what is made of it out")
+    if any(given[name] is not None for name in ("rect", "rects", "model")):
+        _refuse_given("images with a rect or a model", "margin")
+    if given["emit"] == ("mask",):
+        _refuse_given("masks alone", "background", "edge", "metadata")
+    if given["watch"]:
+        _refuse_given("a run without an end", "shard", "dry_run", "scheduler", *_BESIDE_RESULTS)
+        if given["strategy"] == "dask":
+            raise UsageError("--watch starts its workers anew for each photo that arrives: run it without a cluster")
+    if given["output"] == STANDARD:
+        _refuse_given("standard output", "overwrite")
+        if given["json_file"] == STANDARD:
+            raise UsageError("standard output takes the image or the figures: name a file for one of them")
     if given["status"] is not None:
         check_status(given["status"], [*given["inputs"], *filter(None, [given["rects"]])])
 
