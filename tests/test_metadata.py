@@ -15,6 +15,7 @@ import pytest
 from PIL import ExifTags, ImageCms
 
 from bgremove import remove_background, remove_backgrounds
+from bgremove.errors import ImageError
 from bgremove.formats import Metadata, encode
 from bgremove.formats.read import decode, from_pil
 from fixtures.scenes import make_scene
@@ -283,6 +284,13 @@ def test_a_damaged_chunk_costs_itself_only(bad: bytes) -> None:
     assert photo.notes == (f"what is damaged and not of its pixels was left out: {bad[4:8].decode()}",)
     assert np.array_equal(photo.image, decode(png(2, 2, 8, 2, pixels)).image)
     assert photo.metadata.profile == wide_gamut()
+
+
+@pytest.mark.parametrize("filling", [bytes(12), chunk(b"teST", b"")])
+def test_a_png_of_nothing_but_chunks_is_refused_at_once(filling: bytes) -> None:
+    header = png(2, 2, 8, 2, b"")[:33]
+    with pytest.raises(ImageError):
+        decode(header + filling * 20_000)
 
 
 def test_colours_by_code_points_are_noted() -> None:

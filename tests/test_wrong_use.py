@@ -17,6 +17,7 @@ from bgremove.batch.sources import LINKED, find_sources
 from bgremove.errors import RectError, UsageError
 from bgremove.types import as_rect
 from tests.image_files import quarters, saved
+from tests.permissions import public_folder, unprivileged
 
 
 @pytest.fixture
@@ -26,6 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("a.png", "photos/b.png"):
         (tmp_path / name).write_bytes(saved(quarters(), "PNG"))
     (tmp_path / "r.csv").write_text("path,x,y,width,height\nphotos/b.png,1,1,9,9\n")
+    (tmp_path / "leads_nowhere").symlink_to("nothing")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -57,6 +59,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("remove photos -o out --status -", "'-' is no name"),
         ("remove photos -o out --contact-sheet -", "'-' is no name"),
         ("rects photos -o -", "'-' is no name"),
+        ("remove photos -o out --json out/.bgremove-journal.jsonl", "is an input or an output of this run"),
+        ("remove photos -o leads_nowhere", "leads_nowhere is a link that leads nowhere"),
         ("remove a.png -o - --json -", "standard output takes the image or the figures"),
         ("remove a.png -o - --overwrite", "--overwrite: of no use for standard output"),
         ("remove photos -o out --dry-run --strategy threads --timeout 3", "cannot honour timeout_s"),
@@ -98,9 +102,22 @@ def test_the_library_refuses_them_too(folder):
     assert [record.status for record in remove_backgrounds("a.png", "cut.png", strategy="sequential")] == ["ok"]
 
 
-def test_a_table_names_the_line_that_lacks_a_path(folder):
-    (folder / "r.csv").write_text("path,x,y,width,height\n,1,1,9,9\n")
-    with pytest.raises(RectError, match=r"r\.csv, line 2: it must hold a path"):
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (b"path,x,y,width,height\n,1,1,9,9\n", r"r\.csv, line 2: it must hold a path"),
+        (b"path,x,y,width,height\nftp://a/b.png,1,1,9,9\n", r"r\.csv, line 2: there is no store 'ftp'"),
+        (
+            b"path,x,y,width,height\na.png,1,1,9,9\n./a.png,1,1,8,8\n",
+            r"line 3: \./a\.png has another rect in a line before it",
+        ),
+        (b"path;x;y;width;height\na.png;1;1;9;9\n", "with commas between them, in UTF-8"),
+        ("path,x,y,width,height\na.png,1,1,9,9\n".encode("utf-16"), "with commas between them, in UTF-8"),
+    ],
+)
+def test_a_table_of_rects_says_what_is_wrong_where(folder, table, message):
+    (folder / "r.csv").write_bytes(table)
+    with pytest.raises(RectError, match=message):
         read_rects(folder / "r.csv")
 
 
@@ -129,6 +146,49 @@ def test_linked_folders_are_counted_and_not_followed(folder, capfd):
     assert (len(found.sources), found.left_out) == (1, {LINKED: 1})
     assert cli.run(["remove", "photos", "-r", "-o", "out", "--dry-run"]) == 0
     assert "1 linked folder was left out: links are not followed" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("remove a.png -o shut/out --resume", "the journal cannot be kept: Permission denied"),
+        ("remove a.png -o shut/cut.png", "shut/cut.png: it cannot be written (Permission denied)"),
+        ("remove shut --watch -o out", "shut: it cannot be watched (Permission denied"),
+        ("compare shut", "shut: the folder cannot be read: Permission denied"),
+    ],
+)
+def test_a_folder_that_may_not_be_entered_is_named(line, message, monkeypatch, capfd):
+    with public_folder() as folder:
+        (folder / "a.png").write_bytes(saved(quarters(), "PNG"))
+        (folder / "shut").mkdir(mode=0)
+        monkeypatch.chdir(folder)
+        with unprivileged():
+            status = cli.run(line.split())
+        monkeypatch.undo()
+    assert status > 0
+    assert message in capfd.readouterr().err
+
+
+def test_an_output_whose_name_is_too_long_fails_with_its_name(folder, capfd):
+    assert cli.run(["remove", "a.png", "-o", "x" * 255 + ".png"]) == 1
+    assert "it cannot be written (File name too long)" in capfd.readouterr().err
+
+
+@pytest.mark.whole_run
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no such device")
+def test_a_full_disk_for_messages_costs_them_only_and_for_results_is_told(folder, environment):
+    def run(line: str, full: str) -> tuple[int, str]:
+        with open("/dev/full", "w") as device:
+            ends = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, full: device}
+            line = [sys.executable, "-m", "bgremove", *line.split()]
+            result = subprocess.run(line, **ends, text=True, env=environment, check=False)
+        return result.returncode, result.stderr
+
+    assert run("remove photos -o out -v", "stderr") == (0, None)
+    assert (folder / "out/b.png").exists()
+    for line in ("info", "remove photos -o dry --dry-run"):
+        status, messages = run(line, "stdout")
+        assert (status, messages) == (2, "error: standard output: it cannot be written (No space left on device)\n")
 
 
 @pytest.mark.whole_run

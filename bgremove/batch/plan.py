@@ -125,8 +125,9 @@ def check_folder(folder: Location) -> None:
     if not there and folder.suffix.lower() in SUFFIXES | UNREAD_SUFFIXES:
         written = ", ".join(FORMAT_OF_SUFFIX)
         raise UsageError(f"{name} is a name for an image and not for a folder; one image is written as {written}")
-    if there and isinstance(folder, Path) and not folder.is_dir():
-        raise OutputError(f"{name} is a file: name a folder for the results")
+    if there and isinstance(folder, Path) and not os.path.isdir(folder):
+        what = "a file" if os.path.exists(folder) else "a link that leads nowhere"
+        raise OutputError(f"{name} is {what}: name a folder for the results")
 
 
 def plan_jobs(

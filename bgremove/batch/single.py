@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from bgremove.url import Location
 
 def names_a_file(output: Location) -> bool:
     """Whether an output is a file and no folder: it has the suffix of a format that is written, or is `STANDARD`."""
-    is_folder = isinstance(output, Path) and output.is_dir()
+    is_folder = isinstance(output, Path) and os.path.isdir(output)
     return output == STANDARD or (output.suffix.lower() in FORMAT_OF_SUFFIX and not is_folder)
 
 
@@ -87,7 +88,7 @@ def _only_one(inputs: Sequence[Location]) -> Location:
         if len(inputs) > 1:
             raise UsageError(f"{one_file}: name standard input alone, or a folder as the output")
         return STANDARD
-    folders = [path for path in inputs if isinstance(path, Path) and path.is_dir()]
+    folders = [path for path in inputs if isinstance(path, Path) and os.path.isdir(path)]
     if folders:
         raise UsageError(f"{one_file}, but {display_name(folders[0])} is a folder: name a folder as the output too")
     sources, unusable, _ = find_sources(inputs)

@@ -10,7 +10,7 @@ from shutil import get_terminal_size
 import click
 
 from bgremove import __version__
-from bgremove.cli.console import EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_USAGE, say
+from bgremove.cli.console import EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_USAGE, flushed, say
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 
 SUMMARIES = {
@@ -71,7 +71,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command, and end the process with its exit status."""
     _hold_standard_streams()
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(flushed(run(sys.argv[1:])))
 
 
 def _hold_standard_streams() -> None:

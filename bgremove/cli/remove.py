@@ -14,6 +14,7 @@ import click
 
 from bgremove.batch import NAMINGS, ImageRecord, Job, Shard, make_plan, read_table, run_plan
 from bgremove.batch.jobs import Jobs
+from bgremove.batch.journal import NAME as JOURNAL
 from bgremove.batch.plan import Plan, plan_jobs
 from bgremove.batch.records import records_json, settled_records, unusable_records
 from bgremove.batch.run import batch_strategy
@@ -23,7 +24,7 @@ from bgremove.batch.sources import left_out_text
 from bgremove.batch.summary import Summary, failure_text, warning_texts
 from bgremove.batch.watch import watch as watch_folders
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, tell
+from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, telling
 from bgremove.cli.sections import SectionedCommand
 from bgremove.cli.status import check_status, kept_in, told_on_signal
 from bgremove.errors import UsageError
@@ -151,6 +152,7 @@ def remove(
 
 def _checked(plan: Plan, keep: list[Location], outputs: Outputs, contact_sheet: Path | None) -> Plan:
     """The plan, with previews if there is a contact sheet. No output replaces a file of the plan, or one to `keep`."""
+    keep.append(plan.folder / JOURNAL)
     for job in chain(plan.todo, plan.done):
         keep += filter(None, (job.source, job.hints, *job.outputs.values()))
     outputs.check(keep)
@@ -239,9 +241,10 @@ def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> lis
 
 
 def _show_plan(jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        for path in job.outputs.values():
-            tell(f"{display_name(job.source)} -> {display_name(path)}")
+    with telling():
+        for job in jobs:
+            for path in job.outputs.values():
+                click.echo(f"{display_name(job.source)} -> {display_name(path)}")
 
 
 def _advice(doubtful: Sequence[Location]) -> str:

@@ -16,6 +16,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OF_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 """Chunks without which the pixels would be others."""
 _CICP_OF_SRGB = b"\1\x0d\0\1"
+_MOST_TRIED = 100
 _PIXEL = [(b"IHDR", b"\0\0\0\1\0\0\0\1\x08\0\0\0\0"), (b"IDAT", zlib.compress(b"\0\0")), (b"IEND", b"")]
 """The smallest picture: one pixel, gray."""
 
@@ -32,15 +33,21 @@ def lost_in(file: IO[bytes]) -> Iterator[str]:
 
 
 def without_damage(file: IO[bytes], notes: list[str]) -> IO[bytes] | None:
-    """A PNG without the chunks that cannot be read and say nothing of its pixels, which are noted; None if none."""
-    parts, damaged = [_SIGNATURE], []
+    """A PNG without the chunks that cannot be read and say nothing of its pixels, which are noted.
+
+    None if there are none, or so many that it is no picture somebody has made: each takes a millisecond to try.
+    """
+    parts, tried, damaged = [_SIGNATURE], 0, []
     for kind, start, length in _chunks(file):
         file.seek(start)
         chunk = file.read(12 + length)
+        tried += kind not in _OF_PIXELS
+        if tried > _MOST_TRIED:
+            return None
         if kind in _OF_PIXELS or _is_read(chunk):
             parts.append(chunk)
         else:
-            damaged.append(kind.decode("latin-1"))
+            damaged.append(kind.decode("ascii"))
     if not damaged:
         return None
     notes.append(f"what is damaged and not of its pixels was left out: {', '.join(dict.fromkeys(damaged))}")
@@ -66,6 +73,8 @@ def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
     start = 8
     while len(head := file.read(8)) == 8:
         length, kind = struct.unpack(">I4s", head)
+        if not kind.isalpha():
+            return  # no chunk is called so: what follows is anything
         yield kind, start, length
         start += 12 + length
         file.seek(start)
