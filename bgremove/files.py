@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bgremove.errors import OutputError, UsageError
-from bgremove.paths import StrOrBytesPath, display_name
+from bgremove.paths import STANDARD, StrOrBytesPath, display_name
 from bgremove.storage import store_of
 from bgremove.url import Location, Url
 
@@ -54,6 +55,18 @@ def write_bytes(path: StrOrBytesPath, content: bytes, *, overwrite: bool = False
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise OutputError(f"{display_name(path)}: it cannot be written ({reason})") from error
+
+
+def write_standard_output(content: bytes) -> None:
+    """Write `content` to standard output. `OutputError` if nobody reads it, or it is closed."""
+    if sys.stdout is None:  # its number may be that of another file by now
+        raise OutputError("standard output: it is closed")
+    try:
+        left = memoryview(content)
+        while left:  # past Python's buffer, which would be flushed once more, and fail, when the process ends
+            left = left[os.write(sys.stdout.fileno(), left) :]
+    except OSError as error:
+        raise OutputError(f"standard output: it cannot be written ({error.strerror})") from error
 
 
 def temporary_name(target: str) -> str:
@@ -124,8 +137,10 @@ class Unfinished:
 def check_json_file(path: Path, keep: Iterable[Location]) -> None:
     """Raise `OutputError` unless `path` can be written, `UsageError` if it is one of the files to `keep`.
 
-    Folders that are missing on the way are made, as those of the outputs are.
+    Folders that are missing on the way are made, as those of the outputs are. `STANDARD` is standard output.
     """
+    if path == STANDARD:
+        return
     if _is_among(path, keep):
         raise UsageError(f"{display_name(path)} is an input or an output of this run: write the figures elsewhere")
     try:
@@ -143,11 +158,14 @@ def write_json_file(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_text_file(path: Path, text: str) -> None:
-    """Write `text` in UTF-8 to `path`, whole or not at all, whatever was there before.
+    """Write `text` in UTF-8 to `path`, whole or not at all, whatever was there before; or to standard output.
 
     What is not UTF-8 in a file name that it holds, as `os.fsdecode` gives it, becomes the same bytes again.
     """
     content = text.encode("utf-8", "surrogateescape")
+    if path == STANDARD:
+        write_standard_output(content)
+        return
     if not _is_special(path):
         write_bytes(os.path.realpath(path), content, overwrite=True)
         return

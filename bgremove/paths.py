@@ -13,6 +13,9 @@ from bgremove.url import Location, Url
 StrPath = str | os.PathLike[str]
 """The usual ways to name a file."""
 
+STANDARD = Path("-")
+"""Standard input as a source, standard output as an output."""
+
 StrOrBytesPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """Every way to name a file: text, bytes that need not be UTF-8, or an object that stands for either."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from rich.console import Console
@@ -38,7 +38,12 @@ def progress(console: Console, pace: Pace, *, quiet: bool = False) -> Iterator[A
 
             yield advance
     else:
-        yield Lines(lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True), pace)
+
+        def say(text: str) -> None:
+            with suppress(OSError):  # what a full disk has no room for is lost, and the work goes on
+                console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+        yield Lines(say, pace)
 
 
 class Lines:

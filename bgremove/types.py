@@ -74,7 +74,7 @@ class Rect(NamedTuple):
 
 
 def as_rect(value: Any) -> Rect:
-    """`Rect` from any sequence of four whole numbers ``(x, y, width, height)``."""
+    """`Rect` from any sequence of four whole numbers ``(x, y, width, height)``; `RectError` if it can hold no pixel."""
     try:
         x, y, width, height = value
         numbers = Rect(*(int(n) for n in (x, y, width, height)))
@@ -83,4 +83,6 @@ def as_rect(value: Any) -> Rect:
         whole = False
     if not whole:
         raise RectError(f"rect is {value!r}; it must be four whole numbers: x, y, width, height")
+    if min(numbers.width, numbers.height, numbers.x + numbers.width, numbers.y + numbers.height) < 1:
+        raise RectError(f"rect {tuple(numbers)} holds no pixel of any image: width and height must be at least 1")
     return numbers

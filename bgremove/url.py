@@ -95,7 +95,7 @@ Location = Path | Url
 def located(name: str | os.PathLike[str] | Url) -> Location:
     """What a user means by `name`: a `Url` if it begins as one does, else a path.
 
-    Raises `UsageError` for a store that is not one of `STORES`.
+    Raises `UsageError` for a store that is not one of `STORES`, and for an empty name, which would mean this folder.
 
     >>> located("s3://bucket/photos/") / "a.jpg", located("file:///photos").name
     (Url(text='s3://bucket/photos/a.jpg', size=-1, version=''), 'photos')
@@ -103,6 +103,8 @@ def located(name: str | os.PathLike[str] | Url) -> Location:
     if isinstance(name, Url):
         return name
     text = os.fspath(name)
+    if not text:
+        raise UsageError("a name is empty: name a file or a folder; this folder is called .")
     match = _SCHEME.match(text) if isinstance(name, str) else None
     if match is None:
         return Path(name)

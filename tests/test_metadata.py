@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -14,10 +15,11 @@ import pytest
 from PIL import ExifTags, ImageCms
 
 from bgremove import remove_background, remove_backgrounds
+from bgremove.errors import ImageError
 from bgremove.formats import Metadata, encode
 from bgremove.formats.read import decode, from_pil
 from fixtures.scenes import make_scene
-from tests.image_files import chunks_of, png, quarters, saved
+from tests.image_files import chunk, chunks_of, png, quarters, saved
 
 pytestmark = pytest.mark.pixels
 
@@ -269,3 +271,32 @@ def test_a_resolution_that_means_nothing_is_none() -> None:
         image.info["dpi"] = dpi
         assert from_pil(image).metadata.dpi is None
     assert decode(png(1, 1, 8, 2, b"\0\1\2\3")).metadata == Metadata()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [chunk(b"gAMA", b"\0"), chunk(b"cHRM", b"\0" * 9), chunk(b"pHYs", b"\0" * 4), chunk(b"tEXt", b"a\0b")[:-1] + b"?"],
+)
+def test_a_damaged_chunk_costs_itself_only(bad: bytes) -> None:
+    profile = chunk(b"iCCP", b"p\0\0" + zlib.compress(wide_gamut()))
+    pixels = b"".join(b"\0" + bytes(range(6)) for _ in range(2))
+    photo = decode(png(2, 2, 8, 2, pixels, bad, profile))
+    assert photo.notes == (f"what is damaged and not of its pixels was left out: {bad[4:8].decode()}",)
+    assert np.array_equal(photo.image, decode(png(2, 2, 8, 2, pixels)).image)
+    assert photo.metadata.profile == wide_gamut()
+
+
+@pytest.mark.parametrize("filling", [bytes(12), chunk(b"teST", b"")])
+def test_a_png_of_nothing_but_chunks_is_refused_at_once(filling: bytes) -> None:
+    header = png(2, 2, 8, 2, b"")[:33]
+    with pytest.raises(ImageError):
+        decode(header + filling * 20_000)
+
+
+def test_colours_by_code_points_are_noted() -> None:
+    def notes(code: bytes) -> tuple[str, ...]:
+        return decode(png(1, 1, 8, 2, b"\0\1\2\3", chunk(b"cICP", code))).notes
+
+    assert notes(b"\1\x0d\0\1") == (), "sRGB"
+    (note,) = notes(b"\x09\x10\0\1")
+    assert "its cICP chunk was left out" in note

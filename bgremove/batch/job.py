@@ -8,9 +8,6 @@ from pathlib import Path
 from bgremove.types import Rect
 from bgremove.url import Location
 
-STANDARD = Path("-")
-"""Standard input as a source, standard output as an output."""
-
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -134,7 +134,11 @@ class Journal:
         """
         is_done: dict[str, bool] = {}
         """By key of the jobs that were taken."""
-        for path in sorted({self._path, *self._folder.glob(_SHARDS.format("*", "*")), self._folder / NAME}):
+        try:
+            shards = list(self._folder.glob(_SHARDS.format("*", "*")))
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        for path in sorted({self._path, *shards, self._folder / NAME}):
             last = {entry.key: entry.state == "done" for entry in _entries_of(path)}
             is_done = last | {key: done or last.get(key, False) for key, done in is_done.items()}
         todo: list[Source | Job] = []

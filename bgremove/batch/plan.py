@@ -18,6 +18,7 @@ from bgremove.batch.shard import Shard
 from bgremove.batch.sources import Source, Unusable, find_sources, left_out_text
 from bgremove.errors import OutputError, RectError, UsageError
 from bgremove.files import exists
+from bgremove.formats import FORMAT_OF_SUFFIX, SUFFIXES, UNREAD_SUFFIXES
 from bgremove.paths import StrPath, absolute, display_name
 from bgremove.settings import Settings
 from bgremove.types import Rect
@@ -117,11 +118,16 @@ def make_plan(
 
 def check_folder(folder: Location) -> None:
     """Raise unless there may be results in `folder`."""
-    if isinstance(folder, Url):
-        if folder.scheme == "zip":
-            raise UsageError(f"{display_name(folder)}: what is in a ZIP file is only read: name another output")
-    elif os.path.lexists(folder) and not folder.is_dir():
-        raise OutputError(f"{display_name(folder)} is a file: name a folder for the results")
+    name = display_name(folder)
+    if isinstance(folder, Url) and folder.scheme == "zip":
+        raise UsageError(f"{name}: what is in a ZIP file is only read: name another output")
+    there = isinstance(folder, Path) and os.path.lexists(folder)
+    if not there and folder.suffix.lower() in SUFFIXES | UNREAD_SUFFIXES:
+        written = ", ".join(FORMAT_OF_SUFFIX)
+        raise UsageError(f"{name} is a name for an image and not for a folder; one image is written as {written}")
+    if there and isinstance(folder, Path) and not os.path.isdir(folder):
+        what = "a file" if os.path.exists(folder) else "a link that leads nowhere"
+        raise OutputError(f"{name} is {what}: name a folder for the results")
 
 
 def plan_jobs(

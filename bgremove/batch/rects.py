@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgremove.errors import RectError
+from bgremove.errors import RectError, UsageError
 from bgremove.paths import absolute, display_name
 from bgremove.types import Rect
 from bgremove.url import Url, located
@@ -48,18 +48,30 @@ def read_table(file: Path) -> RectTable:
             rows = csv.DictReader(stream)
             columns = tuple(rows.fieldnames or ())
             if not set(COLUMNS) <= set(columns):
-                raise RectError(f"{display_name(file)}: its first line must name the columns {','.join(COLUMNS)}")
+                wanted = f"the columns {','.join(COLUMNS)}, with commas between them, in UTF-8"
+                raise RectError(f"{display_name(file)}: its first line must name {wanted}")
             for row in rows:
                 line = {column: row[column] or "" for column in columns}
-                place = located(line["path"])
-                path = absolute(place if isinstance(place, Url) else file.parent / place)
+                where = f"{display_name(file)}, line {rows.line_num}"
+                rect, path = _rect(line, where), _path(line, where, file.parent)
+                if rects.setdefault(path, rect) != rect:
+                    name = display_name(line["path"])
+                    raise RectError(f"{where}: {name} has another rect in a line before it")
                 lines[path] = line
-                rects[path] = _rect(line, f"{display_name(file)}, line {rows.line_num}")
                 if line.get(HINTS):
                     hints[path] = file.parent / line[HINTS]
     except (OSError, csv.Error) as error:
         raise RectError(f"{display_name(file)}: the rects cannot be read: {error}") from error
     return RectTable(columns, lines, rects, hints)
+
+
+def _path(line: dict[str, str], where: str, folder: Path) -> str:
+    """The absolute path or URL of a line, whose path is relative to `folder`."""
+    try:
+        place = located(line["path"])
+    except UsageError as error:
+        raise RectError(f"{where}: {error}") from error
+    return absolute(place if isinstance(place, Url) else folder / place)
 
 
 def _rect(line: dict[str, str], where: str) -> Rect:

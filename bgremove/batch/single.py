@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bgremove.batch.job import STANDARD
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.marks import marked
 from bgremove.batch.plan import Plan, check_folder, drawn_job, output_paths
@@ -16,8 +16,8 @@ from bgremove.batch.sources import find_sources
 from bgremove.batch.worker import FileWorker
 from bgremove.errors import OutputError, UsageError
 from bgremove.files import exists
-from bgremove.formats import FORMAT_OF_SUFFIX
-from bgremove.paths import display_name, file_key
+from bgremove.formats import FORMAT_OF_SUFFIX, LOSSLESS_FORMATS
+from bgremove.paths import STANDARD, display_name, file_key
 from bgremove.settings import Settings
 from bgremove.strategies import Task
 from bgremove.types import Rect
@@ -26,7 +26,7 @@ from bgremove.url import Location
 
 def names_a_file(output: Location) -> bool:
     """Whether an output is a file and no folder: it has the suffix of a format that is written, or is `STANDARD`."""
-    is_folder = isinstance(output, Path) and output.is_dir()
+    is_folder = isinstance(output, Path) and os.path.isdir(output)
     return output == STANDARD or (output.suffix.lower() in FORMAT_OF_SUFFIX and not is_folder)
 
 
@@ -48,17 +48,22 @@ def plan_single(
     if not names_a_file(output):
         raise UsageError("what comes from standard input has no name: name the output, such as -o cut.png, or -o -")
     source = _only_one(inputs)
-    if source == STANDARD and sys.stdin.isatty():
-        raise UsageError("standard input is a terminal: send an image through a pipe, or name a file")
+    if source == STANDARD and (sys.stdin is None or sys.stdin.isatty()):
+        what = "closed" if sys.stdin is None else "a terminal"
+        raise UsageError(f"standard input is {what}: send an image through a pipe, or name a file")
+    kind = "cutout" if "cutout" in settings.emit else "mask"
+    if settings.format_of(kind) != settings.format:
+        lossless = ", ".join(LOSSLESS_FORMATS)
+        raise UsageError(f"a mask is not written as {settings.format}, which is not exact: choose one of {lossless}")
     if output == STANDARD:
-        if sys.stdout.isatty():
+        if sys.stdout is not None and sys.stdout.isatty():
             raise UsageError("standard output is a terminal: send it to a file or a pipe, or name a file with -o")
         if len(settings.emit) > 1:
             raise UsageError("standard output takes one image: emit the cutout or the mask")
-        return Plan(output.parent, settings, Jobs([drawn_job(source, {settings.emit[0]: STANDARD}, rects, hints)]))
+        return Plan(output.parent, settings, Jobs([drawn_job(source, {kind: STANDARD}, rects, hints)]))
     check_folder(output.parent)
     outputs = output_paths(output.parent, output.stem, settings)
-    outputs[settings.emit[0]] = output
+    outputs[kind] = output
     for path in outputs.values():
         if file_key(path, folds_case=False) == file_key(source, folds_case=False):
             raise OutputError(f"{display_name(path)} is the input and would be replaced: choose another output")
@@ -83,7 +88,7 @@ def _only_one(inputs: Sequence[Location]) -> Location:
         if len(inputs) > 1:
             raise UsageError(f"{one_file}: name standard input alone, or a folder as the output")
         return STANDARD
-    folders = [path for path in inputs if isinstance(path, Path) and path.is_dir()]
+    folders = [path for path in inputs if isinstance(path, Path) and os.path.isdir(path)]
     if folders:
         raise UsageError(f"{one_file}, but {display_name(folders[0])} is a folder: name a folder as the output too")
     sources, unusable, _ = find_sources(inputs)

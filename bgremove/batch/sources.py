@@ -17,6 +17,9 @@ from bgremove.paths import StrPath, absolute, display_name
 from bgremove.storage import find
 from bgremove.url import Location, Url, located
 
+LINKED = "/"
+"""Among what is left out by suffix, links to folders; no suffix is called so."""
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -52,7 +55,8 @@ class Found(NamedTuple):
     sources: list[Source]
     unusable: list[Unusable]
     left_out: dict[str, int]
-    """How many files in folders look like photographs and are not read, by suffix in lower case."""
+    """How many files in folders look like photographs and are not read, by suffix in lower case; under `LINKED`, how
+    many links to folders there are."""
 
 
 def find_sources(
@@ -61,11 +65,11 @@ def find_sources(
     """All image files under files, folders and glob patterns, one or many; each once, in the order they are found in.
 
     Folders give the images directly in them, told by their suffix and sorted by name, or with `recursive` those of
-    the whole tree (links to folders are not followed). Left out and counted is what else looks like a photograph:
-    by its suffix, such as ``.cr2``, or by how it begins, if its suffix says nothing or there is none; named, it is
-    read. Not worth a word are other files, hidden ones, and the folder `exclude`, where the outputs go. Raises
-    `UsageError` if that is itself an input. Of a folder in a store only the names are looked at, in one request for
-    each thousand.
+    the whole tree. Left out and counted is what else looks like a photograph: by its suffix, such as ``.cr2``, or by
+    how it begins, if its suffix says nothing or there is none; named, it is read. So are links to folders in the tree,
+    which may lead round in a circle. Not worth a word are other files, hidden ones, and the folder `exclude`, where
+    the outputs go. Raises `UsageError` if that is itself an input. Of a folder in a store only the names are looked at,
+    in one request for each thousand.
     """
     groups: list[list[Source]] = []
     unusable: list[Unusable] = []
@@ -98,17 +102,21 @@ def _each_once(groups: Sequence[list[Source]]) -> list[Source]:
 
 
 def left_out_text(left_out: Mapping[str, int]) -> str | None:
-    """A line about the files that were left out, the most frequent kind first; None if there are none.
+    """A line about what was left out, the most frequent kind of files first; None if that is nothing.
 
     >>> left_out_text({".jxl": 1, ".cr2": 2, "": 1})
     '4 files were left out: 2 .cr2, 1 .jxl, 1 without suffix'
+    >>> left_out_text({LINKED: 1})
+    '1 linked folder was left out: links are not followed, name it to read what is in it'
     """
-    total = sum(left_out.values())
-    if not total:
-        return None
-    kinds = sorted(left_out.items(), key=lambda item: (-item[1], not item[0], item[0]))
+    linked = left_out.get(LINKED, 0)
+    files = {suffix: count for suffix, count in left_out.items() if suffix != LINKED}
+    kinds = sorted(files.items(), key=lambda item: (-item[1], not item[0], item[0]))
     listed = ", ".join(f"{count} {display_name(suffix) or 'without suffix'}" for suffix, count in kinds)
-    return f"{total} {'file was' if total == 1 else 'files were'} left out: {listed}"
+    folders = "links are not followed, name it to read what is in it"
+    parts = (("file", sum(files.values()), listed), ("linked folder", linked, folders))
+    lines = [f"{n} {what}{' was' if n == 1 else 's were'} left out: {which}" for what, n, which in parts if n]
+    return "; ".join(lines) or None
 
 
 def _refuse_output(path: Location, is_output: bool) -> None:
@@ -157,6 +165,9 @@ def _in_folder(
         folders[:] = sorted(f for f in folders if not f.startswith(".") and recursive)
         if skip is not None:
             folders[:] = [f for f in folders if os.path.realpath(os.path.join(parent, f)) != skip]
+        linked = sum(os.path.islink(os.path.join(parent, f)) for f in folders)  # os.walk passes them over
+        if linked:
+            left_out[LINKED] += linked
         below = os.path.join(parent, "")[start:]
         for name in sorted(files):
             suffix = os.path.splitext(name)[1].lower()

@@ -14,7 +14,7 @@ from bgremove.batch.headers import largest_first
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import Journal
-from bgremove.batch.plan import Plan, plan_jobs
+from bgremove.batch.plan import Plan, check_folder, plan_jobs
 from bgremove.batch.sources import Source, Unusable, find_sources
 from bgremove.errors import BgremoveError, ImageError, ImageTooLargeError, OutputError, UsageError
 from bgremove.files import exists, version_of
@@ -192,10 +192,11 @@ def watch(
     its photograph changes; any other that exists only if the jobs that `plan` gives may overwrite. Raises `UsageError`
     if an input is no folder or the output, or watchfiles (extra ``watch``) is not installed.
     """
-    here = [folder for folder in folders if isinstance(folder, Path) and folder.is_dir()]
+    here = [folder for folder in folders if isinstance(folder, Path) and os.path.isdir(folder)]
     if len(here) < len(folders) or not isinstance(output, Path):
         named = next((each for each in folders if each not in here), output)
         raise UsageError(f"{display_name(named)} is no folder here: only such are watched and written to")
+    check_folder(output)
     find = partial(find_sources, folders, recursive=recursive, exclude=output)
     find()
     changes = _changes(here, output, recursive)
@@ -218,4 +219,12 @@ def _changes(folders: Sequence[Path], output: Path, recursive: bool) -> Iterator
         rust_timeout=_TICK_MS,
         yield_on_timeout=True,
     )
-    return (bool(changed) for changed in found)
+    return _told(found, folders)
+
+
+def _told(found: Iterable[object], folders: Sequence[Path]) -> Iterator[bool]:
+    try:
+        for changed in found:
+            yield bool(changed)
+    except OSError as error:  # its text is all that watchfiles gives
+        raise UsageError(f"{', '.join(map(display_name, folders))}: it cannot be watched ({error})") from error

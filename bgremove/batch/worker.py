@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bgremove.batch.job import STANDARD, Job
+from bgremove.batch.job import Job
 from bgremove.cutout import Cutout
 from bgremove.errors import OutputError
-from bgremove.files import store_bytes, write_bytes
+from bgremove.files import store_bytes, write_bytes, write_standard_output
 from bgremove.formats import DEEP_FORMATS, NO_METADATA, Photo, decode, encode, read
 from bgremove.hints import read_hints
-from bgremove.paths import display_name
+from bgremove.paths import STANDARD, display_name
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
 from bgremove.types import Rect
@@ -75,7 +74,7 @@ def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
         metadata = cutout.metadata if kind == "cutout" else NO_METADATA
         content = encode(cutout.emitted(kind, settings), settings.format_of(kind), metadata)
         if path == STANDARD:
-            _write_to_pipe(content)
+            write_standard_output(content)
         elif isinstance(path, Url):
             store_bytes(path, content, mark=job.mark, overwrite=job.overwrite)
         else:
@@ -92,15 +91,6 @@ def _preview(photo: Photo, cutout: Cutout) -> bytes:
     from bgremove.contact_sheet import preview  # noqa: PLC0415 - few runs draw a sheet, whose library takes a while
 
     return preview(photo, cutout)
-
-
-def _write_to_pipe(content: bytes) -> None:
-    try:
-        left = memoryview(content)
-        while left:  # past Python's buffer, which would be flushed once more, and fail, when the process ends
-            left = left[os.write(sys.stdout.fileno(), left) :]
-    except OSError as error:
-        raise OutputError(f"standard output: it cannot be written ({error.strerror})") from error
 
 
 def _make_folder(folder: Path) -> None:

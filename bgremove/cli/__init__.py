@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from shutil import get_terminal_size
@@ -9,7 +10,7 @@ from shutil import get_terminal_size
 import click
 
 from bgremove import __version__
-from bgremove.cli.console import EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_USAGE, say
+from bgremove.cli.console import EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_USAGE, flushed, say
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 
 SUMMARIES = {
@@ -69,7 +70,17 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command, and end the process with its exit status."""
-    sys.exit(run(sys.argv[1:]))
+    _hold_standard_streams()
+    sys.exit(flushed(run(sys.argv[1:])))
+
+
+def _hold_standard_streams() -> None:
+    """Let nothing else have the number of a standard stream that is closed, and messages go nowhere then."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
 
 
 def run(arguments: Sequence[str]) -> int:

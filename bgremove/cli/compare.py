@@ -13,13 +13,15 @@ from bgremove.batch.headers import largest_first
 from bgremove.batch.plan import output_paths
 from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say
+from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, telling
 from bgremove.cli.sections import SectionedCommand
-from bgremove.comparison import MIN_ROUNDS, contenders
+from bgremove.comparison import MIN_ROUNDS, Comparison, contenders
 from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import DEFAULT_CONTENDERS
 from bgremove.comparison.report import TABLE_WIDTH, answer, choice, comparison_json, comparison_list, comparison_table
+from bgremove.errors import UsageError
 from bgremove.machine import usable_cpus
+from bgremove.paths import STANDARD
 from bgremove.report import Gallery, Outputs
 from bgremove.settings import Settings
 from bgremove.url import Location
@@ -55,6 +57,8 @@ def compare(
     settings = Settings(**fields)
     chosen = contenders(strategies, workers)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive)
+    if unusable and not sources:
+        raise UsageError("; ".join(str(each.error) for each in unusable))
     outputs.check([source.path for source in sources])
     emitted = output_paths(Path(), "cutout", settings)
     jobs = largest_first([Job(source.path, emitted) for source in sources], counting("headers", quiet=quiet))
@@ -69,15 +73,20 @@ def compare(
         content = comparison_json(comparison, **circumstances())
         outputs.write(content, gallery.in_order())
     finally:
-        out = Console()
-        if out.is_terminal and out.width < TABLE_WIDTH:
-            out.print(comparison_list(comparison), markup=False, highlight=False)
-        else:
-            Console(width=max(out.width, TABLE_WIDTH)).print(comparison_table(comparison))
-        for sentence in (answer(comparison), choice(comparison)):
-            out.print(sentence, markup=False, highlight=False)
         if (omitted := left_out_text(left_out)) and not quiet:
             say(omitted)
         for line in failures:
             say(f"failed: {line}")
+        with telling():
+            _show(comparison, Console(stderr=outputs.json_file == STANDARD))
     return EXIT_FAILURES if failures or comparison.differing else 0
+
+
+def _show(comparison: Comparison, out: Console) -> None:
+    if out.is_terminal and out.width < TABLE_WIDTH:
+        out.print(comparison_list(comparison), markup=False, highlight=False)
+    else:
+        wide = Console(width=max(out.width, TABLE_WIDTH), stderr=out.stderr)
+        wide.print(comparison_table(comparison))
+    for sentence in (answer(comparison), choice(comparison)):
+        out.print(sentence, markup=False, highlight=False)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bgremove.errors import OutputError
 from bgremove.pace import Pace
 
 if TYPE_CHECKING:
@@ -20,13 +22,35 @@ EXIT_INTERRUPTED = 130
 
 
 def say(text: str) -> None:
-    """A line on standard error."""
-    click.echo(text, file=sys.stderr)
+    """A line on standard error. What a full disk has no room for is lost, and the work goes on."""
+    try:
+        click.echo(text, file=sys.stderr)
+    except BrokenPipeError:
+        raise  # nobody is there any more
+    except OSError:
+        pass
 
 
-def tell(text: str) -> None:
-    """A line on standard output."""
-    click.echo(text)
+@contextmanager
+def telling() -> Iterator[None]:
+    """A block that writes results to standard output; `OutputError` if that cannot be written."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output: it cannot be written ({error.strerror})") from error
+
+
+def flushed(status: int) -> int:
+    """The exit status of a command that would end with `status`, when all it has said is written or given up."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:  # Python would try again, and end with 120
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            status = status or (EXIT_FAILURES if stream is sys.stdout else status)
+    return status
 
 
 def counting(what: str, *, quiet: bool) -> Callable[[int], AbstractContextManager[Callable[[], None]]]:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bgremove.cli.console import telling
 from bgremove.machine import describe, describe_opencv
 
 
@@ -16,4 +17,5 @@ def info() -> None:
     table = Table(show_header=False)
     for key, value in {**describe(), "opencv": describe_opencv()}.items():
         table.add_row(key, escape(str(value)))
-    Console().print(table)
+    with telling():
+        Console().print(table)

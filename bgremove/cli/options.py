@@ -13,6 +13,7 @@ from bgremove.engines import ENGINES, PRESETS
 from bgremove.errors import BgremoveError, UsageError
 from bgremove.formats import METADATA, OUTPUT_FORMATS
 from bgremove.matting import EDGES
+from bgremove.paths import STANDARD
 from bgremove.report import Outputs
 from bgremove.settings import EMITS, Settings
 from bgremove.url import Url, located
@@ -54,15 +55,18 @@ class Place(click.Path):
 
 
 class Here(click.Path):
-    """A file, or if `folder` a folder, that is written here and in no store."""
+    """A file, or if `folder` a folder, that is written here and in no store, or if `standard` to standard output."""
 
-    def __init__(self, *, folder: bool = False) -> None:
-        super().__init__(path_type=Path, dir_okay=folder, file_okay=not folder)
+    def __init__(self, *, folder: bool = False, standard: bool = False) -> None:
+        super().__init__(path_type=Path, dir_okay=folder, file_okay=not folder, allow_dash=standard)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """See `click.ParamType.convert`."""
-        if "://" in str(value):
-            self.fail(f"{value} is a URL: this is written here, and can be copied from here", param, ctx)
+        text = str(value)
+        if "://" in text:
+            self.fail(f"{text} is a URL: this is written here, and can be copied from here", param, ctx)
+        if not text or (text == str(STANDARD) and not self.allow_dash):
+            self.fail(f"{text!r} is no name for what is written here", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -99,7 +103,9 @@ _SETTINGS = (
 
 FILE = Here()
 
-_JSON = click.option("--json", "json_file", type=FILE, help="Write all figures here.")
+_JSON = click.option(
+    "--json", "json_file", type=Here(standard=True), help="Write all figures here, or to - for standard output."
+)
 _MADE = (
     click.option("--report", type=FILE, help="Write a page (.html) or a text (.md) here; needs bgremove[report]."),
     click.option("--plots", type=Here(folder=True), help="Write the plots into this folder."),

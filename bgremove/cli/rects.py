@@ -64,6 +64,8 @@ def rects(
     this machine can reach: there rectangles are dragged, and strokes mark what is object and what is background. Every
     change is saved; Done on the page, or Ctrl-C, ends it.
     """
+    if no_browser and not edit:
+        raise UsageError("--no-browser: of no use without --edit, which opens a page")
     settings = Settings(margin=margin, metadata="none")
     if is_filled(output) and not (edit or overwrite):
         name = display_name(output)

@@ -13,7 +13,8 @@ from typing import Any
 import click
 
 from bgremove.batch import NAMINGS, ImageRecord, Job, Shard, make_plan, read_table, run_plan
-from bgremove.batch.job import STANDARD
+from bgremove.batch.jobs import Jobs
+from bgremove.batch.journal import NAME as JOURNAL
 from bgremove.batch.plan import Plan, plan_jobs
 from bgremove.batch.records import records_json, settled_records, unusable_records
 from bgremove.batch.run import batch_strategy
@@ -23,14 +24,14 @@ from bgremove.batch.sources import left_out_text
 from bgremove.batch.summary import Summary, failure_text, warning_texts
 from bgremove.batch.watch import watch as watch_folders
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, tell
+from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, telling
 from bgremove.cli.sections import SectionedCommand
 from bgremove.cli.status import check_status, kept_in, told_on_signal
 from bgremove.errors import UsageError
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
 from bgremove.pace import Pace
-from bgremove.paths import command_line, display_name
+from bgremove.paths import STANDARD, command_line, display_name
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture
 from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
@@ -98,10 +99,12 @@ def remove(
     drawn = {} if rects is None else _drawn(rects)
     single = STANDARD in inputs or names_a_file(output)
     run_one = partial(run_plan, strategy=strategy, workers=workers, timeout_s=timeout, scheduler=scheduler)
+    chosen = partial(batch_strategy, name=strategy, workers=workers, timeout_s=timeout, scheduler=scheduler)
     if watch:
-        _refuse_given("a run without an end", "shard", "dry_run", *_BESIDE_RESULTS)
         planning = partial(plan_jobs, **drawn, naming=naming, overwrite=overwrite)
-        plans = watch_folders(inputs, output, Settings(**fields), planning, recursive=recursive)
+        settings = Settings(**fields)
+        plans = watch_folders(inputs, output, settings, planning, recursive=recursive)
+        chosen(Plan(output, settings, Jobs(())))  # refuses what cannot be meant
         return _run_for_ever(plans, run_one, quiet)
     if single:
         of_many = "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "shard", "dry_run"
@@ -112,6 +115,7 @@ def remove(
         inputs, output, settings, **drawn, recursive=recursive, naming=naming, overwrite=overwrite, resume=resume,
         shard=None if shard is None else Shard.parse(shard), counting=counting("headers", quiet=quiet),
     )  # fmt: skip
+    name = chosen(plan).name  # of auto, what that is
     summary = Summary()
     summary.skipped = len(plan.done)
     for record in unusable_records(plan):
@@ -134,9 +138,7 @@ def remove(
             update()
             if verbose:
                 say(record.line())
-    # of auto, what that is
-    chosen = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout, scheduler=scheduler).name
-    facts = {**circumstances(), "settings": asdict(settings), "strategy": chosen}
+    facts = {**circumstances(), "settings": asdict(settings), "strategy": name}
     content = records_json(records, plan.left_out, meter.reading, facts)
     try:
         pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
@@ -150,6 +152,7 @@ def remove(
 
 def _checked(plan: Plan, keep: list[Location], outputs: Outputs, contact_sheet: Path | None) -> Plan:
     """The plan, with previews if there is a contact sheet. No output replaces a file of the plan, or one to `keep`."""
+    keep.append(plan.folder / JOURNAL)
     for job in chain(plan.todo, plan.done):
         keep += filter(None, (job.source, job.hints, *job.outputs.values()))
     outputs.check(keep)
@@ -167,6 +170,18 @@ def _check_together(given: Mapping[str, Any]) -> None:
         raise UsageError("--quiet and --verbose exclude each other")
     if given["dry_run"] and any(given[name] for name in _BESIDE_RESULTS):
         raise UsageError("--dry-run writes nothing: leave --status, --json and what is made of it out")
+    if any(given[name] is not None for name in ("rect", "rects", "model")):
+        _refuse_given("images with a rect or a model", "margin")
+    if given["emit"] == ("mask",):
+        _refuse_given("masks alone", "background", "edge", "metadata")
+    if given["watch"]:
+        _refuse_given("a run without an end", "shard", "dry_run", "scheduler", *_BESIDE_RESULTS)
+        if given["strategy"] == "dask":
+            raise UsageError("--watch starts its workers anew for each photo that arrives: run it without a cluster")
+    if given["output"] == STANDARD:
+        _refuse_given("standard output", "overwrite")
+        if given["json_file"] == STANDARD:
+            raise UsageError("standard output takes the image or the figures: name a file for one of them")
     if given["status"] is not None:
         check_status(given["status"], [*given["inputs"], *filter(None, [given["rects"]])])
 
@@ -226,9 +241,10 @@ def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> lis
 
 
 def _show_plan(jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        for path in job.outputs.values():
-            tell(f"{display_name(job.source)} -> {display_name(path)}")
+    with telling():
+        for job in jobs:
+            for path in job.outputs.values():
+                click.echo(f"{display_name(job.source)} -> {display_name(path)}")
 
 
 def _advice(doubtful: Sequence[Location]) -> str:

@@ -17,12 +17,13 @@ import PIL
 import PIL.Image
 from numpy.typing import NDArray
 
-from bgremove.errors import ImageError
+from bgremove.errors import ImageError, ImageTooLargeError
 from bgremove.formats import _deep, _limits, _pillow, _tiff
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
 from bgremove.formats._kinds import START_BYTES, kind_of
 from bgremove.formats._pillow import FORMATS
+from bgremove.formats._png_chunks import lost_in, without_damage
 from bgremove.formats._tiff import Layout
 from bgremove.formats.metadata import metadata_of
 from bgremove.formats.photo import Photo, made
@@ -97,7 +98,7 @@ def _header_pixels(file: IO[bytes]) -> int:
         if layout:
             return layout.width * layout.height
         # The limit is for decoding; whoever plans may count beyond it.
-        width, height = _with_long_texts(lambda: _pillow.open_header(file, [], max_pixels=sys.maxsize)).size
+        width, height = _in_spite_of_chunks(file, lambda file: _pillow.open_header(file, [], sys.maxsize), []).size
         return width * height
 
 
@@ -156,8 +157,23 @@ def from_array(array: NDArray[Any]) -> Photo:
 
 def _decode(file: IO[bytes], max_pixels: int, suffix: str = "") -> Photo:
     """The photograph in an open file."""
+    notes: list[str] = []
     with _damage_reported():
-        return _with_long_texts(lambda: _decode_once(file, max_pixels, suffix))
+        return _in_spite_of_chunks(file, lambda file: _decode_once(file, max_pixels, suffix, list(notes)), notes)
+
+
+def _in_spite_of_chunks(file: IO[bytes], call: Callable[[IO[bytes]], _T], notes: list[str]) -> _T:
+    """Result of `call` for `file`, or for a PNG without the damaged chunks that made it fail, which are noted."""
+    try:
+        return _with_long_texts(lambda: call(file))
+    except ImageTooLargeError:
+        raise
+    except Exception as error:
+        with _limits.long_texts_allowed():
+            rest = None if _limits.is_too_long_a_text(error) else without_damage(file, notes)
+        if rest is None:
+            raise
+    return _with_long_texts(lambda: call(rest))
 
 
 def _with_long_texts(call: Callable[[], _T]) -> _T:
@@ -171,8 +187,7 @@ def _with_long_texts(call: Callable[[], _T]) -> _T:
         return call()
 
 
-def _decode_once(file: IO[bytes], max_pixels: int, suffix: str) -> Photo:
-    notes: list[str] = []
+def _decode_once(file: IO[bytes], max_pixels: int, suffix: str, notes: list[str]) -> Photo:
     file = as_tiff(file)
     layout = _tiff.layout_of(file)
     if layout:
@@ -194,6 +209,7 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     metadata = metadata_of(image, profile, notes)
     pixels = _pillow.pixels(in_rgb)
     if file is not None:
+        notes.extend(lost_in(file))
         deeper = read_deep and read_deep(file, pixels)
         lost = 16 if read_deep and not deeper else _pillow.bits_beyond(image, file)
         if lost:

@@ -25,7 +25,7 @@ _NAME_LENGTH = 20  # of what is taken of an image's name in that of its hints
 
 def is_filled(file: Path) -> bool:
     """Whether there is a file that would be lost."""
-    return file.is_file() and file.stat().st_size > 0
+    return os.path.isfile(file) and os.path.getsize(file) > 0
 
 
 @dataclass(slots=True)

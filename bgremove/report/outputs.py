@@ -77,7 +77,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{display_name(folder)}: the folder cannot be made ({error})") from error
+        raise OutputError(f"{display_name(folder)}: the folder cannot be made ({error.strerror})") from error
 
 
 def check_installed() -> None:

@@ -134,7 +134,7 @@ def _end_workers(cluster: LocalCluster) -> None:
 def _address(scheduler: str) -> str:
     """The address that a scheduler file holds, or that `scheduler` is."""
     file = Path(scheduler)
-    if file.is_file():
+    if os.path.isfile(file):
         try:
             return str(json.loads(file.read_text())["address"])
         except (OSError, ValueError, LookupError, TypeError) as error:

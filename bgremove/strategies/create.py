@@ -74,6 +74,8 @@ def make_strategy(
         name = by_option or choose(task_s, workers=cpus, timeout_s=timeout_s)
         workers = workers if strategy_class(name).parallel else None
     cls = strategy_class(name)
+    if scheduler == "":
+        raise UsageError("scheduler is empty; it is an address, such as tcp://host:8786, or a scheduler file")
     _check(cls, "timeout_s", timeout_s, lambda each: each.stops_tasks)
     _check(cls, "start_method", start_method, lambda each: bool(each.start_methods))
     _check(cls, "scheduler", scheduler, lambda each: each.joins_cluster)

@@ -1,0 +1,80 @@
+"""What stands in a PNG beside its pixels, chunk by chunk (W3C, Portable Network Graphics, third edition, 5.3)."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import IO
+
+import PIL.Image
+
+from bgremove.formats._limits import is_quiet
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_OF_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
+"""Chunks without which the pixels would be others."""
+_CICP_OF_SRGB = b"\1\x0d\0\1"
+_MOST_TRIED = 100
+_PIXEL = [(b"IHDR", b"\0\0\0\1\0\0\0\1\x08\0\0\0\0"), (b"IDAT", zlib.compress(b"\0\0")), (b"IEND", b"")]
+"""The smallest picture: one pixel, gray."""
+
+
+def lost_in(file: IO[bytes]) -> Iterator[str]:
+    """What to note of chunks that Pillow passes over."""
+    for kind, start, length in _chunks(file):
+        if kind == b"IDAT":
+            return
+        if kind == b"cICP":
+            file.seek(start + 8)
+            if file.read(length) != _CICP_OF_SRGB:
+                yield "its cICP chunk was left out: its colours are taken for those of its profile, or of sRGB"
+
+
+def without_damage(file: IO[bytes], notes: list[str]) -> IO[bytes] | None:
+    """A PNG without the chunks that cannot be read and say nothing of its pixels, which are noted.
+
+    None if there are none, or so many that it is no picture somebody has made: each takes a millisecond to try.
+    """
+    parts, tried, damaged = [_SIGNATURE], 0, []
+    for kind, start, length in _chunks(file):
+        file.seek(start)
+        chunk = file.read(12 + length)
+        tried += kind not in _OF_PIXELS
+        if tried > _MOST_TRIED:
+            return None
+        if kind in _OF_PIXELS or _is_read(chunk):
+            parts.append(chunk)
+        else:
+            damaged.append(kind.decode("ascii"))
+    if not damaged:
+        return None
+    notes.append(f"what is damaged and not of its pixels was left out: {', '.join(dict.fromkeys(damaged))}")
+    return io.BytesIO(b"".join(parts))
+
+
+def _is_read(chunk: bytes) -> bool:
+    """Whether Pillow reads a picture that holds the `chunk`."""
+    header, data, end = (_made(kind, content) for kind, content in _PIXEL)
+    picture = io.BytesIO(b"".join([_SIGNATURE, header, chunk, data, end]))
+    return is_quiet(lambda: PIL.Image.open(picture, formats=["PNG"]).load())
+
+
+def _made(kind: bytes, content: bytes) -> bytes:
+    return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", zlib.crc32(kind + content))])
+
+
+def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, place in the file and length of the content of each chunk; none if it is no PNG."""
+    file.seek(0)
+    if file.read(8) != _SIGNATURE:
+        return
+    start = 8
+    while len(head := file.read(8)) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if not kind.isalpha():
+            return  # no chunk is called so: what follows is anything
+        yield kind, start, length
+        start += 12 + length
+        file.seek(start)
