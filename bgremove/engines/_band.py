@@ -33,10 +33,9 @@ from bgremove.engines._maxflow import (
     make_shell,
     solve,
     solve_within,
-    source_side,
 )
 from bgremove.rows import bands_of, in_threads
-from bgremove.types import Foreground, Image, Label, Mask, Rect
+from bgremove.types import Foreground, Image, Mask, Rect
 
 _CORE, _OVERLAP = 48, 4  # sides of the squares the image is cut into, and how far a window reaches beyond its square
 _SIDE = _CORE + 2 * _OVERLAP
@@ -76,7 +75,9 @@ def cut(image: Image, labels: Mask, gmms: GMMs, beta: float, odds: Field | None 
     if odds is not None:
         add_prior(grid, labels, odds)
     solve(grid)
-    return np.where(labels >= OPEN, source_side(grid, height, width), labels == Label.FOREGROUND)
+    decided = labels.copy()
+    _decide(grid, decided)
+    return decided.view(np.bool_)
 
 
 def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta: float) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bgremove.engines import _gmm
+from bgremove.engines._compile import kernel
 from bgremove.engines._energy import GMMs
 from bgremove.engines._palette import Counts, Palette, count_pixels, make_palette
 from bgremove.types import Foreground, Image, Mask
@@ -28,14 +30,29 @@ def take_subset(image: Image, foreground: Foreground) -> Subset:
     """Every n-th pixel of every n-th row: about 20,000, or more when one label is rare. Neither may be missing."""
     step = max(1, round((foreground.size / _PIXELS) ** 0.5))
     while True:
-        every = slice(step // 2, None, step)
-        labels = np.ascontiguousarray(foreground[every, every]).view(np.uint8)
-        count = np.count_nonzero(labels)
+        rows = slice(step // 2, None, step)
+        sides = np.ascontiguousarray(foreground[rows]).view(np.uint8)
+        labels = np.empty((len(sides), len(range(*rows.indices(sides.shape[1])))), np.uint8)
+        count = _take_columns(sides.reshape(*sides.shape, 1), step, labels.reshape(*labels.shape, 1))
         if step == 1 or min(count, labels.size - count) >= _FEWEST:
             break
         step //= 2
-    palette = make_palette(np.ascontiguousarray(image[every, every]), labels)
+    pixels = np.empty((*labels.shape, 3), np.uint8)
+    _take_columns(np.ascontiguousarray(image[rows]), step, pixels)
+    palette = make_palette(pixels, labels)
     return Subset(palette, labels, count_pixels(palette, labels))
+
+
+@kernel
+def _take_columns(values: NDArray[np.uint8], step: int, some: NDArray[np.uint8]) -> int:
+    """Write every n-th column of ``(H, W, channels)``; returns the sum of the first channel."""
+    total = 0
+    for y in range(some.shape[0]):
+        for x in range(some.shape[1]):
+            for channel in range(some.shape[2]):
+                some[y, x, channel] = values[y, step // 2 + x * step, channel]
+            total += some[y, x, 0]
+    return total
 
 
 def initialise_gmms(subset: Subset, seed: int) -> GMMs:
