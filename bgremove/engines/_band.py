@@ -91,10 +91,7 @@ def cut(graph: Graph, gmms: GMMs) -> Foreground:
     The flow of an earlier cut is kept (Kohli, Torr 2007, https://doi.org/10.1109/TPAMI.2007.1128).
     """
     image, labels, grid, weights = graph
-    grid.excess[:] -= weights
-    weights[:] = 0
-    add_terminal_weights(grid._replace(excess=weights), image, labels, gmms, *_make_buffers())
-    grid.excess[:] += weights
+    _replace_terminal_weights(grid, weights, image, labels, gmms, *_make_buffers())
     solve(grid)
     decided = labels.copy()
     _decide(grid, decided)
@@ -146,6 +143,27 @@ def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, energy: tuple
 def _make_buffers() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
     """What `add_terminal_weights` computes in."""
     return np.empty((3, BLOCK), np.uint8), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), make_scratch()
+
+
+@kernel
+def _replace_terminal_weights(
+    grid: Grid,
+    weights: NDArray[np.int32],
+    image: Image,
+    labels: Mask,
+    gmms: GMMs,
+    colours: NDArray[np.uint8],
+    nodes: NDArray[np.int32],
+    terminal: NDArray[np.int32],
+    scratch: NDArray[np.float64],
+) -> None:
+    """Take the `weights` of the nodes from their excess, and add those of other models, which they become."""
+    for node in range(len(weights)):
+        grid.excess[node] -= weights[node]
+        weights[node] = grid.excess[node]
+    add_terminal_weights(grid, image, labels, gmms, colours, nodes, terminal, scratch)
+    for node in range(len(weights)):
+        weights[node] = grid.excess[node] - weights[node]
 
 
 @kernel

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bgremove.engines import _gmm
 from bgremove.engines._compile import kernel
@@ -31,28 +30,29 @@ def take_subset(image: Image, foreground: Foreground) -> Subset:
     step = max(1, round((foreground.size / _PIXELS) ** 0.5))
     while True:
         rows = slice(step // 2, None, step)
-        sides = np.ascontiguousarray(foreground[rows]).view(np.uint8)
+        sides, colours = (np.ascontiguousarray(each[rows]) for each in (foreground.view(np.uint8), image))
         labels = np.empty((len(sides), len(range(*rows.indices(sides.shape[1])))), np.uint8)
-        count = _take_columns(sides.reshape(*sides.shape, 1), step, labels.reshape(*labels.shape, 1))
+        pixels = np.empty((*labels.shape, 3), np.uint8)
+        count = _take_columns(sides, colours, step, labels, pixels)
         if step == 1 or min(count, labels.size - count) >= _FEWEST:
             break
         step //= 2
-    pixels = np.empty((*labels.shape, 3), np.uint8)
-    _take_columns(np.ascontiguousarray(image[rows]), step, pixels)
     palette = make_palette(pixels, labels)
     return Subset(palette, labels, count_pixels(palette, labels))
 
 
 @kernel
-def _take_columns(values: NDArray[np.uint8], step: int, some: NDArray[np.uint8]) -> int:
-    """Write every n-th column of ``(H, W, channels)``; returns the sum of the first channel."""
-    total = 0
-    for y in range(some.shape[0]):
-        for x in range(some.shape[1]):
-            for channel in range(some.shape[2]):
-                some[y, x, channel] = values[y, step // 2 + x * step, channel]
-            total += some[y, x, 0]
-    return total
+def _take_columns(sides: Mask, colours: Image, step: int, labels: Mask, pixels: Image) -> int:
+    """Write every n-th column; returns the number of foreground pixels in them."""
+    count = 0
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            column = step // 2 + x * step
+            labels[y, x] = sides[y, column]
+            count += sides[y, column]
+            for channel in range(3):
+                pixels[y, x, channel] = colours[y, column, channel]
+    return count
 
 
 def initialise_gmms(subset: Subset, seed: int) -> GMMs:
