@@ -1,4 +1,4 @@
-"""`bgremove.engines._cues` once more, in plain NumPy: one cue after the other, as its documentation says."""
+"""`bgremove.engines._cues` and `_overlap` once more, in plain NumPy: one value after the other, as they document."""
 
 from __future__ import annotations
 
@@ -138,3 +138,34 @@ def _textures(scene: Scene) -> Iterator[Values]:
         for sums in (np.bincount(codes.ravel(), weights.ravel(), 576) for weights in (scene.middle, ~scene.inside))
     )
     yield from (scene.blur(middle - outside, 0.015), scene.blur(middle - outside, 0.05), scene.blur(-outside, 0.02))
+
+
+def measure_mask(image: Image, labels: Mask, foreground: Values, odds: Values) -> list[float]:
+    """What `bgremove.engines._overlap.measure` measures."""
+    inside = labels >= 2
+    chosen, others = foreground & inside, inside & ~foreground
+    lab = cv2.cvtColor(image, cv2.COLOR_BGR2Lab)
+    of_chosen, of_others = (shared(lab, side) for side in (chosen, ~foreground))
+    likelier = of_chosen / of_chosen.sum() > of_others / of_others.sum()
+    told = likelier[lab[..., 0] >> 4, lab[..., 1] >> 3, lab[..., 2] >> 3] == foreground
+    x, y, width, height = cv2.boundingRect(inside.view(np.uint8))
+    box = np.ascontiguousarray(foreground[y : y + height, x : x + width])
+    row, column = (min(1, side // 2) for side in box.shape)
+    left, top, across, down = cv2.boundingRect(box.view(np.uint8))
+    gaps = left / width, (width - left - across) / width, top / height, (height - top - down) / height
+    chance = 1 / (1 + np.exp(-odds.astype(float)))
+    sizes = cv2.connectedComponentsWithStats(chosen.view(np.uint8), connectivity=4)[2][1:, cv2.CC_STAT_AREA]
+    outline = cv2.morphologyEx(foreground.view(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) * inside
+    return [
+        told[inside].mean(),
+        chosen.sum() / inside.sum(),
+        np.concatenate([box[row], box[-1 - row], box[:, column], box[:, -1 - column]]).mean(),
+        max(gaps),
+        chance[chosen].sum() / (chance[others].sum() + chosen.sum()),
+        chance[chosen].mean(),
+        chance[others].mean(),
+        (chosen & (odds > 0)).sum() / (chosen | (odds > 0) & inside).sum(),
+        sizes.max() / sizes.sum(),
+        np.log(outline.sum() / np.sqrt(sizes.sum()) + 1),
+        abs(2 * chance - 1)[inside].mean(),
+    ]

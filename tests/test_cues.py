@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from bgremove.engines._cues import CUES, measure_cues
-from bgremove.engines._overlap import told_by_colour
+from bgremove.engines._overlap import measure as measure_mask
+from bgremove.engines._overlap import predict_overlap, told_by_colour
 from bgremove.types import Image, Label, Mask, Rect
 from fixtures import load
 from tests import plain_cues
@@ -59,3 +60,23 @@ def test_told_by_colour_is_the_share_of_pixels_whose_colour_is_met_more_often_on
     likelier = inside / inside.sum() > outside / outside.sum()
     alike = likelier[lab[..., 0] >> 4, lab[..., 1] >> 3, lab[..., 2] >> 3] == foreground
     assert told_by_colour(image, labels, foreground) == alike[labels >= Label.PROBABLY_BACKGROUND].mean()
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case != "flat"])
+@pytest.mark.parametrize("seed", range(4))
+def test_of_a_mask_is_measured_what_plain_numpy_measures(case: str, seed: int) -> None:
+    name, height, width, box = CASES[case]
+    image, labels = picture(name, height, width), labels_of(height, width, box)
+    labels[height // 2, width // 3 : width // 2] = Label.FOREGROUND
+    generator = np.random.default_rng(seed)
+    odds = cv2.GaussianBlur(generator.normal(0, 40, (height, width)).astype(np.float32), (0, 0), 3)
+    foreground = (odds + generator.normal(0, seed, odds.shape) > 0) & (labels > 0) | (labels == Label.FOREGROUND)
+    expected = plain_cues.measure_mask(image, labels, foreground, odds)
+    np.testing.assert_allclose(measure_mask(image, labels, foreground, odds), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_empty_and_full_masks_are_not_likely_to_fit() -> None:
+    image, labels = picture("bowl", 30, 40), labels_of(30, 40, Rect(5, 5, 20, 20))
+    odds = np.zeros((30, 40), np.float32)
+    for foreground in (np.zeros((30, 40), np.bool_), labels > 0):
+        assert predict_overlap(image, labels, foreground, odds) == 0

@@ -235,9 +235,9 @@ def test_memory_of_a_large_photo_is_at_most_40_bytes_a_pixel() -> None:
 def test_work_grows_with_the_boundary_and_memory_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
     cut, cut_band, work = _band.cut, _band.cut_band, {}
 
-    def count(image, labels, *energy):  # type: ignore[no-untyped-def]
-        work[size] += np.count_nonzero(labels >= Label.PROBABLY_BACKGROUND)
-        return cut(image, labels, *energy)
+    def count(graph, gmms):  # type: ignore[no-untyped-def]
+        work[size] += np.count_nonzero(graph.labels >= Label.PROBABLY_BACKGROUND)
+        return cut(graph, gmms)
 
     def count_band(image, foreground, band, *energy):  # type: ignore[no-untyped-def]
         work[size] += np.count_nonzero(band)
@@ -262,11 +262,25 @@ def test_windows_together_cut_as_one(scene: Scene) -> None:
     gmms = initialise_gmms(take_subset(scene.image, coarse), seed=0)
     beta = measure_beta(scene.image)
     pieces = coarse.copy()
-    whole = _band.cut(scene.image, coarse + 2 * band, gmms, beta)
+    whole = _band.cut(_band.construct_graph(scene.image, coarse + 2 * band, beta), gmms)
     _band.cut_band(scene.image, pieces, band, gmms, beta)
     assert np.count_nonzero(whole != coarse) > 500
     np.testing.assert_array_equal(pieces[band == 0], coarse[band == 0])
     assert np.count_nonzero(whole != pieces) <= 0.001 * np.count_nonzero(band)
+
+
+@pytest.mark.parametrize("with_prior", [False, True])
+def test_a_cut_after_another_is_the_one_from_the_start(scene: Scene, with_prior: bool) -> None:
+    labels, beta = labels_of(scene), measure_beta(scene.image)
+    odds = cv2.blur(scene.truth.astype(np.float32), (31, 31)) * 4 - 2 if with_prior else None
+    first, second = (
+        initialise_gmms(take_subset(scene.image, foreground), seed=0) for foreground in (labels > 0, scene.truth)
+    )
+    graph = _band.construct_graph(scene.image, labels, beta, odds)
+    cuts = [_band.cut(graph, gmms) for gmms in (first, second, first)]
+    afresh = [_band.cut(_band.construct_graph(scene.image, labels, beta, odds), gmms) for gmms in (first, second)]
+    assert np.count_nonzero(cuts[0] != cuts[1]) > 100
+    np.testing.assert_array_equal(cuts, [*afresh, afresh[0]])
 
 
 def test_the_band_is_open_and_near_the_boundary() -> None:

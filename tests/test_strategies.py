@@ -1,6 +1,7 @@
 import importlib
 import os
 import signal
+import sys
 import time
 from functools import partial
 
@@ -120,3 +121,11 @@ def test_a_time_limit_may_be_longer_than_a_system_can_wait():
 
 def test_the_table_of_names_is_complete():
     assert STRATEGIES == ("sequential", "threads", "pool", "processes", "dask")
+
+
+def test_threads_wait_less_for_the_interpreter_only_as_long_as_they_may_run():
+    before_s = sys.getswitchinterval()
+    with make_strategy("threads", workers=2) as strategy:
+        (outcome,) = strategy.run(lambda _: sys.getswitchinterval(), [Task(0, None, "it")])
+    assert outcome.value < before_s
+    assert sys.getswitchinterval() == before_s

@@ -7,7 +7,7 @@ band is far narrower than a window, the cuts join as one. Time and memory belong
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -33,10 +33,9 @@ from bgremove.engines._maxflow import (
     make_shell,
     solve,
     solve_within,
-    source_side,
 )
 from bgremove.rows import bands_of, in_threads
-from bgremove.types import Foreground, Image, Label, Mask, Rect
+from bgremove.types import Foreground, Image, Mask, Rect
 
 _CORE, _OVERLAP = 48, 4  # sides of the squares the image is cut into, and how far a window reaches beyond its square
 _SIDE = _CORE + 2 * _OVERLAP
@@ -61,10 +60,20 @@ def find_band(foreground: Foreground, labels: Mask, reach: int) -> Mask:
     return band
 
 
-def cut(image: Image, labels: Mask, gmms: GMMs, beta: float, odds: Field | None = None) -> Foreground:
-    """The foreground of least energy where `labels` are open, and as they say elsewhere. 60 bytes a pixel.
+class Graph(NamedTuple):
+    """What is cut of a whole image."""
 
-    Models and `beta` are those of `image`, or of a larger one that it is a part of. The `odds`, see
+    image: Image
+    labels: Mask
+    grid: Grid
+    weights: NDArray[np.int32]
+    """(nodes,): the terminal weights that are part of the excess."""
+
+
+def construct_graph(image: Image, labels: Mask, beta: float, odds: Field | None = None) -> Graph:
+    """The graph of the open pixels, without terminal weights. 48 bytes a pixel.
+
+    `beta` is that of `image`, or of a larger one that it is a part of. The `odds`, see
     `bgremove.engines._location.log_odds`, are a prior.
     """
     height, width = labels.shape
@@ -72,11 +81,21 @@ def cut(image: Image, labels: Mask, gmms: GMMs, beta: float, odds: Field | None 
     link_neighbours(grid, image, labels, Rect(0, 0, width, height), beta, np.empty(width + 2, np.int32))
     if odds is not None:
         loosen(grid)
-    add_terminal_weights(grid, image, labels, gmms, *_make_buffers())
-    if odds is not None:
         add_prior(grid, labels, odds)
+    return Graph(image, labels, grid, np.zeros(grid.excess.size, np.int32))
+
+
+def cut(graph: Graph, gmms: GMMs) -> Foreground:
+    """The foreground of least energy where labels are open, and as they say elsewhere.
+
+    The flow of an earlier cut is kept (Kohli, Torr 2007, https://doi.org/10.1109/TPAMI.2007.1128).
+    """
+    image, labels, grid, weights = graph
+    _replace_terminal_weights(grid, weights, image, labels, gmms, *_make_buffers())
     solve(grid)
-    return np.where(labels >= OPEN, source_side(grid, height, width), labels == Label.FOREGROUND)
+    decided = labels.copy()
+    _decide(grid, decided)
+    return decided.view(np.bool_)
 
 
 def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta: float) -> None:
@@ -124,6 +143,27 @@ def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, energy: tuple
 def _make_buffers() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
     """What `add_terminal_weights` computes in."""
     return np.empty((3, BLOCK), np.uint8), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), make_scratch()
+
+
+@kernel
+def _replace_terminal_weights(
+    grid: Grid,
+    weights: NDArray[np.int32],
+    image: Image,
+    labels: Mask,
+    gmms: GMMs,
+    colours: NDArray[np.uint8],
+    nodes: NDArray[np.int32],
+    terminal: NDArray[np.int32],
+    scratch: NDArray[np.float64],
+) -> None:
+    """Take the `weights` of the nodes from their excess, and add those of other models, which they become."""
+    for node in range(len(weights)):
+        grid.excess[node] -= weights[node]
+        weights[node] = grid.excess[node]
+    add_terminal_weights(grid, image, labels, gmms, colours, nodes, terminal, scratch)
+    for node in range(len(weights)):
+        weights[node] = grid.excess[node] - weights[node]
 
 
 @kernel

@@ -14,11 +14,11 @@ import numpy as np
 
 from bgremove.engines import _warm_up
 from bgremove.engines._barriers import Field
-from bgremove.engines._compile import compiled_once
+from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._cues import measure_cues
 from bgremove.engines._energy import OPEN, SCALE
 from bgremove.engines._maxflow import Grid
-from bgremove.engines._network import answer, convolve, load
+from bgremove.engines._network import INPUTS, answer, answer_all, load
 from bgremove.engines._pyramid import reduce
 from bgremove.types import Image, Mask
 
@@ -42,18 +42,33 @@ def log_odds(image: Image, labels: Mask, *, drawn: bool) -> Field:
     height, width = labels.shape
     network = load()
     small, reduced, open_share = to_square(image, labels)
-    cues = np.clip((measure_cues(small, reduced) - network.mean) * network.scale, -LIMIT, LIMIT)
-    kind = np.full((1, SIDE, SIDE), 1 if drawn else -1, np.float32)
-    planes = np.concatenate([np.moveaxis(cues, -1, 0), LIMIT * open_share[None], kind])
-    mirrored = answer(network, np.ascontiguousarray(planes[..., ::-1]))[:, ::-1]
-    odds = (answer(network, planes) + mirrored) / 2
+    planes = np.empty((2, INPUTS, SIDE, SIDE), np.float32)
+    _see(measure_cues(small, reduced), open_share, drawn, network.mean, network.scale, planes)
+    straight, mirrored = answer(network, planes)
+    odds = (straight + mirrored[:, ::-1]) / 2
     return np.asarray(cv2.resize(odds, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width))
+
+
+@kernel
+def _see(cues: Field, open_share: Field, drawn: int, mean: Field, scale: Field, planes: Field) -> None:
+    """Write the planes that the network sees, of the picture and of its mirror image."""
+    height, width, number = cues.shape
+    for k in range(number + 2):
+        for y in range(height):
+            for x in range(width):
+                if k < number:
+                    value = min(max((cues[y, x, k] - mean[k]) * scale[k], np.float32(-LIMIT)), np.float32(LIMIT))
+                elif k == number:
+                    value = np.float32(LIMIT) * open_share[y, x]
+                else:
+                    value = np.float32(1 if drawn else -1)
+                planes[0, k, y, x] = planes[1, k, y, width - 1 - x] = value
 
 
 def warm_up_log_odds() -> None:
     """Compile or load what `log_odds` runs."""
     image, labels = _warm_up.make_picture()
-    with compiled_once(convolve):
+    with compiled_once(answer_all):
         for side in (16, 11):  # to half, and to any other share
             reduce(labels, side, side)
         log_odds(image, labels, drawn=True)
@@ -76,9 +91,12 @@ def loosen(grid: Grid) -> None:
     grid.excess[:] >>= 1
 
 
+@kernel
 def add_prior(grid: Grid, labels: Mask, odds: Field) -> None:
     """Add the logarithms of the odds to the excess of the open pixels, which then cost as much more as background."""
     height, width = labels.shape
-    stride = int(grid.step[3])  # of a step down
-    nodes = (np.arange(1, height + 1)[:, None] * stride + np.arange(1, width + 1))[labels >= OPEN]
-    grid.excess[nodes] += np.rint(np.clip(odds[labels >= OPEN], -_MOST, _MOST) * SCALE).astype(np.int32)
+    for y in range(height):
+        excess = grid.excess[(y + 1) * (width + 1) + 1 :]
+        for x in range(width):
+            if labels[y, x] >= OPEN:
+                excess[x] += np.int32(np.rint(min(max(odds[y, x], -_MOST), _MOST) * SCALE))

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bgremove.engines._barriers import Field
-from bgremove.engines._compile import fused_kernel
+from bgremove.engines._compile import fused_kernel, kernel
 from bgremove.engines._cues import CUES
 
 INPUTS = len(CUES) + 2
@@ -86,58 +86,143 @@ def unpack(values: Field) -> Network:
 
 
 def answer(network: Network, planes: Field) -> Field:
-    """``(H, W)``: what the network answers, of `INPUTS` planes, whose sides are multiples of 8."""
-    pixel = _mix(planes, network.pixel)
-    half = _convolve(network.half, _halved(pixel))
-    quarter = _convolve(network.quarter, _halved(half))
-    eighth = _convolve(network.eighth, _halved(quarter))
-    whole = _mix(eighth.mean(axis=(1, 2), keepdims=True), network.whole, least=-np.inf)
-    wide = _convolve(network.wide._replace(bias=network.wide.bias + whole.ravel()), eighth)
-    quarter = _convolve(network.quarter_again, _doubled(wide), quarter)
-    half = _convolve(network.half_again, _doubled(quarter), half)
-    pixel = _mix(np.concatenate([_between(half), pixel]), network.pixel_again)
-    return np.asarray(_mix(pixel, network.last, least=-np.inf)[0])
+    """``(..., H, W)``: what the network answers, of ``(..., INPUTS, H, W)``, whose sides are multiples of 8."""
+    *pictures, _, height, width = planes.shape
+    answers = np.empty((*pictures, height, width), np.float32)
+    answer_all(
+        network, np.ascontiguousarray(planes).reshape(-1, INPUTS, height * width), _make_space(height, width), width,
+        answers.reshape(-1, 1, height * width),
+    )  # fmt: skip
+    return answers
 
 
-def _mix(planes: Field, layer: Layer, least: float = 0.0) -> Field:
-    sums = np.empty((len(layer.bias), *planes.shape[1:]), np.float32)
-    flat = np.ascontiguousarray(planes).reshape(len(planes), -1)
-    mix(flat, layer.weights, layer.bias, least, sums.reshape(len(sums), -1))
-    return sums
+class _Space(NamedTuple):
+    """What the network computes in: ``(planes, pixels)``, all but the first two with a rim of one pixel."""
+
+    pixels: Field
+    """What `pixel_again` sees: planes from the half, then its own."""
+    pixel: Field
+    halves: Field
+    """What `half_again` sees: planes from the quarter, then its own; before that, what `half` sees."""
+    half: Field
+    quarters: Field
+    quarter: Field
+    eighths: Field
+    eighth: Field
+    mean: Field
+    whole: Field
+    row: Field
 
 
-def _convolve(layer: Layer, *parts: Field) -> Field:
-    """Of planes in several parts, with zeros around them."""
-    height, width = parts[0].shape[1:]
-    planes = np.zeros((sum(map(len, parts)), height + 2, width + 2), np.float32)
-    np.concatenate(parts, out=planes[:, 1:-1, 1:-1])
-    sums = np.empty((len(layer.bias), height + 2, width + 2), np.float32)
-    convolve(planes.reshape(len(planes), -1), layer.weights, layer.bias, width + 2, sums.reshape(len(sums), -1))
-    return sums[:, 1:-1, 1:-1]
+def _make_space(height: int, width: int) -> _Space:
+    one, half, quarter, eighth = UNITS
+    at_half, at_quarter, at_eighth = ((height // size + 2) * (width // size + 2) for size in (2, 4, 8))
+    shapes = (
+        (half + one, height * width), (one, height * width),
+        (quarter + half, at_half), (half, at_half), (eighth + quarter, at_quarter), (quarter, at_quarter),
+        (eighth, at_eighth), (eighth, at_eighth), (eighth, 1), (eighth, 1), (1, width // 2),
+    )  # fmt: skip
+    return _Space(*(np.empty(shape, np.float32) for shape in shapes))
 
 
-def _halved(planes: Field) -> Field:
-    """The means of 2 by 2 pixels."""
-    rows = planes[:, ::2] + planes[:, 1::2]
-    return np.asarray((rows[..., ::2] + rows[..., 1::2]) / 4, np.float32)
+@kernel
+def answer_all(network: Network, planes: Field, space: _Space, width: int, answers: Field) -> None:
+    for picture in range(len(planes)):
+        _answer(network, planes[picture], space, width, answers[picture])
 
 
-def _doubled(planes: Field) -> Field:
-    return planes.repeat(2, axis=1).repeat(2, axis=2)
+@kernel
+def _answer(network: Network, planes: Field, space: _Space, width: int, answers: Field) -> None:
+    one, half, quarter, eighth = UNITS
+    own_pixel, own_half, own_quarter = space.pixels[half:], space.halves[quarter:], space.quarters[eighth:]
+    w, h, q, e = width, width // 2 + 2, width // 4 + 2, width // 8 + 2  # rims included
+    space.halves[:], space.quarters[:], space.eighths[:] = 0, 0, 0
+    mix(planes, network.pixel.weights, network.pixel.bias, 0.0, own_pixel)
+    _halve(own_pixel, w, 0, space.halves[:one], h)
+    _convolve(space.halves[:one], network.half, h, own_half)
+    _halve(own_half, h, 1, space.quarters[:half], q)
+    _convolve(space.quarters[:half], network.quarter, q, own_quarter)
+    _halve(own_quarter, q, 1, space.eighths[:quarter], e)
+    _convolve(space.eighths[:quarter], network.eighth, e, space.eighth)
+
+    _average(space.eighth, e, space.mean)
+    mix(space.mean, network.whole.weights, network.whole.bias, -np.inf, space.whole)
+    for unit in range(eighth):
+        space.whole[unit, 0] += network.wide.bias[unit]
+    convolve(space.eighth, network.wide.weights, space.whole[:, 0], e, space.eighths)
+
+    _double(space.eighths, e, space.quarters, q)
+    _convolve(space.quarters, network.quarter_again, q, space.quarter)
+    _double(space.quarter, q, space.halves, h)
+    _convolve(space.halves, network.half_again, h, space.half)
+    _double_smoothly(space.half, h, space.row[0], space.pixels)
+    mix(space.pixels, network.pixel_again.weights, network.pixel_again.bias, 0.0, space.pixel)
+    mix(space.pixel, network.last.weights, network.last.bias, -np.inf, answers)
 
 
-def _between(planes: Field) -> Field:
-    """Doubled, with values between those of the pixels."""
-    for axis in (1, 2):
-        there = np.moveaxis(planes, axis, 0)
-        larger = np.empty((2 * len(there), *there.shape[1:]), np.float32)
-        larger[::2] = larger[1::2] = 0.75 * there
-        larger[2::2] += 0.25 * there[:-1]
-        larger[1:-1:2] += 0.25 * there[1:]
-        larger[0] += 0.25 * there[0]
-        larger[-1] += 0.25 * there[-1]
-        planes = np.moveaxis(larger, 0, axis)
-    return planes
+@kernel
+def _halve(planes: Field, stride: int, rim: int, smaller: Field, width: int) -> None:
+    """Write the means of 2 by 2 pixels; `width` is that of the smaller planes, with their rim."""
+    for k in range(len(planes)):
+        for y in range(smaller.shape[1] // width - 2):
+            begin = (2 * y + rim) * stride + rim
+            row, below = planes[k, begin:], planes[k, begin + stride :]
+            small = smaller[k, (y + 1) * width + 1 :]
+            for x in range(width - 2):
+                sum_of_four = (row[2 * x] + below[2 * x]) + (row[2 * x + 1] + below[2 * x + 1])
+                small[x] = np.float32(0.25) * sum_of_four
+
+
+@kernel
+def _convolve(planes: Field, layer: Layer, stride: int, sums: Field) -> None:
+    """`convolve`, and a rim of zeros."""
+    convolve(planes, layer.weights, layer.bias, stride, sums)
+    for k in range(len(sums)):
+        sums[k, : stride + 1] = 0
+        for end in range(2 * stride - 1, sums.shape[1] - stride, stride):
+            sums[k, end : end + 2] = 0
+        sums[k, sums.shape[1] - stride :] = 0
+
+
+@kernel
+def _average(planes: Field, stride: int, means: Field) -> None:
+    """Of each plane; zeros on the rim."""
+    pixels = (planes.shape[1] // stride - 2) * (stride - 2)
+    for k in range(len(planes)):
+        total = 0.0
+        for value in planes[k]:
+            total += value
+        means[k, 0] = total / pixels
+
+
+@kernel
+def _double(planes: Field, stride: int, larger: Field, width: int) -> None:
+    for k in range(len(planes)):
+        for y in range(larger.shape[1] // width - 2):
+            row, large = planes[k, (y // 2 + 1) * stride + 1 :], larger[k, (y + 1) * width + 1 :]
+            for x in range(stride - 2):
+                large[2 * x] = large[2 * x + 1] = row[x]
+
+
+@kernel
+def _double_smoothly(planes: Field, stride: int, row: Field, larger: Field) -> None:
+    """Doubled, with values between those of the pixels; no rim."""
+    width, height = stride - 2, planes.shape[1] // stride - 2
+    for k in range(len(planes)):
+        for y in range(2 * height):
+            nearer, farther = y // 2, min(max(y // 2 + y % 2 * 2 - 1, 0), height - 1)
+            near, far = planes[k, (nearer + 1) * stride + 1 :], planes[k, (farther + 1) * stride + 1 :]
+            for x in range(width):
+                row[x] = _between(near[x], far[x])
+            large = larger[k, y * 2 * width :]
+            for x in range(width):
+                large[2 * x] = _between(row[x], row[max(x - 1, 0)])
+                large[2 * x + 1] = _between(row[x], row[min(x + 1, width - 1)])
+
+
+@kernel
+def _between(nearer: float, farther: float) -> float:
+    return np.float32(0.75) * nearer + np.float32(0.25) * farther  # type: ignore[return-value]
 
 
 @fused_kernel

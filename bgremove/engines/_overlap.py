@@ -8,6 +8,8 @@ good as that says, if it does not run along the sides of the box and is no speck
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +18,7 @@ from bgremove.engines import _warm_up
 from bgremove.engines._barriers import Field
 from bgremove.engines._colours import Space, clear_sums, make_space, part_of, share_sums, to_lab, total_of
 from bgremove.engines._compile import compiled_once, kernel
-from bgremove.engines._energy import OPEN, open_box
+from bgremove.engines._energy import OPEN
 from bgremove.types import Foreground, Image, Mask
 
 _REGRESSION = {
@@ -36,7 +38,6 @@ _CONSTANT = -0.285
 _CLEAR = 0.98  # share of pixels that colours tell beyond which nothing else is asked of a mask
 _ALONG = 0.5  # unless it runs along so much of the sides
 _SMALL = 0.1  # or is less of what is open: colours tell any speck
-_SQUARE = np.ones((3, 3), np.uint8)
 
 
 def predict_overlap(image: Image, labels: Mask, foreground: Foreground, odds: Field) -> float:
@@ -52,12 +53,11 @@ def predict_overlap(image: Image, labels: Mask, foreground: Foreground, odds: Fi
     odds : (H, W) float32
         The prior, see `bgremove.engines._location.log_odds`.
     """
-    number = np.count_nonzero(foreground[labels >= OPEN])
-    if number == 0 or number == np.count_nonzero(labels >= OPEN):
-        return 0.0
     measured = measure(image, labels, foreground, odds)
-    predicted = float(measured @ np.array([*_REGRESSION.values()])) + _CONSTANT
     told, share, along, *_ = map(float, measured)
+    if not 0 < share < 1:
+        return 0.0
+    predicted = float(measured @ np.array([*_REGRESSION.values()])) + _CONSTANT
     clear = told >= _CLEAR and along < _ALONG and share >= _SMALL
     return told if clear else min(max(predicted, 0), 1)
 
@@ -65,11 +65,11 @@ def predict_overlap(image: Image, labels: Mask, foreground: Foreground, odds: Fi
 def told_by_colour(image: Image, labels: Mask, foreground: Foreground) -> float:
     """Share of the open pixels whose colour alone, by how often it is met on either side, puts them where they are."""
     height, width = labels.shape
-    return _share_told(to_lab(image), labels, foreground, make_space(height, width, 2))
+    return _share_told(to_lab(image), labels, foreground.view(np.uint8), make_space(height, width, 2))
 
 
 @kernel
-def _share_told(lab: Image, labels: Mask, foreground: Foreground, space: Space) -> float:
+def _share_told(lab: Image, labels: Mask, foreground: Mask, space: Space) -> float:
     height, width = labels.shape
     box = clear_sums(lab, space)
     for y in range(height):
@@ -93,8 +93,9 @@ def _share_told(lab: Image, labels: Mask, foreground: Foreground, space: Space) 
 def warm_up_overlap() -> None:
     """Compile or load what `predict_overlap` runs."""
     image, labels = _warm_up.make_picture()
-    with compiled_once(_share_told):
+    with compiled_once(_measure):
         told_by_colour(image, labels, labels >= OPEN)
+        predict_overlap(image, labels, labels > OPEN, np.zeros(labels.shape, np.float32))
 
 
 def find_gap(foreground: Foreground) -> float:
@@ -105,28 +106,145 @@ def find_gap(foreground: Foreground) -> float:
 
 
 def measure(image: Image, labels: Mask, foreground: Foreground, odds: Field) -> NDArray[np.float64]:
-    """What the regression is of, in the order of its table."""
-    inside = labels >= OPEN
-    chosen, others = foreground & inside, inside & ~foreground
-    box = foreground[open_box(labels).slices]
-    rows, columns = (min(1, side // 2) for side in box.shape)  # rounding may cut the outermost ones
-    sides = box[rows], box[-1 - rows], box[:, columns], box[:, -1 - columns]
-    chance = 1 / (1 + np.exp(-np.clip(odds, -20, 20)))
-    likely = inside & (odds > 0)
-    sizes = cv2.connectedComponentsWithStats(chosen.view(np.uint8), connectivity=4)[2][1:, cv2.CC_STAT_AREA]
-    outline = cv2.morphologyEx(foreground.view(np.uint8), cv2.MORPH_GRADIENT, _SQUARE).view(np.bool_) & inside
-    return np.array(
-        [
-            told_by_colour(image, labels, foreground),
-            np.count_nonzero(chosen) / np.count_nonzero(inside),
-            np.mean(np.concatenate(sides)),
-            find_gap(np.ascontiguousarray(box)),
-            np.sum(chance[chosen]) / (np.sum(chance[others]) + np.count_nonzero(chosen)),
-            np.mean(chance[chosen]),
-            np.mean(chance[others]),
-            np.count_nonzero(likely & chosen) / np.count_nonzero(likely | chosen),
-            sizes.max() / sizes.sum(),
-            np.log(np.count_nonzero(outline) / np.sqrt(sizes.sum()) + 1),
-            np.mean(np.abs(2 * chance[inside] - 1)),
-        ]
-    )
+    """What the regression is of, in the order of its table; zeros but for the share of an empty mask and a full one."""
+    height, width = labels.shape
+    measured = np.zeros(len(_REGRESSION))
+    _measure(
+        to_lab(image), labels, foreground.view(np.uint8), odds, np.asarray(cv2.exp(-abs(odds)), np.float32),
+        make_space(height, width, 2), np.empty(height * width, np.int32), measured,
+    )  # fmt: skip
+    return measured
+
+
+@kernel
+def _measure(
+    lab: Image,
+    labels: Mask,
+    foreground: Mask,
+    odds: Field,
+    exponentials: Field,
+    space: Space,
+    stack: NDArray[np.int32],
+    measured: NDArray[np.float64],
+) -> None:
+    inside, chosen = _count(labels, foreground)
+    measured[1] = chosen / max(inside, 1)
+    if not 0 < chosen < inside:
+        return
+    measured[0] = _share_told(lab, labels, foreground, space)
+    measured[2], measured[3] = _look_at_sides(labels, foreground)
+    _weigh_chances(labels, foreground, odds, exponentials, measured)
+    measured[8] = _largest_piece(labels, foreground, space.codes, stack) / chosen
+    measured[9] = math.log(_outline(labels, foreground) / math.sqrt(chosen) + 1)
+
+
+@kernel
+def _count(labels: Mask, foreground: Mask) -> tuple[int, int]:
+    """Open pixels, and those of them that are foreground."""
+    inside, chosen = 0, 0
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            inside += labels[y, x] >> 1
+            chosen += (labels[y, x] >> 1) & foreground[y, x]
+    return inside, chosen
+
+
+@kernel
+def _look_at_sides(labels: Mask, foreground: Mask) -> tuple[float, float]:
+    """Share of the box's sides, but for the outermost pixels, that are foreground, and the widest gap to one."""
+    top, bottom, left, right = _box(labels, OPEN, 0, labels.shape[0], 0, labels.shape[1])
+    height, width = bottom - top, right - left
+    row, column = min(1, height // 2), min(1, width // 2)  # rounding may cut the outermost ones
+    count = 0
+    for x in range(left, right):
+        count += foreground[top + row, x] + foreground[bottom - 1 - row, x]
+    for y in range(top, bottom):
+        count += foreground[y, left + column] + foreground[y, right - 1 - column]
+    first, end, before, behind = _box(foreground, 1, top, bottom, left, right)
+    gap = max(max(first - top, bottom - end) / height, max(before - left, right - behind) / width)
+    return count / (2 * height + 2 * width), gap
+
+
+@kernel
+def _box(values: Mask, least: int, top: int, bottom: int, left: int, right: int) -> tuple[int, int, int, int]:
+    """First and one past the last row, and column, in which there is such a value."""
+    first, end, before, behind = bottom, top, right, left
+    for y in range(top, bottom):
+        for x in range(left, right):
+            if values[y, x] >= least:
+                first, end = min(first, y), y + 1
+                before, behind = min(before, x), max(behind, x + 1)
+    return first, end, before, behind
+
+
+@kernel
+def _weigh_chances(
+    labels: Mask, foreground: Mask, odds: Field, exponentials: Field, measured: NDArray[np.float64]
+) -> None:
+    """Measure how far the mask and the prior agree; `exponentials` are of minus the size of the odds."""
+    height, width = labels.shape
+    within, without, certainty = 0.0, 0.0, 0.0
+    chosen, others, both, either = 0, 0, 0, 0
+    for y in range(height):
+        for x in range(width):
+            if labels[y, x] >= OPEN:
+                likely, e = odds[y, x] > 0, float(exponentials[y, x])
+                chance = (1.0 if likely else e) / (1 + e)
+                certainty += (1 - e) / (1 + e)
+                if foreground[y, x]:
+                    chosen += 1
+                    within += chance
+                    both += 1 if likely else 0
+                else:
+                    others += 1
+                    without += chance
+                    either += 1 if likely else 0
+    measured[4] = within / (without + chosen)
+    measured[5], measured[6] = within / chosen, without / others
+    measured[7] = both / (chosen + either)
+    measured[10] = certainty / (chosen + others)
+
+
+@kernel
+def _largest_piece(labels: Mask, foreground: Mask, seen: NDArray[np.int32], stack: NDArray[np.int32]) -> int:
+    """Pixels of the largest piece of open foreground, where neighbours are above, below and beside."""
+    height, width = labels.shape
+    for y in range(height):
+        for x in range(width):
+            seen[y, x] = (labels[y, x] >> 1) & foreground[y, x] ^ 1
+    largest = 0
+    for y in range(height):
+        for x in range(width):
+            if not seen[y, x]:
+                seen[y, x] = 1
+                stack[0] = y * width + x
+                size, waiting = 0, 1
+                while waiting > 0:
+                    waiting -= 1
+                    size += 1
+                    v, u = stack[waiting] // width, stack[waiting] % width
+                    for step in range(4):
+                        t, s = v + (step == 0) - (step == 1), u + (step == 2) - (step == 3)
+                        if 0 <= t < height and 0 <= s < width and not seen[t, s]:
+                            seen[t, s] = 1
+                            stack[waiting] = t * width + s
+                            waiting += 1
+                largest = max(largest, size)
+    return largest
+
+
+@kernel
+def _outline(labels: Mask, foreground: Mask) -> int:
+    """How many open pixels have one of the other side among the eight around them."""
+    height, width = labels.shape
+    count = 0
+    for y in range(height):
+        above, here, below = foreground[max(y - 1, 0)], foreground[y], foreground[min(y + 1, height - 1)]
+        for x in range(width):
+            before, behind = max(x - 1, 0), min(x + 1, width - 1)
+            every = above[before] & above[x] & above[behind] & here[before] & here[behind]
+            some = above[before] | above[x] | above[behind] | here[before] | here[behind]
+            every &= below[before] & below[x] & below[behind] & here[x]
+            some |= below[before] | below[x] | below[behind] | here[x]
+            count += (every ^ some) & (labels[y, x] >> 1)
+    return count

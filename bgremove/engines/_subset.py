@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bgremove.engines import _gmm
+from bgremove.engines._compile import kernel
 from bgremove.engines._energy import GMMs
 from bgremove.engines._palette import Counts, Palette, count_pixels, make_palette
 from bgremove.types import Foreground, Image, Mask
@@ -28,14 +29,30 @@ def take_subset(image: Image, foreground: Foreground) -> Subset:
     """Every n-th pixel of every n-th row: about 20,000, or more when one label is rare. Neither may be missing."""
     step = max(1, round((foreground.size / _PIXELS) ** 0.5))
     while True:
-        every = slice(step // 2, None, step)
-        labels = np.ascontiguousarray(foreground[every, every]).view(np.uint8)
-        count = np.count_nonzero(labels)
+        rows = slice(step // 2, None, step)
+        sides, colours = (np.ascontiguousarray(each[rows]) for each in (foreground.view(np.uint8), image))
+        labels = np.empty((len(sides), len(range(*rows.indices(sides.shape[1])))), np.uint8)
+        pixels = np.empty((*labels.shape, 3), np.uint8)
+        count = _take_columns(sides, colours, step, labels, pixels)
         if step == 1 or min(count, labels.size - count) >= _FEWEST:
             break
         step //= 2
-    palette = make_palette(np.ascontiguousarray(image[every, every]), labels)
+    palette = make_palette(pixels, labels)
     return Subset(palette, labels, count_pixels(palette, labels))
+
+
+@kernel
+def _take_columns(sides: Mask, colours: Image, step: int, labels: Mask, pixels: Image) -> int:
+    """Write every n-th column; returns the number of foreground pixels in them."""
+    count = 0
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            column = step // 2 + x * step
+            labels[y, x] = sides[y, column]
+            count += sides[y, column]
+            for channel in range(3):
+                pixels[y, x, channel] = colours[y, column, channel]
+    return count
 
 
 def initialise_gmms(subset: Subset, seed: int) -> GMMs:

@@ -172,14 +172,16 @@ def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -
     open_pixels = labels >= Label.PROBABLY_BACKGROUND
     if _is_uniform(foreground):  # nothing in sight tells the open pixels from the rest
         return _Result(foreground, np.zeros((2, COMPONENTS, PARAMETERS)))
-    beta = _measure_beta(image)
-    gmms = initialise_gmms(take_subset(image, foreground), seed)
-    for _ in range(iterations):
-        if _is_uniform(foreground):
-            break
-        gmms = learn_gmms(take_subset(image, foreground), gmms)
-        before, foreground = foreground, _band.cut(image, labels, gmms, beta, odds)
-        if np.count_nonzero(foreground != before) <= _CONVERGED * np.count_nonzero(open_pixels):
+    graph = _band.construct_graph(image, labels, _measure_beta(image), odds)
+    subset = take_subset(image, foreground)
+    gmms = initialise_gmms(subset, seed)
+    for iteration in range(iterations):
+        if iteration > 0:
+            subset = take_subset(image, foreground)
+        gmms = learn_gmms(subset, gmms)
+        before, foreground = foreground, _band.cut(graph, gmms)
+        converged = np.count_nonzero(foreground != before) <= _CONVERGED * np.count_nonzero(open_pixels)
+        if converged or _is_uniform(foreground):
             break
     return _Result(foreground, gmms)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+import sys
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from queue import SimpleQueue
 from threading import Barrier, get_native_id
@@ -19,6 +20,9 @@ from bgremove.strategies.task import Outcome
 T = TypeVar("T")
 R = TypeVar("R")
 
+_SWITCH_S = 0.0005
+"""A thread between two kernels waits for the interpreter no longer than this while another runs many short ones."""
+
 
 class Threads(Strategy):
     """A `ThreadPoolExecutor`. A thread cannot be stopped: closing a run waits for the calls that have started."""
@@ -29,6 +33,7 @@ class Threads(Strategy):
 
     def _open(self, stack: ExitStack) -> None:
         stack.enter_context(self._worker_context())
+        stack.enter_context(_switching_often())
         self._executor = stack.enter_context(ThreadPoolExecutor(self.workers, "bgremove"))
 
     def _start(self, function: Callable[..., object] | None) -> None:  # noqa: ARG002 - its modules are imported here
@@ -57,3 +62,13 @@ class Threads(Strategy):
 
 def _call(function: Callable[[T], R], job: Job[T]) -> Outcome[R]:
     return attempt(function, job, get_native_id())
+
+
+@contextmanager
+def _switching_often() -> Iterator[None]:
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(min(before_s, _SWITCH_S))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before_s)
