@@ -27,7 +27,7 @@ def random_grid(height: int, width: int, most_link: int, most_excess: int, seed:
                 if 0 <= y + dy < height and 0 <= x + dx < width:
                     by_node(grid)[inner[y, x], d] = rng.integers(0, most_link + 1)
     grid.excess[inner] = rng.integers(-most_excess, most_excess + 1, (height, width))
-    find_exits(grid)
+    find_exits(grid.residual, grid.exits)
     return grid
 
 

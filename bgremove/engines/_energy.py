@@ -126,7 +126,9 @@ def link_neighbours(grid: Grid, image: Image, labels: Mask, box: Rect, beta: flo
                     grid, labels[y, begin:end], labels[v, begin + aside : end + aside], direction,
                     _node(box, y, begin), weights,
                 )  # fmt: skip
-    find_exits(grid)
+        if box.y <= y < box.y + box.height:
+            row = slice(_node(box, y, box.x), _node(box, y, box.x + box.width))
+            find_exits(grid.residual[8 * row.start : 8 * row.stop], grid.exits[row])
 
 
 @fused_kernel

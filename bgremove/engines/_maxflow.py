@@ -40,7 +40,7 @@ class Grid(NamedTuple):
     """(8 nodes,): node by node, what may still flow to the neighbour in each direction, at least 0; 0 into and out of
     the frame."""
     exits: NDArray[np.uint8]
-    """(nodes,): of each direction a bit, ``1 << d``, that is 1 where the residual is above 0. See `find_exits`."""
+    """(nodes,): of each direction a bit, ``1 << d``, that is 1 where the residual is above 0; see `find_exits`."""
     excess: NDArray[np.int32]
     """(nodes,): what is left to send from the source (above 0), or what may still go to the sink (below 0)."""
     distance: NDArray[np.int32]
@@ -105,14 +105,14 @@ def solve(grid: Grid) -> None:
 
 
 @kernel
-def find_exits(grid: Grid) -> None:
-    """Write the exits that the residuals have, to be called when residuals have been filled in."""
-    residual, exits = grid.residual, grid.exits
-    for node in range(len(exits)):
-        found = 0
+def find_exits(residual: NDArray[np.int32], exits: NDArray[np.uint8]) -> None:
+    """Write the exits that nodes with these residuals have, to be called when residuals have been filled in."""
+    for i in range(len(exits)):
+        found = np.int32(0)
         for direction in range(8):
-            found |= (residual[8 * node + direction] > 0) << direction
-        exits[node] = found
+            sign = np.int32(-residual[8 * i + direction] >> 31)  # all bits, or none
+            found |= sign & np.int32(1 << direction)
+        exits[i] = found
 
 
 @kernel

@@ -82,9 +82,10 @@ def _minimise(image: Image, labels: Mask, *, iterations: int, seed: int) -> tupl
     weights = np.zeros(len(counts[1]), np.int32)
 
     for iteration in range(iterations):
-        before, gmms = gmms, _gmm.learn(_gmm.assign_components(colours, counts, gmms))
-        if iteration > 0 and np.array_equal(gmms, before):
+        learned = _gmm.learn(_gmm.assign_components(colours, counts, gmms))
+        if iteration > 0 and np.array_equal(learned, gmms):
             break  # a fixed point: the same models give the same cut
+        gmms = learned
         construct_graph(grid, open_pixels, colours, gmms, weights, make_scratch())
         _maxflow.solve(grid)
         update_labels(grid, open_pixels, counts)
