@@ -2,10 +2,10 @@
 
 Push-relabel (Goldberg, Tarjan 1988, https://doi.org/10.1145/48014.61051), highest label first, with labels measured
 afresh by breadth-first search and with the gap rule (Cherkassky, Goldberg 1997, https://doi.org/10.1007/PL00009180).
-It runs **in shells**: at first only excess next to the sink moves, then only excess up to a depth that grows by a
-half at a time. What is near fills the narrow places, so that what lies behind them is mostly found cut off without
-having moved at all. On graphs of photographs this takes a fourth to a sixth of the time of the same method without
-shells.
+It runs **in shells**: at first only excess next to the sink moves, then only excess up to a depth that grows, by a half
+at a time while it is small and by an eighth when it is large. What is near fills the narrow places, so that what lies
+behind them is mostly found cut off without having moved at all. On graphs of photographs this takes a fourth to a
+sixth of the time of the same method without shells.
 
 Capacities are whole numbers: conservation and saturation are exact, and any flow is a fair start.
 
@@ -128,8 +128,8 @@ def solve_within(grid: Grid, shell: Shell, depth: int) -> int:
         top, short = _relabel_all(grid, part)
         if top == 0 and not short:
             return 0
-        if _discharge(grid, part, top, grid.excess.size):
-            depth += depth // 2 + 1
+        if _discharge(grid, part, top, grid.excess.size // 2):
+            depth += min(depth // 2 + 1, 20 + depth // 8)
 
 
 @kernel
