@@ -23,7 +23,8 @@ import numpy as np
 from bgremove.engines._maxflow import make_grid, solve
 grid = make_grid(3, 4)
 grid.excess[7], grid.excess[8] = 5, -9
-grid.residual[7, 1] = 3
+grid.residual[8 * 7 + 1] = 3
+grid.exits[7] = 2
 solve(grid)
 print(grid.excess[8], "numba" in sys.modules)
 """

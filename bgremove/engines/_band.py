@@ -202,9 +202,13 @@ def _empty_grid(grid: Grid, box: Rect) -> Grid:
     nodes = (box.height + 2) * stride + 1
     for direction in range(8):
         grid.step[direction] = np.uint64(_STEPS[direction, 0] * stride + _STEPS[direction, 1])
-    grid.residual[:nodes] = 0
+    grid.residual[: 8 * nodes] = 0
+    grid.exits[:nodes] = 0
     grid.excess[:nodes] = 0
-    return Grid(grid.residual[:nodes], grid.excess[:nodes], grid.distance[:nodes], grid.next_active[:nodes], grid.step)
+    return Grid(
+        grid.residual[: 8 * nodes], grid.exits[:nodes], grid.excess[:nodes], grid.distance[:nodes],
+        grid.next_active[:nodes], grid.step,
+    )  # fmt: skip
 
 
 @kernel

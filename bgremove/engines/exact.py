@@ -28,14 +28,14 @@ class ExactEngine:
     the same. 0.2 to 1.2 microseconds a pixel for five iterations of a photograph, on one thread; other threads run
     meanwhile. The first call on a machine compiles for some seconds and says so on stderr.
 
-    Memory: 48 bytes a pixel of the open pixels' bounding box, 9 a distinct colour in it, and 4 a colour that is around
-    it only, since the background is learned from all of the image. For a photograph that is at most 64 a pixel of a box
+    Memory: 49 bytes a pixel of the open pixels' bounding box, 9 a distinct colour in it, and 4 a colour that is around
+    it only, since the background is learned from all of the image. For a photograph that is at most 65 a pixel of a box
     that covers a tenth of it or more.
     """
 
     def peak_bytes(self, pixels: int) -> int:
         """See `bgremove.engines.Engine.peak_bytes`."""
-        return 57 * pixels + 500_000  # the constant is for tables, and for the frame of the grid
+        return 58 * pixels + 500_000  # the constant is for tables, and for the frame of the grid
 
     def estimate_s(self, pixels: int) -> float:
         """See `bgremove.engines.Engine.estimate_s`."""
@@ -82,9 +82,10 @@ def _minimise(image: Image, labels: Mask, *, iterations: int, seed: int) -> tupl
     weights = np.zeros(len(counts[1]), np.int32)
 
     for iteration in range(iterations):
-        before, gmms = gmms, _gmm.learn(_gmm.assign_components(colours, counts, gmms))
-        if iteration > 0 and np.array_equal(gmms, before):
+        learned = _gmm.learn(_gmm.assign_components(colours, counts, gmms))
+        if iteration > 0 and np.array_equal(learned, gmms):
             break  # a fixed point: the same models give the same cut
+        gmms = learned
         construct_graph(grid, open_pixels, colours, gmms, weights, make_scratch())
         _maxflow.solve(grid)
         update_labels(grid, open_pixels, counts)
