@@ -20,11 +20,12 @@ SCRIPT = """
 import sys
 sys.path.insert(0, {folder!r})
 import numpy as np
-from bgremove.engines._maxflow import make_grid, solve
+from bgremove.engines._grid import make_grid
+from bgremove.engines._maxflow import solve
 grid = make_grid(3, 4)
 grid.excess[7], grid.excess[8] = 5, -9
 grid.residual[8 * 7 + 1] = 3
-grid.exits[7] = 2
+grid.state[7] = 2
 solve(grid)
 print(grid.excess[8], "numba" in sys.modules)
 """

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_flow
 
-from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, find_exits, make_grid, solve
+from bgremove.engines._grid import DIRECTIONS, FAR, STEP, Grid, find_exits, make_grid
+from bgremove.engines._maxflow import solve
 
 
 def by_node(grid: Grid) -> np.ndarray:
@@ -27,7 +28,7 @@ def random_grid(height: int, width: int, most_link: int, most_excess: int, seed:
                 if 0 <= y + dy < height and 0 <= x + dx < width:
                     by_node(grid)[inner[y, x], d] = rng.integers(0, most_link + 1)
     grid.excess[inner] = rng.integers(-most_excess, most_excess + 1, (height, width))
-    find_exits(grid.residual, grid.exits)
+    find_exits(grid.residual, grid.state)
     return grid
 
 
@@ -70,10 +71,10 @@ def check_solved(before: Grid, after: Grid, flow: int) -> None:
         linked = linked[(linked + step >= 0) & (linked + step < net.size)]
         assert np.array_equal(moved[linked, d], -moved[linked + step, d ^ 1])
     assert (after.residual >= 0).all()
-    assert np.array_equal(after.exits, np.packbits(by_node(after) > 0, axis=1, bitorder="little")[:, 0])
+    assert np.array_equal(after.state % STEP, np.packbits(by_node(after) > 0, axis=1, bitorder="little")[:, 0])
     assert (after.excess[before.excess >= 0] >= 0).all()
 
-    source = after.distance == FAR
+    source = after.state >= FAR
     assert not (source & (after.excess < 0)).any()
     assert not (~source & (after.excess > 0)).any()
     start, end, room = links_of(before)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import fused_kernel, kernel
-from bgremove.engines._maxflow import DIRECTIONS, Grid, find_exits
+from bgremove.engines._grid import DIRECTIONS, Grid, find_exits
 from bgremove.rows import bands_of, in_threads
 from bgremove.types import Image, Label, Mask, Rect
 
@@ -128,7 +128,7 @@ def link_neighbours(grid: Grid, image: Image, labels: Mask, box: Rect, beta: flo
                 )  # fmt: skip
         if box.y <= y < box.y + box.height:
             row = slice(_node(box, y, box.x), _node(box, y, box.x + box.width))
-            find_exits(grid.residual[8 * row.start : 8 * row.stop], grid.exits[row])
+            find_exits(grid.residual[8 * row.start : 8 * row.stop], grid.state[row])
 
 
 @fused_kernel
