@@ -7,6 +7,9 @@ at a time while it is small and by an eighth when it is large. What is near fill
 behind them is mostly found cut off without having moved at all. On graphs of photographs this takes a fourth to a
 sixth of the time of the same method without shells.
 
+Of the nodes at the same distance the first that became active comes first: it seldom has to wait for what the push
+before it wrote, so that the processor works on several at once.
+
 Capacities are whole numbers: conservation and saturation are exact, and any flow is a fair start.
 """
 
@@ -22,6 +25,9 @@ from bgremove.engines._grid import FAR, STEP, Grid
 
 _NONE = -1  # ends a list of nodes
 _BLOCK = 1024  # nodes that are in the cache together
+_EXITS, _DIRECTIONS = np.ogrid[:STEP, :8]
+_WAYS = np.where(_EXITS >> _DIRECTIONS & 1, _DIRECTIONS, 2**32 - 1).astype(np.uint32).reshape(-1)
+"""Of each set of exits, for each direction: this if it is one of them, else what comes after all."""
 
 
 class Shell(NamedTuple):
@@ -29,15 +35,21 @@ class Shell(NamedTuple):
 
     first: NDArray[np.int32]
     """(depth + 2,): the first in the list of active nodes of this distance, those with excess, or `_NONE`."""
+    last: NDArray[np.int32]
+    """(depth + 2,): the last in this list, if there is any."""
     members: NDArray[np.int32]
     """(depth + 2,): how many nodes have this distance."""
-    flags: NDArray[np.int32]
-    """(1024,): below 0, of some nodes, where they have room to a sink and are none themselves."""
+    flags: NDArray[np.uint8]
+    """(1024,): 1, of some nodes, where they have room to a sink and are none themselves, else 0."""
+    eights: NDArray[np.uint64]
+    """(128,): the flags, eight in a number."""
 
 
 def make_shell(room: int) -> Shell:
     """A shell for distances that are less than `room` by two or more."""
-    return Shell(np.empty(room, np.int32), np.empty(room, np.int32), np.empty(_BLOCK, np.int32))
+    first, last, members = np.empty((3, room), np.int32)
+    flags = np.empty(_BLOCK, np.uint8)
+    return Shell(first, last, members, flags, flags.view(np.uint64))
 
 
 def solve(grid: Grid) -> None:
@@ -65,7 +77,9 @@ def solve_within(grid: Grid, shell: Shell, depth: int) -> int:
     while True:
         if depth + 2 > shell.first.size:
             return depth
-        part = Shell(shell.first[: depth + 2], shell.members[: depth + 2], shell.flags)
+        part = Shell(
+            shell.first[: depth + 2], shell.last[: depth + 2], shell.members[: depth + 2], shell.flags, shell.eights
+        )
         top, short = _relabel_all(grid, part)
         if top == 0 and not short:
             return 0
@@ -83,14 +97,15 @@ def _relabel_all(grid: Grid, shell: Shell) -> tuple[int, bool]:
     has been searched from needs its place there no more, so that the lists of active nodes are made on the way.
     """
     _, excess, state, next_active, step = grid
-    first, members, _ = shell
+    first, last, members, _, _ = shell
     one, two, stride = np.uint64(1), np.uint64(2), step[3]
     first[:] = _NONE
     members[:] = 0
     depth = first.size - 2
-    members[1], end = _find_neighbours_of_sinks(grid, shell.flags)
+    members[1], end = _find_neighbours_of_sinks(grid, shell)
     top, short = 0, False
-    node = last = np.uint64(0)
+    node = np.uint64(0)
+    last[0] = node
     while node != end:
         node = np.uint64(next_active[node])
         level = np.int64(state[node] // STEP)
@@ -109,13 +124,13 @@ def _relabel_all(grid: Grid, shell: Shell) -> tuple[int, bool]:
             end = _reach(state, next_active, down + two, 4, further, end)
         if excess[node] > 0:
             if level > top:
+                next_active[last[top]] = _NONE
                 top = int(level)
                 first[top] = node
-                next_active[last] = _NONE
             else:
-                next_active[last] = node
-            last = node
-    next_active[last] = _NONE
+                next_active[last[top]] = node
+            last[top] = node
+    next_active[last[top]] = _NONE
     return top, short
 
 
@@ -132,13 +147,14 @@ def _reach(
 
 
 @kernel
-def _find_neighbours_of_sinks(grid: Grid, flags: NDArray[np.int32]) -> tuple[int, np.uint64]:
+def _find_neighbours_of_sinks(grid: Grid, shell: Shell) -> tuple[int, np.uint64]:
     """Give all nodes that may send to the sink the distance 1, and queue those that may send to one of them, at 2.
 
     Most sinks lie among other sinks and are nobody's way, so that it is quicker to ask all nodes than all sinks.
     Returns how many sinks there are, and the end of the queue.
     """
     _, excess, state, next_active, step = grid
+    flags, eights = shell.flags, shell.eights
     stride = int(step[3])
     stop = excess.size - stride - 1
     state[: stride + 1] = FAR
@@ -148,30 +164,29 @@ def _find_neighbours_of_sinks(grid: Grid, flags: NDArray[np.int32]) -> tuple[int
     for begin in range(stride + 1, stop, _BLOCK):
         size = min(_BLOCK, stop - begin)
         around = excess[begin - stride - 1 : begin + size + stride + 1]
-        here, seen = _find_sinks(around, stride, state[begin : begin + size], flags)
-        sinks += here
-        if seen:
-            for i in range(size):
-                next_active[end] = begin + i
-                end = np.uint64(begin + i) if flags[i] < 0 else end
+        sinks += _find_sinks(around, stride, state[begin : begin + size], flags)
+        flags[size : size + 8] = 0
+        for eight in range((size + 7) // 8):
+            if eights[eight]:
+                for i in range(8 * eight, 8 * eight + 8):
+                    next_active[end] = begin + i
+                    end = np.uint64(begin + i) if flags[i] else end
     return sinks, end
 
 
 @kernel
-def _find_sinks(
-    around: NDArray[np.int32], stride: int, state: NDArray[np.uint32], flags: NDArray[np.int32]
-) -> tuple[int, bool]:
-    """Start the distances of some nodes, and flag with a sign those that have room to a sink and are none themselves.
+def _find_sinks(around: NDArray[np.int32], stride: int, state: NDArray[np.uint32], flags: NDArray[np.uint8]) -> int:
+    """Start the distances of some nodes, and flag those that have room to a sink and are none themselves.
 
     The excess is given from the first's neighbour above on the left to the last's below on the right. In this form the
-    loop is vectorised. Returns how many sinks there are, and whether any node is flagged.
+    loop is vectorised. Returns how many sinks there are.
     """
     size = len(state)
     above, here, below = around[:], around[stride:], around[2 * stride :]
     a, b, c = above[:size], above[1 : size + 1], above[2 : size + 2]
     d, e, f = here[:size], here[1 : size + 1], here[2 : size + 2]
     g, h, i = below[:size], below[1 : size + 1], below[2 : size + 2]
-    sinks, seen = np.int32(0), np.int32(0)
+    sinks = np.int32(0)
     for k in range(size):
         way = np.int32(state[k])  # each of its last bits, in turn, is moved to where the sign is
         room = np.int32(
@@ -181,12 +196,11 @@ def _find_sinks(
             | (c[k] & np.int32(way << 25)) | (g[k] & np.int32(way << 24))
         )  # fmt: skip
         flag = np.int32(~e[k] & room)
-        flags[k] = flag
-        seen |= flag
+        flags[k] = np.uint8(flag < 0)
         start = np.uint32(STEP) if e[k] < 0 else (np.uint32(2 * STEP) if flag < 0 else np.uint32(FAR))
         state[k] = np.uint32(way & (STEP - 1)) | start
         sinks = np.int32(sinks + (np.int32(1) if e[k] < 0 else np.int32(0)))
-    return int(sinks), bool(seen < 0)
+    return int(sinks)
 
 
 @kernel
@@ -197,7 +211,8 @@ def _discharge(grid: Grid, shell: Shell, top: int, budget: int) -> bool:
     relabels without a branch, and finds neighbours by constant offsets from three nodes in three rows.
     """
     residual, excess, state, next_active, step = grid
-    first, members, _ = shell
+    first, last, members, _, _ = shell
+    ways = _WAYS
     one, two, stride = np.uint64(1), np.uint64(2), step[3]
     beyond = first.size - 1
     ceiling = beyond  # the least distance that is out of reach
@@ -208,21 +223,17 @@ def _discharge(grid: Grid, shell: Shell, top: int, budget: int) -> bool:
             continue
         node = np.uint64(head)
         first[top] = next_active[node]
-        height, left, exits = top, excess[node], state[node] & (STEP - 1)
+        height, left, exits = top, excess[node], np.uint64(state[node] & (STEP - 1))
         up, down = node - stride - one, node + stride - one
         while left > 0:
             straight = min(
-                _way(residual[_link(node, 0)], state[node - one], 0),
-                _way(residual[_link(node, 1)], state[node + one], 1),
-                _way(residual[_link(node, 2)], state[up + one], 2),
-                _way(residual[_link(node, 3)], state[down + one], 3),
-            )
+                _way(state[node - one], ways[_link(exits, 0)]), _way(state[node + one], ways[_link(exits, 1)]),
+                _way(state[up + one], ways[_link(exits, 2)]), _way(state[down + one], ways[_link(exits, 3)]),
+            )  # fmt: skip
             diagonal = min(
-                _way(residual[_link(node, 4)], state[up], 4),
-                _way(residual[_link(node, 5)], state[down + two], 5),
-                _way(residual[_link(node, 6)], state[up + two], 6),
-                _way(residual[_link(node, 7)], state[down], 7),
-            )
+                _way(state[up], ways[_link(exits, 4)]), _way(state[down + two], ways[_link(exits, 5)]),
+                _way(state[up + two], ways[_link(exits, 6)]), _way(state[down], ways[_link(exits, 7)]),
+            )  # fmt: skip
             lowest: Any = min(straight, diagonal)
             level: Any = np.int64(lowest // STEP)
             direction: Any = np.int64(lowest & np.uint32(7))
@@ -242,30 +253,41 @@ def _discharge(grid: Grid, shell: Shell, top: int, budget: int) -> bool:
             other = node + step[direction]
             residual[_link(node, direction)] = room - amount
             residual[_link(other, direction ^ 1)] += amount
-            exits &= ~((1 if amount == room else 0) << direction)
+            exits &= ~np.uint64((1 if amount == room else 0) << direction)
             state[other] |= np.uint32(1 << (direction ^ 1))
             before = excess[other]
             excess[other] = before + amount
             if before <= 0 and before + amount > 0:
-                next_active[other] = first[level]
-                first[level] = other
+                _append(other, level, first, last, next_active)
                 top = max(top, level)
             left -= amount
         excess[node] = left
-        state[node] = height * STEP + exits
+        state[node] = np.uint64(height * STEP) + exits
         if budget < 0:
             return False
     return True
 
 
 @kernel
+def _append(
+    node: Any, level: Any, first: NDArray[np.int32], last: NDArray[np.int32], next_active: NDArray[np.int32]
+) -> None:
+    """Make a node the last in the list of active nodes of this distance."""
+    next_active[node] = _NONE
+    if first[level] == _NONE:
+        first[level] = node
+    else:
+        next_active[last[level]] = node
+    last[level] = node
+
+
+@kernel
 def _link(node: Any, direction: Any) -> Any:
-    """Where the residual of a node in a direction is."""
+    """Where the residual of a node in a direction is, and in `_WAYS` that of a set of exits."""
     return (node << np.uint64(3)) + np.uint64(direction)
 
 
 @kernel
-def _way(room: Any, state: Any, direction: int) -> Any:
+def _way(state: Any, way: Any) -> Any:
     """Orders the ways out of a node by the distance of where they lead to, those without room last; no branches."""
-    full = np.uint32(np.int32(room - 1) >> 31)  # all bits, or none
-    return np.uint32(np.uint32(state & np.uint32(FAR)) | np.uint32(direction) | full)
+    return np.uint32(np.uint32(state & np.uint32(FAR)) | way)
