@@ -21,7 +21,8 @@ STEP = 2**8
 """What a step towards the sink adds to a state: below it are the exits."""
 
 FAR = 2**32 - STEP
-"""The least state of a node from which the sink cannot be reached; any greater distance is less by a step or more."""
+"""The least state of a node from which the sink cannot be reached. No way is so long: it would have 16 million steps,
+and wind through all of an image of more pixels than that."""
 
 
 class Grid(NamedTuple):
