@@ -31,7 +31,9 @@ def check_same(image: Image, foreground: np.ndarray, seed: int) -> None:
     for model, chosen in enumerate((~foreground, foreground)):
         pixels = image[chosen].astype(np.float32)
         _, wanted, _ = cv2.kmeans(pixels, min(5, len(pixels)), None, CRITERIA, 1, cv2.KMEANS_PP_CENTERS)
-        points = Points(palette.colours, counts[model], palette.codes.reshape(-1), labels.reshape(-1), model)
+        points = Points(
+            palette.pixels, palette.colours, counts[model], palette.codes.reshape(-1), labels.reshape(-1), model
+        )
         clusters, moved = cluster(points, generator)
         codes = palette.codes[chosen]
         given = clusters[codes]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.location.pictures import VARIANTS, Photograph, measure_scaling, take_samples
-from bgremove.engines._location import SIDE, log_odds, to_square
+from bgremove.engines._grid import find_exits, make_grid
+from bgremove.engines._location import SIDE, log_odds, loosen, to_square
 from bgremove.engines._network import INPUTS, Layer, Network, answer, convolve, load, mix, shapes, unpack
 from bgremove.engines._overlap import predict_overlap, told_by_colour
 from bgremove.types import Label, Rect
@@ -145,6 +146,15 @@ def test_open_pixels_stay_though_strokes_of_certain_labels_are_all_around() -> N
     assert small.shape == (SIDE, SIDE, 3)
     assert (reduced > 0).any()
     assert share.mean() == pytest.approx((labels > 0).mean(), rel=0.05)
+
+
+def test_nodes_that_are_loosened_have_no_exit_where_nothing_is_left() -> None:
+    grid = make_grid(1, 2)
+    grid.residual[8 * 4 + 1], grid.residual[8 * 5] = 1, 2
+    find_exits(grid.residual, grid.state)
+    loosen(grid)
+    assert (grid.residual[8 * 4 + 1], grid.residual[8 * 5]) == (0, 1)
+    assert (grid.state[4], grid.state[5]) == (0, 1)
 
 
 def test_the_network_is_fitted_to_what_it_will_be_given() -> None:

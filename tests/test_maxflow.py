@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_flow
 
-from bgremove.engines._maxflow import DIRECTIONS, FAR, Grid, make_grid, solve
+from bgremove.engines._grid import DIRECTIONS, FAR, STEP, Grid, find_exits, make_grid
+from bgremove.engines._maxflow import solve
+
+
+def by_node(grid: Grid) -> np.ndarray:
+    """``(nodes, 8)``: the residuals."""
+    return grid.residual.reshape(-1, 8)
 
 
 def random_grid(height: int, width: int, most_link: int, most_excess: int, seed: int) -> Grid:
@@ -20,15 +26,16 @@ def random_grid(height: int, width: int, most_link: int, most_excess: int, seed:
         for x in range(width):
             for d, (dy, dx) in enumerate(DIRECTIONS):
                 if 0 <= y + dy < height and 0 <= x + dx < width:
-                    grid.residual[inner[y, x], d] = rng.integers(0, most_link + 1)
+                    by_node(grid)[inner[y, x], d] = rng.integers(0, most_link + 1)
     grid.excess[inner] = rng.integers(-most_excess, most_excess + 1, (height, width))
+    find_exits(grid.residual, grid.state)
     return grid
 
 
 def links_of(grid: Grid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start, end and residual of every link that has room."""
-    start, direction = np.nonzero(grid.residual)
-    return start, start + grid.step.astype(np.int64)[direction], grid.residual[start, direction]
+    start, direction = np.nonzero(by_node(grid))
+    return start, start + grid.step.astype(np.int64)[direction], by_node(grid)[start, direction]
 
 
 def greatest_flow(grid: Grid) -> int:
@@ -56,17 +63,18 @@ def copy(grid: Grid) -> Grid:
 def check_solved(before: Grid, after: Grid, flow: int) -> None:
     """Conservation at every node, no room across the cut, and cut value equal to flow."""
     net = after.excess.astype(np.int64) - before.excess  # what came over the links, negative if it left
-    moved = before.residual.astype(np.int64) - after.residual
+    moved = by_node(before).astype(np.int64) - by_node(after)
     assert np.array_equal(net, -moved.sum(axis=1))
     nodes = np.arange(net.size)
     for d, step in enumerate(after.step.astype(np.int64)):
-        linked = nodes[before.residual[:, d] + before.residual[:, d ^ 1] > 0]
+        linked = nodes[by_node(before)[:, d] + by_node(before)[:, d ^ 1] > 0]
         linked = linked[(linked + step >= 0) & (linked + step < net.size)]
         assert np.array_equal(moved[linked, d], -moved[linked + step, d ^ 1])
     assert (after.residual >= 0).all()
+    assert np.array_equal(after.state % STEP, np.packbits(by_node(after) > 0, axis=1, bitorder="little")[:, 0])
     assert (after.excess[before.excess >= 0] >= 0).all()
 
-    source = after.distance == FAR
+    source = after.state >= FAR
     assert not (source & (after.excess < 0)).any()
     assert not (~source & (after.excess > 0)).any()
     start, end, room = links_of(before)
@@ -98,7 +106,7 @@ def test_flow_is_the_greatest(grid: Grid) -> None:
 @settings(max_examples=100, deadline=None)
 def test_goes_on_from_an_earlier_flow(grid: Grid, seed: int) -> None:
     solve(grid)
-    inside = grid.residual.any(axis=1)
+    inside = by_node(grid).any(axis=1)
     change = np.random.default_rng(seed).integers(-60, 61, grid.excess.size) * inside
     grid.excess[:] += change.astype(np.int32)
     before = copy(grid)

@@ -23,17 +23,9 @@ from bgremove.engines._energy import (
     make_scratch,
     terminal_weights,
 )
+from bgremove.engines._grid import DIRECTIONS, FAR, Grid, make_grid
 from bgremove.engines._location import add_prior, loosen
-from bgremove.engines._maxflow import (
-    DIRECTIONS,
-    FAR,
-    Grid,
-    Shell,
-    make_grid,
-    make_shell,
-    solve,
-    solve_within,
-)
+from bgremove.engines._maxflow import Shell, make_shell, solve, solve_within
 from bgremove.rows import bands_of, in_threads
 from bgremove.types import Foreground, Image, Mask, Rect
 
@@ -242,9 +234,12 @@ def _empty_grid(grid: Grid, box: Rect) -> Grid:
     nodes = (box.height + 2) * stride + 1
     for direction in range(8):
         grid.step[direction] = np.uint64(_STEPS[direction, 0] * stride + _STEPS[direction, 1])
-    grid.residual[:nodes] = 0
+    grid.residual[: 8 * nodes] = 0
+    grid.state[:nodes] = 0
     grid.excess[:nodes] = 0
-    return Grid(grid.residual[:nodes], grid.excess[:nodes], grid.distance[:nodes], grid.next_active[:nodes], grid.step)
+    return Grid(
+        grid.residual[: 8 * nodes], grid.excess[:nodes], grid.state[:nodes], grid.next_active[:nodes], grid.step
+    )
 
 
 @kernel
@@ -253,7 +248,7 @@ def _decide(grid: Grid, labels: Mask) -> None:
     for v in range(height):
         for u in range(width):
             if labels[v, u] >= OPEN:
-                labels[v, u] = 1 if grid.distance[(v + 1) * (width + 1) + u + 1] == FAR else 0
+                labels[v, u] = 1 if grid.state[(v + 1) * (width + 1) + u + 1] >= FAR else 0
 
 
 @kernel

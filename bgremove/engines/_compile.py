@@ -145,13 +145,20 @@ def compiled_once(last: Callable[..., Any]) -> Iterator[None]:
     """
     name = cast("Kernel", last).file_name
     folder = _folder()
-    if folder is None or any(any(each.glob(f"{name}-*.o")) for each in _folders()):
+    if folder is None or any(_holds(each, name) for each in _folders()):
         yield
         return
     from filelock import FileLock  # noqa: PLC0415 - only those who may have to compile pay for it
 
     with FileLock(folder / "bgremove-compiling.lock"):  # the system lets go of it when its holder dies
         yield
+
+
+def _holds(folder: Path, name: str) -> bool:
+    try:
+        return any(folder.glob(f"{name}-*.o"))
+    except OSError:  # others may not look into it
+        return False
 
 
 @cache

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import fused_kernel, kernel
-from bgremove.engines._maxflow import DIRECTIONS, Grid
+from bgremove.engines._grid import DIRECTIONS, Grid, find_exits
 from bgremove.rows import bands_of, in_threads
 from bgremove.types import Image, Label, Mask, Rect
 
@@ -126,6 +126,9 @@ def link_neighbours(grid: Grid, image: Image, labels: Mask, box: Rect, beta: flo
                     grid, labels[y, begin:end], labels[v, begin + aside : end + aside], direction,
                     _node(box, y, begin), weights,
                 )  # fmt: skip
+        if box.y <= y < box.y + box.height:
+            row = slice(_node(box, y, box.x), _node(box, y, box.x + box.width))
+            find_exits(grid.residual[8 * row.start : 8 * row.stop], grid.state[row])
 
 
 @fused_kernel
@@ -156,8 +159,8 @@ def _link(
     for i in range(len(weights)):
         weight = weights[i]
         if labels[i] & others[i] & OPEN:
-            grid.residual[node + i, direction] = weight
-            grid.residual[node + step + i, direction ^ 1] = weight
+            grid.residual[8 * (node + i) + direction] = weight
+            grid.residual[8 * (node + step + i) + (direction ^ 1)] = weight
         elif labels[i] & OPEN:
             grid.excess[node + i] += weight if others[i] == _FOREGROUND else -weight
         elif others[i] & OPEN:

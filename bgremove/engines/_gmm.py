@@ -30,7 +30,7 @@ def initialise(palette: Palette, counts: Counts, labels: Mask, seed: int) -> NDA
     generator = make_generator(seed)
     codes, labels = palette.codes.reshape(-1), labels.reshape(-1)
     for model in (0, 1):
-        points = Points(palette.colours, counts[model], codes, labels, model)
+        points = Points(palette.pixels, palette.colours, counts[model], codes, labels, model)
         _add_clusters(points, *cluster(points, generator), moments[model])
     return moments
 

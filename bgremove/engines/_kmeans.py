@@ -157,19 +157,19 @@ def _add_in_order(points: Points, nearest: NDArray[np.uint8], centres: NDArray[n
 
     Neighbours mostly are in the same cluster: its sums stay in registers, which is twice as fast as by memory.
     """
-    colours, codes, labels = points.colours, points.codes, points.labels
+    pixels, codes, labels = points.pixels, points.codes, points.labels
     centres[:] = 0
     at, a, b, c = 0, centres[0, 0], centres[0, 1], centres[0, 2]
     for i in range(len(codes)):
         if labels[i] & 1 == points.model:
-            code = codes[i]
-            if nearest[code] != at:
+            here = nearest[codes[i]]
+            if here != at:
                 centres[at, 0], centres[at, 1], centres[at, 2] = a, b, c
-                at = nearest[code]
+                at = here
                 a, b, c = centres[at, 0], centres[at, 1], centres[at, 2]
-            a += np.float32(colours[0, code])
-            b += np.float32(colours[1, code])
-            c += np.float32(colours[2, code])
+            a += np.float32(pixels[i, 0])
+            b += np.float32(pixels[i, 1])
+            c += np.float32(pixels[i, 2])
     centres[at, 0], centres[at, 1], centres[at, 2] = a, b, c
 
 

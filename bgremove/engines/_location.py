@@ -17,7 +17,7 @@ from bgremove.engines._barriers import Field
 from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._cues import measure_cues
 from bgremove.engines._energy import OPEN, SCALE
-from bgremove.engines._maxflow import Grid
+from bgremove.engines._grid import Grid, find_exits
 from bgremove.engines._network import INPUTS, answer, answer_all, load
 from bgremove.engines._pyramid import reduce
 from bgremove.types import Image, Mask
@@ -88,6 +88,7 @@ def to_square(image: Image, labels: Mask) -> tuple[Image, Mask, Field]:
 def loosen(grid: Grid) -> None:
     """Let neighbours hold together half as much: a prior tells what they otherwise must."""
     grid.residual[:] >>= 1
+    find_exits(grid.residual, grid.state)
     grid.excess[:] >>= 1
 
 

@@ -22,6 +22,8 @@ Counts = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 class Palette(NamedTuple):
     """Distinct colours and where they are."""
 
+    pixels: NDArray[np.uint8]
+    """(H W, 3): the image."""
     colours: NDArray[np.uint8]
     """(3, colours): every colour of the candidates, then those that only other pixels have, channel by channel; again
     for each further `_MOST` pixels of it."""
@@ -43,7 +45,7 @@ def make_palette(image: Image, labels: Mask) -> Palette:
     candidates, others = map(int, found)
     colours = np.empty((3, candidates + others), np.uint8)
     _collect(pixels, candidates, flat, colours)
-    return Palette(colours, codes, candidates)
+    return Palette(pixels, colours, codes, candidates)
 
 
 def count_pixels(palette: Palette, labels: Mask) -> Counts:

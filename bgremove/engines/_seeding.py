@@ -21,6 +21,8 @@ _FAR = 2**24  # farther than any colour is from another
 class Points(NamedTuple):
     """The pixels of one model that are to be clustered: those of the background or those of the foreground."""
 
+    pixels: NDArray[np.uint8]
+    """(N, 3): all pixels of the image in order."""
     colours: NDArray[np.uint8]
     """(3, C): distinct colours."""
     counts: NDArray[np.uint8]

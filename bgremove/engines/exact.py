@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bgremove.engines import _gmm, _maxflow, _warm_up
+from bgremove.engines import _gmm, _warm_up
 from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._energy import (
     OPEN,
@@ -16,6 +16,8 @@ from bgremove.engines._energy import (
     open_box,
     terminal_weights,
 )
+from bgremove.engines._grid import FAR, Grid, make_grid
+from bgremove.engines._maxflow import solve
 from bgremove.engines._palette import Counts, count_pixels, make_palette
 from bgremove.errors import EngineError
 from bgremove.types import Image, Label, Mask, Rect
@@ -77,16 +79,17 @@ def _minimise(image: Image, labels: Mask, *, iterations: int, seed: int) -> tupl
     pack_open_pixels(palette.codes, labels, box, open_pixels)
     colours = palette.colours
     del palette
-    grid = _maxflow.make_grid(box.height, box.width)
+    grid = make_grid(box.height, box.width)
     link_neighbours(grid, image, labels, box, measure_beta(image), np.empty(box.width + 2, np.int32))
     weights = np.zeros(len(counts[1]), np.int32)
 
     for iteration in range(iterations):
-        before, gmms = gmms, _gmm.learn(_gmm.assign_components(colours, counts, gmms))
-        if iteration > 0 and np.array_equal(gmms, before):
+        learned = _gmm.learn(_gmm.assign_components(colours, counts, gmms))
+        if iteration > 0 and np.array_equal(learned, gmms):
             break  # a fixed point: the same models give the same cut
+        gmms = learned
         construct_graph(grid, open_pixels, colours, gmms, weights, make_scratch())
-        _maxflow.solve(grid)
+        solve(grid)
         update_labels(grid, open_pixels, counts)
     return box, open_pixels
 
@@ -102,7 +105,7 @@ def pack_open_pixels(codes: NDArray[np.int32], labels: Mask, box: Rect, open_pix
 
 @kernel
 def construct_graph(
-    grid: _maxflow.Grid,
+    grid: Grid,
     open_pixels: NDArray[np.int32],
     colours: NDArray[np.uint8],
     gmms: GMMs,
@@ -119,9 +122,7 @@ def construct_graph(
 
 
 @kernel
-def add_terminal_weights(
-    grid: _maxflow.Grid, open_pixels: NDArray[np.int32], weights: NDArray[np.int32], sign: int
-) -> None:
+def add_terminal_weights(grid: Grid, open_pixels: NDArray[np.int32], weights: NDArray[np.int32], sign: int) -> None:
     """Add the weight of its colour's link to source or sink, times `sign`, to the excess of each open pixel."""
     for y in range(open_pixels.shape[0]):
         node = (y + 1) * (open_pixels.shape[1] + 1) + 1
@@ -131,13 +132,13 @@ def add_terminal_weights(
 
 
 @kernel
-def update_labels(grid: _maxflow.Grid, open_pixels: NDArray[np.int32], counts: Counts) -> None:
+def update_labels(grid: Grid, open_pixels: NDArray[np.int32], counts: Counts) -> None:
     """Label the open pixels by the source's and the sink's side of the cut, and keep the `counts` of colours true."""
     for y in range(open_pixels.shape[0]):
         node = (y + 1) * (open_pixels.shape[1] + 1) + 1
         for x in range(open_pixels.shape[1]):
             code, before = open_pixels[y, x] >> 1, open_pixels[y, x] & 1
-            after = 1 if grid.distance[node + x] == _maxflow.FAR else 0
+            after = 1 if grid.state[node + x] >= FAR else 0
             if open_pixels[y, x] >= 0 and before != after:
                 open_pixels[y, x] ^= 1
                 counts[after][code] += 1
