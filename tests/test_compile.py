@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import bgremove
-from bgremove.engines import _compile
+from bgremove.engines import WITHOUT_MODEL, _compile, make_engine, warm_up_log_odds, warm_up_overlap
 
 DOUBLED = """
 from __future__ import annotations
@@ -85,6 +85,17 @@ def test_of_the_workers_of_a_pool_one_compiles(installation: Path, tmp_path: Pat
             line, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=200
         )
         assert done.stderr.count("compiling") == messages
+
+
+def test_nobody_waits_for_kernels_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wait(path: object) -> None:
+        raise AssertionError(path)
+
+    monkeypatch.setattr("filelock.FileLock", wait)
+    for engine in WITHOUT_MODEL:
+        make_engine(engine).warm_up()
+    warm_up_overlap()
+    warm_up_log_odds()
 
 
 def test_installation_that_cannot_be_written_to(installation: Path, tmp_path: Path) -> None:

@@ -162,6 +162,8 @@ def test_a_folder_that_may_not_be_entered_is_named(line, message, monkeypatch, c
         (folder / "a.png").write_bytes(saved(quarters(), "PNG"))
         (folder / "shut").mkdir(mode=0)
         monkeypatch.chdir(folder)
+        # Who may read nothing here can import nothing either, nor load a kernel.
+        assert cli.run(["remove", "a.png", "-o", "first.png"]) == cli.run([line.split()[0], "--help"]) == 0
         with unprivileged():
             status = cli.run(line.split())
         monkeypatch.undo()

@@ -110,7 +110,7 @@ def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta:
 
 
 def _make_space() -> tuple[Any, ...]:
-    """What `_cut_windows` computes in."""
+    """What `cut_windows` computes in."""
     grid = make_grid(_SIDE, _SIDE)
     return grid, make_shell(2 * grid.excess.size + 4), *_make_buffers()
 
@@ -128,7 +128,7 @@ def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, energy: tuple
     near[: int(rows.start > 0)] = near[near.shape[0] - int(rows.stop < height) :] = 0
     near[:, : int(columns.start > 0)] = near[:, near.shape[1] - int(columns.stop < width) :] = 0
     shown = np.ascontiguousarray(image[rows, columns])
-    _cut_windows(shown, labels, near, top - rows.start, left - columns.start, *energy)
+    cut_windows(shown, labels, near, top - rows.start, left - columns.start, *energy)
     foreground[rows, columns] = labels
 
 
@@ -159,7 +159,7 @@ def _replace_terminal_weights(
 
 
 @kernel
-def _cut_windows(
+def cut_windows(
     image: Image,
     labels: Mask,
     band: Mask,

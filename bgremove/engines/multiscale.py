@@ -77,7 +77,7 @@ class MultiscaleEngine:
         _location.warm_up_log_odds()
         warm_up_overlap()
         image, labels = _warm_up.make_picture()
-        with compiled_once(_band.add_terminal_weights):
+        with compiled_once(_band.cut_windows):
             _coarse_to_fine(image, labels, open_box(labels), 3, drawn=True, iterations=_warm_up.ITERATIONS, seed=0)
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:

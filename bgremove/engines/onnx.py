@@ -58,7 +58,7 @@ class OnnxEngine:
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`. Starts a thread, which belongs to the runtime."""
         image, labels = _warm_up.make_picture()
-        with compiled_once(_band.add_terminal_weights):
+        with compiled_once(_band.cut_windows):
             inside = labels == Label.PROBABLY_FOREGROUND
             _refine(image, labels, inside.astype(np.float32), 1, iterations=_warm_up.ITERATIONS, seed=0)
         self.segment(image, labels, iterations=1, seed=0)
