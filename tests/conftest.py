@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from bgremove.engines import WITHOUT_MODEL, make_engine
 from tests import s3_server
 from tests.samples import save_scene
 
@@ -28,6 +29,13 @@ def _not_in_a_worker_of_xdist():
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTEST_XDIST_WORKER", raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kernels():
+    """Compiled once, by the first of the processes that run tests, while the others wait."""
+    for engine in WITHOUT_MODEL:
+        make_engine(engine).warm_up()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -111,7 +111,8 @@ def test_a_run_fits_into_a_limit_that_its_images_together_exceed(tmp_path, envir
     loaded = int(subprocess.run(python, env=environment, capture_output=True, timeout=100, check=True).stdout)
     one = peak_bytes(Settings(engine="opencv"), 1000 * 1200)
     limit = loaded + (1 + machine.usable_cpus()) * 90_000_000 + one * 3 // 2
-    words = ["remove", "in", "-o", "out", "--engine", "opencv", "--iterations", "1", "--strategy", "threads"]
+    words = ["remove", "in", "-o", "out", "--engine", "opencv", "--iterations", "1", "--margin", "0.45"]
+    words += ["--strategy", "threads"]
     line = f"ulimit -v {limit // 1024}; exec {shlex.join([sys.executable, '-m', 'bgremove', *words])}"
     done = subprocess.run(
         ["sh", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False

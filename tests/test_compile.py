@@ -16,16 +16,28 @@ import pytest
 import bgremove
 from bgremove.engines import _compile
 
+DOUBLED = """
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from bgremove.engines._compile import compiled_once, kernel
+
+@kernel
+def double(value: int) -> int:
+    return 2 * value
+
+@contextmanager
+def doubling():
+    with compiled_once(double):
+        double(1)
+    yield
+"""
 SCRIPT = """
 import sys
 sys.path.insert(0, {folder!r})
-import numpy as np
-from bgremove.engines._maxflow import make_grid, solve
-grid = make_grid(3, 4)
-grid.excess[7], grid.excess[8] = 5, -9
-grid.residual[7, 1] = 3
-solve(grid)
-print(grid.excess[8], "numba" in sys.modules)
+from bgremove.engines._doubled import double
+print(double(21), "numba" in sys.modules)
 """
 
 
@@ -43,22 +55,23 @@ def run(folder: Path, home: Path) -> tuple[str, str]:
 def installation(tmp_path: Path) -> Path:
     folder = tmp_path / "site"
     shutil.copytree(Path(bgremove.__file__).parent, folder / "bgremove", ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "bgremove/engines/_doubled.py").write_text(DOUBLED)
     return folder
 
 
 def test_second_process_loads_what_the_first_compiled(installation: Path, tmp_path: Path) -> None:
     output, message = run(installation, tmp_path / "home")
-    assert output == "-6 True"
+    assert output == "42 True"
     assert "compiling" in message
     output, message = run(installation, tmp_path / "home")
-    assert output == "-6 False"
+    assert output == "42 False"
     assert message == ""
 
 
 POOL = """
+from bgremove.engines._doubled import doubling
 from bgremove.strategies import make_strategy
-from bgremove.preparation import Preparation
-with make_strategy("processes", workers=3, worker_context=Preparation("multiscale")) as strategy:
+with make_strategy("processes", workers=3, start_method="spawn", worker_context=doubling) as strategy:
     strategy.warm_up()
 """
 
@@ -79,8 +92,8 @@ def test_installation_that_cannot_be_written_to(installation: Path, tmp_path: Pa
     (installation / "bgremove" / "engines" / "__pycache__").write_text("")
     home = tmp_path / "home"
     home.mkdir()
-    assert run(installation, home)[0] == "-6 True"
-    assert run(installation, home)[0] == "-6 False"
+    assert run(installation, home)[0] == "42 True"
+    assert run(installation, home)[0] == "42 False"
 
 
 def test_no_folder_can_be_written_to(installation: Path, tmp_path: Path) -> None:
@@ -89,7 +102,7 @@ def test_no_folder_can_be_written_to(installation: Path, tmp_path: Path) -> None
     home.write_text("")
     for _ in range(2):
         output, message = run(installation, home)
-        assert output == "-6 True"
+        assert output == "42 True"
         assert "compiling" in message
 
 
@@ -145,12 +158,12 @@ def test_a_kernel_that_allocates_is_refused() -> None:
 
 def test_a_kept_file_that_is_damaged_is_compiled_anew(installation: Path, tmp_path: Path) -> None:
     run(installation, tmp_path / "home")
-    (kept,) = (installation / "bgremove" / "engines" / "__pycache__").glob("_maxflow.*.o")
+    (kept,) = (installation / "bgremove" / "engines" / "__pycache__").glob("_doubled.*.o")
     content = bytearray(kept.read_bytes())
     content[-100] ^= 1
     kept.write_bytes(content)
-    assert run(installation, tmp_path / "home")[0] == "-6 True"
-    assert run(installation, tmp_path / "home")[0] == "-6 False"
+    assert run(installation, tmp_path / "home")[0] == "42 True"
+    assert run(installation, tmp_path / "home")[0] == "42 False"
 
 
 @pytest.mark.usefixtures("_nothing_is_kept")

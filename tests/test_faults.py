@@ -24,7 +24,7 @@ def folder(tmp_path):
     """Five small images, and a large one that takes seconds and is started first."""
     for seed in range(5):
         save_scene(tmp_path / "in" / f"{seed}.png", seed)
-    save_scene(tmp_path / "in" / LARGE, 9, 1200, 1600)
+    save_scene(tmp_path / "in" / LARGE, 9, 800, 1000)
     return tmp_path
 
 

@@ -19,6 +19,7 @@ def cpu_of_ended_children():
     return usage.ru_utime + usage.ru_stime
 
 
+@pytest.mark.whole_run
 @pytest.mark.parametrize("script", [BURN, NEST], ids=["child", "grandchild"])
 @pytest.mark.parametrize("ended", [True, False])
 def test_cpu_seconds_of_children_are_read_within_two_percent(script, ended):

@@ -9,7 +9,7 @@ import pytest
 
 from bgremove import remove_background
 from bgremove.batch import make_plan, run_jobs
-from bgremove.engines import ENGINES
+from bgremove.engines import DEFAULT_ENGINE, ENGINES
 from bgremove.machine import start_methods
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings
@@ -52,7 +52,10 @@ def arrays_under(strategy, settings, photos, transport):
     }
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=[] if name == DEFAULT_ENGINE else pytest.mark.pixels) for name in ENGINES],
+)
 def sequential(request, photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sequential")
     return request.param, bytes_under("sequential", None, request.param, photos, folder)
@@ -77,7 +80,7 @@ print(forked == bytes_under("sequential", None, engine, Path(photos), Path(outpu
 
 
 @pytest.mark.whole_run
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["multiscale", "onnx"])  # kernels; a runtime with threads of its own
 @pytest.mark.parametrize("name", [way[0] for way in WAYS if way[1] == "fork"])
 def test_a_fork_gives_the_bytes_of_the_loop(name, engine, photos, tmp_path, environment):
     # In a process of its own: the one that runs the tests has threads, which a fork would leave behind half-way.

@@ -101,7 +101,7 @@ def test_the_lines_for_slurm_kubernetes_and_ssh_do_everything(photos, tmp_path, 
         (binaries / name).chmod(0o755)
     path = f"{binaries}{os.pathsep}{environment['PATH']}"
     runs = {
-        "slurm": [(slurm, {"SLURM_ARRAY_TASK_ID": str(each), "SLURM_ARRAY_TASK_COUNT": "8"}) for each in range(1, 9)],
+        "slurm": [(slurm, {"SLURM_ARRAY_TASK_ID": str(each), "SLURM_ARRAY_TASK_COUNT": "3"}) for each in range(1, 4)],
         "kubernetes": [(kubernetes, {"JOB_COMPLETION_INDEX": str(each)}) for each in range(8)],
         "ssh": [(ssh, {})],
     }

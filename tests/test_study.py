@@ -110,8 +110,8 @@ def _slot(number: int, share: float, found: list[str], undecided: Sequence[str] 
 def test_the_tally_separates_false_alarms_from_finds() -> None:
     slots = [_slot(0, 0.0, []), _slot(1, 0.0, ["b"]), _slot(2, 0.1, ["a", "b"]), _slot(3, 0.02, [], ["a"], "steady")]
     rows = [[cell.strip() for cell in row.split("|")[1:3]] for row in tally(slots).splitlines() if row.startswith("|")]
-    false, by_load, by_place = rows[2:4], rows[6:8], rows[10:]
-    assert false == [["quiet", "2 of 3 (9% to 99%)"], ["steady", "0 of 1 (0% to 98%)"]]
+    false, by_load, by_place = rows[2:5], rows[7:9], rows[11:]
+    assert false == [["quiet", "2 of 3 (9% to 99%)"], ["steady", "0 of 1 (0% to 98%)"], ["all", "2 of 4 (7% to 93%)"]]
     assert by_load == [["quiet, 10%", "1 of 1 (3% to 100%)"], ["steady, 2%", "0 of 1 (0% to 98%)"]]
     assert [name for name, _ in by_place] == ["worker, 2%", "worker, 10%"]
     assert tally(slots).rstrip().endswith("| 0 |")
@@ -165,8 +165,9 @@ def test_a_loss_that_a_command_planted_is_found_and_its_function_named(
     case = PLACES["compute"].case
     repository = make_subject(tmp_path / "subject")
     monkeypatch.chdir(repository)
-    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 2.0)
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 0.5)
     monkeypatch.setattr("benchgate.decide.schedule.LONGEST_SCREEN_BLOCK_S", 0.2)
+    monkeypatch.setattr("benchmarks.study.planting.TRIAL_BLOCK_S", 0.05)
     monkeypatch.setattr("benchmarks.study.planting.TRIAL_PAIRS", 1)
     for module in ("schedule", "findings"):
         monkeypatch.setattr(f"benchgate.decide.{module}.SCREEN_PAIRS", 2)  # three times slower is soon seen

@@ -62,12 +62,15 @@ def tally(slots: Sequence[Slot]) -> str:
     planted = [slot for slot in slots if slot.share]
     lines = [*_what_was_run(slots), ""]
     lines += ["Runs that accused a case that had not changed (95% interval of their share):", ""]
-    lines += [*_table("load", slots, lambda slot: slot.load, _accuses_another), ""]
+    by_load = _grouped(slots, lambda slot: slot.load)
+    lines += [*_table("load", by_load | ({"all": slots} if len(by_load) > 1 else {}), _accuses_another), ""]
     if planted:
         lines += ["Runs that accused the case that had changed, by load:", ""]
-        lines += [*_table("load, planted", planted, lambda slot: f"{slot.load}, {_percent(slot)}", _accuses_it), ""]
+        by_loss = _grouped(planted, lambda slot: f"{slot.load}, {_percent(slot)}")
+        lines += [*_table("load, planted", by_loss, _accuses_it), ""]
         lines += ["The same, by where the change was:", ""]
-        lines += [*_table("place, planted", planted, lambda slot: f"{slot.place}, {_percent(slot)}", _accuses_it), ""]
+        by_place = _grouped(planted, lambda slot: f"{slot.place}, {_percent(slot)}")
+        lines += [*_table("place, planted", by_place, _accuses_it), ""]
     return "\n".join(lines)
 
 
@@ -103,15 +106,20 @@ def _accuses_it(slot: Slot, judge: str) -> bool:
     return slot.case in slot.found[judge]
 
 
-def _table(title: str, slots: Sequence[Slot], key: Callable[[Slot], str], hit: Hit) -> Iterator[str]:
-    judges = [judge for judge in dict.fromkeys((*JUDGES, *RACERS)) if judge in slots[0].found]
-    undecided = [f"{judge} undecided" for judge in judges if f"{judge} undecided" in slots[0].found]
+def _grouped(slots: Sequence[Slot], key: Callable[[Slot], str]) -> dict[str, Sequence[Slot]]:
+    names = sorted({key(slot) for slot in slots}, key=_by_number)
+    return {name: [slot for slot in slots if key(slot) == name] for name in names}
+
+
+def _table(title: str, groups: dict[str, Sequence[Slot]], hit: Hit) -> Iterator[str]:
+    found = next(iter(groups.values()))[0].found
+    judges = [judge for judge in dict.fromkeys((*JUDGES, *RACERS)) if judge in found]
+    undecided = [f"{judge} undecided" for judge in judges if f"{judge} undecided" in found]
     yield f"| {' | '.join((title, *judges, *undecided))} |"
     yield "| --- " * (len(judges) + len(undecided) + 1) + "|"
-    for name in sorted({key(slot) for slot in slots}, key=_by_number):
-        chosen = [slot for slot in slots if key(slot) == name]
-        cells = [share_of(sum(hit(slot, judge) for slot in chosen), len(chosen)) for judge in judges]
-        left = [str(sum(hit(slot, name) for slot in chosen)) for name in undecided]
+    for name, slots in groups.items():
+        cells = [share_of(sum(hit(slot, judge) for slot in slots), len(slots)) for judge in judges]
+        left = [str(sum(hit(slot, judge) for slot in slots)) for judge in undecided]
         yield f"| {' | '.join((name, *cells, *left))} |"
 
 
