@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -115,6 +116,17 @@ def test_no_folder_can_be_written_to(installation: Path, tmp_path: Path) -> None
         output, message = run(installation, home)
         assert output == "42 True"
         assert "compiling" in message
+
+
+def test_a_disk_without_room_keeps_nothing_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_compile, "_folder", lambda: tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        _compile._keep("kernel.o", "symbol", bytes(10_000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture

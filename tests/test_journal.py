@@ -151,10 +151,27 @@ def test_the_lines_of_runs_that_are_over_stop_nobody_from_doing_it_again(tmp_pat
         assert [journal.take(job) for job in jobs] == [None] * 3
 
 
-def test_a_journal_of_a_newer_version_is_refused(tmp_path, jobs):
+LINE = b'{"version": %s, "state": "done", "run": "a", "key": %s, "path": "b"}'
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b"[1]", b"7", b"null", b"{}", b"[" * 100_000, b"\xff\0", LINE % (b'"x"', b'"k"'), LINE % (b"null", b'"k"')]
+    + [LINE % (b"1", key) for key in (b"5", b"[]", b"{}")],
+)
+def test_a_line_that_is_none_of_ours_is_passed_over(tmp_path, jobs, odd):
     run_some(tmp_path / "out", Settings(), jobs)
     path = tmp_path / "out" / NAME
-    path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
+    before = [len(part) for part in Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))]
+    path.write_bytes(odd + b"\n" + path.read_bytes() + odd)
+    assert [len(part) for part in Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))] == before
+
+
+@pytest.mark.parametrize("newer", ['"version": 2', '"version": 2, "size": 3'])
+def test_a_journal_of_a_newer_version_is_refused(tmp_path, jobs, newer):
+    run_some(tmp_path / "out", Settings(), jobs)
+    path = tmp_path / "out" / NAME
+    path.write_text(path.read_text().replace('"version": 1', newer))
     with pytest.raises(OutputError, match=r"bgremove-journal.jsonl: a newer bgremove keeps this journal"):
         Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))
 

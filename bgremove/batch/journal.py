@@ -224,16 +224,22 @@ def _entries(path: Path, lines: Iterable[bytes]) -> Iterator[_Entry]:
     for line in lines:
         try:
             fields = json.loads(line)
-            version = fields.pop("version")
-            entry = _Entry(**fields)
-        except (ValueError, KeyError, TypeError, AttributeError):
+            version = fields["version"]
+            entry = None if version > FORMAT_VERSION else _Entry(*(_text(fields[name]) for name in _Entry._fields))
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue  # cut short by a crash: that job counts as not done
-        if version > FORMAT_VERSION:
+        if entry is None:
             raise OutputError(
                 f"{display_name(path)}: a newer bgremove keeps this journal (format {version}, this one knows "
                 f"{FORMAT_VERSION}): update bgremove, or use another output folder"
             )
         yield entry
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
 def _runs(folder: Path) -> Iterator[str]:

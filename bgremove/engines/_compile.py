@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, cached_property, update_wrapper
 from importlib.util import find_spec
 from pathlib import Path
@@ -238,6 +238,8 @@ def _keep(name: str, symbol: str, code: bytes) -> None:
     folder = _folder()
     if folder is None:
         return
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-        file.write(hashlib.sha256(code).digest() + symbol.encode() + b"\n" + code)
-    Path(file.name).replace(folder / name)
+    with suppress(OSError), ExitStack() as stack:  # a full disk keeps nothing, and stops nobody
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            stack.callback(Path(file.name).unlink, missing_ok=True)
+            file.write(hashlib.sha256(code).digest() + symbol.encode() + b"\n" + code)
+        Path(file.name).replace(folder / name)
