@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import cv2
@@ -13,12 +13,14 @@ from bgremove import matting
 from bgremove.engines import Model, make_engine, model_threads, warm_up_log_odds, warm_up_overlap
 from bgremove.formats import decode, encode
 from bgremove.machine import usable_cpus
+from bgremove.overrides import Override
 from bgremove.storage import load_store
 
 _KEPT_BYTES = 2**25 - 2**16
 """The GNU C library learns from what is freed: blocks of up to the size of the largest one, and 32 MB at most, it then
 takes from memory that it keeps, instead of having the system clear pages and take them back for each image; it keeps
 twice as much at most (mallopt(3), M_MMAP_THRESHOLD). Nothing is written to this one, so it takes no memory itself."""
+_opencv_threads = Override(cv2.getNumThreads, cv2.setNumThreads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,8 @@ class Preparation:
     @contextmanager
     def __call__(self) -> Iterator[None]:
         """See the class."""
-        with _opencv_threads(self.threads), model_threads(self.threads or usable_cpus()):
+        limited = nullcontext() if self.threads is None else _opencv_threads(self.threads)
+        with limited, model_threads(self.threads or usable_cpus()):
             self.load()
             if self.model is not None:
                 make_engine(self.engine, self.model).warm_up()
@@ -57,14 +60,3 @@ class Preparation:
                 matting.warm_up()
             for store in self.stores:
                 load_store(store)
-
-
-@contextmanager
-def _opencv_threads(count: int | None) -> Iterator[None]:
-    before = cv2.getNumThreads()
-    if count is not None:
-        cv2.setNumThreads(count)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

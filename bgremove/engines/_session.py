@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bgremove.engines._model import Model, digest
 from bgremove.errors import EngineError, UsageError
+from bgremove.overrides import Override
 from bgremove.paths import display_name
 from bgremove.types import Image
 
@@ -35,18 +36,24 @@ _loading = Lock()
 _threads = 1
 
 
+def _set_threads(count: int) -> None:
+    global _threads  # noqa: PLW0603 - like the number of OpenCV's threads, it belongs to the process
+    _threads = count
+
+
+_thread_count = Override(lambda: _threads, _set_threads)
+
+
 @contextmanager
 def model_threads(count: int) -> Iterator[None]:
     """Models that are run in the block have so many threads each of this process, by default one.
 
     When it is left, models are unloaded, and those run later have as many as before.
     """
-    global _threads  # noqa: PLW0603 - like the number of OpenCV's threads, it belongs to the process
-    before, _threads = _threads, count
     try:
-        yield
+        with _thread_count(count):
+            yield
     finally:
-        _threads = before
         with _loading:
             _load.cache_clear()
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from queue import SimpleQueue
 from threading import Barrier, get_native_id
 from time import perf_counter
 from typing import TypeVar
 
+from bgremove.overrides import Override
 from bgremove.strategies._admission import Admission
 from bgremove.strategies._worker import Job, attempt
 from bgremove.strategies.base import Strategy
@@ -22,6 +23,7 @@ R = TypeVar("R")
 
 _SWITCH_S = 0.0005
 """A thread between two kernels waits for the interpreter no longer than this while another runs many short ones."""
+_switch_interval = Override(sys.getswitchinterval, sys.setswitchinterval)
 
 
 class Threads(Strategy):
@@ -33,7 +35,7 @@ class Threads(Strategy):
 
     def _open(self, stack: ExitStack) -> None:
         stack.enter_context(self._worker_context())
-        stack.enter_context(_switching_often())
+        stack.enter_context(_switch_interval(min(sys.getswitchinterval(), _SWITCH_S)))
         self._executor = stack.enter_context(ThreadPoolExecutor(self.workers, "bgremove"))
 
     def _start(self, function: Callable[..., object] | None) -> None:  # noqa: ARG002 - its modules are imported here
@@ -62,13 +64,3 @@ class Threads(Strategy):
 
 def _call(function: Callable[[T], R], job: Job[T]) -> Outcome[R]:
     return attempt(function, job, get_native_id())
-
-
-@contextmanager
-def _switching_often() -> Iterator[None]:
-    before_s = sys.getswitchinterval()
-    sys.setswitchinterval(min(before_s, _SWITCH_S))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before_s)
