@@ -1,5 +1,6 @@
 """Revisions by name and on disk, and what of them is case definition."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -71,6 +72,27 @@ def test_what_is_written_into_a_worktree_is_seen_and_put_back(toy: Toy) -> None:
         trees.restore()
         assert trees.changed() == []
         assert (trees.head / "toy.py").read_text() == SOURCE
+
+
+def test_a_worktree_that_another_gate_is_just_adding_is_waited_for(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_added = toy.root / ".git/worktrees/other"
+    half_added.mkdir(parents=True)
+    for name, content in {
+        "gitdir": f"{toy.root.parent}/other/.git\n",
+        "HEAD": f"{'0' * 40}\n",
+        "commondir": "",
+    }.items():
+        (half_added / name).write_text(content)
+    real = fcntl.flock
+
+    def flock(file: int, operation: int) -> None:  # whoever had the lock is ready when it is had
+        shutil.rmtree(half_added, ignore_errors=True)
+        real(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    base = resolve(toy.root, "base")
+    with checkouts(toy.root, base, base) as trees:
+        assert (trees.head / "bench").is_dir()
 
 
 def test_worktrees_of_a_killed_run_are_removed_and_those_of_a_living_one_are_not(toy: Toy) -> None:

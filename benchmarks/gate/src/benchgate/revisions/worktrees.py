@@ -1,6 +1,7 @@
 """The two revisions side by side on disk, in git worktrees."""
 
 import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -59,19 +60,33 @@ def checkouts(repository: Path, base: Revision, head: Revision) -> Iterator[Chec
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             for root, revision in ((made.base, base), (made.head, head)):
-                git(repository, "worktree", "add", "--detach", "--quiet", str(root), revision.commit)
+                with _alone(repository):
+                    git(repository, "worktree", "add", "--detach", "--quiet", str(root), revision.commit)
                 with_submodules(repository, root)
             yield made
         finally:
-            _remove(repository, directory)
+            with _alone(repository):
+                _remove(repository, directory)
 
 
 def remove_stale(repository: Path) -> None:
     """Removes worktrees of runs that were killed."""
-    for entry in git_lines(repository, "worktree", "list", "--porcelain", "-z"):
-        directory = Path(entry.removeprefix("worktree ")).parent
-        if entry.startswith("worktree ") and directory.name.startswith(_PREFIX) and not _is_in_use(directory):
-            _remove(repository, directory)
+    with _alone(repository):
+        for entry in git_lines(repository, "worktree", "list", "--porcelain", "-z"):
+            directory = Path(entry.removeprefix("worktree ")).parent
+            if entry.startswith("worktree ") and directory.name.startswith(_PREFIX) and not _is_in_use(directory):
+                _remove(repository, directory)
+
+
+@contextmanager
+def _alone(repository: Path) -> Iterator[None]:
+    """One gate at a time in this block: git fails on a list of worktrees to which another is just being added."""
+    folder = os.open(repository / git(repository, "rev-parse", "--git-common-dir"), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _is_in_use(directory: Path) -> bool:
