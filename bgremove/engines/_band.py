@@ -7,7 +7,7 @@ band is far narrower than a window, the cuts join as one. Time and memory belong
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -62,6 +62,27 @@ class Graph(NamedTuple):
     """(nodes,): the terminal weights that are part of the excess."""
 
 
+class _Buffers(NamedTuple):
+    """What `_add_terminal_weights` computes in: of some open pixels, one after the other."""
+
+    colours: NDArray[np.uint8]
+    """(3, BLOCK)"""
+    nodes: NDArray[np.int32]
+    """(BLOCK,)"""
+    weights: NDArray[np.int32]
+    """(BLOCK,): of their links to the terminals."""
+    scratch: NDArray[np.float64]
+    """See `bgremove.engines._energy.make_scratch`."""
+
+
+class _Space(NamedTuple):
+    """What `cut_windows` computes in."""
+
+    grid: Grid
+    shell: Shell
+    buffers: _Buffers
+
+
 def construct_graph(image: Image, labels: Mask, beta: float, odds: Field | None = None) -> Graph:
     """The graph of the open pixels, without terminal weights. 48 bytes a pixel.
 
@@ -83,7 +104,7 @@ def cut(graph: Graph, gmms: GMMs) -> Foreground:
     The flow of an earlier cut is kept (Kohli, Torr 2007, https://doi.org/10.1109/TPAMI.2007.1128).
     """
     image, labels, grid, weights = graph
-    _replace_terminal_weights(grid, weights, image, labels, gmms, *_make_buffers())
+    _replace_terminal_weights(grid, weights, image, labels, gmms, _make_buffers())
     solve(grid)
     decided = labels.copy()
     _decide(grid, decided)
@@ -95,27 +116,26 @@ def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta:
 
     Every other row of squares first, then the rest: rows of one turn do not overlap, and may be cut at the same time.
     """
-    spaces: list[tuple[Any, ...]] = []  # one for each thread
+    spaces: list[_Space] = []  # one for each thread
 
     def cut_row(top: int) -> None:
         try:
             space = spaces.pop()
         except IndexError:
             space = _make_space()
-        _cut_row(image, foreground.view(np.uint8), band, top, (gmms, beta, *space))
+        _cut_row(image, foreground.view(np.uint8), band, top, gmms, beta, space)
         spaces.append(space)
 
     for first in (0, _CORE):
         in_threads(cut_row, range(first, len(band), 2 * _CORE))
 
 
-def _make_space() -> tuple[Any, ...]:
-    """What `cut_windows` computes in."""
+def _make_space() -> _Space:
     grid = make_grid(_SIDE, _SIDE)
-    return grid, make_shell(2 * grid.excess.size + 4), *_make_buffers()
+    return _Space(grid, make_shell(2 * grid.excess.size + 4), _make_buffers())
 
 
-def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, energy: tuple[Any, ...]) -> None:
+def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, gmms: GMMs, beta: float, space: _Space) -> None:
     """The windows of one row of squares, in a copy of the strip that they are part of."""
     height, width = band.shape
     left, _, across, _ = cv2.boundingRect(band[top : top + _CORE])
@@ -128,13 +148,14 @@ def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, energy: tuple
     near[: int(rows.start > 0)] = near[near.shape[0] - int(rows.stop < height) :] = 0
     near[:, : int(columns.start > 0)] = near[:, near.shape[1] - int(columns.stop < width) :] = 0
     shown = np.ascontiguousarray(image[rows, columns])
-    cut_windows(shown, labels, near, top - rows.start, left - columns.start, *energy)
+    cut_windows(shown, labels, near, top - rows.start, left - columns.start, gmms, beta, space)
     foreground[rows, columns] = labels
 
 
-def _make_buffers() -> tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """What `add_terminal_weights` computes in."""
-    return np.empty((3, BLOCK), np.uint8), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), make_scratch()
+def _make_buffers() -> _Buffers:
+    return _Buffers(
+        np.empty((3, BLOCK), np.uint8), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), make_scratch()
+    )
 
 
 @kernel
@@ -144,16 +165,13 @@ def _replace_terminal_weights(
     image: Image,
     labels: Mask,
     gmms: GMMs,
-    colours: NDArray[np.uint8],
-    nodes: NDArray[np.int32],
-    terminal: NDArray[np.int32],
-    scratch: NDArray[np.float64],
+    buffers: _Buffers,
 ) -> None:
     """Take the `weights` of the nodes from their excess, and add those of other models, which they become."""
     for node in range(len(weights)):
         grid.excess[node] -= weights[node]
         weights[node] = grid.excess[node]
-    add_terminal_weights(grid, image, labels, gmms, colours, nodes, terminal, scratch)
+    _add_terminal_weights(grid, image, labels, gmms, buffers)
     for node in range(len(weights)):
         weights[node] = grid.excess[node] - weights[node]
 
@@ -167,17 +185,13 @@ def cut_windows(
     first_column: int,
     gmms: GMMs,
     beta: float,
-    grid: Grid,
-    shell: Shell,
-    colours: NDArray[np.uint8],
-    nodes: NDArray[np.int32],
-    terminal: NDArray[np.int32],
-    scratch: NDArray[np.float64],
+    space: _Space,
 ) -> None:
     """Of a strip whose squares begin at these: all its rows, and as many columns as a window has.
 
     Of a window there is solved what holds its part of the band, and a pixel around that.
     """
+    grid, shell, buffers = space
     width = band.shape[1]
     for x in range(first_column, width, _CORE):
         if not _any(band[first_row : first_row + _CORE, x : x + _CORE]):
@@ -187,8 +201,8 @@ def cut_windows(
         part = labels[top:bottom, left:right]
         _open(band, top, left, part)
         small = _empty_grid(grid, box)
-        link_neighbours(small, image, labels, box, beta, terminal)
-        add_terminal_weights(small, image[top:bottom, left:right], part, gmms, colours, nodes, terminal, scratch)
+        link_neighbours(small, image, labels, box, beta, buffers.weights)
+        _add_terminal_weights(small, image[top:bottom, left:right], part, gmms, buffers)
         solve_within(small, shell, 2)
         _decide(small, part)
 
@@ -252,17 +266,15 @@ def _decide(grid: Grid, labels: Mask) -> None:
 
 
 @kernel
-def add_terminal_weights(
+def _add_terminal_weights(
     grid: Grid,
     image: Image,
     labels: Mask,
     gmms: GMMs,
-    colours: NDArray[np.uint8],
-    nodes: NDArray[np.int32],
-    weights: NDArray[np.int32],
-    scratch: NDArray[np.float64],
+    buffers: _Buffers,
 ) -> None:
     """Add the weights of the open pixels' links to source and sink to their excess."""
+    colours, nodes, weights, scratch = buffers
     height, width = labels.shape
     found = 0
     for y in range(height):
