@@ -99,6 +99,32 @@ def test_nobody_waits_for_kernels_that_are_kept(monkeypatch: pytest.MonkeyPatch)
     warm_up_log_odds()
 
 
+def test_who_has_loaded_the_kernels_looks_for_them_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    for engine in WITHOUT_MODEL:
+        make_engine(engine).warm_up()
+
+    def look() -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(_compile, "_folder", look)
+    monkeypatch.setattr(_compile, "_folders", look)
+    for engine in WITHOUT_MODEL:
+        make_engine(engine).warm_up()
+
+
+def test_where_no_lock_can_be_kept_each_compiles_for_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "bgremove-compiling.lock").mkdir()
+    monkeypatch.setattr(_compile, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(_compile, "_folders", lambda: iter([tmp_path]))
+
+    @_compile.kernel
+    def double(value: int) -> int:
+        return 2 * value
+
+    with _compile.compiled_once(double):
+        assert double(21) == 42
+
+
 def test_installation_that_cannot_be_written_to(installation: Path, tmp_path: Path) -> None:
     # A file where Numba wants its folder denies it even to root, whom permissions do not stop.
     (installation / "bgremove" / "engines" / "__pycache__").write_text("")

@@ -143,14 +143,16 @@ def compiled_once(last: Callable[..., Any]) -> Iterator[None]:
 
     The workers of a pool start together: the first compiles, all others wait and load what it has kept.
     """
-    name = cast("Kernel", last).file_name
-    folder = _folder()
-    if folder is None or any(_holds(each, name) for each in _folders()):
+    kernel = cast("Kernel", last)
+    folder = None if kernel.signatures else _folder()  # what is loaded has been compiled
+    if folder is None or any(_holds(each, kernel.file_name) for each in _folders()):
         yield
         return
     from filelock import FileLock  # noqa: PLC0415 - only those who may have to compile pay for it
 
-    with FileLock(folder / "bgremove-compiling.lock"):  # the system lets go of it when its holder dies
+    with ExitStack() as stack:
+        with suppress(OSError):  # where no lock can be kept, each compiles for itself
+            stack.enter_context(FileLock(folder / "bgremove-compiling.lock"))  # let go of when its holder dies
         yield
 
 
