@@ -128,6 +128,7 @@ def orientation(image: PIL.Image.Image, notes: list[str]) -> int:
     found = warnings_noted(lambda: exif(image), notes)
     if found is None:
         notes.append("its Exif data is damaged, and was left out")
+    if not found:
         return 1
     value = warnings_noted(lambda: found.get(ExifTags.Base.Orientation), notes)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
