@@ -101,19 +101,19 @@ def test_as_photo_takes_whatever_somebody_calls_an_image(tmp_path: Path) -> None
             as_photo(source, max_pixels=10)
 
 
-@pytest.fixture
-def small_blocks() -> Iterator[None]:
-    """Pillow holds images in pieces of 4096 bytes."""
+@pytest.fixture(params=[("block_size", 4096), ("alignment", 64)], ids=["in pieces", "with gaps between rows"])
+def _memory(request: pytest.FixtureRequest) -> Iterator[None]:
     core: Any = PIL.Image.core
-    before = core.get_block_size()
-    core.set_block_size(4096)
+    name, value = request.param
+    before = getattr(core, f"get_{name}")()
+    getattr(core, f"set_{name}")(value)
     yield
-    core.set_block_size(before)
+    getattr(core, f"set_{name}")(before)
 
 
-@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.usefixtures("_memory")
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_an_image_that_pillow_holds_in_pieces(mode: str) -> None:
+def test_an_image_that_pillow_does_not_hold_as_one_array(mode: str) -> None:
     image = np.random.default_rng(0).integers(0, 256, (70, 50, len(mode)), np.uint8)
     photo = as_photo(PIL.Image.fromarray(image))
     np.testing.assert_array_equal(photo.image, image[:, :, 2::-1])

@@ -37,14 +37,19 @@ def recoloured_samples(image: PIL.Image.Image, code: int, channels: int) -> NDAr
     """``(H, W, channels)`` of an image of mode RGB or RGBA, by one of OpenCV's ``COLOR_RGBA2`` codes."""
     image.load()
     core: Any = PIL.Image.core  # type: ignore[attr-defined]
+    content: Any
     samples = np.empty((image.height, image.width, channels), np.uint8)
     bands = bands_of(image.height, image.width, min(_BAND, core.get_block_size() // 4))
     for band in bands:
         # What belongs to others (a file that is mapped) has no memory of Pillow's, and a large image has it in pieces.
         whole = len(bands) == 1 and not image.readonly
         part = image if whole else image.crop((0, band.start, image.width, band.stop))
-        _, capsule = part.__arrow_c_array__()  # keeps the memory
-        pixels = _Array.from_address(_pointer_of(capsule, b"arrow_array")).children[0].contents
-        memory = (ctypes.c_uint8 * (part.height * part.width * 4)).from_address(pixels.buffers[1])
-        cv2.cvtColor(np.ctypeslib.as_array(memory).reshape(part.height, part.width, 4), code, samples[band])
+        if core.get_alignment() == 1:
+            _, memory = part.__arrow_c_array__()  # which this keeps
+            pixels = _Array.from_address(_pointer_of(memory, b"arrow_array")).children[0].contents
+            content = (ctypes.c_uint8 * (part.height * part.width * 4)).from_address(pixels.buffers[1])
+        else:  # PILLOW_ALIGNMENT leaves gaps between rows
+            content = part.tobytes("raw", "RGBX" if part.mode == "RGB" else part.mode)
+        shown = np.frombuffer(content, np.uint8).reshape(part.height, part.width, 4)
+        cv2.cvtColor(shown, code, samples[band])
     return samples
