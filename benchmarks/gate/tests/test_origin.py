@@ -365,11 +365,18 @@ def test_a_projects_own_packages_are_not_shadowed_by_the_gate(toy: Toy, said: Sa
 def test_options_of_the_project_stay_unless_they_spoil_the_measurement(toy: Toy, said: Said) -> None:
     options = "-n 2 --cov=toy -x --benchmark-disable --import-mode=importlib -p helper --own-flag -p no:benchmark"
     settings = f"[pytest]\npython_files = bench_*.py\naddopts = {options}\npythonpath = bench\n"
-    helper = "def pytest_addoption(parser):\n    parser.addoption('--own-flag', action='store_true')\n"
+    helper = (
+        "import pytest\ndef pytest_addoption(parser):\n    parser.addoption('--own-flag', action='store_true')\n"
+        "    parser.addoption('--randomly-seed', default='default')\n"  # as of pytest-randomly
+        "@pytest.hookimpl(wrapper=True)\ndef pytest_collection_modifyitems(items):\n    yield\n    items.reverse()\n"
+    )
     cases = CASES.replace("(benchmark)", "(benchmark, pytestconfig)") + (
         "    assert pytestconfig.getoption('--own-flag')\n"
         "    assert pytestconfig.getoption('importmode') == 'importlib'\n"
         "    assert pytestconfig.getoption('verbose') == 2\n"
+        "    import os\n"
+        "    assert pytestconfig.getoption('randomly_seed') == int(os.environ['PYTHONHASHSEED'])\n"
+        "def test_other(benchmark):\n    benchmark(work)\n"
     )
     toy.commit({"pytest.ini": settings, "helper.py": helper, "bench/bench_toy.py": cases})
     toy.git("tag", "--force", "base")
