@@ -96,6 +96,23 @@ def test_what_is_kept_becomes_a_page(place: str, toy: Toy, said: Said, tmp_path:
     picture = drawing[drawing.index("<svg") : drawing.index("</svg>") + 6]
     assert len(ET.fromstring(picture)) == 5  # noqa: S314 (our own text): a line and four points
     assert toy.git("status", "--porcelain") == ""
+    assert "fetch-depth" not in words
+
+
+@pytest.mark.whole_run
+def test_a_shallow_clone_lacks_what_is_drawn_and_says_so(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = [toy.commit({"toy.py": f"n = {number}\n"}) for number in range(2)]
+    Notes(toy.root).add(Record("base", heads[0], {CASE: {"wall": [0.0, 0.1, 0.2]}}))
+    toy.git("clone", "--quiet", "--depth", "1", f"file://{toy.root}", str(tmp_path / "clone"))
+    monkeypatch.chdir(tmp_path / "clone")
+    toy.git("-C", str(tmp_path / "clone"), "fetch", "--quiet", "origin", f"{Notes.REF}:{Notes.REF}")
+    assert run(["history", "page"]) == 2
+    assert "fetch-depth: 0" in said()
+    Notes(tmp_path / "clone").add(Record(heads[0], heads[1], {CASE: {"wall": [0.0, 0.1, 0.2]}}))
+    assert run(["history", "page"]) == 0
+    assert "history of HEAD are left out; this clone is shallow" in said()
 
 
 @pytest.mark.whole_run

@@ -80,7 +80,7 @@ def resolve(repository: Path, name: str) -> Revision:
         if name == WORKING_TREE or not git(repository, "for-each-ref", "--count=1"):
             raise WrongUseError("there is no commit yet, so that there is nothing to compare with") from error
         raise WrongUseError(
-            f"there is no revision {name!r}: give a branch, a tag or a commit{_shallow(repository)}"
+            f"there is no revision {name!r}: give a branch, a tag or a commit{shallow(repository)}"
         ) from error
     return Revision(name, _snapshot(repository) if name == WORKING_TREE else commit)
 
@@ -95,10 +95,11 @@ def merge_base(repository: Path, head: str) -> Revision:
             continue
         name = branch.removeprefix("refs/remotes/")
         return Revision(f"where head left {name}", commit)
-    raise WrongUseError(f"no main branch shares a commit with head: give --base{_shallow(repository)}")
+    raise WrongUseError(f"no main branch shares a commit with head: give --base{shallow(repository)}")
 
 
-def _shallow(repository: Path) -> str:
+def shallow(repository: Path) -> str:
+    """What to do about a clone that lacks commits, in words; nothing where it has them all."""
     if git(repository, "rev-parse", "--is-shallow-repository") == "true":
         return "; this clone is shallow and lacks older commits: set fetch-depth: 0, or run git fetch --unshallow"
     return ""
