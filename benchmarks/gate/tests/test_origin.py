@@ -12,7 +12,9 @@ import pytest
 import benchgate
 from benchgate.cli import run
 from benchgate.errors import GateError
+from benchgate.measure.messages import Collected
 from benchgate.measure.origin import OwnRevisionFinder
+from benchgate.measure.site import check_collected
 from benchgate.revisions.builds import built
 from benchgate.revisions.compiled import compiled_by
 from benchgate.revisions.packages import packages_of
@@ -278,6 +280,12 @@ def test_each_revision_is_built_once_and_its_own_build_is_measured(
     assert run([*NO_TIME, "toy/bench", *prepare]) == 3
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.so")} == before
     assert len(before) == 2
+
+
+def test_a_build_where_no_program_may_run_is_called_that() -> None:
+    said = "bench/bench_toy.py: ImportError: {worktree}/_fast.so: failed to map segment from shared object"
+    with pytest.raises(GateError, match=r"\(noexec\): set TMPDIR, or XDG_CACHE_HOME for builds"):
+        check_collected(Collected([], errors=[said]))
 
 
 @pytest.mark.parametrize(("command", "status", "why"), [

@@ -22,6 +22,9 @@ from .suite import Suite
 #: How long an arm may take to end after it has said that it finished, in seconds.
 ENDING_S = 20.0
 
+#: What the loader says of a library on a file system that is mounted noexec.
+_NO_EXEC = "failed to map segment from shared object"
+
 #: The usual way to have each revision built, as it stands in the configuration.
 PREPARE = 'prepare = "pip install --no-deps --target {target} {worktree}"'
 
@@ -209,7 +212,9 @@ def _collected(arm: Arm) -> Collected:
 def check_collected(head: Collected) -> None:
     """Raises GateError when not all could be collected, WrongUseError when there is nothing."""
     if head.errors:
-        raise GateError("head's benchmarks cannot be collected: " + "; ".join(head.errors))
+        said = "; ".join(head.errors)
+        where = "; it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere"
+        raise GateError(f"head's benchmarks cannot be collected: {said}{where if _NO_EXEC in said else ''}")
     if not head.cases:
         raise WrongUseError("no benchmark was selected: give files or directories with tests that use `benchmark`")
 

@@ -123,7 +123,8 @@ def _snapshot(repository: Path) -> str:
 @contextmanager
 def _index(repository: Path, commit: str) -> Iterator[tuple[Callable[[], str], dict[str, str]]]:
     """An index of its own that holds a commit: what makes a tree of it, and the environment in which git changes it."""
-    with tempfile.TemporaryDirectory(prefix="benchgate-index-") as directory:
+    own = git(repository, "rev-parse", "--absolute-git-dir")  # the folder of temporary files may lie in the checkout
+    with tempfile.TemporaryDirectory(prefix="benchgate-index-", dir=own) as directory:
         index = {"GIT_INDEX_FILE": str(Path(directory) / "index")}
         git(repository, "read-tree", commit, **index)
         yield lambda: git(repository, "write-tree", **index), index
