@@ -42,8 +42,9 @@ class ArmPlugin:
     def pytest_configure(self, config: pytest.Config) -> None:
         """Puts the lock-step under the public methods of the fixture, so that a fixture that wraps it works too.
 
-        What pytest-randomly draws is the same in both arms of a pair.
+        What pytest-randomly draws is the same in both arms of a pair, and the order is not its own.
         """
+        config.option.randomly_reorganize = False
         if getattr(config.option, "randomly_seed", None) == "default":
             config.option.randomly_seed = int(os.environ["PYTHONHASHSEED"])
         config.addinivalue_line("markers", "tolerance(share): the loss of this case that the gate must see")

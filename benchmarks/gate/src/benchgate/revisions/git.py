@@ -67,7 +67,7 @@ def top(directory: Path) -> Path:
                 f"the repository of {directory} belongs to another user, whose files git does not trust: "
                 f"git config --global --add safe.directory {directory}"
             ) from error
-        raise WrongUseError(f"{directory} is not in a git repository") from error
+        raise WrongUseError(f"{directory} is not among the files of a git repository") from error
 
 
 def resolve(repository: Path, name: str) -> Revision:
