@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 import benchgate
 from benchgate.cli import run
 from benchgate.errors import GateError
+from benchgate.measure.children import sitecustomize
+from benchgate.measure.children.sitecustomize import OwnRevisionFinder
 from benchgate.measure.messages import Collected
-from benchgate.measure.origin import OwnRevisionFinder
+from benchgate.measure.origin import Loaded
 from benchgate.measure.site import check_collected
 from benchgate.revisions.builds import built
 from benchgate.revisions.compiled import compiled_by
@@ -83,6 +86,26 @@ def test_a_finder_of_an_editable_installation_is_not_asked_for_what_this_revisio
     assert finder.find_spec("other", [str(toy.root / "base")]) is None
     with pytest.raises(ModuleNotFoundError, match="this revision of the project has no"):
         OwnRevisionFinder({"toy": [str(tmp_path / "nothing")]}).find_spec("toy")
+
+
+def test_every_process_of_an_arm_finds_its_own_revision_and_the_environments_own_customization(toy: Toy) -> None:
+    toy.write({
+        "environment/sitecustomize.py": "import sys\nsys.customized = True\n",
+        "environment/toy.py": "place = 'installed'", "toy.py": "place = 'checkout'", "build/toy.py": "place = 'build'",
+    })  # fmt: skip
+    children = Path(sitecustomize.__file__).parent
+    told = {sitecustomize.VARIABLE: sitecustomize.written({"toy": [str(toy.root / "build")]})}
+    script = "import sys, toy; print(toy.place, sys.customized, sys.argv[1] in sys.path)"
+    for path, place in ((f"{children}{os.pathsep}", "build"), ("", "checkout")):
+        environment = {"PYTHONPATH": f"{path}{toy.root / 'environment'}", **told}
+        words = [sys.executable, "-c", script, str(children)]
+        done = subprocess.run(words, cwd=toy.root, env=environment, capture_output=True, text=True, check=False)
+        assert done.stdout.split() == [place, "True", "False"], done.stderr
+
+
+def test_what_the_gate_itself_has_loaded_is_nothing_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sitecustomize", sitecustomize)
+    assert Loaded([], [str(Path(benchgate.__file__).parents[2])]).news().get("sitecustomize") is None
 
 
 def test_a_package_is_found_by_the_name_that_is_installed(
@@ -253,11 +276,13 @@ include = sysconfig.get_paths()["include"]
 subprocess.run(["cc", "-shared", "-fPIC", "-I", include, "-o", out, worktree / "toy/fast.c"], check=True)
 """
 SEEN = """
+import subprocess, sys
 from toy import _fast
 
 def test_work(benchmark):
     with open({seen!r}, "a") as seen:
-        seen.write(f"{{benchmark(_fast.work)}} {{_fast.__file__}}\\n")
+        seen.write(f"{{benchmark(_fast.work)}} ")
+    subprocess.run([sys.executable, "-c", "from toy._fast import work; print(work())"], stdout=open({seen!r}, "a"))
 """
 
 
@@ -274,8 +299,7 @@ def test_each_revision_is_built_once_and_its_own_build_is_measured(
     prepare = ["--prepare", "python {worktree}/build.py {worktree} {target}"]
     assert run([*NO_TIME, "toy/bench", *prepare]) == 3
     assert "measured: `toy` from base's build, head's build" in said()
-    values = sorted(line.split()[0] for line in seen.read_text().splitlines())
-    assert values == ["1", "2"]
+    assert sorted(seen.read_text().splitlines()) == ["1 1", "2 2"], "here, and in a process below"
     before = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.so")}
     assert run([*NO_TIME, "toy/bench", *prepare]) == 3
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.so")} == before
@@ -409,7 +433,9 @@ def test_paths_count_from_the_current_folder(toy: Toy, said: Said, monkeypatch: 
 def test_the_gate_is_not_on_the_path_of_the_arms(toy: Toy, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     own = str(Path(benchgate.__file__).parents[1])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([own, "/somewhere"]))
-    cases = f"{CASES}    import os\n    assert {own!r} not in os.environ['PYTHONPATH'].split(os.pathsep)\n"
+    monkeypatch.setenv("COVERAGE_PROCESS_START", "setup.cfg")
+    cases = f"{CASES}    import os\n    assert 'COVERAGE_PROCESS_START' not in os.environ\n"
+    cases += f"    assert {own!r} not in os.environ['PYTHONPATH'].split(os.pathsep)\n"
     toy.commit({"bench/bench_toy.py": cases + "    assert '/somewhere' in os.environ['PYTHONPATH']\n"})
     assert run([*NO_TIME, "bench"]) == 3
     assert "incomparable" not in said()

@@ -32,7 +32,7 @@ class ArmPlugin:
     def __init__(self, channel: ArmEnd, plan: Plan) -> None:
         self._channel, self._plan = channel, plan
         self._present = PresentCase(channel)
-        self._loaded = Loaded([*plan.folders], plan.watched)
+        self._loaded = Loaded(plan.packages, plan.watched)
         self._padded = padding(plan.frame_slots)
         self._collection_errors: list[str] = []
         self._items: list[pytest.Item] = []
