@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import shutil
@@ -182,6 +183,28 @@ def test_arguments_are_arrays_numbers_and_tuples_of_any_types() -> None:
         assert combine(Numbers(values, np.int64(2)), pair, 0.5) == 0.5 * 12 + 1 + 3 - 2
         assert values.tolist() == [0, 1, 9]
     assert len(combine.signatures) == 3  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("_nothing_is_kept")
+def test_what_others_compile_with_numba_runs_after_a_kernel_was_compiled() -> None:
+    import numba  # noqa: PLC0415 - the tests above run without it
+
+    def total(values: np.ndarray) -> float:
+        found = 0.0
+        for value in values:
+            found += np.exp(value)
+        return found
+
+    compiled = numba.njit(total)
+    values = np.arange(5.0)
+    assert _compile.kernel(total)(values) == pytest.approx(np.exp(values).sum())
+    assert compiled(values) == pytest.approx(np.exp(values).sum())
+
+    @numba.cfunc("float64(CPointer(float64), int64)")
+    def callback(pointer: object, count: int) -> float:
+        return compiled(numba.carray(pointer, (count,)))
+
+    assert callback.ctypes(values.ctypes.data_as(ctypes.POINTER(ctypes.c_double)), 5) == compiled(values)
 
 
 @pytest.mark.usefixtures("_nothing_is_kept")

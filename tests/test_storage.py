@@ -257,3 +257,16 @@ def test_many_requests_wait_at_a_time_and_few_are_drawn_ahead():
     assert next(results) in range(8)
     assert len(drawn) < 100
     assert len(list(results)) == 199
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")  # by the archive that is made here
+def test_of_two_files_of_one_name_in_a_zip_file_none_is_taken_for_the_other(photos, tmp_path):
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
+        for name in ("a.png", "b.png", "b.png"):
+            archive.write(next(photos.iterdir()), name)
+    for source in (f"zip://::{tmp_path}/photos.zip", f"zip://b.png::{tmp_path}/photos.zip"):
+        records = remove_backgrounds(source, tmp_path / "out", engine="opencv", overwrite=True)
+        (error,) = [str(record.error) for record in records if record.error]
+        assert "photos.zip" in error
+        assert "(the ZIP file holds several files of this name)" in error
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.suffix == ".png"] == ["a.png"]

@@ -170,3 +170,33 @@ def test_a_fork_of_the_caller_that_ends_leaves_the_run_alone(environment):
     ended = subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 0, ended.stderr
     assert int(ended.stdout) in range(sum(range(50)) - 4, sum(range(50)) + 1)
+
+
+AFTER_A_POOL = """
+import os, sys
+from bgremove.errors import UsageError
+from bgremove.strategies import Task, make_strategy
+
+def total(name, method):
+    with make_strategy(name, workers=2, start_method=method) as strategy:
+        return sum(outcome.value for outcome in strategy.run(abs, [Task(i, -i, str(i)) for i in range(5)]))
+
+if __name__ == "__main__":
+    total("pool", "forkserver")
+    if os.fork() == 0:
+        try:
+            total("pool", "forkserver")
+        except UsageError as error:
+            print(error, total("pool", "spawn"), total("processes", "forkserver"))
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_a_fork_of_a_caller_of_pool_is_told_what_works_there(tmp_path, environment):
+    script = tmp_path / "script.py"
+    script.write_text(AFTER_A_POOL)
+    line = [sys.executable, script]
+    ended = subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert "was forked from: use strategy 'processes', or start_method='spawn' 10 10" in ended.stdout, ended.stderr

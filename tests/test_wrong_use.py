@@ -188,7 +188,7 @@ def test_a_full_disk_for_messages_costs_them_only_and_for_results_is_told(folder
 
     assert run("remove photos -o out -v", "stderr") == (0, None)
     assert (folder / "out/b.png").exists()
-    for line in ("info", "remove photos -o dry --dry-run"):
+    for line in ("info", "remove photos -o dry --dry-run", "--version", "remove --help"):
         status, messages = run(line, "stdout")
         assert (status, messages) == (2, "error: standard output: it cannot be written (No space left on device)\n")
 

@@ -15,7 +15,7 @@ from bgremove.engines._location import LIMIT, SIDE, to_square
 from bgremove.engines._network import INPUTS
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
-VARIANTS = 9  # of each photograph, the first as it is, under each kind of box
+VARIANTS = 4  # of each photograph, the first as it is, under each kind of box
 MARGIN = 0.05
 _PASTED = 4  # one of so many has its object on another background
 _LEAST = 0.008  # of a picture that is object

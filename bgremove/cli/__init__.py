@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -103,4 +104,9 @@ def run(arguments: Sequence[str]) -> int:
         rest = "; what is written is whole, and `--resume` does the rest" if arguments[:1] == ["remove"] else ""
         say(f"interrupted{rest}")
         return EXIT_INTERRUPTED
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        say(f"error: standard output: it cannot be written ({error.strerror})")  # help, which click itself writes
+        return EXIT_USAGE
     return status or 0

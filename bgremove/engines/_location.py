@@ -3,8 +3,8 @@
 A small convolutional network, see `bgremove.engines._network`, tells from the cues of all pixels, see
 `bgremove.engines._cues`, the logarithm of the odds of each that it is part of the object. They are added to GrabCut's
 terminal weights, as a prior. The network sees the picture and its mirror image, and is also told whether the box was
-drawn around the object or is only what a margin leaves. `benchmarks.location` fitted it to 1,002 public photographs
-with masks, most of PASCAL-S, the others of people.
+drawn around the object or is only what a margin leaves. `benchmarks.location` fitted it to 2,362 public photographs
+with masks: of PASCAL-S, of ECSSD, of flowers and of people.
 """
 
 from __future__ import annotations

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numba import carray, cfunc, from_dtype, njit, types  # type: ignore[attr-defined]
+from numba.core.codegen import CPUCodeLibrary
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 
 _RAISING = re.compile(
     r"declare ([^@\n]*?)@(Py\w+|numba_gil_\w+|numba_unpickle|numba_do_raise|numba_runtime_build_excinfo_struct"
@@ -34,8 +38,9 @@ def compile_entry(function: Callable[..., Any], inner: Any, arguments: Iterable[
     entry = _Entry(arguments)
     made = entry.make(inner)
     returned = _RETURNED[function.__annotations__["return"]]
-    callback = cfunc(returned(*entry.types), error_model="numpy")(made)
-    text = callback.inspect_llvm()
+    with _without_machine_code():
+        callback = cfunc(returned(*entry.types), error_model="numpy")(made)
+        text = callback._library.optimised()  # type: ignore[attr-defined]
     text = re.sub(_RAISING, r"define internal \1@\2\3 {\n  call void @abort()\n  unreachable\n}", text)
     return callback.native_name, f"{text}\ndeclare void @abort()\n"
 
@@ -50,6 +55,47 @@ def emit(module: str, llvm: Any, machine: Any) -> bytes:
         if name.startswith(("numba_", "NRT_")) or llvm.address_of_symbol(name) is None:
             raise RuntimeError(f"a kernel calls {name}, which is not there without Numba: does it allocate?")
     return bytes(machine.emit_object(parsed))
+
+
+@contextmanager
+def _without_machine_code() -> Iterator[None]:
+    """A block in which Numba stops short of machine code, and optimises nothing by itself."""
+    with global_compiler_lock:
+        codegen = cpu_target.target_context.codegen()
+        codegen._library_class = _Library
+        try:
+            yield
+        finally:
+            del codegen._library_class
+
+
+class _Library(CPUCodeLibrary):
+    """A function and those that it calls. Numba would optimise each, and make machine code of it that never runs."""
+
+    def optimised(self) -> str:
+        """The module for LLVM: once for what is called to be put in its place, once for what that has become."""
+        self._ensure_finalized()  # type: ignore[no-untyped-call]
+        for _ in range(2):
+            super()._optimize_final_module()  # type: ignore[no-untyped-call]
+        return str(self._final_module)
+
+    @property
+    def codegen(self) -> Any:
+        """Itself: there is no machine code in which an environment could be set."""
+        return self
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """Nothing is done with objects of Python."""
+
+    def get_pointer_to_function(self, name: str) -> int:  # noqa: ARG002
+        """None."""
+        return 0
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
 
 
 class _Entry:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,13 +21,13 @@ from bgremove.formats import _deep, _limits, _pillow, _tiff
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
 from bgremove.formats._kinds import START_BYTES, kind_of
+from bgremove.formats._open import from_store, opened
 from bgremove.formats._pillow import FORMATS
 from bgremove.formats._png_chunks import lost_in, without_damage
 from bgremove.formats._tiff import Layout
 from bgremove.formats.metadata import metadata_of
 from bgremove.formats.photo import Photo, made
 from bgremove.paths import StrOrBytesPath, display_name, printable
-from bgremove.storage import store_of
 from bgremove.url import Location, Url, located
 
 _T = TypeVar("_T")
@@ -75,7 +74,7 @@ def read(path: StrOrBytesPath | Url, *, max_pixels: int = DEFAULT_MAX_PIXELS) ->
     file, not one of the formats in `FORMATS`, damaged or truncated; `ImageTooLargeError` over the limit.
     """
     place = located(path) if isinstance(path, str | Url) else Path(os.fsdecode(path))
-    with _named(display_name(place)), _opened(place) as file:
+    with _named(display_name(place)), opened(place) as file:
         return _decode(file, max_pixels, place.suffix.lower())
 
 
@@ -83,11 +82,11 @@ def header_pixels(path: Location) -> int:
     """How many pixels the header of the file `path` promises; nothing is decoded. Errors as in `read`."""
     with _named(display_name(path)):
         if isinstance(path, Url):
-            start = io.BytesIO(_from_store(path, _START_BYTES))
+            start = io.BytesIO(from_store(path, _START_BYTES))
             with suppress(ImageError):  # perhaps it is longer
                 return _header_pixels(start)
-            return _header_pixels(io.BytesIO(_from_store(path)))
-        with _opened(path) as file:
+            return _header_pixels(io.BytesIO(from_store(path)))
+        with opened(path) as file:
             return _header_pixels(file)
 
 
@@ -105,7 +104,7 @@ def _header_pixels(file: IO[bytes]) -> int:
 def looks_like_image(path: Path) -> bool:
     """Whether the file `path` begins as an image does, whatever its name, be it of a format that is read or not."""
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             return kind_of(file.read(START_BYTES)) is not None
     except (ImageError, OSError):
         return False
@@ -240,53 +239,6 @@ def _note(image: PIL.Image.Image, notes: list[str]) -> None:
         notes.append("a text or colour profile in it is longer than 1 MiB")
     if image.format != "MPO" and _pillow.has_more_frames(image):
         notes.append("it holds several frames or pages; only the first was read")
-
-
-@contextmanager
-def _opened(path: Location) -> Iterator[IO[bytes]]:
-    """The file `path`, which must be a regular one: reading a pipe or a device might wait for ever."""
-    if isinstance(path, Url):
-        yield io.BytesIO(_from_store(path))
-        return
-    try:
-        file = open(path, "rb", opener=_open_without_waiting)  # noqa: SIM115  Path cannot hold bytes
-    except (OSError, ValueError) as error:
-        raise ImageError(_why_unreadable(error)) from error
-    with file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageError("it is a pipe, a device or a socket; an image must be a regular file")
-        if not status.st_size:
-            raise ImageError("the file is empty")
-        yield file
-
-
-def _from_store(url: Url, size: int | None = None) -> bytes:
-    """The content of a file in a store, or its start."""
-    try:
-        content = store_of(url).read(url) if size is None else store_of(url).read_start(url, size)
-    except OSError as error:
-        raise ImageError(_why_unreadable(error)) from error
-    if not content:
-        raise ImageError("the file is empty")
-    return content
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # without it, opening a pipe waits for a writer
-
-
-def _why_unreadable(error: OSError | ValueError) -> str:
-    match error:
-        case FileNotFoundError():
-            return "there is no such file"
-        case IsADirectoryError():
-            return "it is a folder, not an image"
-        case PermissionError():
-            return "it may not be read (permission denied)"
-        case OSError():
-            return f"it cannot be opened ({error.strerror})"
-    return f"it cannot be opened ({error})"  # a null character in the name
 
 
 @contextmanager

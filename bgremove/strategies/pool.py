@@ -130,6 +130,9 @@ class Pool(Strategy):
             worker_context = pickle.dumps(self._worker_context, pickle.HIGHEST_PROTOCOL)
             try:
                 self._pool = _Pool(self.workers, worker_context, multiprocessing.get_context(self._start_method))
+            except ChildProcessError as error:
+                reason = "multiprocessing's fork server is a child of the process that this one was forked from"
+                raise UsageError(f"{reason}: use strategy 'processes', or start_method='spawn'") from error
             except (ImportError, OSError) as error:
                 reason = f"multiprocessing.Pool needs semaphores, which cannot be had here ({error})"
                 raise UsageError(f"{reason}: use strategy 'processes'") from error

@@ -1,0 +1,61 @@
+"""The content of image files, wherever they lie."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from bgremove.errors import ImageError
+from bgremove.storage import store_of
+from bgremove.url import Location, Url
+
+
+@contextmanager
+def opened(path: Location) -> Iterator[IO[bytes]]:
+    """The file `path`, which must be a regular one: reading a pipe or a device might wait for ever."""
+    if isinstance(path, Url):
+        yield io.BytesIO(from_store(path))
+        return
+    try:
+        file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115  Path cannot hold bytes
+    except (OSError, ValueError) as error:
+        raise ImageError(_why_unreadable(error)) from error
+    with file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError("it is a pipe, a device or a socket; an image must be a regular file")
+        if not status.st_size:
+            raise ImageError("the file is empty")
+        yield file
+
+
+def from_store(url: Url, size: int | None = None) -> bytes:
+    """The content of a file in a store, or its start."""
+    try:
+        content = store_of(url).read(url) if size is None else store_of(url).read_start(url, size)
+    except OSError as error:
+        raise ImageError(_why_unreadable(error)) from error
+    if not content:
+        raise ImageError("the file is empty")
+    return content
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # without it, opening a pipe waits for a writer
+
+
+def _why_unreadable(error: OSError | ValueError) -> str:
+    match error:
+        case FileNotFoundError():
+            return "there is no such file"
+        case IsADirectoryError():
+            return "it is a folder, not an image"
+        case PermissionError():
+            return "it may not be read (permission denied)"
+        case OSError():
+            return f"it cannot be opened ({error.strerror})"
+    return f"it cannot be opened ({error})"  # a null character in the name
