@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import psutil
 import pytest
 
 from benchgate.cli import run
@@ -27,8 +29,9 @@ def environment(**more: str) -> dict[str, str]:
 # --- interrupted
 
 
-def started(toy: Toy, output: Path) -> subprocess.Popen[bytes]:
+def started(toy: Toy, output: Path, *more: str) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-m", "benchgate", "--base", "base", "bench", "--budget-s", "300", "--output", str(output)]
+    words += more
     return subprocess.Popen(words, cwd=toy.root, env=environment(), stdout=subprocess.PIPE, start_new_session=True)
 
 
@@ -86,6 +89,18 @@ def test_a_stop_before_the_first_pair_leaves_nothing_behind(toy: Toy, tmp_path: 
     assert process.returncode == 130
     assert b"error: stopped by SIGINT" in shown
     assert len(toy.git("worktree", "list").splitlines()) == 1
+
+
+def test_a_stop_while_a_revision_is_built_ends_what_builds_it(toy: Toy, tmp_path: Path) -> None:
+    build = toy.root / "build.sh"
+    build.write_text("sleep 1000 & echo $! > pid\nmv pid " + str(tmp_path) + "\nwait\n")
+    with started(toy, tmp_path / "output", "--prepare", f"sh {build}") as process:
+        wait_for((tmp_path / "pid").exists, process)
+        process.send_signal(signal.SIGTERM)
+        assert b"error: stopped by SIGTERM" in process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    with suppress(psutil.NoSuchProcess):
+        assert psutil.Process(int((tmp_path / "pid").read_text())).status() == psutil.STATUS_ZOMBIE
 
 
 def test_in_a_hook_what_is_committed_stays_as_it_was_staged(toy: Toy) -> None:
