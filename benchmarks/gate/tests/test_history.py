@@ -130,6 +130,24 @@ def test_what_is_not_there_or_not_ours_is_said(toy: Toy, said: Said, tmp_path: P
     record = Record("a" * 40, toy.git("rev-parse", "HEAD"), {})
     with pytest.raises(GateError, match="update"):
         Record.parsed(record.as_text().replace('"format_version": 1', '"format_version": 2'), "x")
-    Notes(toy.root).add(record)
-    Folder(tmp_path / "kept").add(record)
-    assert Notes(toy.root).all() == Folder(tmp_path / "kept").all() == [record]
+    for kept in (Notes(toy.root), Folder(tmp_path / "kept")):
+        kept.add(record)
+        assert kept.all() == [record]
+        assert kept.of(record.head) == record
+        assert kept.of("b" * 40) is None
+
+
+@pytest.mark.whole_run
+@pytest.mark.parametrize("place", ["notes", "folder"])
+def test_shards_and_what_was_confirmed_add_to_what_is_kept(place: str, toy: Toy, said: Said, tmp_path: Path) -> None:
+    toy.commit({"toy.py": "n = 1\n"})
+    kept = Notes(toy.root) if place == "notes" else Folder(tmp_path / "kept")
+    where = ["--folder", str(tmp_path / "kept")] if place == "folder" else []
+    file = kept_run(toy, "HEAD~1", "HEAD", 1.1, tmp_path / "gate.json")
+    other = kept_run(toy, "HEAD~1", "HEAD", 1.2, tmp_path / "other.json")
+    other.write_text(other.read_text().replace("b.py::", "other.py::"))
+    assert [run(["history", "add", str(each), *where]) for each in (file, other, file)] == [0, 0, 0]
+    (record,) = kept.all()
+    assert {case: round(ratios["wall"][0], 2) for case, ratios in record.ratios.items()} == {
+        CASE: 0.10, CASE.replace("b.py::", "other.py::"): 0.18,
+    }  # fmt: skip

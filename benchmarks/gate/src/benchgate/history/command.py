@@ -24,7 +24,7 @@ def run(arguments: Sequence[str]) -> int:
         if given.action == "add":
             record = Record.of(read(given.file))
             _check_head(repository, record.head)
-            kept.add(record)
+            kept.add(record.joined(kept.of(record.head)))
             sys.stdout.write(f"{record.head[:10]} against {record.base[:10]}: kept in {kept}\n")
         else:
             _draw(repository, kept, given.metric, given.output)
