@@ -89,13 +89,12 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
 def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:
     """The mask of a photo in which nothing is to be decided, and what is to be said of it; None of any other."""
     opaque = photo.opaque
-    mask = np.full(photo.image.shape[:2], Label.BACKGROUND, np.uint8)
-    if opaque is not None and not opaque[rect.slices].any():
-        return mask, ALL_TRANSPARENT
-    if not _is_flat(photo.image):
+    empty = opaque is not None and not opaque[rect.slices].any()
+    if not empty and not _is_flat(photo.image):
         return None
-    if opaque is None:
-        return mask, ONE_COLOUR
+    mask = np.full(photo.image.shape[:2], Label.BACKGROUND, np.uint8)
+    if empty or opaque is None:
+        return mask, ALL_TRANSPARENT if empty else ONE_COLOUR
     mask[rect.slices][opaque[rect.slices]] = Label.PROBABLY_FOREGROUND
     return mask, ONE_COLOUR_SHAPED
 

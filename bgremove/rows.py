@@ -54,7 +54,7 @@ def beside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
 
 def _threads(most: int) -> int:
     """How many threads may run here, `most` at most."""
-    threads = min(cv2.getNumThreads(), most)
+    threads = min(most, cv2.getNumThreads()) if most > 1 else 1
     if threads <= 1:
         return 1
     from bgremove.machine import usable_cpus  # noqa: PLC0415 - most processes have one thread each

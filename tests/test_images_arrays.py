@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -97,3 +99,30 @@ def test_as_photo_takes_whatever_somebody_calls_an_image(tmp_path: Path) -> None
     for source in (path, data, quarters()):
         with pytest.raises(ImageTooLargeError):
             as_photo(source, max_pixels=10)
+
+
+@pytest.fixture
+def small_blocks() -> Iterator[None]:
+    """Pillow holds images in pieces of 4096 bytes."""
+    core: Any = PIL.Image.core
+    before = core.get_block_size()
+    core.set_block_size(4096)
+    yield
+    core.set_block_size(before)
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_an_image_that_pillow_holds_in_pieces(mode: str) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (70, 50, len(mode)), np.uint8)
+    photo = as_photo(PIL.Image.fromarray(image))
+    np.testing.assert_array_equal(photo.image, image[:, :, 2::-1])
+
+
+def test_an_image_whose_pixels_pillow_leaves_in_the_file(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (70, 50, 4), np.uint8)
+    PIL.Image.fromarray(image).save(tmp_path / "plain.tif")
+    with PIL.Image.open(tmp_path / "plain.tif") as opened:
+        photo = as_photo(opened)
+        assert opened.readonly, "it was not mapped"
+    np.testing.assert_array_equal(photo.image, image[:, :, 2::-1])

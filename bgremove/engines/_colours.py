@@ -42,8 +42,10 @@ def make_space(height: int, width: int, number: int) -> Space:
 
 
 def to_lab(image: NDArray[Any]) -> Image:
-    """8-bit CIE Lab."""
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2Lab), np.uint8)
+    """8-bit CIE Lab, of an image of uint8."""
+    lab = np.empty(image.shape, np.uint8)  # else OpenCV waits for the interpreter once more, to make it
+    cv2.cvtColor(image, cv2.COLOR_BGR2Lab, lab)
+    return lab
 
 
 @kernel

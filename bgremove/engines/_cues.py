@@ -62,7 +62,9 @@ def measure_cues(image: Image, labels: Mask) -> Field:
     def blur(values: Field, share: float) -> Field:
         """With a standard deviation that is a share of the longer side of the box."""
         deviation = max(0.5, share * max(scene.box.width, scene.box.height))
-        return np.asarray(cv2.GaussianBlur(values, (0, 0), deviation), np.float32)
+        blurred = np.empty_like(values)  # else OpenCV waits for the interpreter once more, to make it
+        cv2.GaussianBlur(values, (0, 0), deviation, blurred)
+        return blurred
 
     around = Around(
         blur(near.colours, 0.03), blur(near.lab, 0.02), blur(near.lab, 0.06), blur(near.lab, 0.2),

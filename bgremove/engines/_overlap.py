@@ -109,8 +109,10 @@ def measure(image: Image, labels: Mask, foreground: Foreground, odds: Field) -> 
     """What the regression is of, in the order of its table; zeros but for the share of an empty mask and a full one."""
     height, width = labels.shape
     measured = np.zeros(len(_REGRESSION))
+    exponentials = np.copysign(odds, np.float32(-1))
+    cv2.exp(exponentials, exponentials)
     _measure(
-        to_lab(image), labels, foreground.view(np.uint8), odds, np.asarray(cv2.exp(-abs(odds)), np.float32),
+        to_lab(image), labels, foreground.view(np.uint8), odds, exponentials,
         make_space(height, width, 2), np.empty(height * width, np.int32), measured,
     )  # fmt: skip
     return measured

@@ -73,13 +73,15 @@ class Around(NamedTuple):
 def look_at(image: Image, labels: Mask) -> Scene:
     (height, width), box = labels.shape, open_box(labels)
     across, down = _places(width, box.x, box.width), _places(height, box.y, box.height)
-    gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    return Scene(
-        to_lab(cv2.GaussianBlur(image, (0, 0), _BLUR)), labels, box,
-        across, down, np.exp(-2 * across**2), np.exp(-2 * down**2),
-        _field(cv2.Sobel(gray, cv2.CV_32F, 1, 0)), _field(cv2.Sobel(gray, cv2.CV_32F, 0, 1)),
-        _field(cv2.Laplacian(gray, cv2.CV_32F)),
-    )  # fmt: skip
+    # OpenCV is given what it writes to, or it would wait for the interpreter once more, to make it.
+    blurred, gray = np.empty_like(image), np.empty((height, width), np.uint8)
+    slopes = np.empty((3, height, width), np.float32)
+    cv2.GaussianBlur(image, (0, 0), _BLUR, blurred)
+    cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, gray)
+    cv2.Sobel(gray, cv2.CV_32F, 1, 0, slopes[0])
+    cv2.Sobel(gray, cv2.CV_32F, 0, 1, slopes[1])
+    cv2.Laplacian(gray, cv2.CV_32F, slopes[2])
+    return Scene(to_lab(blurred), labels, box, across, down, np.exp(-2 * across**2), np.exp(-2 * down**2), *slopes)
 
 
 def _places(number: int, begin: int, size: int) -> Field:

@@ -169,7 +169,7 @@ def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -
     """Models and cut in turn, with a prior or without."""
     image, labels = level
     foreground = _start(labels, odds)
-    open_pixels = labels >= Label.PROBABLY_BACKGROUND
+    most_changes = _CONVERGED * np.count_nonzero(labels >= Label.PROBABLY_BACKGROUND)
     if _is_uniform(foreground):  # nothing in sight tells the open pixels from the rest
         return _Result(foreground, np.zeros((2, COMPONENTS, PARAMETERS)))
     graph = _band.construct_graph(image, labels, _measure_beta(image), odds)
@@ -180,7 +180,7 @@ def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -
             subset = take_subset(image, foreground)
         gmms = learn_gmms(subset, gmms)
         before, foreground = foreground, _band.cut(graph, gmms)
-        converged = np.count_nonzero(foreground != before) <= _CONVERGED * np.count_nonzero(open_pixels)
+        converged = np.count_nonzero(foreground != before) <= most_changes
         if converged or _is_uniform(foreground):
             break
     return _Result(foreground, gmms)
@@ -214,4 +214,4 @@ def _collapsed(foreground: Foreground, labels: Mask) -> bool:
 
 
 def _is_uniform(foreground: Foreground) -> bool:
-    return not foreground.any() or bool(foreground.all())
+    return np.count_nonzero(foreground) in {0, foreground.size}

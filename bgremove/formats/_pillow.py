@@ -18,7 +18,7 @@ from bgremove.formats import _tiff
 from bgremove.formats._heif import check_items
 from bgremove.formats._kinds import START_BYTES, UNREAD_KINDS, is_heif, jpeg_process, kind_of
 from bgremove.formats._limits import limit_lifted, warnings_noted
-from bgremove.rows import bands_of
+from bgremove.formats._memory import recoloured_samples
 
 FORMATS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
@@ -41,7 +41,6 @@ _S = TypeVar("_S", np.uint8, np.uint16)
 _SUBFILE_TYPE, _BITS_PER_SAMPLE, _COMPRESSION, _PLANAR, _SAMPLE_FORMAT = 254, 258, 259, 284, 339  # TIFF 6.0
 _WEBP, _SIGNED = 50001, 2
 _AVIF_HEADER_BYTES = 2**16
-_BAND = 2**16  # pixels, which stay in the processor's cache
 _PLUGINS = ("Jpeg", "Mpo", "Png", "WebP", "Tiff", "Bmp", "Gif", "Ppm", "Avif")
 
 
@@ -129,6 +128,7 @@ def orientation(image: PIL.Image.Image, notes: list[str]) -> int:
     found = warnings_noted(lambda: exif(image), notes)
     if found is None:
         notes.append("its Exif data is damaged, and was left out")
+    if not found:
         return 1
     value = warnings_noted(lambda: found.get(ExifTags.Base.Orientation), notes)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
@@ -169,7 +169,7 @@ def pixels(image: PIL.Image.Image) -> Pixels:
     if image.mode.startswith(("I", "F")):
         return _wide_pixels(image)
     if image.has_transparency_data:
-        bgra = _samples(_in_mode(image, "RGBA"), "BGRA")
+        bgra = recoloured_samples(_in_mode(image, "RGBA"), cv2.COLOR_RGBA2BGRA, 4)
         return recoloured(bgra, cv2.COLOR_BGRA2BGR), bgra[:, :, 3]
     if image.mode in {"1", "L"}:
         return recoloured(np.asarray(_in_mode(image, "L")), cv2.COLOR_GRAY2BGR), None
@@ -177,16 +177,7 @@ def pixels(image: PIL.Image.Image) -> Pixels:
         # Pillow cannot convert it. a and b come as signed bytes, OpenCV wants them from 0, which is one bit.
         lab = np.bitwise_xor(np.asarray(image), np.array([0, 128, 128], np.uint8))
         return recoloured(lab, cv2.COLOR_Lab2BGR), None
-    return _samples(_in_mode(image, "RGB"), "BGR"), None
-
-
-def _samples(image: PIL.Image.Image, order: str) -> NDArray[np.uint8]:
-    """The channels of an image in an `order`, band by band: as NumPy asks for them, it takes four times as long."""
-    samples = np.empty((image.height, image.width, len(order)), np.uint8)
-    for band in bands_of(image.height, image.width, _BAND):
-        part = image.crop((0, band.start, image.width, band.stop)).tobytes("raw", order)
-        samples[band] = np.frombuffer(part, np.uint8).reshape(samples[band].shape)
-    return samples
+    return recoloured_samples(_in_mode(image, "RGB"), cv2.COLOR_RGBA2BGR, 3), None
 
 
 def recoloured(array: NDArray[_S], code: int) -> NDArray[_S]:
