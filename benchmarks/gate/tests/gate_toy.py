@@ -29,6 +29,8 @@ from toy import work
 def test_work(benchmark):
     assert benchmark(work) > 0
 """
+#: Comparisons that end before they measure: after everything has been collected and tried out.
+NO_TIME = ["--base", "base", "--budget-s", "0.001"]
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Toy:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "-m", "change")
         return self.git("rev-parse", "HEAD")
+
+    def moved(self, layout: dict[str, str | None]) -> None:
+        """Commits its one module elsewhere, in base and head alike."""
+        self.commit({"toy.py": None, **layout})
+        self.git("tag", "--force", "base")
 
 
 def make_toy(root: Path) -> Toy:

@@ -12,14 +12,16 @@ def commits(toy: Toy) -> list[str]:
     return [toy.commit({"toy.py": f"number = {number}\n"}) for number in range(7)]
 
 
-def pretend(monkeypatch: pytest.MonkeyPatch, statuses: dict[str, int]) -> list[list[str]]:
+def pretend(
+    monkeypatch: pytest.MonkeyPatch, statuses: dict[str, int], definitions: tuple[str, ...] = ()
+) -> list[list[str]]:
     asked: list[list[str]] = []
 
-    def compared(arguments: list[str]) -> int:
+    def compared(arguments: list[str]) -> tuple[int, tuple[str, ...]]:
         asked.append(arguments)
-        return statuses[arguments[3]]
+        return statuses[arguments[3]], definitions
 
-    monkeypatch.setattr(compare, "run", compared)
+    monkeypatch.setattr(compare, "compared", compared)
     return asked
 
 
@@ -78,3 +80,72 @@ def test_a_bad_commit_that_is_not_slower_is_no_find(
 def test_no_way_from_good_to_bad_is_wrong_use(commits: list[str]) -> None:
     assert run(["bisect", "HEAD", "base"]) == 2
     assert run(["bisect", "base", "nowhere"]) == 2
+
+
+def test_every_commit_is_measured_with_the_cases_of_the_bad_one(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fine, slow = (toy.commit({"toy.py": f"number = {number}\n", "bench/old.py": ""}) for number in range(2))
+    toy.commit({"bench/bench_toy.py": "# renamed\n", "bench/old.py": None, "bench/new [1].py": ""})
+    definitions = ("bench", "conftest.py", "pytest.ini")
+    heads: list[str] = []
+
+    def compared(arguments: list[str]) -> tuple[int, tuple[str, ...]]:
+        heads.append(arguments[3])
+        return int(toy.git("show", f"{heads[-1]}:toy.py") != "number = 0"), definitions
+
+    monkeypatch.setattr(compare, "compared", compared)
+    before = toy.git("status", "--porcelain")
+    assert run(["bisect", "base", "HEAD"]) == 0
+    assert f"slower since {slow[:7]}" in capsys.readouterr().out
+    files = ["bench/bench_toy.py", "bench/new [1].py", "pytest.ini", "toy.py"]
+    for head in heads:
+        assert toy.git("ls-tree", "-r", "--name-only", head).splitlines() == files
+        assert toy.git("show", f"{head}:bench/bench_toy.py") == "# renamed"
+    assert fine not in heads
+    assert toy.git("status", "--porcelain") == before
+
+
+def merged(toy: Toy, name: str, *files: dict[str, str | None]) -> list[str]:
+    """The commits of a branch that is made of so many changes and merged, and the merge."""
+    toy.git("checkout", "--quiet", "-b", name)
+    made = [toy.commit(each) for each in files]
+    toy.git("checkout", "--quiet", "main")
+    toy.commit({f"meanwhile-{name}.py": ""})
+    toy.git("merge", "--quiet", "--no-ff", "-m", f"merge {name}", name)
+    return [*made, toy.git("rev-parse", "HEAD")]
+
+
+@pytest.mark.parametrize("slower", ["first", "second", "merge"])
+def test_of_a_merge_it_is_said_which_of_the_merged_commits_it_is(
+    slower: str, toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start = toy.git("rev-parse", "HEAD")
+    first, second, merge = merged(toy, "topic", {"a.py": ""}, {"b.py": ""})
+    after = toy.commit({"c.py": ""})
+    slow = {"first": [first, second], "second": [second], "merge": []}[slower]
+    statuses = dict.fromkeys([merge, after, *slow], 1)
+    commits = toy.git("rev-list", "HEAD").splitlines()
+    asked = pretend(monkeypatch, {commit: statuses.get(commit, 0) for commit in commits})
+    assert run(["bisect", "base", "HEAD"]) == 0
+    found = {"first": first, "second": second, "merge": merge}[slower]
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"slower since {found[:7]} (")
+    assert ["--base", start, "--head", second] in asked, "what was merged is compared with where it began"
+
+
+def test_what_came_from_the_main_branch_is_not_blamed_on_the_branch_that_took_it(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy.git("checkout", "--quiet", "-b", "topic")
+    old = toy.commit({"a.py": ""})
+    toy.git("checkout", "--quiet", "main")
+    toy.commit({"quicker.py": ""})
+    toy.git("checkout", "--quiet", "topic")
+    toy.git("merge", "--quiet", "--no-ff", "-m", "take", "main")
+    slow = toy.commit({"b.py": ""})
+    toy.git("checkout", "--quiet", "main")
+    toy.git("merge", "--quiet", "--no-ff", "-m", "merge topic", "topic")
+    commits = toy.git("rev-list", "HEAD").splitlines()
+    pretend(monkeypatch, {commit: int(commit in {slow, old, commits[0]}) for commit in commits})
+    assert run(["bisect", "base", "HEAD"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"slower since {slow[:7]} (")

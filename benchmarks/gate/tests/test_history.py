@@ -96,6 +96,23 @@ def test_what_is_kept_becomes_a_page(place: str, toy: Toy, said: Said, tmp_path:
     picture = drawing[drawing.index("<svg") : drawing.index("</svg>") + 6]
     assert len(ET.fromstring(picture)) == 5  # noqa: S314 (our own text): a line and four points
     assert toy.git("status", "--porcelain") == ""
+    assert "fetch-depth" not in words
+
+
+@pytest.mark.whole_run
+def test_a_shallow_clone_lacks_what_is_drawn_and_says_so(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = [toy.commit({"toy.py": f"n = {number}\n"}) for number in range(2)]
+    Notes(toy.root).add(Record("base", heads[0], {CASE: {"wall": [0.0, 0.1, 0.2]}}))
+    toy.git("clone", "--quiet", "--depth", "1", f"file://{toy.root}", str(tmp_path / "clone"))
+    monkeypatch.chdir(tmp_path / "clone")
+    toy.git("-C", str(tmp_path / "clone"), "fetch", "--quiet", "origin", f"{Notes.REF}:{Notes.REF}")
+    assert run(["history", "page"]) == 2
+    assert "fetch-depth: 0" in said()
+    Notes(tmp_path / "clone").add(Record(heads[0], heads[1], {CASE: {"wall": [0.0, 0.1, 0.2]}}))
+    assert run(["history", "page"]) == 0
+    assert "history of HEAD are left out; this clone is shallow" in said()
 
 
 @pytest.mark.whole_run
@@ -113,6 +130,24 @@ def test_what_is_not_there_or_not_ours_is_said(toy: Toy, said: Said, tmp_path: P
     record = Record("a" * 40, toy.git("rev-parse", "HEAD"), {})
     with pytest.raises(GateError, match="update"):
         Record.parsed(record.as_text().replace('"format_version": 1', '"format_version": 2'), "x")
-    Notes(toy.root).add(record)
-    Folder(tmp_path / "kept").add(record)
-    assert Notes(toy.root).all() == Folder(tmp_path / "kept").all() == [record]
+    for kept in (Notes(toy.root), Folder(tmp_path / "kept")):
+        kept.add(record)
+        assert kept.all() == [record]
+        assert kept.of(record.head) == record
+        assert kept.of("b" * 40) is None
+
+
+@pytest.mark.whole_run
+@pytest.mark.parametrize("place", ["notes", "folder"])
+def test_shards_and_what_was_confirmed_add_to_what_is_kept(place: str, toy: Toy, said: Said, tmp_path: Path) -> None:
+    toy.commit({"toy.py": "n = 1\n"})
+    kept = Notes(toy.root) if place == "notes" else Folder(tmp_path / "kept")
+    where = ["--folder", str(tmp_path / "kept")] if place == "folder" else []
+    file = kept_run(toy, "HEAD~1", "HEAD", 1.1, tmp_path / "gate.json")
+    other = kept_run(toy, "HEAD~1", "HEAD", 1.2, tmp_path / "other.json")
+    other.write_text(other.read_text().replace("b.py::", "other.py::"))
+    assert [run(["history", "add", str(each), *where]) for each in (file, other, file)] == [0, 0, 0]
+    (record,) = kept.all()
+    assert {case: round(ratios["wall"][0], 2) for case, ratios in record.ratios.items()} == {
+        CASE: 0.10, CASE.replace("b.py::", "other.py::"): 0.18,
+    }  # fmt: skip

@@ -1,6 +1,7 @@
 """The profiles of the gate: of base against head, and of one revision for developers."""
 
 import subprocess
+import sys
 import sysconfig
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 
 from benchgate.explain import look
 from benchgate.explain.flame import own_time, parse, svg
-from benchgate.explain.profiles import explain, growths
+from benchgate.explain.profiles import ProfilerError, _recorded, explain, growths
+from benchgate.measure.channel import DriverEnd
+from benchgate.measure.driver import Arm
 from benchgate.measure.pair import PairDriver
 from benchgate.revisions.git import resolve
 from benchgate.revisions.packages import Packages
@@ -110,7 +113,7 @@ def extra(total):
 def test_a_profile_names_the_function_that_grew(
     attached: bool, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 2.0)
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 1.0)
     if not attached:
         monkeypatch.setattr("benchgate.explain.profiles.RATE_HZ", "no rate")  # py-spy then ends at once
     toy.commit({"toy.py": SOURCE.replace("return total", "return extra(total)") + EXTRA})
@@ -136,7 +139,7 @@ PyMODINIT_FUNC PyInit_fast(void) { return PyModule_Create(&module); }
 
 
 def test_a_function_of_a_compiled_module_is_named(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 2.0)
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 1.0)
     source = tmp_path / "fast.c"
     source.write_text(FAST)
     toy.commit({"bench/bench_toy.py": "from fast import work\ndef test_work(benchmark):\n    benchmark(work)\n"})
@@ -154,6 +157,37 @@ def test_a_function_of_a_compiled_module_is_named(toy: Toy, tmp_path: Path, monk
         assert explanation.growths[0].function.startswith("counted (")
     else:
         assert "py-spy" in explanation.note
+
+
+LATE = """#!{python}
+import pathlib, signal, sys, time
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+time.sleep({delay})
+pathlib.Path({here!r}, "attached").touch()
+print("py-spy> Sampling process 200 times a second. Press Control-C to exit.", flush=True)
+signal.sigwait([signal.SIGINT])
+pathlib.Path(sys.argv[-1]).write_text("work (toy.py) 1")
+"""
+
+
+@pytest.mark.parametrize("delay", [0.7, 60])
+def test_nothing_is_called_before_the_profiler_has_attached(
+    delay: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "py-spy"
+    program.write_text(LATE.format(python=sys.executable, delay=delay, here=str(tmp_path)))
+    program.chmod(0o755)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: str(program))
+    with subprocess.Popen(["true"]) as process:
+        arm = Arm("head", process.pid, DriverEnd("head", process, -1, -1), 1.0, tmp_path / "log")
+    if delay > 1:
+        monkeypatch.setattr("benchgate.explain.profiles.ATTACHING_S", 0.1)
+        with pytest.raises(ProfilerError, match="did not attach"), _recorded(arm, tmp_path / "raw", native=False):
+            pass
+        return
+    with _recorded(arm, tmp_path / "raw", native=False):
+        assert (tmp_path / "attached").exists()
+    assert (tmp_path / "raw").exists()
 
 
 # calls of a tenth of a second and more: what is runnable but waits for a processor is sampled too

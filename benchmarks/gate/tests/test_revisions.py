@@ -47,6 +47,13 @@ def test_the_same_files_are_the_same_commit_in_every_job(toy: Toy) -> None:
     ), "no time and no name of this job"
 
 
+def test_temporary_files_within_the_checkout_are_no_part_of_it(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(toy.root))
+    toy.write({"toy.py": "changed = 1\n"})
+    commit = resolve(toy.root, WORKING_TREE).commit
+    assert "index" not in toy.git("ls-tree", "-r", "--name-only", commit)
+
+
 def test_base_gets_the_cases_of_head_and_keeps_its_own_code(toy: Toy) -> None:
     toy.commit({"toy.py": "", "bench/bench_toy.py": "# head\n", "bench/helper.py": "h = 1\n"})
     with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:

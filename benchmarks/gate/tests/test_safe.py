@@ -7,27 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import psutil
 import pytest
 
-from benchgate import compare
 from benchgate.cli import run
-from benchgate.compare import cleared
-from benchgate.comparison import prepared
-from benchgate.measure.pair import PairDriver
-from benchgate.measure.trial import try_out
-from benchgate.revisions.git import resolve
-from benchgate.revisions.worktrees import checkouts
-from benchgate.settings import Settings
-from gate_toy import CASES, SETTINGS, SOURCE, Toy, make_toy, toy_sites
+from gate_toy import NO_TIME, SETTINGS, SOURCE, Toy
 
 pytestmark = pytest.mark.whole_run
-
-#: Comparisons that end before they measure.
-NO_TIME = ["--base", "base", "--budget-s", "0.001"]
 
 Said = Callable[[], str]
 
@@ -39,8 +29,9 @@ def environment(**more: str) -> dict[str, str]:
 # --- interrupted
 
 
-def started(toy: Toy, output: Path) -> subprocess.Popen[bytes]:
+def started(toy: Toy, output: Path, *more: str) -> subprocess.Popen[bytes]:
     words = [sys.executable, "-m", "benchgate", "--base", "base", "bench", "--budget-s", "300", "--output", str(output)]
+    words += more
     return subprocess.Popen(words, cwd=toy.root, env=environment(), stdout=subprocess.PIPE, start_new_session=True)
 
 
@@ -98,6 +89,18 @@ def test_a_stop_before_the_first_pair_leaves_nothing_behind(toy: Toy, tmp_path: 
     assert process.returncode == 130
     assert b"error: stopped by SIGINT" in shown
     assert len(toy.git("worktree", "list").splitlines()) == 1
+
+
+def test_a_stop_while_a_revision_is_built_ends_what_builds_it(toy: Toy, tmp_path: Path) -> None:
+    build = toy.root / "build.sh"
+    build.write_text("sleep 1000 & echo $! > pid\nmv pid " + str(tmp_path) + "\nwait\n")
+    with started(toy, tmp_path / "output", "--prepare", f"sh {build}") as process:
+        wait_for((tmp_path / "pid").exists, process)
+        process.send_signal(signal.SIGTERM)
+        assert b"error: stopped by SIGTERM" in process.communicate(timeout=60)[0]
+    assert process.returncode == 130
+    with suppress(psutil.NoSuchProcess):
+        assert psutil.Process(int((tmp_path / "pid").read_text())).status() == psutil.STATUS_ZOMBIE
 
 
 def test_in_a_hook_what_is_committed_stays_as_it_was_staged(toy: Toy) -> None:
@@ -193,255 +196,3 @@ def test_ids_and_messages_may_hold_anything(toy: Toy, said: Said, tmp_path: Path
     assert "\x1b[31m" not in words
     assert len(ET.parse(tmp_path / "gate.xml").getroot()) == 3  # noqa: S314 (our own file)
     assert "ValueError" in (tmp_path / "gate.md").read_text()
-
-
-# --- projects
-
-
-def test_foreign_bytes_in_files_and_names_end_no_run(toy: Toy, said: Said) -> None:
-    (toy.root / "latin-1.csv").write_bytes("Größe;Maß\n".encode("latin-1"))
-    (toy.root / os.fsdecode("gr\xf6\xdfe.csv".encode("latin-1"))).write_bytes(b"\xe4\n")
-    toy.commit({})
-    assert run([*NO_TIME, "bench"]) == 3
-    assert "measured: `toy` from base, head" in said()
-
-
-FROZEN = """
-import time
-import pytest
-from toy import work
-
-@pytest.fixture(autouse=True)
-def frozen(monkeypatch):
-    for name in ("perf_counter", "time", "monotonic", "process_time"):
-        monkeypatch.setattr(time, name, lambda: 42.0)
-    for module in [*__import__("sys").modules.values()]:
-        if getattr(module, "perf_counter", None) is not None and module is not time:
-            monkeypatch.setattr(module, "perf_counter", lambda: 42.0)
-
-def test_work(benchmark):
-    benchmark(work)
-"""
-
-
-def test_a_frozen_clock_does_not_reach_the_gates_own(toy: Toy, tmp_path: Path) -> None:
-    case, head = "bench/bench_toy.py::test_work", toy.commit({"bench/bench_toy.py": FROZEN})
-    with checkouts(toy.root, resolve(toy.root, head), resolve(toy.root, head)) as trees:
-        driver = PairDriver(*toy_sites(toy, trees, tmp_path), frozenset([case]))
-        trial = try_out(driver, [case], trees)
-        pair = driver.measure({case: 0.2}, "screen")
-    assert (trial.troubles, pair.troubles) == ([], ())
-    assert trial.call_s[case] > 0
-    assert all(turn.base.wall_s > 0 and turn.head.wall_s > 0 for turn in pair.blocks[0].turns)
-
-
-CASES_IN_TROUBLE = """
-import asyncio, builtins, json, os, pathlib, socket, subprocess, sys, threading, time
-from pathlib import Path
-import pytest
-import toy
-from toy import work
-
-def test_sound(benchmark):
-    benchmark(work)
-
-def test_coroutine(benchmark):
-    async def work():
-        pass
-    benchmark(work)
-
-def test_generator(benchmark):
-    def numbers():
-        yield 1
-    benchmark(numbers)
-
-def test_writes_while_it_is_called(benchmark):
-    benchmark(lambda: Path(toy.__file__).write_text("#"))
-
-def test_writes_afterwards(benchmark):
-    benchmark(work)
-    Path(toy.__file__).with_name("leftover.txt").write_text("x")
-
-def test_kills(benchmark):
-    benchmark(lambda: os._exit(1))
-
-@pytest.mark.parametrize("value", [object()], ids=repr)
-def test_address(benchmark, value):
-    benchmark(work)
-
-def test_asserts_on_figures(benchmark):
-    benchmark(work)
-    assert benchmark.stats.stats.mean > 0
-    assert benchmark.stats["mean"] > 0
-
-@pytest.mark.parametrize("path", [toy.__file__], ids=str)
-def test_path(benchmark, path):
-    benchmark(work)
-
-def test_once(benchmark):
-    uses = iter([work])
-    benchmark.pedantic(lambda: next(uses)(), rounds=1, iterations=1)
-
-@pytest.fixture
-def server():
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", {port}))
-        listening.listen()
-        yield listening
-
-def test_port(benchmark, server):
-    benchmark(work)
-
-@pytest.mark.timeout(1)  # the calls of both arms together take longer
-def test_timeout(benchmark):
-    benchmark(time.sleep, 0.4)
-
-def test_asserts(benchmark):
-    assert benchmark(work) < 0
-
-def test_interrupts(benchmark):
-    raise KeyboardInterrupt
-
-def test_forks(benchmark):
-    def forked():
-        child = os.fork()
-        if child:
-            os.waitpid(child, 0)  # the child goes on as its parent would
-    benchmark(forked)
-
-def test_puts_others_in_place(benchmark, monkeypatch):
-    def refuse(*_, **__):
-        raise OSError("not here")
-    for place, names in (
-        (json, ("dumps", "loads")), (builtins, ("open",)), (pathlib.Path, ("exists", "read_bytes", "read_text")),
-        (os, ("getpid", "listdir", "sched_setaffinity")), (threading, ("Thread",)), (subprocess, ("Popen",)),
-    ):
-        for name in names:
-            monkeypatch.setattr(place, name, refuse)
-    benchmark(work)
-
-def test_opens_nothing(benchmark):
-    import resource
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
-    benchmark(work)
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
-
-def test_leaves_a_process(benchmark, request):
-    benchmark(work)
-    subprocess.run(f"setsid sleep 1000 & echo $! >> {request.config.rootpath}/../../left", shell=True, cwd="/")
-
-def test_keeps_something(benchmark, request, tmp_path):
-    request.config.cache.set("toy/kept", 1)
-    (tmp_path / "kept").touch()
-    benchmark(work)
-"""
-WHY = {
-    "test_coroutine": "returned a coroutine that nobody has run",
-    "test_generator": "returned a generator that nobody has run",
-    "test_writes_while_it_is_called": "it writes into the files it is made of: toy.py",
-    "test_writes_afterwards": "it writes into the files it is made of: leftover.txt",
-    "test_kills": "ended unasked with status 1",
-    "test_address": "its id holds an address of memory",
-    "test_asserts": "base: failed (call: assert ",
-    "test_interrupts": "ended its whole session in this case; it said: KeyboardInterrupt",
-}
-
-
-def is_running(pid: int) -> bool:
-    try:
-        process = psutil.Process(pid)
-        return process.name() == "sleep" and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def free_port() -> int:
-    with subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])",
-        ],
-        stdout=subprocess.PIPE,
-    ) as process:
-        return int(process.communicate()[0])
-
-
-@pytest.fixture(scope="module")
-def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
-    """Verdict and reason of each case of one run over all of them."""
-    directory = tmp_path_factory.mktemp("trouble")
-    toy = make_toy(directory / "toy")
-    options = "addopts = --strict-config -xvs"  # options of which the measuring must be free
-    settings = SETTINGS.replace(" -p no:timeout", "").replace("addopts =", options) + "filterwarnings = error\n"
-    settings += "cache_dir = .cache\nfaulthandler_timeout = 1\nfaulthandler_exit_on_timeout = true\n"
-    (directory / "tmp").mkdir()
-    toy.commit({"bench/bench_toy.py": CASES_IN_TROUBLE.replace("{port}", str(free_port())), "pytest.ini": settings})
-    toy.git("tag", "--force", "base")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(toy.root)
-        patch.setenv("TMPDIR", str(directory / "tmp"))
-        patch.setattr("tempfile.tempdir", str(directory / "tmp"))
-        assert run(["--base", "base", "bench", "--budget-s", "0.001", "--output", str(directory / "output")]) == 3
-    assert [file.name for file in (directory / "tmp").iterdir()] == ["left"], "and nothing of pytest's own"
-    pids = (directory / "tmp/left").read_text().split()
-    assert len(pids) >= 2
-    assert not any(is_running(int(pid)) for pid in pids)
-    findings = json.loads((directory / "output/gate.json").read_text())["findings"]
-    names = [finding["case"].partition("::")[2].partition("[")[0] for finding in findings]
-    return {name: (finding["verdict"], finding["why"]) for name, finding in zip(names, findings, strict=True)}
-
-
-@pytest.mark.parametrize("name", WHY)
-def test_a_case_in_trouble_costs_itself_only(name: str, judged: dict[str, tuple[str, str]]) -> None:
-    verdict, why = judged[name]
-    assert verdict == "incomparable"
-    assert WHY[name] in why
-
-
-@pytest.mark.parametrize("name", [
-    "test_sound", "test_asserts_on_figures", "test_path", "test_once", "test_port", "test_timeout", "test_forks",
-    "test_puts_others_in_place", "test_opens_nothing", "test_leaves_a_process", "test_keeps_something",
-])  # fmt: skip
-def test_a_case_that_a_user_expects_to_work_works(name: str, judged: dict[str, tuple[str, str]]) -> None:
-    assert judged[name][0] == "inconclusive", judged[name]  # there was no time for more
-
-
-def test_a_slow_case_is_said_beforehand_not_afterwards(toy: Toy, said: Said) -> None:
-    slow = "import time, toy\n" + "".join(
-        f"def test_{index}(benchmark):\n    benchmark(time.sleep, 0.6)\n" for index in range(3)
-    )
-    toy.commit({"bench/bench_toy.py": slow + CASES})
-    assert run(["--base", "base", "bench", "--budget-s", "3"]) == 3
-    words = said()
-    assert words.startswith("before measuring, every case is called once or twice in both revisions")
-    assert "one pair of 4 cases takes about" in words
-    assert "too few to decide anything about all of them" in words
-    assert "measured first: the quickest" in words or "not even the quickest case fits" in words
-    assert "screen pair 1: 4 cases" not in words
-
-
-def test_where_time_is_short_it_is_seen_which_cases_run_what_changed(
-    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cases = (
-        "import sys, time, toy, other\n"
-        "def test_fails(benchmark):\n    benchmark(toy.missing)\n"
-        "def test_same(benchmark):\n    benchmark(time.sleep, 0.01)\n"
-        "def test_changed(benchmark):\n    benchmark(other.rest)\n"
-        "def refuse():\n    assert 'cProfile' not in sys._getframe(1).f_code.co_filename\n"
-        "def test_fails_when_traced(benchmark):\n    benchmark(refuse)\n"
-        "def test_changed_too(benchmark):\n    benchmark(other.rest)\n"
-    )
-    rest = "import time\ndef rest():\n    time.sleep(0.01)\n"
-    base = toy.commit({"bench/bench_toy.py": cases, "other.py": rest})
-    toy.commit({"other.py": rest + "# changed\n"})
-    with prepared(toy.root, Settings(("bench",), base=base), cleared(tmp_path / "output")) as comparison:
-        assert {case.partition("::")[2] for case in comparison.running_changes(60.0)} == {
-            "test_changed", "test_changed_too",
-        }  # fmt: skip
-        assert comparison.running_changes(0.0) == frozenset()
-    monkeypatch.setattr(compare, "LOOK_SHARE", 1e6)
-    assert run(["--base", base, "bench", "--budget-s", "0.001"]) == 3
-    assert "2 cases more run changed files and must wait: --budget-s " in said()

@@ -71,6 +71,8 @@ def test_paths_count_from_where_they_are_written(tmp_path: Path) -> None:
     assert asked(tmp_path, "x.py::test_y[../z]", folder="packages/a").paths == ("packages/a/x.py::test_y[../z]",)
     with pytest.raises(WrongUseError, match="inside the repository"):
         asked(tmp_path, "../..", folder="packages")
+    (tmp_path / "link").symlink_to(tmp_path / "packages")
+    assert asked(tmp_path / "packages", str(tmp_path / "link/a/bench")).paths == ("a/bench",)
 
 
 @pytest.mark.parametrize(("line", "said"), [

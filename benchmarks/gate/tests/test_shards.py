@@ -1,6 +1,7 @@
 """Cases measured by several jobs, and those that regressed measured again on another machine."""
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def test_every_case_is_in_one_shard(count: int) -> None:
     parts = [Part(Shard(number, count)).of(cases) for number in range(1, count + 1)]
     assert sorted(case for part in parts for case in part) == sorted(cases)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    shuffled = random.Random(count).sample(cases, len(cases))
+    assert [sorted(Part(Shard(number, count)).of(shuffled)) for number in range(1, count + 1)] == [*map(sorted, parts)]
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +91,10 @@ def test_what_does_not_belong_together_is_no_pass(shards: list[Path], tmp_path: 
     assert run(["merge", one, one, two, *output]) == 2
     assert run(["merge", one, str(tmp_path / "nowhere"), *output]) == 2
     stored = json.loads((tmp_path / "two/gate.json").read_text())
+    again = json.loads((tmp_path / "one/gate.json").read_text())["findings"][:1]
+    (tmp_path / "two/gate.json").write_text(json.dumps(stored | {"findings": stored["findings"] + again}))
+    assert run(["merge", one, two, *output]) == 2
+    assert "test_0 was judged in several shards" in said()
     stored["head"]["commit"] = "0" * 40
     (tmp_path / "two/gate.json").write_text(json.dumps(stored))
     assert run(["merge", one, two, *output]) == 2

@@ -3,11 +3,12 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import compare
 from .errors import GateError, WrongUseError
-from .revisions.git import git, resolve, top
+from .revisions.git import git, resolve, top, with_files_of
 
 #: What a comparison ends with when nothing regressed, when something did, and when that could not be decided.
 _NOT_SLOWER, _SLOWER, _UNDECIDED = 0, 1, 3
@@ -19,51 +20,92 @@ def run(arguments: Sequence[str]) -> int:
     try:
         repository = top(Path.cwd())
         good, bad = (resolve(repository, name).commit for name in (given.good, given.bad))
-        commits = git(repository, "rev-list", "--reverse", "--first-parent", f"{good}..{bad}").splitlines()
+        search = _Search(repository, bad, others)
+        commits = search.commits(f"{good}..{bad}")
         if not commits:
             raise WrongUseError(f"no commit leads from {given.good} to {given.bad}")
-        return _search(repository, good, commits, others)
+        return search.tell(good, commits)
+    except _EndedError as ended:
+        return ended.status
     except GateError as error:
         sys.stdout.write(f"error: {error}\n")
         return error.exit_status
 
 
-def _search(repository: Path, good: str, commits: Sequence[str], others: Sequence[str]) -> int:
-    """Halves the commits, of which the last has to be slower than `good`, until one is left.
+class _EndedError(Exception):
+    """A comparison was interrupted, or wrongly asked for, and with it the search."""
 
-    One that cannot be decided, such as one that does not build, is left out.
-    """
-    status = _compare(good, commits[-1], others)
-    if status != _SLOWER:
-        if status in {_NOT_SLOWER, _UNDECIDED}:
-            sys.stdout.write(f"{_name(repository, commits[-1])} is not shown to be slower: nothing to search for\n")
-        return status or _UNDECIDED
-    not_slower, slower = -1, len(commits) - 1
-    undecided: set[int] = set()
-    while left := [at for at in range(not_slower + 1, slower) if at not in undecided]:
-        middle = left[len(left) // 2]
-        sys.stdout.write(f"{len(left)} commits are left; next {_name(repository, commits[middle])}\n")
-        status = _compare(good, commits[middle], others)
-        if status == _SLOWER:
-            slower = middle
-        elif status == _NOT_SLOWER:
-            not_slower = middle
-        elif status == _UNDECIDED:
-            sys.stdout.write(f"undecided at {_name(repository, commits[middle])}: left out\n")
-            undecided.add(middle)
-        else:
-            return status
-    first, last = (_name(repository, commits[at]) for at in (not_slower + 1, slower))
-    sys.stdout.write(f"slower since {last}\n" if first == last else f"slower since one from {first} to {last}\n")
-    return 0 if first == last else _UNDECIDED
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
 
 
-def _compare(good: str, commit: str, others: Sequence[str]) -> int:
-    return compare.run(["--base", good, "--head", commit, *others])
+@dataclass
+class _Search:
+    """Comparisons with the case definitions of `bad`: an older commit may lack a case or call it otherwise."""
 
+    repository: Path
+    bad: str
+    others: Sequence[str]
+    definitions: list[str] = field(default_factory=list)
 
-def _name(repository: Path, commit: str) -> str:
-    return git(repository, "show", "--no-patch", "--format=%h (%s)", commit)
+    def commits(self, *revisions: str) -> list[str]:
+        """Commits, the oldest first; a merge stands for all that it merged."""
+        return git(self.repository, "rev-list", "--reverse", "--first-parent", *revisions).splitlines()
+
+    def tell(self, good: str, commits: Sequence[str]) -> int:
+        """Searches commits, of which the last has to be slower than `good`; where it finds a merge, what was merged."""
+        found = self._first_slower(good, commits)
+        if found is None:
+            self._say(f"{self._name(commits[-1])} is not shown to be slower: nothing to search for")
+            return _UNDECIDED
+        first, last = found
+        for merged in git(self.repository, "rev-parse", f"{last}^@").splitlines()[1:] if first == last else ():
+            fork = git(self.repository, "merge-base", f"{last}^", merged)
+            if inner := self.commits("--ancestry-path", f"{fork}..{merged}"):
+                self._say(f"slower since the merge {self._name(last)}: what it merged is compared with {fork[:10]}")
+                first, last = self._first_slower(fork, inner) or (first, last)
+        names = dict.fromkeys((self._name(first), self._name(last)))
+        self._say(f"slower since {'one from ' if len(names) > 1 else ''}{' to '.join(names)}")
+        return _UNDECIDED if len(names) > 1 else 0
+
+    def _first_slower(self, good: str, commits: Sequence[str]) -> tuple[str, str] | None:
+        """The first and the last commit that may be it; None where the last of all is not slower than `good`.
+
+        One that cannot be decided, such as one that does not build, is left out.
+        """
+        if self._compare(good, commits[-1]) != _SLOWER:
+            return None
+        not_slower, slower = -1, len(commits) - 1
+        undecided: set[int] = set()
+        while left := [at for at in range(not_slower + 1, slower) if at not in undecided]:
+            middle = left[len(left) // 2]
+            self._say(f"{len(left)} left; next {self._name(commits[middle])}")
+            status = self._compare(good, commits[middle])
+            if status == _SLOWER:
+                slower = middle
+            elif status == _NOT_SLOWER:
+                not_slower = middle
+            else:
+                self._say(f"undecided at {self._name(commits[middle])}: left out")
+                undecided.add(middle)
+        return commits[not_slower + 1], commits[slower]
+
+    def _compare(self, good: str, commit: str) -> int:
+        head = with_files_of(self.repository, commit, self.bad, self.definitions)
+        status, definitions = compare.compared(["--base", good, "--head", head, *self.others])
+        if status not in {_NOT_SLOWER, _SLOWER, _UNDECIDED}:
+            raise _EndedError(status)
+        self.definitions = self.definitions or [*definitions]
+        return status
+
+    def _name(self, commit: str) -> str:
+        return git(self.repository, "show", "--no-patch", "--format=%h (%s)", commit)
+
+    @staticmethod
+    def _say(line: str) -> None:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -40,6 +40,11 @@ LOG_WIDTH = 140
 
 def run(arguments: Sequence[str]) -> int:
     """Compares, explains what regressed, reports, and returns the exit status."""
+    return compared(arguments)[0]
+
+
+def compared(arguments: Sequence[str]) -> tuple[int, Sequence[str]]:
+    """The same; returns the files of case definitions beside the status, none where it did not come so far."""
     given = _parser().parse_args(arguments)
     console = _console()
     directory: Path | None = None
@@ -62,10 +67,10 @@ def run(arguments: Sequence[str]) -> int:
     except (GateError, StoppedError, OSError) as error:  # such as a disk that is full
         if directory is None or status is None:  # nothing is known of any case
             _report(console, [f"error: {error}", *_left_of(directory, error)], [failure(error)])
-            return STOPPED_STATUS if isinstance(error, StoppedError) else getattr(error, "exit_status", 3)
+            return STOPPED_STATUS if isinstance(error, StoppedError) else getattr(error, "exit_status", 3), ()
         status = STOPPED_STATUS if isinstance(error, StoppedError) else status
     report(result, explanations, asked, directory, console)
-    return status
+    return status, comparison.definitions
 
 
 def report(

@@ -64,6 +64,7 @@ class Comparison:
     trial: Trial
     notes: list[str]
     changed: frozenset[str]
+    definitions: tuple[str, ...]
     _trees: Checkouts
 
     def running_changes(self, for_s: float) -> frozenset[str]:
@@ -137,6 +138,7 @@ def prepared(
             trial=trial,
             notes=notes,
             changed=changed_outside(repository, base, head, laid),
+            definitions=laid,
             _trees=trees,
         )
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from . import compare
 from .comparison import Result
 from .errors import GateError, WrongUseError
 from .part import Part
+from .provenance import shortened
 from .report.stored import Stored, read
 
 
@@ -42,6 +44,9 @@ def join(runs: Sequence[Stored]) -> Stored:
     absent = sorted(set(range(1, counts.pop() + 1)) - set(numbers))
     if absent:
         raise GateError(f"shard {', '.join(map(str, absent))} is absent: its cases were not judged")
+    counted = Counter(finding.case for run in runs for finding in run.result.findings)
+    if twice := [case for case, count in counted.items() if count > 1]:
+        raise WrongUseError(f"{shortened(twice)} was judged in several shards: measure all with one version")
     notes = dict.fromkeys(note for run in runs for note in run.result.notes if not note.startswith("this is shard "))
     result = Result(
         first.result.base,

@@ -36,12 +36,14 @@ class Part:
     confirmed: Path | None = None
 
     def of(self, cases: Sequence[str]) -> list[str]:
-        """Its cases, in their order: every `count`-th, for neighbours often take equally long."""
-        mine = cases[self.shard.number - 1 :: self.shard.count]
-        if self.confirmed is None:
-            return list(mine)
-        regressed = _regressed_in(self.confirmed)
-        return [case for case in mine if case in regressed]
+        """Its cases, in their order: every `count`-th by name, for neighbours often take equally long.
+
+        Plugins may shuffle what is collected, and differently for each of the shards.
+        """
+        mine = set(sorted(cases)[self.shard.number - 1 :: self.shard.count])
+        if self.confirmed is not None:
+            mine &= _regressed_in(self.confirmed)
+        return [case for case in cases if case in mine]
 
 
 def _regressed_in(file: Path) -> set[str]:

@@ -170,6 +170,8 @@ def inside(path: str, folder: Path, root: Path) -> str:
     """A path of cases, given from `folder`, as from the root of the repository; WrongUseError if it leads out of it."""
     file, colons, names = path.partition("::")
     absolute = Path(os.path.normpath(folder / file))
+    if not absolute.is_relative_to(root):  # it may lead there by a link
+        absolute = Path(os.path.realpath(absolute))
     if not absolute.is_relative_to(root):
         raise WrongUseError(f"{path}: give paths inside the repository {root}")
     return f"{absolute.relative_to(root).as_posix()}{colons}{names}"

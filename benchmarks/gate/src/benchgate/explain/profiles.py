@@ -22,8 +22,8 @@ from .flame import Profile, own_time, parse, svg
 
 #: Time for the profiled turns of one case, in seconds, and samples a second.
 PROFILE_S, RATE_HZ = 8.0, 200
-#: Time that py-spy is given to attach before the first turn, in seconds.
-ATTACHING_S = 0.5
+#: Time that py-spy is given to attach before the first turn, in seconds, and what it says when it has.
+ATTACHING_S, ATTACHED = 60.0, b"Sampling process"
 #: Functions named for a case.
 MOST_NAMED = 5
 
@@ -214,7 +214,11 @@ def _recorded(arm: Arm, output: Path, *, native: bool) -> Iterator[None]:
             [program, "record", *target, *how], stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
         )
     try:
-        time.sleep(ATTACHING_S)  # when it may not attach, it ends at once
+        end = time.monotonic() + ATTACHING_S
+        while ATTACHED not in words.read_bytes() and spy.poll() is None:  # where it may not attach, it ends
+            if time.monotonic() > end:
+                raise ProfilerError("py-spy did not attach")
+            time.sleep(0.01)
         yield
         spy.send_signal(signal.SIGINT)  # it then writes what it saw
         spy.wait(timeout=ENDING_S)

@@ -9,7 +9,7 @@ from typing import get_args
 from ..decide.metrics import Metric
 from ..errors import GateError, WrongUseError
 from ..report.stored import read
-from ..revisions.git import git, top
+from ..revisions.git import git, shallow, top
 from .page import in_words, page
 from .record import Folder, Notes, Record
 from .series import FEWEST_PAIRS, all_series
@@ -24,7 +24,7 @@ def run(arguments: Sequence[str]) -> int:
         if given.action == "add":
             record = Record.of(read(given.file))
             _check_head(repository, record.head)
-            kept.add(record)
+            kept.add(record.joined(kept.of(record.head)))
             sys.stdout.write(f"{record.head[:10]} against {record.base[:10]}: kept in {kept}\n")
         else:
             _draw(repository, kept, given.metric, given.output)
@@ -52,11 +52,12 @@ def _draw(repository: Path, kept: Notes | Folder, metric: Metric, output: Path) 
     found = kept.all()
     records = sorted((record for record in found if record.head in commits), key=lambda record: commits[record.head])
     series = all_series(records, metric)
+    lacking = shallow(repository)
     if not series:
-        raise WrongUseError(f"{kept} has no comparison of this branch's commits: benchgate history add FILE")
+        raise WrongUseError(f"{kept} has no comparison of this branch's commits: benchgate history add FILE{lacking}")
     notes = [f"{len(records)} comparisons, from {kept}."]
     if left := len(found) - len(records):
-        notes.append(f"{left} of commits that are not in the first-parent history of HEAD are left out.")
+        notes.append(f"{left} of commits that are not in the first-parent history of HEAD are left out{lacking}.")
     if gaps := sum(record.base not in {*_heads(records[:at])} for at, record in enumerate(records) if at):
         notes.append(f"Of {gaps} comparisons the base was not measured itself: what changed before it is not seen.")
     notes.append(f"Comparisons of a case with fewer than {FEWEST_PAIRS} pairs are left out.")

@@ -4,7 +4,8 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..decide.evidence import Evidence
@@ -42,6 +43,15 @@ class Record:
         return cls(
             stored.result.base.commit, stored.result.head.commit, {case: of for case, of in ratios.items() if of}
         )
+
+    def joined(self, earlier: "Record | None") -> "Record":
+        """With the cases of an earlier record of the same two commits, where this one has not measured them.
+
+        It may be of a shard, or of those that were confirmed.
+        """
+        if earlier is None or (earlier.base, earlier.head) != (self.base, self.head):
+            return self
+        return replace(self, ratios={**earlier.ratios, **self.ratios})
 
     def as_text(self) -> str:
         """The record as JSON."""
@@ -85,6 +95,12 @@ class Notes:
         heads = [line.split()[1] for line in self._git("list").splitlines()]
         return [Record.parsed(self._git("show", head), f"the note of {head[:10]}") for head in heads]
 
+    def of(self, head: str) -> Record | None:
+        """The record of a head; None if there is none."""
+        with suppress(GateError):
+            return Record.parsed(self._git("show", head), head)
+        return None
+
     def _git(self, *arguments: str, **environment: str) -> str:
         return git(self._repository, "notes", f"--ref={self.REF}", *arguments, **environment)
 
@@ -107,5 +123,14 @@ class Folder:
 
     def all(self) -> list[Record]:
         """Every record there is."""
-        files = sorted(self._folder.glob("*.json"))
-        return [Record.parsed(file.read_text(encoding="utf-8", errors="replace"), str(file)) for file in files]
+        return [_read(file) for file in sorted(self._folder.glob("*.json"))]
+
+    def of(self, head: str) -> Record | None:
+        """The record of a head; None if there is none."""
+        with suppress(GateError, FileNotFoundError):
+            return _read(self._folder / f"{head}.json")
+        return None
+
+
+def _read(file: Path) -> Record:
+    return Record.parsed(file.read_text(encoding="utf-8", errors="replace"), str(file))

@@ -5,6 +5,7 @@ worktree's own packages, which may have the same names, are imported from the wo
 not import this file, since a process started with ``-c`` has no main file.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -31,13 +32,21 @@ class ArmPlugin:
     def __init__(self, channel: ArmEnd, plan: Plan) -> None:
         self._channel, self._plan = channel, plan
         self._present = PresentCase(channel)
-        self._loaded = Loaded([*plan.folders], plan.watched)
+        self._loaded = Loaded(plan.packages, plan.watched)
         self._padded = padding(plan.frame_slots)
         self._collection_errors: list[str] = []
+        self._items: list[pytest.Item] = []
         self._ends: dict[str, tuple[End, str]] = {}
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
-        """Puts the lock-step under the public methods of the fixture, so that a fixture that wraps it works too."""
+        """Puts the lock-step under the public methods of the fixture, so that a fixture that wraps it works too.
+
+        What pytest-randomly draws is the same in both arms of a pair, and the order is not its own.
+        """
+        config.option.randomly_reorganize = False
+        if getattr(config.option, "randomly_seed", None) == "default":
+            config.option.randomly_seed = int(os.environ["PYTHONHASHSEED"])
         config.addinivalue_line("markers", "tolerance(share): the loss of this case that the gate must see")
         for module in ("pytest_benchmark.fixture", "pytest_codspeed.plugin"):
             try:
@@ -74,7 +83,7 @@ class ArmPlugin:
         )
         command = self._channel.receive()
         wanted = command.cases if isinstance(command, RunCases) else []
-        items[:] = [by_case[case] for case in wanted]
+        self._items = items[:] = [by_case[case] for case in wanted]
         for item in items:
             self._measure_whole(item)
 
@@ -101,9 +110,12 @@ class ArmPlugin:
         return None
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """Runs every case that is wanted: what would end the session early, as -x or a time for all tests, does not."""
-        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+    def pytest_runtestloop(self) -> bool:
+        """Runs every case that is wanted, in the order of the driver, whatever other plugins would make of it.
+
+        What would end the session early, as -x or a time for all tests, does not.
+        """
+        for item, following in zip(self._items, [*self._items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         with suppress(EOFError):  # what the end of the session does is not to be taken for the last case's doing
             self._channel.receive()

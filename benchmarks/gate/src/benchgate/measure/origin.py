@@ -1,44 +1,15 @@
-"""Where a measured process loads the project from: its own revision alone, and what it really loaded.
+"""What a measured process has really loaded of the project, and from where.
 
 Runs inside measured processes, so it needs nothing but the standard library.
 """
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
+from collections.abc import Sequence
 
 #: The name of the gate's own package here; a project may have the gate in its repository.
 _GATE = __name__.partition(".")[0]
-
-
-class OwnRevisionFinder:
-    """Finds the project's packages in the folders of this revision and nowhere else.
-
-    First of all finders, so that neither an editable installation nor a copy in site-packages comes before it, in
-    whatever order pytest, plugins or a conftest arrange sys.path.
-    """
-
-    def __init__(self, folders: Mapping[str, Sequence[str]]) -> None:
-        self._folders = folders
-        self._tops = {name.partition(".")[0] for name in folders}
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """The module called `name`; raises ModuleNotFoundError if it is the project's, but not this revision's.
-
-        What is below a package of the project is looked for in that package first: a finder of an editable
-        installation may offer it from elsewhere.
-        """
-        if name not in self._folders:
-            below = path is not None and name.partition(".")[0] in self._tops
-            return PathFinder.find_spec(name, path, target) if below else None
-        found = PathFinder.find_spec(name, list(self._folders[name]), target)
-        if found is None:
-            raise ModuleNotFoundError(f"this revision of the project has no {name}", name=name)
-        return found
+_HERE = os.path.dirname(os.path.realpath(__file__)) + os.sep
 
 
 class Loaded:
@@ -58,7 +29,7 @@ class Loaded:
                 continue
             self._told.add(name)
             file = None if name.partition(".")[0] == _GATE else _file_of(module)
-            if file and (self._is_of_project(name) or self._is_watched(file)):
+            if file and not file.startswith(_HERE) and (self._is_of_project(name) or self._is_watched(file)):
                 found[name] = file
         libraries = [file for file in _mapped_libraries() if file not in self._told and self._is_watched(file)]
         self._told.update(libraries)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 class Plan:
     """The worktree `root` and what to run there.
 
-    `folders` are those of each of the project's packages; `first` is put at the head of sys.path; files that are loaded
+    `packages` are the names of the project's packages; `first` is put at the head of sys.path; files that are loaded
     from `watched` folders are told; `frame_slots` is the padding of frames.
     """
 
     root: str
-    folders: dict[str, list[str]]
+    packages: list[str]
     first: list[str]
     watched: list[str]
     arguments: list[str]

@@ -14,6 +14,7 @@ from ..errors import ArmError, GateError, WrongUseError
 from ..revisions.packages import Packages
 from . import strays
 from .channel import DriverEnd
+from .children.sitecustomize import VARIABLE, written
 from .driver import Arm
 from .messages import Collected
 from .plan import Plan
@@ -22,12 +23,16 @@ from .suite import Suite
 #: How long an arm may take to end after it has said that it finished, in seconds.
 ENDING_S = 20.0
 
+#: What the loader says of a library on a file system that is mounted noexec.
+_NO_EXEC = "failed to map segment from shared object"
+
 #: The usual way to have each revision built, as it stands in the configuration.
 PREPARE = 'prepare = "pip install --no-deps --target {target} {worktree}"'
 
 _PACKAGE = "_benchgate_in_arm"
 _HERE = Path(__file__).parents[1]
-# The finder comes before pytest, for the project may be a plugin of pytest; the current folder is no place of modules.
+_CHILDREN = Path(__file__).with_name("children")
+# The current folder is no place of modules.
 _BOOT = f"""
 import importlib.util, json, sys
 if sys.path[:1] == [""]:
@@ -38,16 +43,15 @@ package = sys.modules["{_PACKAGE}"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(package)
 read_fd, write_fd, fields = json.loads(sys.argv[2])
 del sys.argv[1:]
-from {_PACKAGE}.measure.origin import OwnRevisionFinder
-from {_PACKAGE}.measure.plan import Plan
-plan = Plan(**fields)
-sys.meta_path.insert(0, OwnRevisionFinder(plan.folders))
 from {_PACKAGE}.measure import arm
-sys.exit(arm.main(read_fd, write_fd, plan))
+from {_PACKAGE}.measure.plan import Plan
+sys.exit(arm.main(read_fd, write_fd, Plan(**fields)))
 """
 
 #: Settings of the caller's environment that would change what is run in the arms.
 _UNWANTED = (
+    "COVERAGE_PROCESS_START",
+    "COVERAGE_PROCESS_CONFIG",
     "PYTEST_ADDOPTS",
     "PYTEST_PLUGINS",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
@@ -131,11 +135,14 @@ class Site:
         present = tuple(path for path in self.suite.paths if (self.root / path.partition("::")[0]).exists())
         return replace(self, suite=replace(self.suite, paths=present))
 
+    def _folders(self) -> dict[str, list[str]]:
+        """By package of the project, the folders of this revision that it is loaded from."""
+        return {name: self._folders_of(name) for name in self.places.packages.folders} | dict(self._cases_in_packages())
+
     def _plan(self, draw: Draw) -> Plan:
-        packages = self.places.packages
         return Plan(
             root=str(self.root),
-            folders={name: self._folders_of(name) for name in packages.folders} | dict(self._cases_in_packages()),
+            packages=[*self._folders()],
             first=[] if self.places.built is None else [str(self.places.built)],
             watched=[*map(str, (self.places.checkout, *self.places.others, *self.own))],
             arguments=self.suite.arguments(self.root),
@@ -162,13 +169,14 @@ class Site:
         }
         roots = [self.root / root for root in self.places.packages.roots]
         first = [] if self.places.built is None else [self.places.built]
-        paths = [str(path) for path in (*first, *roots, self.root, *self._callers_path())]
+        paths = [str(path) for path in (_CHILDREN, *first, *roots, self.root, *self._callers_path())]
         drawn = {"PYTHONHASHSEED": str(draw.hash_seed), "GATE_PADDING": "x" * draw.padding_bytes}
         if self.places.others:  # what pytest leaves for people to look at goes with the worktrees
             drawn["PYTEST_DEBUG_TEMPROOT"] = str(self.root.parent)
         if self.places.built is not None:  # a package is not where pytest has seen the cases in it
             drawn["PY_IGNORE_IMPORTMISMATCH"] = "1"
-        return kept | {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))} | drawn
+        own = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), VARIABLE: written(self._folders())}
+        return kept | own | drawn
 
     def _callers_path(self) -> Iterator[Path]:
         """The caller's PYTHONPATH: what is in the checkout is in the worktree; the gate's own place is left out."""
@@ -209,7 +217,9 @@ def _collected(arm: Arm) -> Collected:
 def check_collected(head: Collected) -> None:
     """Raises GateError when not all could be collected, WrongUseError when there is nothing."""
     if head.errors:
-        raise GateError("head's benchmarks cannot be collected: " + "; ".join(head.errors))
+        said = "; ".join(head.errors)
+        where = "; it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere"
+        raise GateError(f"head's benchmarks cannot be collected: {said}{where if _NO_EXEC in said else ''}")
     if not head.cases:
         raise WrongUseError("no benchmark was selected: give files or directories with tests that use `benchmark`")
 

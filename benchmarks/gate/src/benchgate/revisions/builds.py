@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -133,15 +134,21 @@ def _run(command: str, worktree: Path, target: Path, log: Path) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     with log.open("wb") as output:
         try:
-            done = subprocess.run(  # noqa: S603 (the user's own command, without a shell)
+            process = subprocess.Popen(  # noqa: S603 (the user's own command, without a shell)
                 words, cwd=worktree, env=kept | {"PATH": path}, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, check=False,
+                stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise WrongUseError(f"prepare: {words[0]} cannot be started: {error.strerror}") from None
-    if done.returncode:
+    try:
+        status = process.wait()
+    except BaseException:  # the run was stopped, and with it its compilers
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    if status:
         said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] or ["nothing"]
-        raise GateError(f"prepare failed for {worktree.name} with status {done.returncode}: {said[-1]} (see {log})")
+        raise GateError(f"prepare failed for {worktree.name} with status {status}: {said[-1]} (see {log})")
 
 
 def _cache() -> Path:

@@ -3,6 +3,8 @@
 import os
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +67,7 @@ def top(directory: Path) -> Path:
                 f"the repository of {directory} belongs to another user, whose files git does not trust: "
                 f"git config --global --add safe.directory {directory}"
             ) from error
-        raise WrongUseError(f"{directory} is not in a git repository") from error
+        raise WrongUseError(f"{directory} is not among the files of a git repository") from error
 
 
 def resolve(repository: Path, name: str) -> Revision:
@@ -78,7 +80,7 @@ def resolve(repository: Path, name: str) -> Revision:
         if name == WORKING_TREE or not git(repository, "for-each-ref", "--count=1"):
             raise WrongUseError("there is no commit yet, so that there is nothing to compare with") from error
         raise WrongUseError(
-            f"there is no revision {name!r}: give a branch, a tag or a commit{_shallow(repository)}"
+            f"there is no revision {name!r}: give a branch, a tag or a commit{shallow(repository)}"
         ) from error
     return Revision(name, _snapshot(repository) if name == WORKING_TREE else commit)
 
@@ -93,28 +95,49 @@ def merge_base(repository: Path, head: str) -> Revision:
             continue
         name = branch.removeprefix("refs/remotes/")
         return Revision(f"where head left {name}", commit)
-    raise WrongUseError(f"no main branch shares a commit with head: give --base{_shallow(repository)}")
+    raise WrongUseError(f"no main branch shares a commit with head: give --base{shallow(repository)}")
 
 
-def _shallow(repository: Path) -> str:
+def shallow(repository: Path) -> str:
+    """What to do about a clone that lacks commits, in words; nothing where it has them all."""
     if git(repository, "rev-parse", "--is-shallow-repository") == "true":
         return "; this clone is shallow and lacks older commits: set fetch-depth: 0, or run git fetch --unshallow"
     return ""
 
 
-def _snapshot(repository: Path) -> str:
-    """A commit of everything that is not ignored, on no branch; neither index nor files are touched.
+def with_files_of(repository: Path, commit: str, other: str, paths: Sequence[str]) -> str:
+    """A commit, on no branch, of the files of `commit` but for those `paths`, which are as in `other`."""
+    with _index(repository, commit) as (tree, index):
+        if paths:
+            git(repository, "--literal-pathspecs", "reset", "--quiet", other, "--", *paths, **index)
+        return _committed(repository, commit, tree(), f"{commit[:10]} with cases of {other[:10]}")
 
-    HEAD itself where nothing differs from it. The same files give the same commit, for several jobs may measure them.
-    """
-    with tempfile.TemporaryDirectory(prefix="benchgate-index-") as directory:
-        index = {"GIT_INDEX_FILE": str(Path(directory) / "index")}
-        git(repository, "read-tree", "HEAD", **index)
+
+def _snapshot(repository: Path) -> str:
+    """A commit of everything that is not ignored, on no branch; neither index nor files are touched."""
+    with _index(repository, "HEAD") as (tree, index):
         git(repository, "add", "--all", ".", **index)
-        tree = git(repository, "write-tree", **index)
-    head, of_head, date = git(repository, "show", "--no-patch", "--format=%H %T %ct", "HEAD").split()
-    if tree == of_head:
-        return head
+        return _committed(repository, "HEAD", tree(), "working tree, for benchgate")
+
+
+@contextmanager
+def _index(repository: Path, commit: str) -> Iterator[tuple[Callable[[], str], dict[str, str]]]:
+    """An index of its own that holds a commit: what makes a tree of it, and the environment in which git changes it."""
+    own = git(repository, "rev-parse", "--absolute-git-dir")  # the folder of temporary files may lie in the checkout
+    with tempfile.TemporaryDirectory(prefix="benchgate-index-", dir=own) as directory:
+        index = {"GIT_INDEX_FILE": str(Path(directory) / "index")}
+        git(repository, "read-tree", commit, **index)
+        yield lambda: git(repository, "write-tree", **index), index
+
+
+def _committed(repository: Path, parent: str, tree: str, message: str) -> str:
+    """A commit of a tree, or `parent` itself where nothing differs from it.
+
+    The same files give the same commit, for several jobs may measure them.
+    """
+    commit, of_parent, date = git(repository, "show", "--no-patch", "--format=%H %T %ct", parent).split()
+    if tree == of_parent:
+        return commit
     who = {f"GIT_{role}_{part}": "gate" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")}
     who |= {f"GIT_{role}_DATE": f"@{date} +0000" for role in ("AUTHOR", "COMMITTER")}
-    return git(repository, "commit-tree", tree, "-p", "HEAD", "-m", "working tree, for benchgate", **who)
+    return git(repository, "commit-tree", tree, "-p", commit, "-m", message, **who)

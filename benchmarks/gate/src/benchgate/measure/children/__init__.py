@@ -1,0 +1,1 @@
+"""What every process of an arm starts with."""

@@ -1,0 +1,78 @@
+"""Loaded by Python when it starts, in a measured process and in every one below it: they find their own revision alone.
+
+This folder is on PYTHONPATH of arms for that. A worker that is spawned, or a command of the project, would else ask the
+current folder, or the finder of an editable installation, which may come before all folders of the path.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+
+#: The variable that holds names of packages with the folders of each, in the characters made for units and records.
+VARIABLE = "GATE_FINDS"
+_UNIT, _RECORD = "\x1f", "\x1e"
+
+
+class OwnRevisionFinder:
+    """Finds the project's packages in the folders of this revision and nowhere else.
+
+    First of all finders, so that neither an editable installation nor a copy in site-packages comes before it, in
+    whatever order pytest, plugins or a conftest arrange sys.path.
+    """
+
+    def __init__(self, folders: Mapping[str, Sequence[str]]) -> None:
+        self._folders = folders
+        self._tops = {name.partition(".")[0] for name in folders}
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """The module called `name`; raises ModuleNotFoundError if it is the project's, but not this revision's.
+
+        What is below a package of the project is looked for in that package first: a finder of an editable
+        installation may offer it from elsewhere.
+        """
+        if name not in self._folders:
+            below = path is not None and name.partition(".")[0] in self._tops
+            return PathFinder.find_spec(name, path, target) if below else None
+        found = PathFinder.find_spec(name, list(self._folders[name]), target)
+        if found is None:
+            raise ModuleNotFoundError(f"this revision of the project has no {name}", name=name)
+        return found
+
+
+def written(folders: Mapping[str, Sequence[str]]) -> str:
+    """What the variable holds for these packages.
+
+    >>> read(written({"toy": ["/a", "/b c"], "other": ["/a"]}))
+    {'toy': ['/a', '/b c'], 'other': ['/a']}
+    """
+    return _RECORD.join(_UNIT.join((name, *where)) for name, where in folders.items())
+
+
+def read(text: str) -> dict[str, list[str]]:
+    """The packages that a variable holds."""
+    records = (record.split(_UNIT) for record in text.split(_RECORD) if record)
+    return {name: where for name, *where in records}
+
+
+def _give_way() -> None:
+    """Loads the module of this name that the environment has for itself."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [folder for folder in sys.path if folder != here]
+    own = sys.modules.pop("sitecustomize")
+    try:
+        import_module("sitecustomize")
+    except ModuleNotFoundError as error:
+        if error.name != "sitecustomize":
+            raise
+    finally:
+        sys.modules.setdefault("sitecustomize", own)
+
+
+if __name__ == "sitecustomize" and VARIABLE in os.environ:
+    sys.meta_path.insert(0, OwnRevisionFinder(read(os.environ[VARIABLE])))
+    _give_way()

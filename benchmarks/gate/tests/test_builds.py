@@ -1,0 +1,208 @@
+"""That what is compiled, generated or fetched beside a revision is its own, or is refused."""
+
+import subprocess
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchgate.cli import run
+from benchgate.errors import GateError
+from benchgate.measure.messages import Collected
+from benchgate.measure.site import check_collected
+from benchgate.revisions.builds import built
+from benchgate.revisions.compiled import compiled_by
+from gate_toy import CASES, NO_TIME, SETTINGS, SOURCE, Toy, make_toy
+
+pytestmark = pytest.mark.whole_run
+
+Said = Callable[[], str]
+
+
+@pytest.mark.parametrize(("files", "why"), [
+    ({"pyproject.toml": "[build-system]\nrequires = ['maturin>=1']\n"}, "is built by maturin"),
+    ({"pyproject.toml": "[build-system]\nrequires = ['setuptools', 'Cython>=3']\n"}, "is built by cython"),
+    ({"pyproject.toml": "[tool.setuptools]\next-modules = [{name = 'a'}]\n"}, "has extension modules (ext-modules)"),
+    ({"setup.py": "setup(ext_modules=[Extension('toy._fast', ['f.c'])])\n"},
+     "has extension modules (ext_modules in setup.py)"),
+    ({"pyproject.toml": "[build-system]\nrequires = ['hatchling']\n[project]\nkeywords = ['maturin', 'cython']\n"}, ""),
+])  # fmt: skip
+def test_what_is_compiled_is_known_from_how_it_is_built(files: dict[str, str | None], why: str, tmp_path: Path) -> None:
+    Toy(tmp_path).write(files)
+    assert compiled_by(tmp_path, is_installed=False) == why
+    assert (compiled_by(tmp_path, is_installed=True) != "") == ("maturin" in why), "the others may do without"
+
+
+def test_a_build_is_kept_for_what_it_was_made_from(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    command, log = "cp toy.py {target}", tmp_path / "log"
+    first = built(command, toy.root, log)
+    assert built(command, toy.root, log) == first
+    monkeypatch.setenv("CFLAGS", "-O0")
+    assert built(command, toy.root, log) != first
+    monkeypatch.delenv("CFLAGS")
+    toy.write({"_version.py": "carried = 1\n"})
+    assert built(command, toy.root, log) != first
+    assert built("cp toy.py fast.py", toy.root, log) == toy.root, "without {target} it is built in place"
+    assert (toy.root / "fast.py").exists()
+    with pytest.raises(GateError, match=r"has put nothing into \{target\}"):
+        built("true {target}", toy.root, log)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(log))
+    with pytest.raises(GateError, match="set XDG_CACHE_HOME"):
+        built(command, toy.root, log)
+
+
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+
+
+def test_a_compiled_module_of_the_checkout_that_no_worktree_has_is_refused(toy: Toy, said: Said) -> None:
+    toy.moved({"toy/__init__.py": SOURCE, ".gitignore": "*.so\n"})
+    (toy.root / f"toy/_fast{SUFFIX}").touch()
+    assert run([*NO_TIME, "bench"]) == 3
+    words = said()
+    assert "no compiled toy._fast, which is known from this checkout" in words
+    assert "prepare =" in words
+
+
+def test_a_compiled_module_of_the_installed_distribution_that_no_worktree_has_is_refused(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.moved({"toy/__init__.py": SOURCE})
+    info = tmp_path / "site-packages/toy-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1\n")
+    (info / "RECORD").write_text(f"toy/__init__.py,,\ntoy/_fast{SUFFIX},,\n")
+    monkeypatch.syspath_prepend(str(info.parent))
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "no compiled toy._fast, which is known from the installed toy" in said()
+
+
+@pytest.mark.parametrize(("files", "why"), [
+    ({"toy/_fast.pyx": ""}, "its source toy/_fast.pyx"),
+    ({"pyproject.toml": "[build-system]\nbuild-backend = 'maturin'\n"}, "built by maturin"),
+])  # fmt: skip
+def test_a_project_that_has_to_be_built_is_refused(
+    files: dict[str, str | None], why: str, toy: Toy, said: Said
+) -> None:
+    toy.moved({"toy/__init__.py": SOURCE, **files})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert why in said()
+
+
+EXTENSION = """
+#include <Python.h>
+static PyObject *work(PyObject *self, PyObject *none) {{ return PyLong_FromLong({value}); }}
+static PyMethodDef methods[] = {{{{"work", work, METH_NOARGS, ""}}, {{NULL}}}};
+static struct PyModuleDef module = {{PyModuleDef_HEAD_INIT, "_fast", "", -1, methods}};
+PyMODINIT_FUNC PyInit__fast(void) {{ return PyModule_Create(&module); }}
+"""
+BUILD = """
+import subprocess, sys, sysconfig
+from pathlib import Path
+worktree, target = map(Path, sys.argv[1:])
+(target / "toy").mkdir(parents=True)
+(target / "toy/__init__.py").write_text((worktree / "toy/__init__.py").read_text())
+out = target / ("toy/_fast" + sysconfig.get_config_var("EXT_SUFFIX"))
+include = sysconfig.get_paths()["include"]
+subprocess.run(["cc", "-shared", "-fPIC", "-I", include, "-o", out, worktree / "toy/fast.c"], check=True)
+"""
+SEEN = """
+import subprocess, sys
+from toy import _fast
+
+def test_work(benchmark):
+    with open({seen!r}, "a") as seen:
+        seen.write(f"{{benchmark(_fast.work)}} ")
+    subprocess.run([sys.executable, "-c", "from toy._fast import work; print(work())"], stdout=open({seen!r}, "a"))
+"""
+
+
+def test_each_revision_is_built_once_and_its_own_build_is_measured(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    seen = tmp_path / "seen"
+    # the cases lie in the package, and not in what is built of it
+    toy.moved({"toy/__init__.py": "", "toy/fast.c": EXTENSION.format(value=1), "build.py": BUILD, "pytest.ini": None,
+                "toy/pytest.ini": SETTINGS, "toy/bench/__init__.py": "", "toy/bench/bench_toy.py":
+                SEEN.format(seen=str(seen))})  # fmt: skip
+    toy.commit({"toy/fast.c": EXTENSION.format(value=2)})
+    prepare = ["--prepare", "python {worktree}/build.py {worktree} {target}"]
+    assert run([*NO_TIME, "toy/bench", *prepare]) == 3
+    assert "measured: `toy` from base's build, head's build" in said()
+    assert sorted(seen.read_text().splitlines()) == ["1 1", "2 2"], "here, and in a process below"
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.so")}
+    assert run([*NO_TIME, "toy/bench", *prepare]) == 3
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.so")} == before
+    assert len(before) == 2
+
+
+def test_a_build_where_no_program_may_run_is_called_that() -> None:
+    said = "bench/bench_toy.py: ImportError: {worktree}/_fast.so: failed to map segment from shared object"
+    with pytest.raises(GateError, match=r"\(noexec\): set TMPDIR, or XDG_CACHE_HOME for builds"):
+        check_collected(Collected([], errors=[said]))
+
+
+@pytest.mark.parametrize(("command", "status", "why"), [
+    ("python -c 'raise SystemExit(\"out of order\")'", 3, "out of order"),
+    ("no-such-program {target}", 2, "cannot be started"),
+    ("python {elsewhere}", 2, "may name {target}, {worktree} and {python}"),
+])  # fmt: skip
+def test_a_build_that_fails_says_why(
+    command: str, status: int, why: str, toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert run([*NO_TIME, "bench", "--prepare", command]) == status
+    assert why in said()
+    assert [*(tmp_path / "cache").rglob("*.*")] == []
+
+
+def test_generated_files_are_carried(toy: Toy, said: Said) -> None:
+    toy.commit(
+        {".gitignore": "toy/_version.py\n", "toy.py": None, "toy/__init__.py": "from ._version import v\n" + SOURCE}
+    )
+    toy.git("tag", "--force", "base")
+    toy.write({"toy/_version.py": "v = 1\n"})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "No module named 'toy._version'" in said()
+    assert run([*NO_TIME, "bench", "--carry", "toy/_version.py"]) == 3
+    assert "measured: `toy`" in said()
+    assert run([*NO_TIME, "bench", "--carry", "nothing.py"]) == 2
+    assert "carry" in said()
+    assert run([*NO_TIME, "bench", "--carry", "toy/__init__.py"]) == 2, "it would be head's code in both arms"
+    assert "git keeps toy/__init__.py" in said()
+    toy.write({".gitignore": "toy/_version.py\n*.so\n", f"toy/_fast{SUFFIX}": ""})
+    assert run([*NO_TIME, "bench", "--carry", "toy/*"]) == 3
+    assert "base has no compiled toy._fast" in said(), "what is carried is the same in both"
+
+
+def test_submodules_are_at_their_own_commits(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # bytecode is no change of a submodule
+    part = make_toy(tmp_path / "part")
+    toy.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(part.root), "vendor/part")
+    toy.commit({"toy.py": "import sys\nsys.path.insert(0, __file__[:-6] + 'vendor/part')\n"
+                "import importlib\nwork = importlib.import_module('part').work\n"})  # fmt: skip
+    part.commit({"part.py": SOURCE})
+    subprocess.run(["git", "pull", "--quiet"], cwd=toy.root / "vendor/part", check=True)
+    toy.commit({})
+    toy.git("tag", "--force", "base")
+    assert run([*NO_TIME, "bench"]) == 3
+    words = said()
+    assert "base/vendor/part" in words
+    assert "head/vendor/part" in words
+
+
+def test_a_case_that_writes_into_a_submodule_is_named(toy: Toy, said: Said, tmp_path: Path) -> None:
+    part = make_toy(tmp_path / "part")
+    toy.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(part.root), "vendor/part")
+    writes = "\ndef test_writes(benchmark):\n    import pathlib, toy\n    benchmark(work)\n    {file}.write_text('#')\n"
+    file = "pathlib.Path(toy.__file__).with_name('vendor').joinpath('part', 'toy.py')"
+    toy.commit({"bench/bench_toy.py": CASES + writes.format(file=file)})
+    assert run([*NO_TIME, "bench"]) == 3
+    words = said()
+    assert "base: failed (call: FileNotFoundError" in words, "base has no submodule yet"
+    assert "it writes into the files it is made of: vendor/part/toy.py" in words
+    assert "measured: `toy` from base, head" in words

@@ -1,0 +1,135 @@
+"""That suites run as their projects run them: options, plugins, paths, fixtures, and names the gate has too."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import benchgate
+from benchgate.cli import run
+from gate_toy import CASES, NO_TIME, SETTINGS, SOURCE, Toy
+
+pytestmark = pytest.mark.whole_run
+
+Said = Callable[[], str]
+
+
+def test_a_change_of_libraries_is_said(toy: Toy, said: Said) -> None:
+    toy.commit({"requirements.txt": "numpy\n"})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "requirements.txt changed" in said()
+
+
+def test_a_projects_own_packages_are_not_shadowed_by_the_gate(toy: Toy, said: Said) -> None:
+    names = ("benchgate", "benchmarks", "measure")
+    cases = f"import {', '.join(names)}\n{CASES}    assert benchgate.own + benchmarks.own + measure.own == 3\n"
+    toy.moved({"toy.py": SOURCE, "bench/bench_toy.py": cases, **{f"{name}/__init__.py": "own = 1\n" for name in names}})
+    assert run([*NO_TIME, "bench"]) == 3
+    words = said()
+    assert "measured: `benchgate`, `measure`, `toy` from base, head" in words  # `benchmarks` has the name of cases
+    assert "incomparable" not in words
+
+
+def test_options_of_the_project_stay_unless_they_spoil_the_measurement(toy: Toy, said: Said) -> None:
+    options = "-n 2 --cov=toy -x --benchmark-disable --import-mode=importlib -p helper --own-flag -p no:benchmark"
+    settings = f"[pytest]\npython_files = bench_*.py\naddopts = {options}\npythonpath = bench\n"
+    helper = (
+        "import pytest\ndef pytest_addoption(parser):\n    parser.addoption('--own-flag', action='store_true')\n"
+        "    parser.addoption('--randomly-seed', default='default')\n"  # as of pytest-randomly
+        "@pytest.hookimpl(wrapper=True)\ndef pytest_collection_modifyitems(items):\n    yield\n    items.reverse()\n"
+    )
+    cases = CASES.replace("(benchmark)", "(benchmark, pytestconfig)") + (
+        "    assert pytestconfig.getoption('--own-flag')\n"
+        "    assert pytestconfig.getoption('importmode') == 'importlib'\n"
+        "    assert pytestconfig.getoption('verbose') == 2\n"
+        "    import os\n"
+        "    assert pytestconfig.getoption('randomly_seed') == int(os.environ['PYTHONHASHSEED'])\n"
+        "def test_other(benchmark):\n    benchmark(work)\n"
+    )
+    toy.commit({"pytest.ini": settings, "helper.py": helper, "bench/bench_toy.py": cases})
+    toy.git("tag", "--force", "base")
+    assert run([*NO_TIME, "bench", "--pytest-arg=-vv"]) == 3
+    words = said()
+    assert "measured: `helper`, `toy`" in words
+    assert "incomparable" not in words
+
+
+def test_the_gate_is_not_on_the_path_of_the_arms(toy: Toy, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = str(Path(benchgate.__file__).parents[1])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([own, "/somewhere"]))
+    monkeypatch.setenv("COVERAGE_PROCESS_START", "setup.cfg")
+    cases = f"{CASES}    import os\n    assert 'COVERAGE_PROCESS_START' not in os.environ\n"
+    cases += f"    assert {own!r} not in os.environ['PYTHONPATH'].split(os.pathsep)\n"
+    toy.commit({"bench/bench_toy.py": cases + "    assert '/somewhere' in os.environ['PYTHONPATH']\n"})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "incomparable" not in said()
+
+
+CODSPEED = '''
+import pytest
+import pytest_benchmark.fixture
+
+class BenchmarkFixture:
+    """What pytest-codspeed's fixture does where its runner is not: it calls once."""
+
+    @property
+    def __class__(self):  # as the real one does where both plugins are installed
+        return pytest_benchmark.fixture.BenchmarkFixture
+
+    def __init__(self, request):
+        self._request, self._called, self.extra_info = request, False, {}
+
+    def __call__(self, target, *args, **kwargs):
+        return self.pedantic(target, args, kwargs)
+
+    def pedantic(self, target, args=(), kwargs={}, setup=None, teardown=None, rounds=1, warmup_rounds=0, iterations=1):
+        assert not self._called
+        self._called = True
+        return target(*args, **kwargs)
+
+@pytest.fixture
+def codspeed_benchmark(request):
+    return BenchmarkFixture(request)
+
+@pytest.fixture
+def benchmark(codspeed_benchmark):
+    return codspeed_benchmark
+'''
+CODSPEED_CASES = """
+import pytest
+from toy import work
+
+def test_called(benchmark):
+    assert benchmark(work) > 0
+
+def test_decorated(benchmark):
+    @benchmark
+    def _():
+        work()
+
+def test_own_name(codspeed_benchmark):
+    codspeed_benchmark.pedantic(work, rounds=5)
+
+@pytest.mark.benchmark
+def test_marked_as_a_whole():
+    work()
+
+def test_plain():
+    work()
+"""
+
+
+def test_cases_of_pytest_codspeed_are_measured(toy: Toy, said: Said, tmp_path: Path) -> None:
+    plugin: dict[str, str | None] = {f"bench/pytest_codspeed/{name}.py": "" for name in ("__init__", "plugin")}
+    plugin["bench/pytest_codspeed/plugin.py"] = CODSPEED
+    settings = SETTINGS + "pythonpath = bench\nmarkers = benchmark\n"
+    conftest = "from pytest_codspeed.plugin import benchmark, codspeed_benchmark\n"
+    toy.commit({**plugin, "bench/conftest.py": conftest, "bench/bench_toy.py": CODSPEED_CASES, "pytest.ini": settings})
+    toy.git("tag", "--force", "base")
+    assert run([*NO_TIME, "bench", "--output", str(tmp_path)]) == 3
+    found = json.loads((tmp_path / "gate.json").read_text())["findings"]
+    assert {finding["verdict"] for finding in found} == {"inconclusive"}, "tried out, and only lacking time"
+    names = [finding["case"].partition("::")[2] for finding in found]
+    assert names == ["test_called", "test_decorated", "test_own_name", "test_marked_as_a_whole"]
