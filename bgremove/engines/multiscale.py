@@ -100,7 +100,8 @@ def _coarse_to_fine(
     x, y, width, height = box
     aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
     window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
-    levels = build(image[window], labels[window], shrink)
+    rows = np.ascontiguousarray(image[window[0]])
+    levels = build(Level(rows, window[1].start, labels[window]), shrink)
     foreground = _descend(levels, drawn=drawn, iterations=iterations, seed=seed)
     mask = np.empty(labels.shape, np.uint8)
     left, top = window[1].start, window[0].start
@@ -139,14 +140,14 @@ def _solve_smallest(levels: list[Level], *, drawn: bool, iterations: int, seed: 
 
 def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
     """GrabCut over all open pixels of a level, with the prior and without: the result that is likely to fit better."""
-    level = Level(*(np.ascontiguousarray(each) for each in level))
+    level = Level(np.ascontiguousarray(level.image), 0, np.ascontiguousarray(level.labels))
     with beside(partial(_minimise, level, None, iterations=iterations, seed=seed)) as without_prior:
-        odds = _location.log_odds(*level, drawn=drawn)
+        odds = _location.log_odds(level.image, level.labels, drawn=drawn)
         result = _solve_with_prior(level, odds, drawn=drawn, iterations=iterations, seed=seed)
         plain = without_prior()
     if _collapsed(plain.foreground, level.labels):
         return result
-    return max(result, plain, key=lambda each: predict_overlap(*level, each.foreground, odds))
+    return max(result, plain, key=lambda each: predict_overlap(level.image, level.labels, each.foreground, odds))
 
 
 def _solve_with_prior(level: Level, odds: Field, *, drawn: bool, iterations: int, seed: int) -> _Result:
@@ -167,7 +168,7 @@ def _start(labels: Mask, odds: Field | None) -> Foreground:
 
 def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -> _Result:
     """Models and cut in turn, with a prior or without."""
-    image, labels = level
+    image, labels = level.image, level.labels
     foreground = _start(labels, odds)
     open_pixels = labels >= Label.PROBABLY_BACKGROUND
     if _is_uniform(foreground):  # nothing in sight tells the open pixels from the rest
@@ -193,7 +194,7 @@ def _refine(level: Level, coarser: _Result, beta: float) -> _Result:
         return _Result(foreground, coarser.gmms)
     gmms = learn_gmms(take_subset(level.image, foreground), coarser.gmms)
     band = _band.find_band(foreground, level.labels, _REACH)
-    _band.cut_band(level.image, foreground, band, gmms, beta)
+    _band.cut_band(level.rows, foreground, band, gmms, beta, level.left)
     return _Result(foreground, gmms)
 
 
