@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.workloads import one_thread
-from bgremove.doubt import find_doubts
 from bgremove.engines import DEFAULT_ENGINE, make_engine
 from bgremove.formats import Photo
-from bgremove.remove import initial_labels
+from bgremove.remove import initial_labels, remove_background
 from bgremove.types import Foreground, Image, Rect
 from fixtures import load
 
@@ -62,7 +61,7 @@ def measure(image: Image, truth: Foreground, rect: Rect, *, drawn: bool, rounds:
     return {
         "overlap": {engine: overlap((mask & 1).view(np.bool_), truth) for engine, mask in masks.items()},
         "seconds": {engine: median(times) for engine, times in seconds.items()},
-        "doubts": find_doubts(image, masks[DEFAULT_ENGINE], rect, drawn=drawn),
+        "doubts": remove_background(image, **({"rect": rect} if drawn else {"margin": MARGIN})).doubts,
     }
 
 

@@ -31,8 +31,10 @@ _FITS = {True: 0.7, False: 0.65}
 _TOLD = 0.75  # share of the rect's pixels whose colour puts them on the side that they are on
 
 
-def find_doubts(image: Image, mask: Mask, rect: Rect, *, drawn: bool = True) -> tuple[str, ...]:
-    """Why a mask is probably bad; empty if it probably is not. Some 20 milliseconds, whatever the size.
+def find_doubts(
+    image: Image, mask: Mask, rect: Rect, *, drawn: bool = True, overlap: float | None = None
+) -> tuple[str, ...]:
+    """Why a mask is probably bad; empty if it probably is not. Some 5 milliseconds, and half of one a megapixel.
 
     Parameters
     ----------
@@ -43,12 +45,16 @@ def find_doubts(image: Image, mask: Mask, rect: Rect, *, drawn: bool = True) -> 
         The rectangle that the object was sought in.
     drawn
         Whether it was drawn around the object, or is only what a margin leaves.
+    overlap
+        What its intersection over union with the truth will be about, from an engine that has predicted it: most masks
+        then cost hardly anything.
     """
     window = _around(rect, mask.shape)
     shrink = max(1.0, math.sqrt(rect.width * rect.height / _PIXELS))
     size = tuple(max(1, round(side / shrink)) for side in reversed(mask[window].shape))
-    small = _reduced(image[window], size, shrink)
-    foreground = cv2.resize(mask[window] & 1, size, interpolation=cv2.INTER_NEAREST).view(np.bool_)
+    foreground = (np.asarray(cv2.resize(mask[window], size, interpolation=cv2.INTER_NEAREST), np.uint8) & 1).view(
+        np.bool_
+    )
     inside = np.zeros(foreground.shape, np.uint8)
     left, top = round((rect.x - window[1].start) / shrink), round((rect.y - window[0].start) / shrink)
     part = slice(top, top + max(1, round(rect.height / shrink))), slice(left, left + max(1, round(rect.width / shrink)))
@@ -58,7 +64,10 @@ def find_doubts(image: Image, mask: Mask, rect: Rect, *, drawn: bool = True) -> 
         return (EMPTY,)
     if share > _MOST:
         return (FULL,)
-    if not inside.all() and _fits(small, inside, foreground, drawn=drawn):
+    if overlap is not None and overlap >= _FITS[drawn] and not inside.all():
+        return ()
+    small = _reduced(image[window], size, shrink)
+    if overlap is None and not inside.all() and _fits(small, inside, foreground, drawn=drawn):
         return ()
     found = {
         ALONG: _share_along(foreground[part]) > _ALONG,

@@ -8,7 +8,7 @@ import numpy as np
 
 from bgremove.cutout import Cutout, cut_photo_out, foreground_of
 from bgremove.doubt import find_doubts
-from bgremove.engines import OnnxEngine, make_engine
+from bgremove.engines import MultiscaleEngine, OnnxEngine, make_engine
 from bgremove.errors import EngineError, ImageError, RectError
 from bgremove.formats import Photo, as_photo
 from bgremove.hints import read_hints
@@ -70,19 +70,21 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
     height, width = image.shape[:2]
     rect = chosen_rect(settings, height, width)
     settled = _settled(photo, rect)
-    unsure = None
+    unsure, overlap = None, None
     if settled is None:
         labels = initial_labels(photo, rect, hints)
         if settings.model is None:
             _check_background(labels, rect)
-        mask, unsure = _segment(image, labels, settings)
+        mask, unsure, overlap = _segment(image, labels, settings)
         warnings = () if foreground_of(mask).any() else (EMPTY_FOREGROUND,)
     else:
         labels = mask = settled[0]
         warnings = (settled[1],)
     soft = settings.edge == "soft" and settled is None
     pixels = cut_photo_out(photo, foreground_of(mask), labels, soft=soft, unsure=unsure)
-    doubts = find_doubts(image, mask, rect, drawn=settings.rect is not None) if settled is None else ()
+    doubts: tuple[str, ...] = ()
+    if settled is None:
+        doubts = find_doubts(image, mask, rect, drawn=settings.rect is not None, overlap=overlap)
     return Cutout(pixels, mask, rect, (*photo.notes, *warnings), photo.metadata.chosen(settings.metadata), doubts)
 
 
@@ -99,18 +101,21 @@ def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:
     return mask, ONE_COLOUR_SHAPED
 
 
-def _segment(image: Image, labels: Mask, settings: Settings) -> tuple[Mask, Foreground | None]:
-    """The mask, and if a model made it, of which pixels that was not sure."""
+def _segment(image: Image, labels: Mask, settings: Settings) -> tuple[Mask, Foreground | None, float | None]:
+    """The mask; if a model made it, of which pixels that was not sure; and how well it will fit, if that is known."""
     engine = make_engine(settings.engine, settings.model)
-    unsure = None
+    unsure, overlap, drawn = None, None, settings.rect is not None
     if isinstance(engine, OnnxEngine):
         mask, unsure = engine.segment_softly(image, labels, iterations=settings.iterations, seed=settings.seed)
+    elif isinstance(engine, MultiscaleEngine):
+        mask, overlap = engine.segment_judged(
+            image, labels, iterations=settings.iterations, seed=settings.seed, drawn=drawn
+        )
     else:
-        drawn = settings.rect is not None
         mask = engine.segment(image, labels, iterations=settings.iterations, seed=settings.seed, drawn=drawn)
     if mask.shape != labels.shape:
         raise EngineError(f"engine {settings.engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
-    return mask, unsure
+    return mask, unsure, overlap
 
 
 def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None) -> Mask:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bgremove import remove_background
-from bgremove.doubt import ALIKE, ALONG, EMPTY, FULL, PIECES, find_doubts
+from bgremove.doubt import ALIKE, ALONG, EMPTY, FULL, PIECES, UNLIKELY, find_doubts
 from bgremove.types import Label, Rect
 from fixtures.scenes import make_scene
 
@@ -54,3 +54,14 @@ def test_any_rect_will_do(rect):
 def test_the_cutout_has_them():
     assert remove_background(SCENE.image, rect=RECT).doubts == ()
     assert remove_background(make_scene(300, 400, seed=1, contrast=0).image, rect=RECT).doubts
+
+
+def test_what_the_engine_has_predicted_is_not_measured_again(monkeypatch):
+    monkeypatch.setattr("bgremove.doubt.log_odds", None)
+    assert remove_background(SCENE.image, rect=RECT).doubts == ()
+
+
+def test_reasons_are_sought_where_the_engine_predicts_a_bad_fit():
+    mask = np.where(SCENE.truth, Label.PROBABLY_FOREGROUND, Label.BACKGROUND).astype(np.uint8)
+    assert find_doubts(SCENE.image, mask, RECT, overlap=0.9) == ()
+    assert find_doubts(SCENE.image, mask, RECT, overlap=0.3) == (UNLIKELY,)

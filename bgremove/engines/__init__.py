@@ -16,7 +16,7 @@ from bgremove.engines._overlap import warm_up_overlap as warm_up_overlap
 from bgremove.engines._session import model_threads as model_threads
 from bgremove.engines.auto import AutoEngine
 from bgremove.engines.exact import ExactEngine
-from bgremove.engines.multiscale import MultiscaleEngine
+from bgremove.engines.multiscale import MultiscaleEngine as MultiscaleEngine
 from bgremove.engines.onnx import OnnxEngine as OnnxEngine
 from bgremove.engines.opencv import OpenCVEngine
 from bgremove.errors import UsageError

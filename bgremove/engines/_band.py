@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,25 +30,79 @@ from bgremove.types import Foreground, Image, Mask, Rect
 
 _CORE, _OVERLAP = 48, 4  # sides of the squares the image is cut into, and how far a window reaches beyond its square
 _SIDE = _CORE + 2 * _OVERLAP
+_STRIPS = 4  # rows of squares that are cut by one call
+_COLUMNS = 256  # that are looked at together
 _STEPS = np.array(DIRECTIONS)
 
 
 def find_band(foreground: Foreground, labels: Mask, reach: int) -> Mask:
     """1 at the open pixels at most `reach` rows and columns away from a pixel of the other label, else 0."""
     height, width = labels.shape
-    square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
     band = np.zeros((height, width), np.uint8)
 
     def find(rows: slice) -> None:
-        top = max(0, rows.start - reach)
-        part = foreground[top : rows.stop + reach].view(np.uint8)
-        if part.any():
-            seen = slice(rows.start - top, rows.stop - top)
-            edge = np.not_equal(cv2.dilate(part, square)[seen], cv2.erode(part, square)[seen])
-            np.bitwise_and(edge, labels[rows] >> 1, out=band[rows])
+        part, line = np.ascontiguousarray(labels[rows]), (4, width + 2 * reach)
+        _find_rows(foreground.view(np.uint8), part, rows.start, reach, band, np.empty(line, np.uint8))
 
     in_threads(find, bands_of(height, width))
     return band
+
+
+@kernel
+def _find_rows(foreground: Mask, labels: Mask, first: int, reach: int, band: Mask, scratch: Mask) -> None:
+    """Write as many rows of the `band` as `labels` has, which begin at the `first`, to where there is 0.
+
+    First all of these rows are looked at as one, which tells the columns that have nothing.
+    """
+    height, width = band.shape
+    every, some = scratch[0], scratch[1]
+    every[:], some[:] = 1, 0
+    for y in range(max(0, first - reach), min(height, first + len(labels) + reach)):
+        _join(foreground[y], every[reach:], some[reach:])
+    _spread(every, some, 2 * reach)
+    for begin in range(0, width, _COLUMNS):
+        end = min(width, begin + _COLUMNS)
+        if not _differ(every[begin:end], some[begin:end]):
+            continue
+        left, right = max(0, begin - reach), min(width, end + reach)
+        margin = left - begin + reach
+        one, other = scratch[2, : end - begin + 2 * reach], scratch[3, : end - begin + 2 * reach]
+        for i in range(len(labels)):
+            one[:], other[:] = 1, 0
+            for y in range(max(0, first + i - reach), min(height, first + i + reach + 1)):
+                _join(foreground[y, left:right], one[margin:], other[margin:])
+            _spread(one, other, 2 * reach)
+            _write_band(one, other, labels[i, begin:end], band[first + i, begin:end])
+
+
+@kernel
+def _join(values: Mask, every: Mask, some: Mask) -> None:
+    for i in range(len(values)):
+        every[i] &= values[i]
+        some[i] |= values[i]
+
+
+@kernel
+def _spread(every: Mask, some: Mask, distance: int) -> None:
+    """Join to each value so many of those behind it; the last ones are lost."""
+    for _ in range(distance):
+        for i in range(len(every) - 1):
+            every[i] &= every[i + 1]
+            some[i] |= some[i + 1]
+
+
+@kernel
+def _differ(every: Mask, some: Mask) -> bool:
+    bits = np.uint8(0)
+    for i in range(len(every)):
+        bits |= every[i] ^ some[i]
+    return bool(bits)
+
+
+@kernel
+def _write_band(every: Mask, some: Mask, labels: Mask, band: Mask) -> None:
+    for i in range(len(band)):
+        band[i] = (every[i] ^ some[i]) & (labels[i] >> 1)
 
 
 class Graph(NamedTuple):
@@ -81,6 +134,8 @@ class _Space(NamedTuple):
     grid: Grid
     shell: Shell
     buffers: _Buffers
+    columns: Mask
+    """(W,): where some row of a row of squares has band."""
 
 
 def construct_graph(image: Image, labels: Mask, beta: float, odds: Field | None = None) -> Graph:
@@ -91,7 +146,7 @@ def construct_graph(image: Image, labels: Mask, beta: float, odds: Field | None 
     """
     height, width = labels.shape
     grid = make_grid(height, width)
-    link_neighbours(grid, image, labels, Rect(0, 0, width, height), beta, np.empty(width + 2, np.int32))
+    link_neighbours(grid, image, 0, labels, Rect(0, 0, width, height), beta, np.empty(width + 2, np.int32))
     if odds is not None:
         loosen(grid)
         add_prior(grid, labels, odds)
@@ -111,45 +166,29 @@ def cut(graph: Graph, gmms: GMMs) -> Foreground:
     return decided.view(np.bool_)
 
 
-def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta: float) -> None:
+def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta: float, left: int = 0) -> None:
     """Decide the pixels of `band`, which is 1 there and 0 elsewhere, anew, in place.
 
     Every other row of squares first, then the rest: rows of one turn do not overlap, and may be cut at the same time.
+    Column 0 of foreground and band is column `left` of the image.
     """
     spaces: list[_Space] = []  # one for each thread
 
-    def cut_row(top: int) -> None:
+    def cut_rows(first: int) -> None:
         try:
             space = spaces.pop()
         except IndexError:
-            space = _make_space()
-        _cut_row(image, foreground.view(np.uint8), band, top, gmms, beta, space)
+            space = _make_space(band.shape[1])
+        cut_windows(image, left, foreground.view(np.uint8), band, first, gmms, beta, space)
         spaces.append(space)
 
     for first in (0, _CORE):
-        in_threads(cut_row, range(first, len(band), 2 * _CORE))
+        in_threads(cut_rows, range(first, len(band), 2 * _STRIPS * _CORE))
 
 
-def _make_space() -> _Space:
+def _make_space(width: int) -> _Space:
     grid = make_grid(_SIDE, _SIDE)
-    return _Space(grid, make_shell(2 * grid.excess.size + 4), _make_buffers())
-
-
-def _cut_row(image: Image, foreground: Mask, band: Mask, top: int, gmms: GMMs, beta: float, space: _Space) -> None:
-    """The windows of one row of squares, in a copy of the strip that they are part of."""
-    height, width = band.shape
-    left, _, across, _ = cv2.boundingRect(band[top : top + _CORE])
-    if not across:
-        return
-    rows = slice(max(0, top - _OVERLAP), min(height, top + _CORE + _OVERLAP))
-    columns = slice(max(0, left - _OVERLAP), min(width, left + across + _OVERLAP))
-    near, labels = band[rows, columns].copy(), foreground[rows, columns].copy()
-    # What has neighbours beyond the strip stays.
-    near[: int(rows.start > 0)] = near[near.shape[0] - int(rows.stop < height) :] = 0
-    near[:, : int(columns.start > 0)] = near[:, near.shape[1] - int(columns.stop < width) :] = 0
-    shown = np.ascontiguousarray(image[rows, columns])
-    cut_windows(shown, labels, near, top - rows.start, left - columns.start, gmms, beta, space)
-    foreground[rows, columns] = labels
+    return _Space(grid, make_shell(2 * grid.excess.size + 4), _make_buffers(), np.empty(width, np.uint8))
 
 
 def _make_buffers() -> _Buffers:
@@ -178,67 +217,84 @@ def _replace_terminal_weights(
 
 @kernel
 def cut_windows(
+    image: Image, left: int, labels: Mask, band: Mask, first: int, gmms: GMMs, beta: float, space: _Space
+) -> None:
+    """Cut some of every other row of squares, of which the `first` begins at this row.
+
+    Of a window there is solved what holds its part of the band, and a pixel around that.
+    """
+    height, width = band.shape
+    for top in range(first, min(height, first + 2 * _STRIPS * _CORE), 2 * _CORE):
+        columns = space.columns
+        columns[:] = 0
+        for y in range(top, min(height, top + _CORE)):
+            _add_row(columns, band[y])
+        begin, end = _ends(columns)
+        for x in range(begin, end, _CORE):
+            if _ends(columns[x : x + _CORE])[1] > 0:
+                rows = max(0, top - _OVERLAP), min(height, top + _CORE + _OVERLAP)
+                across = max(0, begin - _OVERLAP, x - _OVERLAP), min(width, end + _OVERLAP, x + _CORE + _OVERLAP)
+                _cut_window(image, left, labels, band, rows, across, gmms, beta, space)
+
+
+@kernel
+def _add_row(columns: Mask, row: Mask) -> None:
+    for u in range(len(columns)):
+        columns[u] |= row[u]
+
+
+@kernel
+def _ends(values: Mask) -> tuple[int, int]:
+    """Where the first that is not 0 is, and one past the last; twice 0 if there is none."""
+    begin, end = 0, len(values)
+    while end > 0 and values[end - 1] == 0:
+        end -= 1
+    while begin < end and values[begin] == 0:
+        begin += 1
+    return begin, end
+
+
+@kernel
+def _cut_window(
     image: Image,
+    left: int,
     labels: Mask,
     band: Mask,
-    first_row: int,
-    first_column: int,
+    rows: tuple[int, int],
+    columns: tuple[int, int],
     gmms: GMMs,
     beta: float,
     space: _Space,
 ) -> None:
-    """Of a strip whose squares begin at these: all its rows, and as many columns as a window has.
+    grid, shell, buffers, _ = space
+    box = _open_band(labels, band, rows, columns)
+    part = labels[box.y : box.y + box.height, box.x : box.x + box.width]
+    small = _empty_grid(grid, box)
+    link_neighbours(small, image, left, labels, box, beta, buffers.weights)
+    shown = image[box.y : box.y + box.height, left + box.x : left + box.x + box.width]
+    _add_terminal_weights(small, shown, part, gmms, buffers)
+    solve_within(small, shell, 2)
+    _decide(small, part)
 
-    Of a window there is solved what holds its part of the band, and a pixel around that.
+
+@kernel
+def _open_band(labels: Mask, band: Mask, rows: tuple[int, int], columns: tuple[int, int]) -> Rect:
+    """Open what is band between these rows and columns, but for what is on the rim and has neighbours beyond it.
+
+    Returns the box of that and of the pixels next to it.
     """
-    grid, shell, buffers = space
-    width = band.shape[1]
-    for x in range(first_column, width, _CORE):
-        if not _any(band[first_row : first_row + _CORE, x : x + _CORE]):
-            continue
-        top, bottom, left, right = _around(band, max(0, x - _OVERLAP), min(width, x + _CORE + _OVERLAP))
-        box = Rect(left, top, right - left, bottom - top)
-        part = labels[top:bottom, left:right]
-        _open(band, top, left, part)
-        small = _empty_grid(grid, box)
-        link_neighbours(small, image, labels, box, beta, buffers.weights)
-        _add_terminal_weights(small, image[top:bottom, left:right], part, gmms, buffers)
-        solve_within(small, shell, 2)
-        _decide(small, part)
-
-
-@kernel
-def _any(band: Mask) -> bool:
-    for v in range(band.shape[0]):
-        for u in range(band.shape[1]):
-            if band[v, u]:
-                return True
-    return False
-
-
-@kernel
-def _around(band: Mask, left: int, right: int) -> tuple[int, int, int, int]:
-    """First and one past the last row, and column, of the band between two columns and of the pixels next to it."""
-    height = band.shape[0]
-    top, bottom, first, last = height, 0, right, left
-    for v in range(height):
-        row = band[v]
-        for u in range(left, right):
-            if row[u]:
-                top, bottom = min(top, v), v
-                first, last = min(first, u), max(last, u)
-    return max(0, top - 1), min(height, bottom + 2), max(left, first - 1), min(right, last + 2)
-
-
-@kernel
-def _open(band: Mask, top: int, left: int, labels: Mask) -> None:
-    """Open the pixels of a window that are in the band, but for those on the rim that have neighbours beyond it."""
-    height, width = labels.shape
-    for v in range(height):
-        for u in range(width):
-            aside = (u == 0 and left > 0) or (u == width - 1 and left + width < band.shape[1])
-            if band[top + v, left + u] and not aside:
-                labels[v, u] += OPEN
+    height, width = band.shape
+    begin, end = columns[0] + (1 if columns[0] > 0 else 0), columns[1] - (1 if columns[1] < width else 0)
+    top, bottom, left, right = height, 0, width, 0
+    for y in range(rows[0] + (1 if rows[0] > 0 else 0), rows[1] - (1 if rows[1] < height else 0)):
+        first, last = _ends(band[y, begin:end])
+        if last > 0:
+            top, bottom = min(top, y), y + 1
+            left, right = min(left, begin + first), max(right, begin + last)
+            for x in range(begin + first, begin + last):
+                labels[y, x] += OPEN * band[y, x]
+    top, left = max(0, top - 1), max(0, left - 1)
+    return Rect(left, top, min(width, right + 1) - left, min(height, bottom + 1) - top)
 
 
 @kernel

@@ -104,31 +104,52 @@ def _sum_squared_differences(values: NDArray[np.uint8], others: NDArray[np.uint8
 
 
 @kernel
-def link_neighbours(grid: Grid, image: Image, labels: Mask, box: Rect, beta: float, scratch: NDArray[np.int32]) -> None:
+def link_neighbours(
+    grid: Grid, image: Image, left: int, labels: Mask, box: Rect, beta: float, scratch: NDArray[np.int32]
+) -> None:
     """Link the open pixels, all of them in the `box` that the empty `grid` covers, to their neighbours.
 
-    The weight of a certain neighbour becomes excess, since that one stays where it is. The `scratch` has room for a row
-    of the box and two pixels more.
+    Column 0 of the labels, and of the box, is column `left` of the image. The weight of a certain neighbour becomes
+    excess, since that one stays where it is. The `scratch` has room for a row of the box and two pixels more.
     """
     height, width = labels.shape
-    left, right = max(0, box.x - 1), min(width, box.x + box.width + 1)
+    first, stop = max(0, box.x - 1), min(width, box.x + box.width + 1)
     bottom = min(height, box.y + box.height + 1)
+    here = _open_columns(labels[max(0, box.y - 1)], first, stop)
     for y in range(max(0, box.y - 1), bottom):
+        below = _open_columns(labels[y + 1], first, stop) if y + 1 < bottom else (stop, first)
         for direction in range(1, 8, 2):  # each pair once, from the pixel that comes first
             v, aside = y + _STEPS[direction, 0], _STEPS[direction, 1]
-            if v < bottom:
-                begin, end = max(left, left - aside), min(right, right - aside)
+            other = below if v > y else here
+            begin, end = max(first, first - aside, min(here[0], other[0] - aside)), max(here[1], other[1] - aside)
+            end = min(stop, stop - aside, end)
+            if v < bottom and begin < end:
                 weights = scratch[: end - begin]
                 _weigh(
-                    image[y, begin:end], image[v, begin + aside : end + aside], _PEAKS[direction // 4], beta, weights
-                )
+                    image[y, left + begin : left + end], image[v, left + begin + aside : left + end + aside],
+                    _PEAKS[direction // 4], beta, weights,
+                )  # fmt: skip
                 _link(
                     grid, labels[y, begin:end], labels[v, begin + aside : end + aside], direction,
                     _node(box, y, begin), weights,
                 )  # fmt: skip
-        if box.y <= y < box.y + box.height:
-            row = slice(_node(box, y, box.x), _node(box, y, box.x + box.width))
+        if here[0] < here[1]:
+            row = slice(_node(box, y, here[0]), _node(box, y, here[1]))
             find_exits(grid.residual[8 * row.start : 8 * row.stop], grid.state[row])
+        here = below
+
+
+@kernel
+def _open_columns(labels: NDArray[np.uint8], first: int, stop: int) -> tuple[int, int]:
+    """The first open column from `first` on, and one past the last before `stop`; these, swapped, if there is none."""
+    begin, end = first, stop
+    while end > first and labels[end - 1] < OPEN:
+        end -= 1
+    if end == first:
+        return stop, first
+    while labels[begin] < OPEN:
+        begin += 1
+    return begin, end
 
 
 @fused_kernel

@@ -17,8 +17,15 @@ from bgremove.types import Foreground, Image, Mask
 class Level(NamedTuple):
     """An image at one size."""
 
-    image: Image
+    rows: Image
+    """C-contiguous; the image is some of its columns."""
+    left: int
+    """The first of these."""
     labels: Mask
+
+    @property
+    def image(self) -> Image:
+        return self.rows[:, self.left : self.left + self.labels.shape[1]]
 
 
 _HALVING = 2.5
@@ -29,16 +36,16 @@ _CELLS = 2**18  # of a band
 _STROKE = 4  # added to what a cell is otherwise, while it may be part of a thin stroke of certain background
 
 
-def build(image: Image, labels: Mask, shrink: float) -> list[Level]:
+def build(largest: Level, shrink: float) -> list[Level]:
     """The image itself, halved again and again, and last of all with ``1 / shrink`` of its sides. 3 bytes a pixel."""
-    levels = [Level(image, labels)]
+    levels = [largest]
     while shrink > 1:
         level = levels[-1]
         ratio = shrink if shrink < _HALVING else 2.0
         height, width = (max(1, side // 2 if ratio == 2 else round(side / ratio)) for side in level.labels.shape)
         part = _covered(level.labels, height, width)
         smaller = cv2.resize(level.image[part], (width, height), interpolation=cv2.INTER_AREA)
-        levels.append(Level(np.asarray(smaller, np.uint8), reduce(level.labels[part], height, width)))
+        levels.append(Level(np.asarray(smaller, np.uint8), 0, reduce(level.labels[part], height, width)))
         shrink /= ratio
     return levels
 

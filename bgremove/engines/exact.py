@@ -80,7 +80,7 @@ def _minimise(image: Image, labels: Mask, *, iterations: int, seed: int) -> tupl
     colours = palette.colours
     del palette
     grid = make_grid(box.height, box.width)
-    link_neighbours(grid, image, labels, box, measure_beta(image), np.empty(box.width + 2, np.int32))
+    link_neighbours(grid, image, 0, labels, box, measure_beta(image), np.empty(box.width + 2, np.int32))
     weights = np.zeros(len(counts[1]), np.int32)
 
     for iteration in range(iterations):

@@ -39,6 +39,15 @@ class _Result(NamedTuple):
 
     foreground: Foreground
     gmms: GMMs
+    overlap: float | None = None
+    """What is predicted of it, see `bgremove.engines._overlap`; None where that says nothing."""
+
+
+class JudgedMask(NamedTuple):
+    """A mask, and what its intersection over union with the truth will be about, None where that is not known."""
+
+    mask: Mask
+    overlap: float | None
 
 
 class MultiscaleEngine:
@@ -82,10 +91,16 @@ class MultiscaleEngine:
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
+        return self.segment_judged(image, labels, iterations=iterations, seed=seed, drawn=drawn).mask
+
+    def segment_judged(
+        self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True
+    ) -> JudgedMask:
+        """What `segment` gives, and how well it is likely to fit: that was predicted in order to choose it."""
         box = open_box(labels)
         area = box.width * box.height
         if area == 0:
-            return labels.copy()
+            return JudgedMask(labels.copy(), None)
         shrink = math.sqrt(area / _COARSE) if area > _ALONE else 1
         try:
             return _coarse_to_fine(image, labels, box, shrink, drawn=drawn, iterations=iterations, seed=seed)
@@ -95,13 +110,14 @@ class MultiscaleEngine:
 
 def _coarse_to_fine(
     image: Image, labels: Mask, box: Rect, shrink: float, *, drawn: bool, iterations: int, seed: int
-) -> Mask:
+) -> JudgedMask:
     """The mask, from an image whose sides are ``1 / shrink`` of the given ones on; `box` is that of the open pixels."""
     x, y, width, height = box
     aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
     window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
-    levels = build(image[window], labels[window], shrink)
-    foreground = _descend(levels, drawn=drawn, iterations=iterations, seed=seed)
+    rows = np.ascontiguousarray(image[window[0]])
+    levels = build(Level(rows, window[1].start, labels[window]), shrink)
+    result = _descend(levels, drawn=drawn, iterations=iterations, seed=seed)
     mask = np.empty(labels.shape, np.uint8)
     left, top = window[1].start, window[0].start
 
@@ -109,22 +125,22 @@ def _coarse_to_fine(
         mask[band] = labels[band]
         rows = slice(max(y, band.start), max(y, min(y + height, band.stop)))
         part = mask[rows, x : x + width]
-        likely = foreground[rows.start - top : rows.stop - top, x - left : x - left + width]
+        likely = result.foreground[rows.start - top : rows.stop - top, x - left : x - left + width]
         # Where a label is certain, the foreground is as it says.
         np.bitwise_or(part & np.uint8(Label.PROBABLY_BACKGROUND), likely.view(np.uint8), out=part)
 
     in_threads(decide, bands_of(*labels.shape))
-    return mask
+    return JudgedMask(mask, result.overlap)
 
 
-def _descend(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> Foreground:
+def _descend(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> _Result:
     """Solve the smallest level whole, larger ones instead while that fails, and carry the result to the largest."""
     larger = [level.image for level in levels[:-1]]
     with beside(lambda: [_measure_beta(image) for image in larger]) as betas:
         result = _solve_smallest(levels, drawn=drawn, iterations=iterations, seed=seed)
         for level, beta in reversed(list(zip(levels, betas(), strict=False))):
             result = _refine(level, result, beta)
-    return result.foreground
+    return result
 
 
 def _solve_smallest(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> _Result:
@@ -139,14 +155,15 @@ def _solve_smallest(levels: list[Level], *, drawn: bool, iterations: int, seed: 
 
 def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
     """GrabCut over all open pixels of a level, with the prior and without: the result that is likely to fit better."""
-    level = Level(*(np.ascontiguousarray(each) for each in level))
+    level = Level(np.ascontiguousarray(level.image), 0, np.ascontiguousarray(level.labels))
     with beside(partial(_minimise, level, None, iterations=iterations, seed=seed)) as without_prior:
-        odds = _location.log_odds(*level, drawn=drawn)
+        odds = _location.log_odds(level.image, level.labels, drawn=drawn)
         result = _solve_with_prior(level, odds, drawn=drawn, iterations=iterations, seed=seed)
         plain = without_prior()
-    if _collapsed(plain.foreground, level.labels):
-        return result
-    return max(result, plain, key=lambda each: predict_overlap(*level, each.foreground, odds))
+    found = [result] if _collapsed(plain.foreground, level.labels) else [result, plain]
+    overlaps = [predict_overlap(level.image, level.labels, each.foreground, odds) for each in found]
+    best = overlaps.index(max(overlaps))
+    return found[best]._replace(overlap=overlaps[best])
 
 
 def _solve_with_prior(level: Level, odds: Field, *, drawn: bool, iterations: int, seed: int) -> _Result:
@@ -167,7 +184,7 @@ def _start(labels: Mask, odds: Field | None) -> Foreground:
 
 def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -> _Result:
     """Models and cut in turn, with a prior or without."""
-    image, labels = level
+    image, labels = level.image, level.labels
     foreground = _start(labels, odds)
     most_changes = _CONVERGED * np.count_nonzero(labels >= Label.PROBABLY_BACKGROUND)
     if _is_uniform(foreground):  # nothing in sight tells the open pixels from the rest
@@ -190,11 +207,11 @@ def _refine(level: Level, coarser: _Result, beta: float) -> _Result:
     """Carry a result to a larger level, and decide anew what lies near its boundary."""
     foreground = enlarge(coarser.foreground, level.labels)
     if _is_uniform(foreground):
-        return _Result(foreground, coarser.gmms)
+        return coarser._replace(foreground=foreground)
     gmms = learn_gmms(take_subset(level.image, foreground), coarser.gmms)
     band = _band.find_band(foreground, level.labels, _REACH)
-    _band.cut_band(level.image, foreground, band, gmms, beta)
-    return _Result(foreground, gmms)
+    _band.cut_band(level.rows, foreground, band, gmms, beta, level.left)
+    return _Result(foreground, gmms, coarser.overlap)
 
 
 def _measure_beta(image: Image) -> float:
