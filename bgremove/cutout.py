@@ -102,8 +102,10 @@ def cut_out(image: NDArray[Any], foreground: Foreground) -> NDArray[Any]:
     bgra = np.zeros((*foreground.shape, 4), image.dtype)
 
     def fill(band: slice) -> None:
-        if foreground[band].any():
-            cv2.copyTo(cv2.cvtColor(image[band], cv2.COLOR_BGR2BGRA), foreground[band].view(np.uint8), bgra[band])
+        left, top, width, height = cv2.boundingRect(foreground[band].view(np.uint8))
+        if width:
+            part = slice(band.start + top, band.start + top + height), slice(left, left + width)
+            cv2.copyTo(cv2.cvtColor(image[part], cv2.COLOR_BGR2BGRA), foreground[part].view(np.uint8), bgra[part])
 
     in_threads(fill, bands_of(*foreground.shape))
     return bgra

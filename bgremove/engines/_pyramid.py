@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bgremove.engines._compile import kernel
 from bgremove.engines._energy import OPEN
 from bgremove.rows import bands_of, in_threads
-from bgremove.types import Foreground, Image, Mask
+from bgremove.types import Foreground, Image, Label, Mask
 
 
 class Level(NamedTuple):
@@ -93,24 +93,29 @@ def reduce(labels: Mask, height: int, width: int) -> Mask:
 def enlarge(foreground: Foreground, labels: Mask) -> Foreground:
     """The foreground at the size of `labels`, which have the last word where they are certain."""
     height, width = labels.shape
-    shades = np.empty((height, width), np.uint8)
-    covered = shades[_covered(labels, *foreground.shape)]
-    cv2.resize(foreground * np.uint8(255), covered.shape[::-1], covered, interpolation=cv2.INTER_LINEAR)
-    rows, columns = covered.shape
-    shades[rows:, :columns], shades[:, columns:] = covered[-1:], shades[:, columns - 1 : columns]
+    if foreground.shape != (height // 2, width // 2):
+        shades = cv2.resize(foreground * np.uint8(255), (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.where(labels >= OPEN, shades >= 128, labels == Label.FOREGROUND)
+    larger = np.empty((height, width), np.uint8)
 
-    def settle(band: slice) -> None:
-        _round(shades[band].reshape(-1), np.ascontiguousarray(labels[band]).reshape(-1))
+    def double(band: slice) -> None:
+        _double(foreground.view(np.uint8), np.ascontiguousarray(labels[band]), band.start, larger[band])
 
-    in_threads(settle, bands_of(height, width))
-    return shades.view(np.bool_)
+    in_threads(double, bands_of(height, width))
+    return larger.view(np.bool_)
 
 
 @kernel
-def _round(shades: NDArray[np.uint8], labels: Mask) -> None:
-    """Make every shade 0 or 1."""
-    for i in range(len(shades)):
-        shades[i] = shades[i] >> 7 if labels[i] >= OPEN else labels[i]
+def _double(foreground: Mask, labels: Mask, first: int, larger: Mask) -> None:
+    """Enlarge by 2, for the rows from the `first` on: interpolated and rounded, a pixel is as the one it is part of."""
+    height, width = foreground.shape
+    for i in range(len(larger)):
+        row, certain, out = foreground[min((first + i) // 2, height - 1)], labels[i], larger[i]
+        for x in range(width):
+            out[2 * x] = row[x] if certain[2 * x] >= OPEN else certain[2 * x]
+            out[2 * x + 1] = row[x] if certain[2 * x + 1] >= OPEN else certain[2 * x + 1]
+        if len(out) > 2 * width:
+            out[2 * width] = row[width - 1] if certain[2 * width] >= OPEN else certain[2 * width]
 
 
 def _cells(count: int, size: int) -> NDArray[np.int64]:
