@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bgremove import Label, Rect
 from bgremove.engines import _band, _pyramid, make_engine, multiscale
+from bgremove.engines._boundary import find_band
 from bgremove.engines._energy import measure_beta
 from bgremove.engines._subset import initialise_gmms, take_subset
 from bgremove.types import Foreground, Image, Mask
@@ -258,7 +259,7 @@ def test_work_grows_with_the_boundary_and_memory_stays_small(monkeypatch: pytest
 
 def test_windows_together_cut_as_one(scene: Scene) -> None:
     coarse = cv2.blur(scene.truth * np.uint8(255), (9, 9)) > 140
-    band = _band.find_band(coarse, labels_of(scene), 5)
+    band = find_band(coarse, labels_of(scene), 5)
     gmms = initialise_gmms(take_subset(scene.image, coarse), seed=0)
     beta = measure_beta(scene.image)
     pieces = coarse.copy()
@@ -288,7 +289,7 @@ def test_the_band_is_open_and_near_the_boundary() -> None:
     foreground[:, 15:] = True
     labels = np.full((20, 30), Label.PROBABLY_FOREGROUND, np.uint8)
     labels[5] = Label.FOREGROUND
-    band = _band.find_band(foreground, labels, 3)
+    band = find_band(foreground, labels, 3)
     expected = np.zeros((20, 30), np.uint8)
     expected[:, 12:18] = 1
     expected[5] = 0

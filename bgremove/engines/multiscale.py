@@ -10,6 +10,7 @@ import numpy as np
 
 from bgremove.engines import _band, _location, _warm_up
 from bgremove.engines._barriers import Field
+from bgremove.engines._boundary import find_band
 from bgremove.engines._compile import compiled_once
 from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_beta, open_box
 from bgremove.engines._overlap import find_gap, predict_overlap, warm_up_overlap
@@ -209,7 +210,7 @@ def _refine(level: Level, coarser: _Result, beta: float) -> _Result:
     if _is_uniform(foreground):
         return coarser._replace(foreground=foreground)
     gmms = learn_gmms(take_subset(level.image, foreground), coarser.gmms)
-    band = _band.find_band(foreground, level.labels, _REACH)
+    band = find_band(foreground, level.labels, _REACH)
     _band.cut_band(level.rows, foreground, band, gmms, beta, level.left)
     return _Result(foreground, gmms, coarser.overlap)
 

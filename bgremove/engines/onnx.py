@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines import _band, _session, _warm_up
+from bgremove.engines._boundary import find_band
 from bgremove.engines._compile import compiled_once
 from bgremove.engines._energy import measure_beta, open_box
 from bgremove.engines._model import Model
@@ -108,7 +109,7 @@ def _refine(image: Image, labels: Mask, alpha: Alpha, reach: int, *, iterations:
     np.copyto(foreground, labels == Label.FOREGROUND, where=labels < Label.PROBABLY_BACKGROUND)
     if _is_uniform(foreground):
         return foreground
-    unsure = _band.find_band(foreground, labels, reach) | _unsure(alpha, labels)
+    unsure = find_band(foreground, labels, reach) | _unsure(alpha, labels)
     beta = measure_beta(image, max(1, len(image) // _ROWS))
     gmms = initialise_gmms(take_subset(image, foreground), seed)
     for _ in range(iterations):
