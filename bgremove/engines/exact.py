@@ -1,4 +1,4 @@
-"""The mask of ``cv2.grabCut``, about seventeen times faster."""
+"""The mask of ``cv2.grabCut``, about twenty times faster."""
 
 from __future__ import annotations
 
