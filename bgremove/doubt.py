@@ -52,9 +52,8 @@ def find_doubts(
     window = _around(rect, mask.shape)
     shrink = max(1.0, math.sqrt(rect.width * rect.height / _PIXELS))
     size = tuple(max(1, round(side / shrink)) for side in reversed(mask[window].shape))
-    foreground = (np.asarray(cv2.resize(mask[window], size, interpolation=cv2.INTER_NEAREST), np.uint8) & 1).view(
-        np.bool_
-    )
+    labels = np.asarray(cv2.resize(mask[window], size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    foreground = (labels & 1).view(np.bool_)
     inside = np.zeros(foreground.shape, np.uint8)
     left, top = round((rect.x - window[1].start) / shrink), round((rect.y - window[0].start) / shrink)
     part = slice(top, top + max(1, round(rect.height / shrink))), slice(left, left + max(1, round(rect.width / shrink)))

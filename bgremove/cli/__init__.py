@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from shutil import get_terminal_size
 import click
 
 from bgremove import __version__
-from bgremove.cli.console import EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_USAGE, flushed, say
+from bgremove.cli.console import EXIT_FAILURES, EXIT_INTERRUPTED, EXIT_USAGE, flushed, say, telling
 from bgremove.errors import BgremoveError, OutputError, RectError, UsageError
 
 SUMMARIES = {
@@ -56,6 +55,11 @@ class _Commands(click.Group):
 
                 return info
         return None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See `bgremove.cli.sections.SectionedCommand.parse_args`."""
+        with telling():
+            return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Their part of the help."""
@@ -104,9 +108,4 @@ def run(arguments: Sequence[str]) -> int:
         rest = "; what is written is whole, and `--resume` does the rest" if arguments[:1] == ["remove"] else ""
         say(f"interrupted{rest}")
         return EXIT_INTERRUPTED
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        say(f"error: standard output: it cannot be written ({error.strerror})")  # help, which click itself writes
-        return EXIT_USAGE
     return status or 0

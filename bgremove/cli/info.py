@@ -8,10 +8,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from bgremove.cli.console import telling
+from bgremove.cli.sections import SectionedCommand
 from bgremove.machine import describe, describe_opencv
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 def info() -> None:
     """What this machine offers: CPUs, memory, library versions, start methods."""
     table = Table(show_header=False)

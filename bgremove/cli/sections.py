@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from bgremove.cli.console import telling
+
 _SECTIONS = {
     "What is cut out": {
         "recursive", "watch", "rect", "rects", "margin", "engine", "model", "iterations", "seed", "edge", "max_pixels",
@@ -25,6 +27,11 @@ class SectionedCommand(click.Command):
     def __init__(self, *arguments: Any, examples: tuple[str, ...] = (), **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._examples = examples
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the options, of which some write their answer, such as help, and end the command."""
+        with telling():
+            return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options by section."""

@@ -18,6 +18,7 @@ from bgremove.engines._energy import (
     BLOCK,
     OPEN,
     GMMs,
+    first_and_last,
     link_neighbours,
     make_scratch,
     terminal_weights,
@@ -158,9 +159,9 @@ def cut_windows(
         columns[:] = 0
         for y in range(top, min(height, top + _CORE)):
             _add_row(columns, band[y])
-        begin, end = _ends(columns)
+        begin, end = first_and_last(columns, 0, width, 1)
         for x in range(begin, end, _CORE):
-            if _ends(columns[x : x + _CORE])[1] > 0:
+            if first_and_last(columns, x, min(width, x + _CORE), 1)[1] > x:
                 rows = max(0, top - _OVERLAP), min(height, top + _CORE + _OVERLAP)
                 across = max(0, begin - _OVERLAP, x - _OVERLAP), min(width, end + _OVERLAP, x + _CORE + _OVERLAP)
                 _cut_window(image, left, labels, band, rows, across, gmms, beta, space)
@@ -170,17 +171,6 @@ def cut_windows(
 def _add_row(columns: Mask, row: Mask) -> None:
     for u in range(len(columns)):
         columns[u] |= row[u]
-
-
-@kernel
-def _ends(values: Mask) -> tuple[int, int]:
-    """Where the first that is not 0 is, and one past the last; twice 0 if there is none."""
-    begin, end = 0, len(values)
-    while end > 0 and values[end - 1] == 0:
-        end -= 1
-    while begin < end and values[begin] == 0:
-        begin += 1
-    return begin, end
 
 
 @kernel
@@ -216,11 +206,11 @@ def _open_band(labels: Mask, band: Mask, rows: tuple[int, int], columns: tuple[i
     begin, end = columns[0] + (1 if columns[0] > 0 else 0), columns[1] - (1 if columns[1] < width else 0)
     top, bottom, left, right = height, 0, width, 0
     for y in range(rows[0] + (1 if rows[0] > 0 else 0), rows[1] - (1 if rows[1] < height else 0)):
-        first, last = _ends(band[y, begin:end])
-        if last > 0:
+        first, last = first_and_last(band[y], begin, end, 1)
+        if first < last:
             top, bottom = min(top, y), y + 1
-            left, right = min(left, begin + first), max(right, begin + last)
-            for x in range(begin + first, begin + last):
+            left, right = min(left, first), max(right, last)
+            for x in range(first, last):
                 labels[y, x] += OPEN * band[y, x]
     top, left = max(0, top - 1), max(0, left - 1)
     return Rect(left, top, min(width, right + 1) - left, min(height, bottom + 1) - top)

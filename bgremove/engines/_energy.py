@@ -115,9 +115,9 @@ def link_neighbours(
     height, width = labels.shape
     first, stop = max(0, box.x - 1), min(width, box.x + box.width + 1)
     bottom = min(height, box.y + box.height + 1)
-    here = _open_columns(labels[max(0, box.y - 1)], first, stop)
+    here = first_and_last(labels[max(0, box.y - 1)], first, stop, OPEN)
     for y in range(max(0, box.y - 1), bottom):
-        below = _open_columns(labels[y + 1], first, stop) if y + 1 < bottom else (stop, first)
+        below = first_and_last(labels[y + 1], first, stop, OPEN) if y + 1 < bottom else (stop, first)
         for direction in range(1, 8, 2):  # each pair once, from the pixel that comes first
             v, aside = y + _STEPS[direction, 0], _STEPS[direction, 1]
             other = below if v > y else here
@@ -140,14 +140,17 @@ def link_neighbours(
 
 
 @kernel
-def _open_columns(labels: NDArray[np.uint8], first: int, stop: int) -> tuple[int, int]:
-    """The first open column from `first` on, and one past the last before `stop`; these, swapped, if there is none."""
+def first_and_last(values: NDArray[np.uint8], first: int, stop: int, least: int) -> tuple[int, int]:
+    """From `first` on and before `stop`: the first that is at least so large, and one past the last.
+
+    These two, swapped, if there is none.
+    """
     begin, end = first, stop
-    while end > first and labels[end - 1] < OPEN:
+    while end > first and values[end - 1] < least:
         end -= 1
-    if end == first:
+    if end <= first:
         return stop, first
-    while labels[begin] < OPEN:
+    while values[begin] < least:
         begin += 1
     return begin, end
 
