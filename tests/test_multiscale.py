@@ -270,6 +270,16 @@ def test_windows_together_cut_as_one(scene: Scene) -> None:
     assert np.count_nonzero(whole != pieces) <= 0.001 * np.count_nonzero(band)
 
 
+def test_windows_that_are_all_band_cut_as_one() -> None:
+    scene = make_scene(150, 200)
+    gmms, beta = initialise_gmms(take_subset(scene.image, scene.truth), seed=0), measure_beta(scene.image)
+    band, pieces = np.ones(scene.truth.shape, np.uint8), scene.truth.copy()
+    _band.cut_band(scene.image, pieces, band, gmms, beta)
+    whole = _band.cut(_band.construct_graph(scene.image, scene.truth + 2 * band, beta), gmms)
+    assert np.count_nonzero(whole != scene.truth) > 20
+    np.testing.assert_array_equal(pieces, whole)
+
+
 @pytest.mark.parametrize("with_prior", [False, True])
 def test_a_cut_after_another_is_the_one_from_the_start(scene: Scene, with_prior: bool) -> None:
     labels, beta = labels_of(scene), measure_beta(scene.image)

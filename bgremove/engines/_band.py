@@ -198,7 +198,7 @@ def _cut_window(
 
 @kernel
 def _open_band(labels: Mask, band: Mask, rows: tuple[int, int], columns: tuple[int, int]) -> Rect:
-    """Open what is band between these rows and columns, but for what is on the rim and has neighbours beyond it.
+    """Open what is band between these rows and columns, but for the rim, which stays: the grid has no room beyond it.
 
     Returns the box of that and of the pixels next to it.
     """
