@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import choice, figures, files, masks, million, speed
+from benchmarks import choice, figures, files, limit, masks, million, speed
 from benchmarks.scaling import parts, tables
 from benchmarks.study import race, study
 
@@ -25,6 +25,7 @@ def _of_json(file: Path, make: Callable[[Any], str]) -> str:
 
 TABLES = {
     "speed": partial(_of_json, speed.KEPT, speed.tables),
+    "limit": partial(_of_json, limit.KEPT, limit.table),
     "masks": partial(_of_json, masks.KEPT, masks.table),
     "files": partial(_of_json, files.KEPT, files.tables),
     "million": partial(_of_json, million.KEPT, million.table),

@@ -6,7 +6,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from benchmarks import files, speed, tables
+from benchmarks import files, limit, speed, tables
+from bgremove.engines import make_engine
+from bgremove.engines._grid import find_exits
 from bgremove.types import Rect
 from fixtures.scenes import make_scene
 
@@ -73,3 +75,32 @@ def test_both_of_two_are_measured_in_every_round():
     seconds = files._in_turns(lambda: done.append("one"), lambda: done.append("two"), 4, random.Random(0))
     assert sorted(done) == ["one"] * 4 + ["two"] * 4
     assert [len(rounds) for rounds in seconds] == [4, 4]
+
+
+def test_the_limit_counts_what_each_kernel_is_given_and_changes_none():
+    call = limit.Kernel.__call__
+    residual, state = np.ones(8000, np.int32), np.zeros(1000, np.uint32)
+    with limit.kernels_counted() as account:
+        find_exits(residual, state)
+    assert account.bytes == {"find_exits": 36_000}
+    assert account.seconds["find_exits"] > 0
+    assert (state == 255).all()
+    assert limit.Kernel.__call__ is call
+    assert limit.measure_bandwidth(1000) > 0
+
+
+def test_kernels_take_no_more_time_than_the_engine_that_calls_them():
+    scene = make_scene(120, 160, seed=1)
+    labels = limit.initial_labels(limit.Photo(scene.image), scene.rect)
+    engine = make_engine(limit.ENGINE)
+    engine.warm_up()
+    start = limit.thread_time()
+    with limit.kernels_counted() as account:
+        engine.segment(scene.image, labels, iterations=5, seed=0)
+    assert 0 < sum(account.seconds.values()) <= limit.thread_time() - start
+
+
+def test_the_limit_of_a_kernel_is_its_bytes_by_the_bandwidth():
+    kernels = {"_cut": {"seconds": 0.01, "bytes": 20e6}}
+    kept = {"date": "", "machine": {}, "whole_s": 0.04, "bytes_per_s": 10e9, "pictures": 1, "kernels": kernels}
+    assert "| `cut` | 10.0 | 25% | 20 | 2.0 | 5.0 |" in limit.table(kept)
