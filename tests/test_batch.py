@@ -5,6 +5,7 @@ import resource
 from pathlib import Path
 
 import cv2
+import PIL.Image
 import pytest
 
 from bgremove import machine
@@ -26,7 +27,7 @@ MEGAPIXEL = 1000 * 1000
 @pytest.fixture
 def jobs(tmp_path):
     """Eight jobs that share an image of four megapixels."""
-    save_scene(tmp_path / "large.png", 0, 2000, 2000)
+    PIL.Image.new("RGB", (2000, 2000)).save(tmp_path / "large.png")
     made = [Job(tmp_path / "large.png", {"cutout": tmp_path / f"{index}.png"}) for index in range(8)]
     return largest_first(made)
 
