@@ -13,6 +13,7 @@ from bgremove.types import Rect
 from fixtures.scenes import make_scene
 
 
+@pytest.mark.pixels
 def test_the_page_has_the_tables_of_what_is_kept():
     page = tables.PAGE.read_text(encoding="utf-8")
     assert tables.written(page) == page

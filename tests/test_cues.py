@@ -13,6 +13,8 @@ from bgremove.types import Image, Label, Mask, Rect
 from fixtures import load
 from tests import plain_cues
 
+pytestmark = pytest.mark.pixels
+
 
 def picture(name: str, height: int, width: int) -> Image:
     """A small one: the plain way is slow."""

@@ -21,6 +21,8 @@ from tests.image_files import chunk, png, quarters, saved
 from tests.permissions import mostly_free_memory
 from tests.tiff_files import tiff_of
 
+pytestmark = pytest.mark.pixels
+
 LAYOUTS: list[dict[str, object]] = [
     {}, {"order": ">"}, {"deflate": True}, {"deflate": True, "predicted": True}, {"predicted": True, "order": ">"},
     {"tile": 16, "deflate": True, "predicted": True}, {"tile": 16, "order": ">"},

@@ -14,6 +14,8 @@ from bgremove.engines._random import make_generator
 from bgremove.engines._seeding import Points
 from bgremove.types import Image
 
+pytestmark = pytest.mark.pixels
+
 CRITERIA = (cv2.TERM_CRITERIA_MAX_ITER, 10, 0.0)
 
 

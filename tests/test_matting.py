@@ -11,6 +11,7 @@ import pytest
 from bgremove.matting._closed_form import estimate_alpha
 
 
+@pytest.mark.pixels
 @pytest.mark.parametrize("middle", [30, 61])
 def test_a_mixture_of_two_colours_is_taken_apart(middle: int) -> None:
     y, x = np.mgrid[:50, :90]

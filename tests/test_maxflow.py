@@ -12,6 +12,8 @@ from scipy.sparse.csgraph import maximum_flow
 from bgremove.engines._grid import DIRECTIONS, FAR, STEP, Grid, find_exits, make_grid
 from bgremove.engines._maxflow import solve
 
+pytestmark = pytest.mark.pixels
+
 
 def by_node(grid: Grid) -> np.ndarray:
     """``(nodes, 8)``: the residuals."""

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from functools import partial
+from functools import cache, partial
 
 import cv2
 import pytest
@@ -52,20 +52,32 @@ def arrays_under(strategy, settings, photos, transport):
     }
 
 
-@pytest.fixture(
-    scope="module",
-    params=[pytest.param(name, marks=[] if name == DEFAULT_ENGINE else pytest.mark.pixels) for name in ENGINES],
-)
-def sequential(request, photos, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sequential")
-    return request.param, bytes_under("sequential", None, request.param, photos, folder)
+@pytest.fixture(scope="module")
+def sequential(photos, tmp_path_factory):
+    """What the loop gives, by engine."""
+    return cache(lambda engine: bytes_under("sequential", None, engine, photos, tmp_path_factory.mktemp("loop")))
+
+
+def check_same(name, method, engine, photos, output, sequential):
+    expected = sequential(engine)
+    assert len(expected) == 12 + 6 * len(TRANSPORTS)
+    assert bytes_under(name, method, engine, photos, output) == expected
 
 
 @pytest.mark.parametrize(("name", "method"), [way for way in WAYS if way[1] != "fork"])
 def test_every_way_gives_the_bytes_of_the_loop(sequential, name, method, photos, tmp_path):
-    engine, expected = sequential
-    assert len(expected) == 12 + 6 * len(TRANSPORTS)
-    assert bytes_under(name, method, engine, photos, tmp_path) == expected
+    check_same(name, method, DEFAULT_ENGINE, photos, tmp_path, sequential)
+
+
+# Where an engine runs: in a thread; in a process whose parent has loaded it; in one that loads it itself.
+KINDS = [("threads", None), ("processes", "forkserver"), ("pool", "spawn")]
+
+
+@pytest.mark.pixels
+@pytest.mark.parametrize("engine", [name for name in ENGINES if name != DEFAULT_ENGINE])
+@pytest.mark.parametrize(("name", "method"), [kind for kind in KINDS if kind in WAYS])
+def test_every_engine_gives_the_bytes_of_the_loop(sequential, name, method, engine, photos, tmp_path):
+    check_same(name, method, engine, photos, tmp_path, sequential)
 
 
 FORK = """

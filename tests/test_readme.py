@@ -43,7 +43,7 @@ def test_commands_run(line, tmp_path, environment):
 
 
 @pytest.mark.whole_run
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_the_main_job_runs_in_a_fresh_clone_with_an_empty_home(tmp_path):
     subprocess.run(["git", "clone", "--quiet", ROOT, tmp_path / "clone"], check=True)
     (tmp_path / "home").mkdir()

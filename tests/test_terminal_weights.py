@@ -12,6 +12,8 @@ from bgremove.engines import _energy
 from bgremove.engines._energy import COMPONENTS, LAMBDA, LOG_WEIGHTED_PEAK, MEAN, PRECISION, SCALE, WEIGHT, GMMs
 from bgremove.engines._gmm import MOMENTS, learn
 
+pytestmark = pytest.mark.pixels
+
 HALF = 0.502
 """Units that a rounded weight may be away from the value: a half, and the error of the value."""
 

@@ -13,6 +13,8 @@ from bgremove.formats import encode
 from bgremove.formats.read import read
 from fixtures.scenes import make_scene
 
+pytestmark = pytest.mark.pixels
+
 LOSSLESS = ["png", "webp", "tiff"]
 
 
