@@ -24,6 +24,7 @@ def steps_of(*middles: float, error: float = 0.003, seed: int = 0) -> list[Step]
     return [Step(str(at), str(at + 1), rng.gauss(middle, error), error) for at, middle in enumerate(middles)]
 
 
+@pytest.mark.simulated
 def test_a_step_and_a_gain_are_found_where_they_are() -> None:
     for seed in range(20):
         found = changes_in(steps_of(*[0.0] * 20, 0.05, *[0.0] * 20, -0.04, *[0.0] * 5, seed=seed))
@@ -34,12 +35,14 @@ def test_a_step_and_a_gain_are_found_where_they_are() -> None:
         ]
 
 
+@pytest.mark.simulated
 def test_many_small_losses_are_one_change() -> None:
     found = [changes_in(steps_of(*[0.0] * 20, *[0.006] * 12, *[0.0] * 20, seed=seed)) for seed in range(20)]
     assert sum(len(changes) == 1 for changes in found) >= 16
     assert sum(bool(changes) for changes in found) >= 19, "no single step is twice its error"
 
 
+@pytest.mark.simulated
 def test_noise_alone_rarely_changes() -> None:
     assert sum(bool(changes_in(steps_of(*[0.0] * 60, seed=seed))) for seed in range(60)) <= 2
     assert changes_in([]) == ()

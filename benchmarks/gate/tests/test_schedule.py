@@ -50,6 +50,7 @@ NOISE: dict[str, Draw] = {
 }
 
 
+@pytest.mark.simulated
 @pytest.mark.parametrize("noise", NOISE)
 def test_false_alarms_of_whole_suites_stay_below_alpha(noise: str) -> None:
     # a large alpha, so that a few hundred suites can show an excess
@@ -59,6 +60,7 @@ def test_false_alarms_of_whole_suites_stay_below_alpha(noise: str) -> None:
     assert clopper_pearson(alarms, suites, 0.001)[0] <= alpha
 
 
+@pytest.mark.simulated
 def test_false_alarms_are_rare_at_the_default() -> None:
     draws = {f"case{index}": noise for index, noise in enumerate([*NOISE.values()] * 3)}
     suites = 200
@@ -66,6 +68,7 @@ def test_false_alarms_are_rare_at_the_default() -> None:
     assert clopper_pearson(alarms, suites, 0.01)[0] <= 0.01
 
 
+@pytest.mark.simulated
 @pytest.mark.parametrize(("loss", "least"), [(0.02, 0.8), (0.03, 0.95), (0.05, 0.99)])
 def test_losses_among_eleven_unchanged_cases_are_found(loss: float, least: float) -> None:
     draws = {f"case{index}": normal(0, QUIET) for index in range(11)} | {"slow": normal(loss, QUIET)}
@@ -86,12 +89,14 @@ def test_gains_are_confirmed_too_and_pass() -> None:
     assert exit_status(findings) == 0
 
 
+@pytest.mark.simulated
 def test_noise_beyond_the_tolerance_is_never_a_pass() -> None:
     for seed in range(100):
         _, findings = run_gate(PretendedDriver({"noisy": normal(0, 0.2)}, seed))
         assert exit_status(findings) != 0
 
 
+@pytest.mark.simulated
 def test_a_loss_hidden_by_noise_is_rarely_called_unchanged() -> None:
     missed = sum(verdicts({"slow": normal(0.03, 0.03)}, seed)["slow"] == "unchanged" for seed in range(200))
     assert missed <= 10
