@@ -42,9 +42,9 @@ def test_a_folder_of_images_becomes_a_folder_of_cutouts(command, photos, tmp_pat
         assert os.path.exists(record["output"])
 
 
-def test_masks_formats_and_background(command, photos, tmp_path):
+def test_masks_formats_and_background(command_here, photos, tmp_path):
     out = tmp_path / "out"
-    result = command(
+    result = command_here(
         "remove", photos / "0.png", "-o", out, "--emit", "cutout,mask", "--format", "tiff", "--background", "#ff0000"
     )
     assert result.returncode == 0, result.stderr
@@ -56,16 +56,16 @@ def test_masks_formats_and_background(command, photos, tmp_path):
     assert (flat[mask == 255] == np.asarray(Image.open(photos / "0.png"))[mask == 255]).all()
 
 
-def test_a_tree_is_mirrored(command, tmp_path):
+def test_a_tree_is_mirrored(command_here, tmp_path):
     save_scene(tmp_path / "in/a.png", 1)
     save_scene(tmp_path / "in/x/b.png", 2)
-    assert command("remove", tmp_path / "in", "-r", "-o", tmp_path / "out").returncode == 0
+    assert command_here("remove", tmp_path / "in", "-r", "-o", tmp_path / "out").returncode == 0
     assert files_in(tmp_path / "out") == ["a.png", "x/b.png"]
 
 
-def test_one_broken_file_costs_itself_only(command, photos, tmp_path):
+def test_one_broken_file_costs_itself_only(command_here, photos, tmp_path):
     (tmp_path / "broken.jpg").write_text("this is text")
-    result = command("remove", photos, tmp_path / "broken.jpg", tmp_path / "absent.jpg", "-o", tmp_path / "out")
+    result = command_here("remove", photos, tmp_path / "broken.jpg", tmp_path / "absent.jpg", "-o", tmp_path / "out")
     assert result.returncode == 1
     assert len(files_in(tmp_path / "out")) == 6
     assert "6 ok, 0 skipped, 2 failed" in result.stderr
@@ -73,20 +73,20 @@ def test_one_broken_file_costs_itself_only(command, photos, tmp_path):
     assert "absent.jpg: there is no such file" in result.stderr
 
 
-def test_nothing_is_overwritten_unless_told(command, photos, tmp_path):
+def test_nothing_is_overwritten_unless_told(command_here, photos, tmp_path):
     (tmp_path / "0.png").write_text("mine")
-    result = command("remove", photos / "0.png", "-o", tmp_path)
+    result = command_here("remove", photos / "0.png", "-o", tmp_path)
     assert result.returncode == 2
     assert "exist already" in result.stderr
     assert (tmp_path / "0.png").read_text() == "mine"
-    assert command("remove", photos / "0.png", "-o", tmp_path, "--overwrite").returncode == 0
+    assert command_here("remove", photos / "0.png", "-o", tmp_path, "--overwrite").returncode == 0
     assert alpha(tmp_path / "0.png").any()
 
 
-def test_resume_skips_what_is_done(command, photos, tmp_path):
-    assert command("remove", photos / "0.png", "-o", tmp_path).returncode == 0
+def test_resume_skips_what_is_done(command_here, photos, tmp_path):
+    assert command_here("remove", photos / "0.png", "-o", tmp_path).returncode == 0
     before = (tmp_path / "0.png").stat().st_mtime_ns
-    result = command("remove", photos, "-o", tmp_path, "--resume")
+    result = command_here("remove", photos, "-o", tmp_path, "--resume")
     assert result.returncode == 0
     assert "5 ok, 1 skipped, 0 failed" in result.stderr
     assert (tmp_path / "0.png").stat().st_mtime_ns == before
@@ -106,8 +106,8 @@ def test_two_runs_that_resume_at_the_same_time_share_the_work(photos, tmp_path, 
     assert len(files_in(tmp_path / "out")) == 6
 
 
-def test_a_dry_run_writes_nothing(command, photos, tmp_path):
-    result = command("remove", photos, "-o", tmp_path / "out", "--dry-run")
+def test_a_dry_run_writes_nothing(command_here, photos, tmp_path):
+    result = command_here("remove", photos, "-o", tmp_path / "out", "--dry-run")
     assert result.returncode == 0
     assert len(result.stdout.splitlines()) == 6
     assert "6 to do, 0 skipped, 0 failed" in result.stderr
@@ -171,10 +171,10 @@ def test_any_file_name_works(command, tmp_path, name):
     assert {record["status"] for record in json.loads((tmp_path / "r.json").read_text())["images"]} == {"ok", "failed"}
 
 
-def test_rects_come_out_of_a_csv(command, photos, tmp_path):
+def test_rects_come_out_of_a_csv(command_here, photos, tmp_path):
     rows = "".join(f"{os.path.relpath(photos / f'{n}.png', tmp_path)},10,10,{40 + n},40\n" for n in range(6))
     (tmp_path / "rects.csv").write_text("path,x,y,width,height\n" + rows)
-    assert command("remove", photos, "-o", tmp_path / "out", "--rects", tmp_path / "rects.csv").returncode == 0
+    assert command_here("remove", photos, "-o", tmp_path / "out", "--rects", tmp_path / "rects.csv").returncode == 0
     for n in range(6):
         expected = remove_background(photos / f"{n}.png", rect=(10, 10, 40 + n, 40)).foreground
         assert ((alpha(tmp_path / "out" / f"{n}.png") == 255) == expected).all()
@@ -204,18 +204,18 @@ def test_compare_answers_with_evidence(command, photos, tmp_path):
     assert content["answer"] in " ".join(result.stdout.split())
 
 
-def test_compare_names_what_it_could_not_do_and_compares_the_rest(command, photos, tmp_path):
+def test_compare_names_what_it_could_not_do_and_compares_the_rest(command_here, photos, tmp_path):
     (tmp_path / "broken.jpg").write_text("this is text")
-    result = command("compare", photos, tmp_path / "broken.jpg", "--rounds", "3", "--strategies", "threads")
+    result = command_here("compare", photos, tmp_path / "broken.jpg", "--rounds", "3", "--strategies", "threads")
     assert result.returncode == 1
     assert "broken.jpg" in result.stderr
     assert "6 images" in result.stdout
 
 
-def test_compare_takes_images_of_one_name_out_of_several_folders(command, photos, tmp_path):
+def test_compare_takes_images_of_one_name_out_of_several_folders(command_here, photos, tmp_path):
     shutil.copytree(photos, tmp_path / "again")
     line = ["compare", photos, tmp_path / "again", "--rounds", "3", "--strategies", "threads"]
-    result = command(*line, "--json", tmp_path / "new/c.json")
+    result = command_here(*line, "--json", tmp_path / "new/c.json")
     assert result.returncode == 0, result.stderr
     assert json.loads((tmp_path / "new/c.json").read_text())["workload"]["images"] == 12
 
@@ -231,11 +231,11 @@ def test_quiet_is_silent_unless_something_fails(command, tmp_path):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_info_and_version(command):
-    result = command("info")
+def test_info_and_version(command_here):
+    result = command_here("info")
     assert result.returncode == 0
     assert "opencv" in result.stdout
-    assert command("--version").stdout.startswith("bgremove")
+    assert command_here("--version").stdout.startswith("bgremove")
 
 
 def test_the_library_does_the_same(photos, tmp_path):
@@ -244,9 +244,9 @@ def test_the_library_does_the_same(photos, tmp_path):
     assert len(files_in(tmp_path / "out")) == 6
 
 
-def test_the_library_and_the_command_agree_that_there_is_no_image(command, tmp_path):
+def test_the_library_and_the_command_agree_that_there_is_no_image(command_here, tmp_path):
     (tmp_path / "in").mkdir()
-    result = command("remove", tmp_path / "in", "-o", tmp_path / "out")
+    result = command_here("remove", tmp_path / "in", "-o", tmp_path / "out")
     with pytest.raises(UsageError, match="there is no image under") as error:
         remove_backgrounds(tmp_path / "in", tmp_path / "out")
     assert result.stderr == f"error: {error.value}\n"

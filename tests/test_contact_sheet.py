@@ -100,14 +100,14 @@ def test_the_name_of_a_sheet_says_its_format(tmp_path: Path) -> None:
 
 @pytest.mark.whole_run
 @pytest.mark.parametrize("strategy", ["sequential", "processes"])
-def test_the_command_draws_a_sheet_and_writes_the_same_cutouts(command, tmp_path: Path, strategy: str) -> None:
+def test_the_command_draws_a_sheet_and_writes_the_same_cutouts(command_here, tmp_path: Path, strategy: str) -> None:
     for seed in range(3):
         save_scene(tmp_path / f"in/{seed}.png", seed)
     (tmp_path / "in/broken.png").write_text("no image")
     PIL.Image.new("RGB", (9, 9)).save(tmp_path / "in/flat.png")
     line = ["remove", tmp_path / "in", "--strategy", strategy]
-    assert command(*line, "-o", tmp_path / "without").returncode == 1
-    result = command(*line, "-o", tmp_path / "with", "--contact-sheet", tmp_path / "sheet.png")
+    assert command_here(*line, "-o", tmp_path / "without").returncode == 1
+    result = command_here(*line, "-o", tmp_path / "with", "--contact-sheet", tmp_path / "sheet.png")
     assert result.returncode == 1, result.stderr
     sheet = cv2.imread(str(tmp_path / "sheet.png"))
     assert sheet.shape == (2 * 178 + 16, 3 * 474 + 16, 3)
@@ -117,7 +117,9 @@ def test_the_command_draws_a_sheet_and_writes_the_same_cutouts(command, tmp_path
     assert [count > 0 for count in counts] == [False, False, False, True, True, False]
     for path in (tmp_path / "without").glob("*.png"):
         assert (tmp_path / "with" / path.name).read_bytes() == path.read_bytes()
-    one = command("remove", tmp_path / "in/0.png", "-o", tmp_path / "c.png", "--contact-sheet", tmp_path / "one.jpg")
+    one = command_here(
+        "remove", tmp_path / "in/0.png", "-o", tmp_path / "c.png", "--contact-sheet", tmp_path / "one.jpg"
+    )
     assert one.returncode == 0, one.stderr
     with PIL.Image.open(tmp_path / "one.jpg") as image:
         assert image.size == (474 + 16, 178 + 16)

@@ -75,9 +75,9 @@ def test_a_pad_that_cannot_be_meant_is_refused(options: dict[str, int]) -> None:
 
 
 @pytest.mark.whole_run
-def test_the_command_crops_and_records_it(command, photo: Path, tmp_path: Path) -> None:
+def test_the_command_crops_and_records_it(command_here, photo: Path, tmp_path: Path) -> None:
     line = ["remove", photo, "-o", tmp_path / "out", "--crop", "--pad", "2", "--strategy", "sequential"]
-    result = command(*line, "--json", tmp_path / "a.json", "--format", "jpg", "--background", "white")
+    result = command_here(*line, "--json", tmp_path / "a.json", "--format", "jpg", "--background", "white")
     assert result.returncode == 0, result.stderr
     (record,) = json.loads((tmp_path / "a.json").read_text())["images"]
     box = remove_background(photo).box(2)

@@ -201,8 +201,10 @@ def test_what_cannot_be_used_is_named_before_the_first_image(tmp_path, make, mes
 
 @pytest.mark.whole_run
 @pytest.mark.parametrize("make", [absent, truncated], ids=lambda make: make.__name__)
-def test_the_command_ends_with_2_and_says_what_is_wrong_with_a_model(command, photos, tmp_path, make):
-    result = command("remove", photos, "-o", tmp_path / "out", "--engine", "onnx", "--model", make(tmp_path / "m.onnx"))
+def test_the_command_ends_with_2_and_says_what_is_wrong_with_a_model(command_here, photos, tmp_path, make):
+    result = command_here(
+        "remove", photos, "-o", tmp_path / "out", "--engine", "onnx", "--model", make(tmp_path / "m.onnx")
+    )
     assert result.returncode == 2
     assert "m.onnx: " in result.stderr
     assert "Traceback" not in result.stderr
@@ -298,20 +300,20 @@ def test_a_soft_edge_is_as_wide_as_the_model_is_unsure(tmp_path):
 
 
 @pytest.mark.whole_run
-def test_other_weights_of_the_same_name_are_no_reason_to_skip(command, photos, tmp_path):
+def test_other_weights_of_the_same_name_are_no_reason_to_skip(command_here, photos, tmp_path):
     path = tmp_path / "m.onnx"
     line = ["remove", photos, "-o", tmp_path / "out", "--engine", "onnx", "--strategy", "sequential", "--resume"]
-    assert command(*line, "--model", write_model(path)).returncode == 0
+    assert command_here(*line, "--model", write_model(path)).returncode == 0
     stat = path.stat()
-    assert "0 ok, 6 skipped, 0 failed" in command(*line, "--model", f"u2netp={path}").stderr
+    assert "0 ok, 6 skipped, 0 failed" in command_here(*line, "--model", f"u2netp={path}").stderr
     size = len(path.read_bytes())
     write_model(path, gain=1.5)
     assert len(path.read_bytes()) == size
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    result = command(*line, "--model", f"u2netp={path}")
+    result = command_here(*line, "--model", f"u2netp={path}")
     assert result.returncode == 2
     assert "exist already" in result.stderr
-    assert "6 ok, 0 skipped" in command(*line, "--model", f"u2netp={path}", "--overwrite").stderr
+    assert "6 ok, 0 skipped" in command_here(*line, "--model", f"u2netp={path}", "--overwrite").stderr
 
 
 def test_a_file_is_read_once_where_the_user_speaks(chosen, monkeypatch):
@@ -387,9 +389,9 @@ def test_compare_answers_for_threads_against_workers(command, photos, model):
 
 
 @pytest.mark.whole_run
-def test_the_command_writes_the_cutouts_of_the_library(command, tmp_path, model):
+def test_the_command_writes_the_cutouts_of_the_library(command_here, tmp_path, model):
     save_scene(tmp_path / "in/scene.png", 1)
-    result = command("remove", tmp_path / "in", "-o", tmp_path / "out", "--engine", "onnx", "--model", model)
+    result = command_here("remove", tmp_path / "in", "-o", tmp_path / "out", "--engine", "onnx", "--model", model)
     assert result.returncode == 0, result.stderr
     written = cv2.imread(str(tmp_path / "out/scene.png"), cv2.IMREAD_UNCHANGED)
     expected = remove_background(tmp_path / "in/scene.png", engine="onnx", model=model)

@@ -33,10 +33,10 @@ def band_of(mask):
 
 
 @pytest.mark.whole_run
-def test_the_command_writes_an_alpha_that_is_nearer_the_truth_by_a_third(command, tmp_path):
+def test_the_command_writes_an_alpha_that_is_nearer_the_truth_by_a_third(command_here, tmp_path):
     rect = ",".join(map(str, STAR.rect))
     line = ["remove", STAR.path, "--rect", rect, "--edge", "soft", "--emit", "cutout,mask", "-o", tmp_path]
-    result = command(*line)
+    result = command_here(*line)
     assert result.returncode == 0, result.stderr
     cutout = cv2.imread(str(tmp_path / "star.png"), cv2.IMREAD_UNCHANGED)
     mask = cv2.imread(str(tmp_path / "star.mask.png"), cv2.IMREAD_UNCHANGED)
@@ -50,10 +50,10 @@ def test_the_command_writes_an_alpha_that_is_nearer_the_truth_by_a_third(command
 
 
 @pytest.mark.whole_run
-def test_a_plain_background_shines_through_the_edge(command, tmp_path):
+def test_a_plain_background_shines_through_the_edge(command_here, tmp_path):
     save_scene(tmp_path / "scene.png", 1)
     line = ["remove", tmp_path / "scene.png", "--edge", "soft", "--background", "#0000ff", "-o", tmp_path / "out"]
-    result = command(*line, "--strategy", "sequential")
+    result = command_here(*line, "--strategy", "sequential")
     assert result.returncode == 0, result.stderr
     flat = cv2.imread(str(tmp_path / "out/scene.png"), cv2.IMREAD_UNCHANGED)
     cutout = remove_background(tmp_path / "scene.png", edge="soft").image.astype(float)
@@ -63,14 +63,14 @@ def test_a_plain_background_shines_through_the_edge(command, tmp_path):
 
 
 @pytest.mark.whole_run
-def test_soft_cutouts_are_not_taken_for_hard_ones_that_are_done(command, tmp_path):
+def test_soft_cutouts_are_not_taken_for_hard_ones_that_are_done(command_here, tmp_path):
     save_scene(tmp_path / "scene.png", 1)
     line = ["remove", tmp_path / "scene.png", "-o", tmp_path / "out", "--strategy", "sequential", "--resume"]
-    assert command(*line).returncode == 0
-    result = command(*line, "--edge", "soft")
+    assert command_here(*line).returncode == 0
+    result = command_here(*line, "--edge", "soft")
     assert result.returncode == 2
     assert "exist already" in result.stderr
-    assert "1 ok, 0 skipped" in command(*line, "--edge", "soft", "--overwrite").stderr
+    assert "1 ok, 0 skipped" in command_here(*line, "--edge", "soft", "--overwrite").stderr
 
 
 @pytest.mark.parametrize("how", ["rect", "transparent"])

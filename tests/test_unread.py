@@ -224,15 +224,15 @@ def test_nothing_but_what_is_left_out_is_told(folder: Path) -> None:
 
 
 @pytest.mark.whole_run
-def test_the_command_tells_what_it_left_out(command, folder: Path, tmp_path: Path) -> None:
+def test_the_command_tells_what_it_left_out(command_here, folder: Path, tmp_path: Path) -> None:
     line = ["remove", folder, "-o", tmp_path / "out", "--strategy", "sequential", "--json", tmp_path / "a.json"]
-    result = command(*line)
+    result = command_here(*line)
     assert result.returncode == 0, result.stderr
     assert "3 files were left out: 2 .cr2, 1 .jxl\n1 ok, 0 skipped, 0 failed\n" in result.stderr
     assert json.loads((tmp_path / "a.json").read_text())["left_out"] == {".cr2": 2, ".jxl": 1}
-    assert "left out" not in command(*line, "--overwrite", "-q").stderr
-    assert "3 files were left out" in command(*line[:-2], "--overwrite", "--dry-run").stderr
-    compared = command("compare", folder, "--strategies", "sequential", "--rounds", "3", "--engine", "opencv")
+    assert "left out" not in command_here(*line, "--overwrite", "-q").stderr
+    assert "3 files were left out" in command_here(*line[:-2], "--overwrite", "--dry-run").stderr
+    compared = command_here("compare", folder, "--strategies", "sequential", "--rounds", "3", "--engine", "opencv")
     assert "3 files were left out" in compared.stderr
 
 
