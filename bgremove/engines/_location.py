@@ -9,6 +9,8 @@ with masks: of PASCAL-S, of ECSSD, of flowers and of people.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -17,10 +19,10 @@ from bgremove.engines._barriers import Field
 from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._cues import measure_cues
 from bgremove.engines._energy import OPEN, SCALE
-from bgremove.engines._grid import Grid, find_exits
+from bgremove.engines._grid import Grid
 from bgremove.engines._network import INPUTS, answer, answer_all, load
 from bgremove.engines._pyramid import reduce
-from bgremove.types import Image, Mask
+from bgremove.types import Image, Mask, Rect
 
 SIDE = 64
 """Pixels of the square that the network sees, whatever the shape of the image."""
@@ -85,19 +87,24 @@ def to_square(image: Image, labels: Mask) -> tuple[Image, Mask, Field]:
     return small, np.where(inside, np.uint8(OPEN), np.uint8(0)), share
 
 
+@kernel
 def loosen(grid: Grid) -> None:
     """Let neighbours hold together half as much: a prior tells what they otherwise must."""
-    grid.residual[:] >>= 1
-    find_exits(grid.residual, grid.state)
-    grid.excess[:] >>= 1
+    for i in range(len(grid.residual)):
+        grid.residual[i] >>= 1
+    for node in range(len(grid.excess)):
+        grid.excess[node] >>= 1
 
 
 @kernel
-def add_prior(grid: Grid, labels: Mask, odds: Field) -> None:
-    """Add the logarithms of the odds to the excess of the open pixels, which then cost as much more as background."""
-    height, width = labels.shape
-    for y in range(height):
-        excess = grid.excess[(y + 1) * (width + 1) + 1 :]
-        for x in range(width):
-            if labels[y, x] >= OPEN:
-                excess[x] += np.int32(np.rint(min(max(odds[y, x], -_MOST), _MOST) * SCALE))
+def add_prior(grid: Grid, labels: Mask, box: Rect, odds: Field, pull: Any) -> None:
+    """Add the logarithms of the odds to the excess of the open pixels, which then cost as much more as background.
+
+    The grid is that of the `box`; `pull` is added to all odds.
+    """
+    for v in range(box.height):
+        excess = grid.excess[(v + 1) * (box.width + 1) + 1 :]
+        for u in range(box.width):
+            if labels[box.y + v, box.x + u] >= OPEN:
+                value = odds[box.y + v, box.x + u] + pull
+                excess[u] += np.int32(np.rint(min(max(value, -_MOST), _MOST) * SCALE))
