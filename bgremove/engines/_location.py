@@ -20,7 +20,7 @@ from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._cues import measure_cues
 from bgremove.engines._energy import OPEN, SCALE
 from bgremove.engines._grid import Grid
-from bgremove.engines._network import INPUTS, answer, answer_all, load
+from bgremove.engines._network import INPUTS, Network, Space, answer_all, load, make_space
 from bgremove.engines._pyramid import reduce
 from bgremove.types import Image, Mask, Rect
 
@@ -44,11 +44,33 @@ def log_odds(image: Image, labels: Mask, *, drawn: bool) -> Field:
     height, width = labels.shape
     network = load()
     small, reduced, open_share = to_square(image, labels)
-    planes = np.empty((2, INPUTS, SIDE, SIDE), np.float32)
-    _see(measure_cues(small, reduced), open_share, drawn, network.mean, network.scale, planes)
-    straight, mirrored = answer(network, planes)
-    odds = (straight + mirrored[:, ::-1]) / 2
+    odds = np.empty((SIDE, SIDE), np.float32)
+    _ask(
+        network, measure_cues(small, reduced), open_share, drawn, np.empty((2, INPUTS, SIDE * SIDE), np.float32),
+        make_space(SIDE, SIDE), np.empty((2, 1, SIDE * SIDE), np.float32), odds,
+    )  # fmt: skip
     return np.asarray(cv2.resize(odds, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width))
+
+
+@kernel
+def _ask(
+    network: Network,
+    cues: Field,
+    open_share: Field,
+    drawn: int,
+    planes: Field,
+    space: Space,
+    answers: Field,
+    odds: Field,
+) -> None:
+    """Write the mean of what the network answers of the picture and of its mirror image."""
+    height, width = odds.shape
+    _see(cues, open_share, drawn, network.mean, network.scale, planes)
+    answer_all(network, planes, space, width, answers)
+    for y in range(height):
+        for x in range(width):
+            straight, mirrored = answers[0, 0, y * width + x], answers[1, 0, (y + 1) * width - 1 - x]
+            odds[y, x] = (straight + mirrored) / np.float32(2)
 
 
 @kernel
@@ -64,13 +86,13 @@ def _see(cues: Field, open_share: Field, drawn: int, mean: Field, scale: Field, 
                     value = np.float32(LIMIT) * open_share[y, x]
                 else:
                     value = np.float32(1 if drawn else -1)
-                planes[0, k, y, x] = planes[1, k, y, width - 1 - x] = value
+                planes[0, k, y * width + x] = planes[1, k, (y + 1) * width - 1 - x] = value
 
 
 def warm_up_log_odds() -> None:
     """Compile or load what `log_odds` runs."""
     image, labels = _warm_up.make_picture()
-    with compiled_once(answer_all):
+    with compiled_once(_ask):
         for side in (16, 11):  # to half, and to any other share
             reduce(labels, side, side)
         log_odds(image, labels, drawn=True)
