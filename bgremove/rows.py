@@ -26,6 +26,12 @@ def bands_of(height: int, width: int, pixels: int = _PIXELS) -> list[slice]:
     return [slice(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
+def parts_of(height: int, width: int, pixels: int = _PIXELS) -> list[slice]:
+    """`bands_of` where there are threads for them, else all rows: for what is quickest in one piece."""
+    bands = bands_of(height, width, pixels)
+    return bands if _threads(len(bands) // _FEWEST) > 1 else [slice(0, height)]
+
+
 def in_threads(work: Callable[[S], T], parts: Sequence[S]) -> list[T]:
     """What `work` gives for each part, in their order.
 
@@ -50,6 +56,15 @@ def beside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
 
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(work).result
+
+
+def both(first: Callable[[], S], second: Callable[[], T]) -> tuple[S, T]:
+    """Both results: of work in two threads, or, with one (see `in_threads`), in this order."""
+    if _threads(2) == 1:
+        return first(), second()
+    with beside(first) as result:
+        done = second()
+        return result(), done
 
 
 def _threads(most: int) -> int:

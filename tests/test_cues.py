@@ -74,7 +74,8 @@ def test_of_a_mask_is_measured_what_plain_numpy_measures(case: str, seed: int) -
     odds = cv2.GaussianBlur(generator.normal(0, 40, (height, width)).astype(np.float32), (0, 0), 3)
     foreground = (odds + generator.normal(0, seed, odds.shape) > 0) & (labels > 0) | (labels == Label.FOREGROUND)
     expected = plain_cues.measure_mask(image, labels, foreground, odds)
-    np.testing.assert_allclose(measure_mask(image, labels, foreground, odds), expected, rtol=1e-5, atol=1e-7)
+    (measured,) = measure_mask(image, labels, [foreground], odds)
+    np.testing.assert_allclose(measured, expected, rtol=1e-5, atol=1e-7)
 
 
 def test_empty_and_full_masks_are_not_likely_to_fit() -> None:

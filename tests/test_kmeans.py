@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgremove.engines._kmeans import cluster
-from bgremove.engines._palette import count_pixels, make_palette
+from bgremove.engines._kmeans import find_clusters
+from bgremove.engines._palette import count
 from bgremove.engines._random import make_generator
 from bgremove.engines._seeding import Points
-from bgremove.types import Image
+from bgremove.engines._subset import Subset, all_of
+from bgremove.types import Image, Mask
 
 pytestmark = pytest.mark.pixels
 
@@ -24,20 +25,26 @@ def labelled(colours: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.unique(np.column_stack([colours, labels]), axis=0, return_counts=True)
 
 
+def counted(image: Image, labels: Mask) -> Subset:
+    """All colours, and on how many pixels they are."""
+    subset = all_of(image, labels)
+    count(subset.codes, labels.reshape(-1), (subset.background, subset.foreground))
+    return subset
+
+
 def check_same(image: Image, foreground: np.ndarray, seed: int) -> None:
     labels = foreground.view(np.uint8)
-    palette = make_palette(image, labels)
-    counts = count_pixels(palette, labels)
+    subset = counted(image, labels)
+    counts = subset.background, subset.foreground
     generator = make_generator(seed)
     cv2.setRNGSeed(seed)
     for model, chosen in enumerate((~foreground, foreground)):
         pixels = image[chosen].astype(np.float32)
         _, wanted, _ = cv2.kmeans(pixels, min(5, len(pixels)), None, CRITERIA, 1, cv2.KMEANS_PP_CENTERS)
-        points = Points(
-            palette.pixels, palette.colours, counts[model], palette.codes.reshape(-1), labels.reshape(-1), model
-        )
-        clusters, moved = cluster(points, generator)
-        codes = palette.codes[chosen]
+        points = Points(subset.pixels, subset.colours, counts[model], subset.codes, subset.labels, model)
+        find_clusters(points, generator, subset.work)
+        clusters, moved = subset.work.nearest, subset.work.moved
+        codes = subset.codes.reshape(labels.shape)[chosen]
         given = clusters[codes]
         for k in np.flatnonzero(moved >= 0):
             given[np.flatnonzero((codes == moved[k]) & (given == clusters[moved[k]]))[-1]] = k
@@ -72,25 +79,27 @@ def test_palette() -> None:
     rng = np.random.default_rng(3)
     image = rng.integers(0, 40, (50, 60, 3)).astype(np.uint8)
     labels = rng.integers(0, 4, (50, 60)).astype(np.uint8)
-    palette = make_palette(image, labels)
-    assert np.array_equal(palette.colours.T[palette.codes], image)
-    assert (palette.codes[labels > 0] < palette.candidates).all()
-    assert palette.candidates == number_of_colours(image[labels > 0])
-    assert palette.colours.shape[1] == number_of_colours(image)
-    ground, figure = count_pixels(palette, labels)
-    assert len(figure) == palette.candidates
-    for code in (0, 1, palette.candidates - 1):
-        assert figure[code] == np.count_nonzero((labels & 1 == 1) & (palette.codes == code))
-    for code in (0, palette.candidates, palette.colours.shape[1] - 1):
-        assert ground[code] == np.count_nonzero((labels & 1 == 0) & (palette.codes == code))
+    palette = counted(image, labels)
+    codes, (candidates, others, _) = palette.codes.reshape(labels.shape), palette.found
+    assert np.array_equal(palette.colours.T[codes], image)
+    assert (codes[labels > 0] < candidates).all()
+    assert candidates == number_of_colours(image[labels > 0])
+    assert candidates + others == palette.colours.shape[1] == number_of_colours(image)
+    ground, figure = palette.background, palette.foreground
+    assert len(figure) == candidates
+    for code in (0, 1, candidates - 1):
+        assert figure[code] == np.count_nonzero((labels & 1 == 1) & (codes == code))
+    for code in (0, candidates, candidates + others - 1):
+        assert ground[code] == np.count_nonzero((labels & 1 == 0) & (codes == code))
 
 
 def test_a_colour_of_very_many_pixels_has_several_numbers_each_counted_in_8_bits() -> None:
     image = np.zeros((50, 30, 3), np.uint8)
     image[:, :7] = 90
     labels = (image[..., 0] > 0).view(np.uint8)
-    palette = make_palette(image, labels)
-    assert np.array_equal(palette.colours.T[palette.codes], image)
-    ground, figure = count_pixels(palette, labels)
+    palette = counted(image, labels)
+    codes, candidates = palette.codes.reshape(labels.shape), palette.found[0]
+    assert np.array_equal(palette.colours.T[codes], image)
+    ground, figure = palette.background, palette.foreground
     assert sorted(figure) == [50 * 7 - 255, 255]
-    assert sorted(ground[palette.candidates :]) == [50 * 23 - 4 * 255, 255, 255, 255, 255]
+    assert sorted(ground[candidates:]) == [50 * 23 - 4 * 255, 255, 255, 255, 255]

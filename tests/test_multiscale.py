@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import tracemalloc
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,8 +10,7 @@ from hypothesis import strategies as st
 from bgremove import Label, Rect
 from bgremove.engines import _band, _pyramid, make_engine, multiscale
 from bgremove.engines._boundary import find_band
-from bgremove.engines._energy import measure_beta
-from bgremove.engines._subset import initialise_gmms, take_subset
+from bgremove.engines._whole import Solution
 from bgremove.types import Foreground, Image, Mask
 from fixtures import load
 from fixtures.scenes import Scene, make_scene
@@ -177,12 +175,10 @@ def test_a_collapse_is_caught_at_the_next_larger_size(
 ) -> None:
     solve, sizes = multiscale._solve, []
 
-    def collapse_once(level: _pyramid.Level, **how: int) -> multiscale._Result:
-        result = solve(level, **how)
+    def collapse_once(level: _pyramid.Level, **how: int) -> tuple[Solution, float]:
+        solution, overlap = solve(level, **how)
         sizes.append(level.labels.size)
-        if len(sizes) == 1:
-            result.foreground[level.labels > Label.FOREGROUND] = value
-        return result
+        return solution._replace(share=float(value) if len(sizes) == 1 else solution.share), overlap
 
     monkeypatch.setattr(multiscale, "_solve", collapse_once)
     mask = ENGINE.segment(scene.image, labels_of(scene), **SETTINGS)
@@ -195,9 +191,9 @@ def test_lasting_collapse_ends_after_three_sizes(scene: Scene, monkeypatch: pyte
     large = make_scene(2400, 3200, seed=0)
     sizes = []
 
-    def collapse(level: _pyramid.Level, **_: int) -> multiscale._Result:
+    def collapse(level: _pyramid.Level, **_: int) -> tuple[Solution, float]:
         sizes.append(level.labels.size)
-        return multiscale._Result(np.zeros(level.labels.shape, np.bool_), np.zeros((2, 5, 12)))
+        return Solution(np.zeros(level.labels.shape, np.bool_), np.zeros((2, 5, 12)), 0.0), 0.0
 
     monkeypatch.setattr(multiscale, "_solve", collapse)
     assert not (ENGINE.segment(large.image, labels_of(large), **SETTINGS) & 1).any()
@@ -210,11 +206,10 @@ def test_memory_is_within_the_stated_bound_even_after_two_collapses(
 ) -> None:
     solve, sizes = multiscale._solve, []
 
-    def collapse_twice(level: _pyramid.Level, **how: int) -> multiscale._Result:
-        result = solve(level, **how)
+    def collapse_twice(level: _pyramid.Level, **how: int) -> tuple[Solution, float]:
+        solution, overlap = solve(level, **how)
         sizes.append(level.labels.size)
-        result.foreground[:] &= len(sizes) > 2
-        return result
+        return solution._replace(share=solution.share if len(sizes) > 2 else 0.0), overlap
 
     monkeypatch.setattr(multiscale, "_solve", collapse_twice)
     scene = make_scene(*size, seed=1)
@@ -234,17 +229,17 @@ def test_memory_of_a_large_photo_is_at_most_40_bytes_a_pixel() -> None:
 
 
 def test_work_grows_with_the_boundary_and_memory_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    cut, cut_band, work = _band.cut, _band.cut_band, {}
+    minimise, cut_band, work = multiscale.minimise, _band.cut_band, {}
 
-    def count(graph, gmms):  # type: ignore[no-untyped-def]
-        work[size] += np.count_nonzero(graph.labels >= Label.PROBABLY_BACKGROUND)
-        return cut(graph, gmms)
+    def count(whole, *problem, **how):  # type: ignore[no-untyped-def]
+        work[size] += np.count_nonzero(whole.labels >= Label.PROBABLY_BACKGROUND)
+        return minimise(whole, *problem, **how)
 
     def count_band(image, foreground, band, *energy):  # type: ignore[no-untyped-def]
         work[size] += np.count_nonzero(band)
         cut_band(image, foreground, band, *energy)
 
-    monkeypatch.setattr(_band, "cut", count)
+    monkeypatch.setattr(multiscale, "minimise", count)
     monkeypatch.setattr(_band, "cut_band", count_band)
     for size in ((750, 1000), (1500, 2000), (3000, 4000)):
         scene, work[size] = make_scene(*size, seed=4), 0
@@ -255,43 +250,6 @@ def test_work_grows_with_the_boundary_and_memory_stays_small(monkeypatch: pytest
         assert tracemalloc.get_traced_memory()[1] < 12 * labels.size
         tracemalloc.stop()
     assert work[3000, 4000] < 3 * work[750, 1000] < 0.2 * 3000 * 4000
-
-
-def test_windows_together_cut_as_one(scene: Scene) -> None:
-    coarse = cv2.blur(scene.truth * np.uint8(255), (9, 9)) > 140
-    band = find_band(coarse, labels_of(scene), 5)
-    gmms = initialise_gmms(take_subset(scene.image, coarse), seed=0)
-    beta = measure_beta(scene.image)
-    pieces = coarse.copy()
-    whole = _band.cut(_band.construct_graph(scene.image, coarse + 2 * band, beta), gmms)
-    _band.cut_band(scene.image, pieces, band, gmms, beta)
-    assert np.count_nonzero(whole != coarse) > 500
-    np.testing.assert_array_equal(pieces[band == 0], coarse[band == 0])
-    assert np.count_nonzero(whole != pieces) <= 0.001 * np.count_nonzero(band)
-
-
-def test_windows_that_are_all_band_cut_as_one() -> None:
-    scene = make_scene(150, 200)
-    gmms, beta = initialise_gmms(take_subset(scene.image, scene.truth), seed=0), measure_beta(scene.image)
-    band, pieces = np.ones(scene.truth.shape, np.uint8), scene.truth.copy()
-    _band.cut_band(scene.image, pieces, band, gmms, beta)
-    whole = _band.cut(_band.construct_graph(scene.image, scene.truth + 2 * band, beta), gmms)
-    assert np.count_nonzero(whole != scene.truth) > 20
-    np.testing.assert_array_equal(pieces, whole)
-
-
-@pytest.mark.parametrize("with_prior", [False, True])
-def test_a_cut_after_another_is_the_one_from_the_start(scene: Scene, with_prior: bool) -> None:
-    labels, beta = labels_of(scene), measure_beta(scene.image)
-    odds = cv2.blur(scene.truth.astype(np.float32), (31, 31)) * 4 - 2 if with_prior else None
-    first, second = (
-        initialise_gmms(take_subset(scene.image, foreground), seed=0) for foreground in (labels > 0, scene.truth)
-    )
-    graph = _band.construct_graph(scene.image, labels, beta, odds)
-    cuts = [_band.cut(graph, gmms) for gmms in (first, second, first)]
-    afresh = [_band.cut(_band.construct_graph(scene.image, labels, beta, odds), gmms) for gmms in (first, second)]
-    assert np.count_nonzero(cuts[0] != cuts[1]) > 100
-    np.testing.assert_array_equal(cuts, [*afresh, afresh[0]])
 
 
 def test_the_band_is_open_and_near_the_boundary() -> None:
@@ -332,7 +290,9 @@ def test_enlarged_foreground_gives_way_to_certain_labels() -> None:
     expected = np.zeros((8, 8), np.bool_)
     expected[:, :4] = True
     expected[0], expected[7] = True, False
-    np.testing.assert_array_equal(_pyramid.enlarge(foreground, labels), expected)
+    larger, count = _pyramid.enlarge(foreground, labels)
+    np.testing.assert_array_equal(larger, expected)
+    assert count == expected.sum()
 
 
 @pytest.mark.parametrize(("contrast", "least", "most"), [(1.0, 0.85, 1.0), (0.0, 0.0, 0.7)])

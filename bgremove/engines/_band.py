@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from bgremove.engines._barriers import Field
 from bgremove.engines._compile import kernel
 from bgremove.engines._energy import (
     BLOCK,
@@ -24,8 +23,7 @@ from bgremove.engines._energy import (
     terminal_weights,
 )
 from bgremove.engines._grid import DIRECTIONS, FAR, Grid, make_grid
-from bgremove.engines._location import add_prior, loosen
-from bgremove.engines._maxflow import Shell, make_shell, solve, solve_within
+from bgremove.engines._maxflow import Shell, make_shell, solve_within
 from bgremove.rows import in_threads
 from bgremove.types import Foreground, Image, Mask, Rect
 
@@ -35,18 +33,8 @@ _STRIPS = 4  # rows of squares that are cut by one call
 _STEPS = np.array(DIRECTIONS)
 
 
-class Graph(NamedTuple):
-    """What is cut of a whole image."""
-
-    image: Image
-    labels: Mask
-    grid: Grid
-    weights: NDArray[np.int32]
-    """(nodes,): the terminal weights that are part of the excess."""
-
-
-class _Buffers(NamedTuple):
-    """What `_add_terminal_weights` computes in: of some open pixels, one after the other."""
+class Buffers(NamedTuple):
+    """What `add_terminal_weights` computes in: of some open pixels, one after the other."""
 
     colours: NDArray[np.uint8]
     """(3, BLOCK)"""
@@ -63,37 +51,9 @@ class _Space(NamedTuple):
 
     grid: Grid
     shell: Shell
-    buffers: _Buffers
+    buffers: Buffers
     columns: Mask
     """(W,): where some row of a row of squares has band."""
-
-
-def construct_graph(image: Image, labels: Mask, beta: float, odds: Field | None = None) -> Graph:
-    """The graph of the open pixels, without terminal weights. 48 bytes a pixel.
-
-    `beta` is that of `image`, or of a larger one that it is a part of. The `odds`, see
-    `bgremove.engines._location.log_odds`, are a prior.
-    """
-    height, width = labels.shape
-    grid = make_grid(height, width)
-    link_neighbours(grid, image, 0, labels, Rect(0, 0, width, height), beta, np.empty(width + 2, np.int32))
-    if odds is not None:
-        loosen(grid)
-        add_prior(grid, labels, odds)
-    return Graph(image, labels, grid, np.zeros(grid.excess.size, np.int32))
-
-
-def cut(graph: Graph, gmms: GMMs) -> Foreground:
-    """The foreground of least energy where labels are open, and as they say elsewhere.
-
-    The flow of an earlier cut is kept (Kohli, Torr 2007, https://doi.org/10.1109/TPAMI.2007.1128).
-    """
-    image, labels, grid, weights = graph
-    _replace_terminal_weights(grid, weights, image, labels, gmms, _make_buffers())
-    solve(grid)
-    decided = labels.copy()
-    _decide(grid, decided)
-    return decided.view(np.bool_)
 
 
 def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta: float, left: int = 0) -> None:
@@ -118,31 +78,12 @@ def cut_band(image: Image, foreground: Foreground, band: Mask, gmms: GMMs, beta:
 
 def _make_space(width: int) -> _Space:
     grid = make_grid(_SIDE, _SIDE)
-    return _Space(grid, make_shell(2 * grid.excess.size + 4), _make_buffers(), np.empty(width, np.uint8))
+    return _Space(grid, make_shell(2 * grid.excess.size + 4), make_buffers(), np.empty(width, np.uint8))
 
 
-def _make_buffers() -> _Buffers:
-    return _Buffers(
-        np.empty((3, BLOCK), np.uint8), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), make_scratch()
-    )
-
-
-@kernel
-def _replace_terminal_weights(
-    grid: Grid,
-    weights: NDArray[np.int32],
-    image: Image,
-    labels: Mask,
-    gmms: GMMs,
-    buffers: _Buffers,
-) -> None:
-    """Take the `weights` of the nodes from their excess, and add those of other models, which they become."""
-    for node in range(len(weights)):
-        grid.excess[node] -= weights[node]
-        weights[node] = grid.excess[node]
-    _add_terminal_weights(grid, image, labels, gmms, buffers)
-    for node in range(len(weights)):
-        weights[node] = grid.excess[node] - weights[node]
+def make_buffers() -> Buffers:
+    """What `add_terminal_weights` computes in."""
+    return Buffers(np.empty((3, BLOCK), np.uint8), np.empty(BLOCK, np.int32), np.empty(BLOCK, np.int32), make_scratch())
 
 
 @kernel
@@ -191,7 +132,7 @@ def _cut_window(
     small = _empty_grid(grid, box)
     link_neighbours(small, image, left, labels, box, beta, buffers.weights)
     shown = image[box.y : box.y + box.height, left + box.x : left + box.x + box.width]
-    _add_terminal_weights(small, shown, part, gmms, buffers)
+    add_terminal_weights(small, shown, part, gmms, buffers)
     solve_within(small, shell, 2)
     _decide(small, part)
 
@@ -241,12 +182,12 @@ def _decide(grid: Grid, labels: Mask) -> None:
 
 
 @kernel
-def _add_terminal_weights(
+def add_terminal_weights(
     grid: Grid,
     image: Image,
     labels: Mask,
     gmms: GMMs,
-    buffers: _Buffers,
+    buffers: Buffers,
 ) -> None:
     """Add the weights of the open pixels' links to source and sink to their excess."""
     colours, nodes, weights, scratch = buffers

@@ -5,50 +5,63 @@ from __future__ import annotations
 import numpy as np
 
 from bgremove.engines._compile import kernel
-from bgremove.rows import bands_of, in_threads
+from bgremove.rows import in_threads, parts_of
 from bgremove.types import Foreground, Mask
 
-_COLUMNS = 256  # that are looked at together
+_ROWS, _COLUMNS = 16, 128  # that are looked at together
 
 
-def find_band(foreground: Foreground, labels: Mask, reach: int) -> Mask:
-    """1 at the open pixels at most `reach` rows and columns away from a pixel of the other label, else 0."""
-    height, width = labels.shape
-    band = np.zeros((height, width), np.uint8)
+def find_band(foreground: Foreground, labels: Mask, reach: int, columns: slice = slice(None)) -> Mask:
+    """1 at the open pixels at most `reach` rows and columns away from a pixel of the other label, else 0.
+
+    The foreground is that of some columns of the labels.
+    """
+    height, width = foreground.shape
+    left, _, _ = columns.indices(labels.shape[1])
+    band = np.empty((height, width), np.uint8)
 
     def find(rows: slice) -> None:
-        part, line = np.ascontiguousarray(labels[rows]), (4, width + 2 * reach)
-        _find_rows(foreground.view(np.uint8), part, rows.start, reach, band, np.empty(line, np.uint8))
+        scratch = np.empty((4, width + 2 * reach), np.uint8)
+        _find_rows(foreground.view(np.uint8), labels, left, rows.start, rows.stop, reach, band, scratch)
 
-    in_threads(find, bands_of(height, width))
+    in_threads(find, parts_of(height, width))
     return band
 
 
 @kernel
-def _find_rows(foreground: Mask, labels: Mask, first: int, reach: int, band: Mask, scratch: Mask) -> None:
-    """Write as many rows of the `band` as `labels` has, which begin at the `first`, to where there is 0.
+def _find_rows(
+    foreground: Mask, labels: Mask, left: int, first: int, stop: int, reach: int, band: Mask, scratch: Mask
+) -> None:
+    for top in range(first, stop, _ROWS):
+        _find_strip(foreground, labels, left, top, min(stop, top + _ROWS), reach, band, scratch)
 
-    First all of these rows are looked at as one, which tells the columns that have nothing.
-    """
+
+@kernel
+def _find_strip(
+    foreground: Mask, labels: Mask, left: int, first: int, stop: int, reach: int, band: Mask, scratch: Mask
+) -> None:
+    """First all of the rows are looked at as one, which tells the columns that have nothing."""
     height, width = band.shape
     every, some = scratch[0], scratch[1]
     every[:], some[:] = 1, 0
-    for y in range(max(0, first - reach), min(height, first + len(labels) + reach)):
-        _join(foreground[y], every[reach:], some[reach:])
+    for y in range(max(0, first - reach), min(height, stop + reach)):
+        _join(foreground[y], every[reach : reach + width], some[reach : reach + width])
     _spread(every, some, 2 * reach)
     for begin in range(0, width, _COLUMNS):
         end = min(width, begin + _COLUMNS)
         if not _differ(every[begin:end], some[begin:end]):
+            for y in range(first, stop):
+                band[y, begin:end] = 0
             continue
-        left, right = max(0, begin - reach), min(width, end + reach)
-        margin = left - begin + reach
+        before, behind = max(0, begin - reach), min(width, end + reach)
+        margin, size = before - begin + reach, behind - before
         one, other = scratch[2, : end - begin + 2 * reach], scratch[3, : end - begin + 2 * reach]
-        for i in range(len(labels)):
+        for y in range(first, stop):
             one[:], other[:] = 1, 0
-            for y in range(max(0, first + i - reach), min(height, first + i + reach + 1)):
-                _join(foreground[y, left:right], one[margin:], other[margin:])
+            for v in range(max(0, y - reach), min(height, y + reach + 1)):
+                _join(foreground[v, before:behind], one[margin : margin + size], other[margin : margin + size])
             _spread(one, other, 2 * reach)
-            _write_band(one, other, labels[i, begin:end], band[first + i, begin:end])
+            _write_band(one, other, labels[y, left + begin : left + end], band[y, begin:end])
 
 
 @kernel

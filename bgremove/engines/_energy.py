@@ -64,25 +64,26 @@ def open_box(labels: Mask) -> Rect:
     return Rect(left, first + y, right - left, last + v + height - first - y)
 
 
-def measure_beta(image: Image, step: int = 1) -> float:
+def measure_beta(image: Image, step: int = 1, columns: slice = slice(None)) -> float:
     """One over twice the mean squared colour difference of neighbours; 0 if all colours are equal.
 
-    They are those in every `step`-th row, and between it and the row below.
+    They are those in every `step`-th row, and between it and the row below, in some of the columns.
     """
-    return float(_measure_beta(image.reshape(len(image), -1), step))
+    first, stop, _ = columns.indices(image.shape[1])
+    return float(_measure_beta(image.reshape(len(image), -1), 3 * first, 3 * stop, step))
 
 
 @kernel
-def _measure_beta(rows: NDArray[np.uint8], step: int) -> float:
-    """Of ``(H, 3 W)``, where the neighbour's channel is three values away."""
-    height, width = rows.shape[0], rows.shape[1] // 3
+def _measure_beta(rows: NDArray[np.uint8], first: int, stop: int, step: int) -> float:
+    """Of some columns of ``(H, 3 W)``, where the neighbour's channel is three values away."""
+    height, width = rows.shape[0], (stop - first) // 3
     total = pairs = 0
     for y in range(0, height, step):
-        row = rows[y]
+        row = rows[y, first:stop]
         total += _sum_squared_differences(row[3:], row[:-3])
         pairs += width - 1
         if y + 1 < height:
-            below = rows[y + 1]
+            below = rows[y + 1, first:stop]
             total += _sum_squared_differences(row, below)
             total += _sum_squared_differences(row[3:], below[:-3])
             total += _sum_squared_differences(row[:-3], below[3:])

@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
 from bgremove.engines._energy import BLOCK, COMPONENTS, LOG_PEAK, PARAMETERS, GMMs, component, log_density
-from bgremove.engines._kmeans import cluster, has
-from bgremove.engines._palette import Counts, Palette
-from bgremove.engines._random import make_generator
+from bgremove.engines._kmeans import has
+from bgremove.engines._palette import Counts
 from bgremove.engines._seeding import Points
-from bgremove.types import Mask
 
 MOMENTS = 10
 """Of the colours in a component: their number, sums (3) and sums of products (6), in whole numbers."""
@@ -24,24 +22,13 @@ MOMENTS = 10
 _SINGULAR, _NOISE = 1e-6, 0.01  # below this determinant, this much white noise is added
 
 
-def initialise(palette: Palette, counts: Counts, labels: Mask, seed: int) -> NDArray[np.int64]:
-    """Moments ``(2, 5, MOMENTS)`` of the colours of each model, split into five as ``cv2.grabCut`` splits them."""
-    moments = np.zeros((2, COMPONENTS, MOMENTS), np.int64)
-    generator = make_generator(seed)
-    codes, labels = palette.codes.reshape(-1), labels.reshape(-1)
-    for model in (0, 1):
-        points = Points(palette.pixels, palette.colours, counts[model], codes, labels, model)
-        _add_clusters(points, *cluster(points, generator), moments[model])
-    return moments
-
-
 def learn(moments: NDArray[np.int64]) -> GMMs:
     """The models with these moments; a component without colours has weight 0.
 
     Raises `ValueError` if the colours of a component vary so oddly that it has no density.
     """
-    gmms = np.zeros((2, COMPONENTS, PARAMETERS))
-    if not _learn(moments, gmms):
+    gmms = np.empty((2, COMPONENTS, PARAMETERS))
+    if not learn_from(moments, gmms):
         raise ValueError("a colour component is singular")
     return gmms
 
@@ -52,12 +39,12 @@ def assign_components(colours: NDArray[np.uint8], counts: Counts, gmms: GMMs) ->
     The weights of the components are left out; where all densities underflow, it is the first component.
     """
     moments = np.empty((2, COMPONENTS, MOMENTS), np.int64)
-    _assign_components(colours, counts, gmms, moments, np.empty(BLOCK, np.uint8))
+    add_components(colours, counts, gmms, moments, np.empty(BLOCK, np.uint8))
     return moments
 
 
 @kernel
-def _add_clusters(
+def add_clusters(
     points: Points, clusters: NDArray[np.uint8], moved: NDArray[np.int32], moments: NDArray[np.int64]
 ) -> None:
     colours, counts = points.colours, points.counts
@@ -114,7 +101,7 @@ def _add_pixels(moment: NDArray[np.int64], colours: NDArray[np.uint8], i: int, c
 
 
 @kernel
-def _learn(moments: NDArray[np.int64], gmms: GMMs) -> int:
+def learn_from(moments: NDArray[np.int64], gmms: GMMs) -> int:
     """Write the models; 0 if one has no density, else 1."""
     for model in range(2):
         total = 0
@@ -122,6 +109,7 @@ def _learn(moments: NDArray[np.int64], gmms: GMMs) -> int:
             total += moments[model, k, 0]
         for k in range(COMPONENTS):
             moment, component = moments[model, k], gmms[model, k]
+            component[:] = 0
             if moment[0] == 0:
                 continue
             share = 1.0 / moment[0]
@@ -148,7 +136,7 @@ def _learn(moments: NDArray[np.int64], gmms: GMMs) -> int:
 
 
 @kernel
-def _assign_components(
+def add_components(
     colours: NDArray[np.uint8], counts: Counts, gmms: GMMs, moments: NDArray[np.int64], assigned: NDArray[np.uint8]
 ) -> None:
     moments[:] = 0

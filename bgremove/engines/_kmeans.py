@@ -22,13 +22,13 @@ _BLOCK = 256  # colours that are summed together, in 32 bits
 _EXACT = 2**24  # whole numbers up to here are exact in float32, sums of them in any order too
 
 
-class _Work(NamedTuple):
+class Work(NamedTuple):
     """What the rounds write to."""
 
     nearest: NDArray[np.uint8]
     """(D,): the cluster of each colour."""
     moved: NDArray[np.int32]
-    """(5,): see `cluster`."""
+    """(5,): see `find_clusters`."""
     near: NDArray[np.int32]
     """(D,): squared distance to the nearest centre."""
     stretches: NDArray[np.int64]
@@ -41,31 +41,32 @@ class _Work(NamedTuple):
     """(5, 4): of the colours of each cluster, and their number."""
 
 
-def cluster(points: Points, generator: NDArray[np.uint64]) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-    """Split the colours of the points into `CLUSTERS`, or as many as there are points.
-
-    Returns
-    -------
-    (D,) uint8 : the cluster of each of the first D colours.
-    (5,) int32 : for each cluster the code of a colour of which one pixel was moved there from the cluster that the
-    colour has, because the cluster would have been empty; -1 if none was.
-    """
-    near = np.empty(len(points.counts), np.int32)
-    work = _Work(
-        nearest=near.view(np.uint8)[: len(near)],  # needed only when `near` no longer is
+def make_work(pixels: int, colours: int) -> Work:
+    """For so many pixels, of so many colours at most."""
+    near = np.empty(colours, np.int32)
+    return Work(
+        nearest=near.view(np.uint8)[:colours],  # needed only when `near` no longer is
         moved=np.empty(CLUSTERS, np.int32),
         near=near,
-        stretches=np.empty(-(-len(points.codes) // STRETCH), np.int64),
+        stretches=np.empty(-(-pixels // STRETCH), np.int64),
         centres=np.empty((CLUSTERS, 3), np.float32),
         before=np.empty((CLUSTERS, 3), np.float32),
         sums=np.empty((CLUSTERS, 4), np.int64),
     )
-    _cluster(points, generator, work)
-    return work.nearest, work.moved
 
 
 @kernel
-def _cluster(points: Points, generator: NDArray[np.uint64], work: _Work) -> None:
+def find_clusters(points: Points, generator: NDArray[np.uint64], room: Work) -> None:
+    """Split the colours of the points into `CLUSTERS`, or as many as there are points.
+
+    What is found is in `room`, which may be more than is needed: the `nearest` clusters of the colours, and, where one
+    pixel of a colour was `moved` to a cluster that would have been empty, the code of the colour; else -1 there.
+    """
+    number = len(points.counts)
+    work = Work(
+        room.nearest[:number], room.moved, room.near[:number],
+        room.stretches[: (len(points.codes) + STRETCH - 1) // STRETCH], room.centres, room.before, room.sums,
+    )  # fmt: skip
     colours, moved, sums = points.colours, work.moved, work.sums
     clusters = min(CLUSTERS, total_of(points.counts))
     centres, before = work.centres[:clusters], work.before
@@ -132,7 +133,7 @@ def _nearer(k: Any, distance: Any, best: Any, least: Any) -> tuple[Any, Any]:
 
 
 @kernel
-def _sum(points: Points, centres: NDArray[np.float32], work: _Work) -> None:
+def _sum(points: Points, centres: NDArray[np.float32], work: Work) -> None:
     """Write the sums of the clusters to `centres`, rounded as cv2 rounds them, and to ``work.sums``."""
     nearest, sums = work.nearest, work.sums
     colours, counts = points.colours, points.counts
@@ -201,7 +202,7 @@ def _add_cluster(
 
 
 @kernel
-def _fill(empty: int, points: Points, centres: NDArray[np.float32], work: _Work) -> None:
+def _fill(empty: int, points: Points, centres: NDArray[np.float32], work: Work) -> None:
     """Move the point of the largest cluster that lies farthest from its centre to the `empty` one."""
     colours, codes, labels = points.colours, points.codes, points.labels
     nearest, moved, sums = work.nearest, work.moved, work.sums

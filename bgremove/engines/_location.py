@@ -9,6 +9,8 @@ with masks: of PASCAL-S, of ECSSD, of flowers and of people.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 
@@ -17,10 +19,10 @@ from bgremove.engines._barriers import Field
 from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._cues import measure_cues
 from bgremove.engines._energy import OPEN, SCALE
-from bgremove.engines._grid import Grid, find_exits
-from bgremove.engines._network import INPUTS, answer, answer_all, load
+from bgremove.engines._grid import Grid
+from bgremove.engines._network import INPUTS, Network, Space, answer_all, load, make_space
 from bgremove.engines._pyramid import reduce
-from bgremove.types import Image, Mask
+from bgremove.types import Image, Mask, Rect
 
 SIDE = 64
 """Pixels of the square that the network sees, whatever the shape of the image."""
@@ -42,11 +44,33 @@ def log_odds(image: Image, labels: Mask, *, drawn: bool) -> Field:
     height, width = labels.shape
     network = load()
     small, reduced, open_share = to_square(image, labels)
-    planes = np.empty((2, INPUTS, SIDE, SIDE), np.float32)
-    _see(measure_cues(small, reduced), open_share, drawn, network.mean, network.scale, planes)
-    straight, mirrored = answer(network, planes)
-    odds = (straight + mirrored[:, ::-1]) / 2
+    odds = np.empty((SIDE, SIDE), np.float32)
+    _ask(
+        network, measure_cues(small, reduced), open_share, drawn, np.empty((2, INPUTS, SIDE * SIDE), np.float32),
+        make_space(SIDE, SIDE), np.empty((2, 1, SIDE * SIDE), np.float32), odds,
+    )  # fmt: skip
     return np.asarray(cv2.resize(odds, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width))
+
+
+@kernel
+def _ask(
+    network: Network,
+    cues: Field,
+    open_share: Field,
+    drawn: int,
+    planes: Field,
+    space: Space,
+    answers: Field,
+    odds: Field,
+) -> None:
+    """Write the mean of what the network answers of the picture and of its mirror image."""
+    height, width = odds.shape
+    _see(cues, open_share, drawn, network.mean, network.scale, planes)
+    answer_all(network, planes, space, width, answers)
+    for y in range(height):
+        for x in range(width):
+            straight, mirrored = answers[0, 0, y * width + x], answers[1, 0, (y + 1) * width - 1 - x]
+            odds[y, x] = (straight + mirrored) / np.float32(2)
 
 
 @kernel
@@ -62,13 +86,13 @@ def _see(cues: Field, open_share: Field, drawn: int, mean: Field, scale: Field, 
                     value = np.float32(LIMIT) * open_share[y, x]
                 else:
                     value = np.float32(1 if drawn else -1)
-                planes[0, k, y, x] = planes[1, k, y, width - 1 - x] = value
+                planes[0, k, y * width + x] = planes[1, k, (y + 1) * width - 1 - x] = value
 
 
 def warm_up_log_odds() -> None:
     """Compile or load what `log_odds` runs."""
     image, labels = _warm_up.make_picture()
-    with compiled_once(answer_all):
+    with compiled_once(_ask):
         for side in (16, 11):  # to half, and to any other share
             reduce(labels, side, side)
         log_odds(image, labels, drawn=True)
@@ -85,19 +109,24 @@ def to_square(image: Image, labels: Mask) -> tuple[Image, Mask, Field]:
     return small, np.where(inside, np.uint8(OPEN), np.uint8(0)), share
 
 
+@kernel
 def loosen(grid: Grid) -> None:
     """Let neighbours hold together half as much: a prior tells what they otherwise must."""
-    grid.residual[:] >>= 1
-    find_exits(grid.residual, grid.state)
-    grid.excess[:] >>= 1
+    for i in range(len(grid.residual)):
+        grid.residual[i] >>= 1
+    for node in range(len(grid.excess)):
+        grid.excess[node] >>= 1
 
 
 @kernel
-def add_prior(grid: Grid, labels: Mask, odds: Field) -> None:
-    """Add the logarithms of the odds to the excess of the open pixels, which then cost as much more as background."""
-    height, width = labels.shape
-    for y in range(height):
-        excess = grid.excess[(y + 1) * (width + 1) + 1 :]
-        for x in range(width):
-            if labels[y, x] >= OPEN:
-                excess[x] += np.int32(np.rint(min(max(odds[y, x], -_MOST), _MOST) * SCALE))
+def add_prior(grid: Grid, labels: Mask, box: Rect, odds: Field, pull: Any) -> None:
+    """Add the logarithms of the odds to the excess of the open pixels, which then cost as much more as background.
+
+    The grid is that of the `box`; `pull` is added to all odds.
+    """
+    for v in range(box.height):
+        excess = grid.excess[(v + 1) * (box.width + 1) + 1 :]
+        for u in range(box.width):
+            if labels[box.y + v, box.x + u] >= OPEN:
+                value = odds[box.y + v, box.x + u] + pull
+                excess[u] += np.int32(np.rint(min(max(value, -_MOST), _MOST) * SCALE))

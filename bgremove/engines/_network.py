@@ -90,13 +90,13 @@ def answer(network: Network, planes: Field) -> Field:
     *pictures, _, height, width = planes.shape
     answers = np.empty((*pictures, height, width), np.float32)
     answer_all(
-        network, np.ascontiguousarray(planes).reshape(-1, INPUTS, height * width), _make_space(height, width), width,
+        network, np.ascontiguousarray(planes).reshape(-1, INPUTS, height * width), make_space(height, width), width,
         answers.reshape(-1, 1, height * width),
     )  # fmt: skip
     return answers
 
 
-class _Space(NamedTuple):
+class Space(NamedTuple):
     """What the network computes in: ``(planes, pixels)``, all but the first two with a rim of one pixel."""
 
     pixels: Field
@@ -114,7 +114,8 @@ class _Space(NamedTuple):
     row: Field
 
 
-def _make_space(height: int, width: int) -> _Space:
+def make_space(height: int, width: int) -> Space:
+    """For a picture of this size."""
     one, half, quarter, eighth = UNITS
     at_half, at_quarter, at_eighth = ((height // size + 2) * (width // size + 2) for size in (2, 4, 8))
     shapes = (
@@ -122,17 +123,18 @@ def _make_space(height: int, width: int) -> _Space:
         (quarter + half, at_half), (half, at_half), (eighth + quarter, at_quarter), (quarter, at_quarter),
         (eighth, at_eighth), (eighth, at_eighth), (eighth, 1), (eighth, 1), (1, width // 2),
     )  # fmt: skip
-    return _Space(*(np.empty(shape, np.float32) for shape in shapes))
+    return Space(*(np.empty(shape, np.float32) for shape in shapes))
 
 
 @kernel
-def answer_all(network: Network, planes: Field, space: _Space, width: int, answers: Field) -> None:
+def answer_all(network: Network, planes: Field, space: Space, width: int, answers: Field) -> None:
+    """`answer`, of ``(pictures, INPUTS, H W)``, as ``(pictures, 1, H W)``."""
     for picture in range(len(planes)):
         _answer(network, planes[picture], space, width, answers[picture])
 
 
 @kernel
-def _answer(network: Network, planes: Field, space: _Space, width: int, answers: Field) -> None:
+def _answer(network: Network, planes: Field, space: Space, width: int, answers: Field) -> None:
     one, half, quarter, eighth = UNITS
     own_pixel, own_half, own_quarter = space.pixels[half:], space.halves[quarter:], space.quarters[eighth:]
     w, h, q, e = width, width // 2 + 2, width // 4 + 2, width // 8 + 2  # rims included

@@ -9,6 +9,7 @@ good as that says, if it does not run along the sides of the box and is no speck
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -34,6 +35,7 @@ _REGRESSION = {
     "outline": 0.021,
     "certainty": 0.096,
 }
+_FACTORS = np.array([*_REGRESSION.values()])
 _CONSTANT = -0.285
 _CLEAR = 0.98  # share of pixels that colours tell beyond which nothing else is asked of a mask
 _ALONG = 0.5  # unless it runs along so much of the sides
@@ -53,11 +55,20 @@ def predict_overlap(image: Image, labels: Mask, foreground: Foreground, odds: Fi
     odds : (H, W) float32
         The prior, see `bgremove.engines._location.log_odds`.
     """
-    measured = measure(image, labels, foreground, odds)
+    (predicted,) = predict_overlaps(image, labels, [foreground], odds)
+    return predicted
+
+
+def predict_overlaps(image: Image, labels: Mask, foregrounds: Sequence[Foreground], odds: Field) -> list[float]:
+    """`predict_overlap` of several masks of one image."""
+    return [_predict(measured) for measured in measure(image, labels, foregrounds, odds)]
+
+
+def _predict(measured: NDArray[np.float64]) -> float:
     told, share, along, *_ = map(float, measured)
     if not 0 < share < 1:
         return 0.0
-    predicted = float(measured @ np.array([*_REGRESSION.values()])) + _CONSTANT
+    predicted = float(measured @ _FACTORS) + _CONSTANT
     clear = told >= _CLEAR and along < _ALONG and share >= _SMALL
     return told if clear else min(max(predicted, 0), 1)
 
@@ -105,16 +116,15 @@ def find_gap(foreground: Foreground) -> float:
     return float(max(max(x, width - x - across) / width, max(y, height - y - down) / height))
 
 
-def measure(image: Image, labels: Mask, foreground: Foreground, odds: Field) -> NDArray[np.float64]:
+def measure(image: Image, labels: Mask, foregrounds: Sequence[Foreground], odds: Field) -> list[NDArray[np.float64]]:
     """What the regression is of, in the order of its table; zeros but for the share of an empty mask and a full one."""
     height, width = labels.shape
-    measured = np.zeros(len(_REGRESSION))
     exponentials = np.copysign(odds, np.float32(-1))
     cv2.exp(exponentials, exponentials)
-    _measure(
-        to_lab(image), labels, foreground.view(np.uint8), odds, exponentials,
-        make_space(height, width, 2), np.empty(height * width, np.int32), measured,
-    )  # fmt: skip
+    lab, space, stack = to_lab(image), make_space(height, width, 2), np.empty(height * width, np.int32)
+    measured = [np.zeros(len(_REGRESSION)) for _ in foregrounds]
+    for foreground, each in zip(foregrounds, measured, strict=True):
+        _measure(lab, labels, foreground.view(np.uint8), odds, exponentials, space, stack, each)
     return measured
 
 

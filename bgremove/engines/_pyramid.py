@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
 from bgremove.engines._energy import OPEN
-from bgremove.rows import bands_of, in_threads
-from bgremove.types import Foreground, Image, Label, Mask
+from bgremove.rows import in_threads, parts_of
+from bgremove.types import Foreground, Image, Mask
 
 
 class Level(NamedTuple):
@@ -19,13 +19,17 @@ class Level(NamedTuple):
 
     rows: Image
     """C-contiguous; the image is some of its columns."""
-    left: int
-    """The first of these."""
-    labels: Mask
+    label_rows: Mask
+    """C-contiguous; the labels are the same columns."""
+    columns: slice
 
     @property
     def image(self) -> Image:
-        return self.rows[:, self.left : self.left + self.labels.shape[1]]
+        return self.rows[:, self.columns]
+
+    @property
+    def labels(self) -> Mask:
+        return self.label_rows[:, self.columns]
 
 
 _HALVING = 2.5
@@ -43,25 +47,27 @@ def build(largest: Level, shrink: float) -> list[Level]:
         level = levels[-1]
         ratio = shrink if shrink < _HALVING else 2.0
         height, width = (max(1, side // 2 if ratio == 2 else round(side / ratio)) for side in level.labels.shape)
-        part = _covered(level.labels, height, width)
-        smaller = cv2.resize(level.image[part], (width, height), interpolation=cv2.INTER_AREA)
-        levels.append(Level(np.asarray(smaller, np.uint8), 0, reduce(level.labels[part], height, width)))
+        rows, columns = _covered(level, height, width)
+        smaller = np.empty((height, width, 3), np.uint8)
+        cv2.resize(level.rows[rows, columns], (width, height), smaller, interpolation=cv2.INTER_AREA)
+        levels.append(Level(smaller, reduce(level.label_rows[rows], height, width, columns), slice(0, width)))
         shrink /= ratio
     return levels
 
 
-def _covered(labels: Mask, height: int, width: int) -> tuple[slice, slice]:
+def _covered(level: Level, height: int, width: int) -> tuple[slice, slice]:
     """The part that a smaller image shows: all, but for an odd row or column beside exact halves.
 
     Exact halves take a tenth of the time of nearly exact ones.
     """
-    if labels.shape[0] // 2 == height and labels.shape[1] // 2 == width:
-        return slice(2 * height), slice(2 * width)
-    return slice(None), slice(None)
+    rows, columns = level.labels.shape
+    if rows // 2 == height and columns // 2 == width:
+        return slice(2 * height), slice(level.columns.start, level.columns.start + 2 * width)
+    return slice(None), level.columns
 
 
-def reduce(labels: Mask, height: int, width: int) -> Mask:
-    """Labels at a smaller size, where each pixel is a cell of some of the given ones.
+def reduce(labels: Mask, height: int, width: int, columns: slice = slice(None)) -> Mask:
+    """Some columns of labels at a smaller size, where each pixel is a cell of some of the given ones.
 
     Certain foreground is never lost, but where there is more certain background. Certain background is kept in cells
     that it fills by half, and in strokes too thin for that; beside a larger area of it, a cell with less stays open, so
@@ -76,78 +82,101 @@ def reduce(labels: Mask, height: int, width: int) -> Mask:
            [0, 0, 3, 3]], dtype=uint8)
     """
     marks, smaller = np.empty((2, height, width), np.uint8)
-    rows, columns = (_cells(count, size) for count, size in zip((height, width), labels.shape, strict=True))
-    mark = _mark_pairs if labels.shape == (2 * height, 2 * width) else _mark
+    left, right, _ = columns.indices(labels.shape[1])
 
-    def mark_some(band: slice) -> None:
-        touched = rows[:, band]
-        top, bottom = int(touched[0, 0]), int(touched[1, -1])
-        part = np.ascontiguousarray(labels[top:bottom])
-        mark(part, marks[band], touched - top, columns, np.empty(4, np.int64))
+    def mark(band: slice) -> None:
+        _mark(labels, left, right, marks, band.start, band.stop, np.empty(4, np.int64))
 
-    in_threads(mark_some, bands_of(height, width, _CELLS))
+    in_threads(mark, parts_of(height, width, _CELLS))
     _decide(marks, smaller)
     return smaller
 
 
-def enlarge(foreground: Foreground, labels: Mask) -> Foreground:
-    """The foreground at the size of `labels`, which have the last word where they are certain."""
-    height, width = labels.shape
-    if foreground.shape != (height // 2, width // 2):
-        shades = cv2.resize(foreground * np.uint8(255), (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.where(labels >= OPEN, shades >= 128, labels == Label.FOREGROUND)
-    larger = np.empty((height, width), np.uint8)
+def enlarge(foreground: Foreground, labels: Mask, columns: slice = slice(None)) -> tuple[Foreground, int]:
+    """The foreground at the size of some columns of `labels`, which have the last word where they are certain.
 
-    def double(band: slice) -> None:
-        _double(foreground.view(np.uint8), np.ascontiguousarray(labels[band]), band.start, larger[band])
+    And how many pixels it has.
+    """
+    left, right, _ = columns.indices(labels.shape[1])
+    height, width = len(labels), right - left
+    larger, sides = np.empty((height, width), np.uint8), foreground.view(np.uint8)
+    double = foreground.shape == (height // 2, width // 2)
+    if not double:  # 255 times as much, and less than half of it is nothing
+        cv2.resize(cv2.convertScaleAbs(sides, alpha=255), (width, height), larger, interpolation=cv2.INTER_LINEAR)
 
-    in_threads(double, bands_of(height, width))
-    return larger.view(np.bool_)
+    def fill(band: slice) -> int:
+        return int(_enlarge(sides, labels, left, band.start, band.stop, double, larger))
+
+    return larger.view(np.bool_), sum(in_threads(fill, parts_of(height, width)))
 
 
 @kernel
-def _double(foreground: Mask, labels: Mask, first: int, larger: Mask) -> None:
-    """Enlarge by 2, for the rows from the `first` on: interpolated and rounded, a pixel is as the one it is part of."""
-    height, width = foreground.shape
-    for i in range(len(larger)):
-        row, certain, out = foreground[min((first + i) // 2, height - 1)], labels[i], larger[i]
-        for x in range(width):
-            out[2 * x] = row[x] if certain[2 * x] >= OPEN else certain[2 * x]
-            out[2 * x + 1] = row[x] if certain[2 * x + 1] >= OPEN else certain[2 * x + 1]
-        if len(out) > 2 * width:
-            out[2 * width] = row[width - 1] if certain[2 * width] >= OPEN else certain[2 * width]
+def _enlarge(foreground: Mask, labels: Mask, left: int, first: int, stop: int, double: int, larger: Mask) -> int:
+    """Write some rows, from `foreground` where it is to be doubled, else from shades; returns the sum.
+
+    Interpolated and rounded, a pixel is as the one it is part of.
+    """
+    height, (_, wide), total = foreground.shape[0], larger.shape, 0
+    for y in range(first, stop):
+        row, certain, out = foreground[min(y // 2, height - 1)], labels[y, left : left + wide], larger[y]
+        if double:
+            _double_row(row, certain, out)
+        else:
+            for x in range(wide):
+                out[x] = out[x] >> 7 if certain[x] >= OPEN else certain[x]
+        count = 0
+        for x in range(wide):
+            count += out[x]
+        total += count
+    return total
 
 
-def _cells(count: int, size: int) -> NDArray[np.int64]:
-    """``(2, count)``: the first, and one past the last, of the `size` pixels that each cell touches."""
-    numbers = np.arange(count)
-    return np.stack([numbers * size // count, ((numbers + 1) * size + count - 1) // count])
+@kernel
+def _double_row(row: NDArray[np.uint8], labels: NDArray[np.uint8], larger: NDArray[np.uint8]) -> None:
+    width = len(row)
+    for x in range(width):
+        larger[2 * x] = row[x] if labels[2 * x] >= OPEN else labels[2 * x]
+        larger[2 * x + 1] = row[x] if labels[2 * x + 1] >= OPEN else labels[2 * x + 1]
+    if len(larger) > 2 * width:
+        larger[2 * width] = row[width - 1] if labels[2 * width] >= OPEN else labels[2 * width]
 
 
 @kernel
 def _mark(
-    labels: Mask,
-    marks: NDArray[np.uint8],
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    counts: NDArray[np.int64],
+    labels: Mask, left: int, right: int, marks: NDArray[np.uint8], first: int, stop: int, counts: NDArray[np.int64]
 ) -> None:
-    """Give each cell the label that its pixels ask for, plus `_STROKE` where some are certain background."""
-    for i in range(marks.shape[0]):
-        _mark_row(labels, marks[i], rows[:, i], columns, counts)
+    """Give some rows of cells the labels that their pixels ask for, plus `_STROKE` where some are certain background.
+
+    Most cells of two by two lie among others with the same label.
+    """
+    height, width = marks.shape
+    pairs = len(labels) == 2 * height and right - left == 2 * width
+    for i in range(first, stop):
+        if not pairs:
+            _mark_row(labels, left, right, marks, i, 0, width, counts)
+            continue
+        for begin in range(0, width, _BLOCK):
+            end = min(width, begin + _BLOCK)
+            above, below = labels[2 * i, left + 2 * begin : right], labels[2 * i + 1, left + 2 * begin : right]
+            if not _copied_alike(above, below, marks[i, begin:end]):
+                _mark_row(labels, left, right, marks, i, begin, end, counts)
 
 
 @kernel
 def _mark_row(
     labels: Mask,
+    first_column: int,
+    stop_column: int,
     marks: NDArray[np.uint8],
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
+    i: int,
+    begin: int,
+    end: int,
     counts: NDArray[np.int64],
 ) -> None:
-    top, bottom = rows[0], rows[1]
-    for j in range(len(marks)):
-        left, right = columns[0, j], columns[1, j]
+    (height, width), size, across = marks.shape, len(labels), stop_column - first_column
+    top, bottom = i * size // height, ((i + 1) * size + height - 1) // height
+    for j in range(begin, end):
+        left, right = first_column + j * across // width, first_column + ((j + 1) * across + width - 1) // width
         first = labels[top, left]
         same = (
             first == labels[top, right - 1]
@@ -159,36 +188,18 @@ def _mark_row(
                 for x in range(left, right):
                     same &= labels[y, x] == first
         if same:
-            marks[j] = first
+            marks[i, j] = first
             continue
         counts[:] = 0
         for y in range(top, bottom):
             for x in range(left, right):
                 counts[labels[y, x]] += 1
         if counts[1] > 0 and counts[1] >= counts[0]:
-            marks[j] = 1
+            marks[i, j] = 1
         elif 2 * counts[0] >= (bottom - top) * (right - left):
-            marks[j] = 0
+            marks[i, j] = 0
         else:
-            marks[j] = (3 if counts[3] >= counts[2] else 2) + (_STROKE if counts[0] > 0 else 0)
-
-
-@kernel
-def _mark_pairs(
-    labels: Mask,
-    marks: NDArray[np.uint8],
-    rows: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    counts: NDArray[np.int64],
-) -> None:
-    """`_mark` for cells of two by two, most of which lie among others with the same label."""
-    height, width = marks.shape
-    for i in range(height):
-        for begin in range(0, width, _BLOCK):
-            end = min(width, begin + _BLOCK)
-            above, below = labels[2 * i, 2 * begin : 2 * end], labels[2 * i + 1, 2 * begin : 2 * end]
-            if not _copied_alike(above, below, marks[i, begin:end]):
-                _mark_row(labels, marks[i, begin:end], rows[:, i], columns[:, begin:end], counts)
+            marks[i, j] = (3 if counts[3] >= counts[2] else 2) + (_STROKE if counts[0] > 0 else 0)
 
 
 @kernel

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from bgremove.engines import _gmm, _warm_up
 from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._energy import (
+    COMPONENTS,
     OPEN,
+    PARAMETERS,
     GMMs,
     link_neighbours,
     make_scratch,
@@ -18,7 +20,8 @@ from bgremove.engines._energy import (
 )
 from bgremove.engines._grid import FAR, Grid, make_grid
 from bgremove.engines._maxflow import solve
-from bgremove.engines._palette import Counts, count_pixels, make_palette
+from bgremove.engines._palette import Counts
+from bgremove.engines._subset import all_of, learn
 from bgremove.errors import EngineError
 from bgremove.types import Image, Label, Mask, Rect
 
@@ -69,16 +72,17 @@ class ExactEngine:
 
 def _minimise(image: Image, labels: Mask, *, iterations: int, seed: int) -> tuple[Rect, NDArray[np.int32]]:
     """The box of the open pixels and, packed, their last labels, see `pack_open_pixels`."""
-    palette = make_palette(image, labels)
-    counts = count_pixels(palette, labels)
-    gmms = _gmm.learn(_gmm.initialise(palette, counts, labels, seed))
-
     box = open_box(labels)
+    gmms, subset = np.zeros((2, COMPONENTS, PARAMETERS)), all_of(image, labels)
+    if learn(image, 0, labels, labels, 1, gmms, seed, subset):
+        raise ValueError("a colour component is singular")
+    codes, colours, counts = subset.codes.reshape(labels.shape), subset.colours, (subset.background, subset.foreground)
+    del subset
+
     # From here on only the box counts: what lies around it is in `counts` for good.
     open_pixels = np.empty((box.height, box.width), np.int32)
-    pack_open_pixels(palette.codes, labels, box, open_pixels)
-    colours = palette.colours
-    del palette
+    pack_open_pixels(codes, labels, box, open_pixels)
+    del codes
     grid = make_grid(box.height, box.width)
     link_neighbours(grid, image, 0, labels, box, measure_beta(image), np.empty(box.width + 2, np.int32))
     weights = np.zeros(len(counts[1]), np.int32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,23 +11,22 @@ from bgremove.engines import _band, _location, _warm_up
 from bgremove.engines._barriers import Field
 from bgremove.engines._boundary import find_band
 from bgremove.engines._compile import compiled_once
-from bgremove.engines._energy import COMPONENTS, PARAMETERS, GMMs, measure_beta, open_box
-from bgremove.engines._overlap import find_gap, predict_overlap, warm_up_overlap
+from bgremove.engines._energy import GMMs, measure_beta, open_box
+from bgremove.engines._overlap import find_gap, predict_overlaps, warm_up_overlap
 from bgremove.engines._pyramid import Level, build, enlarge
-from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
+from bgremove.engines._subset import learn_gmms
+from bgremove.engines._whole import Graph, Solution, Whole, make_graph, minimise
 from bgremove.engines.exact import ExactEngine
 from bgremove.errors import EngineError
-from bgremove.rows import bands_of, beside, in_threads
+from bgremove.rows import bands_of, beside, both, in_threads
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
 _COARSE = 40_000  # pixels of the open box in the image that is solved whole
 _ALONE = 60_000  # an open box of no more pixels than this is not reduced
 _CONTEXT = 0.25  # surroundings of the open box that are looked at, as a share of its sides
 _REACH = 2  # half the width of the band, in pixels: beyond half of what a pixel of the level above covers, 2.5 at most
-_CONVERGED = 0.005  # iterations end early when no greater share of the open pixels changes its label
 _LEAST, _MOST = 0.005, 0.99  # shares of the open pixels beyond which the foreground has collapsed
 _MOST_COLLAPSES = 2  # the third result is taken as it is
-_LIKELY = -1.0  # the least logarithm of the odds of pixels that start as foreground
 _GAP = 0.15  # share of a side of a drawn box by which the object may keep away from it
 _PULL = 1.0  # added to the logarithm of all odds where it does
 _ROWS = 200  # that the contrast is measured in, and the row below each
@@ -115,20 +113,19 @@ def _coarse_to_fine(
     """The mask, from an image whose sides are ``1 / shrink`` of the given ones on; `box` is that of the open pixels."""
     x, y, width, height = box
     aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
-    window = slice(max(0, y - above), y + height + above), slice(max(0, x - aside), x + width + aside)
-    rows = np.ascontiguousarray(image[window[0]])
-    levels = build(Level(rows, window[1].start, labels[window]), shrink)
-    result = _descend(levels, drawn=drawn, iterations=iterations, seed=seed)
+    rows = slice(max(0, y - above), min(len(labels), y + height + above))
+    columns = slice(max(0, x - aside), min(labels.shape[1], x + width + aside))
+    image, shown = np.ascontiguousarray(image[rows]), np.ascontiguousarray(labels[rows])
+    result = _descend(build(Level(image, shown, columns), shrink), drawn=drawn, iterations=iterations, seed=seed)
     mask = np.empty(labels.shape, np.uint8)
-    left, top = window[1].start, window[0].start
 
     def decide(band: slice) -> None:
         mask[band] = labels[band]
-        rows = slice(max(y, band.start), max(y, min(y + height, band.stop)))
-        part = mask[rows, x : x + width]
-        likely = result.foreground[rows.start - top : rows.stop - top, x - left : x - left + width]
+        part = slice(max(y, band.start), max(y, min(y + height, band.stop)))
+        target = mask[part, x : x + width]
+        likely = result.foreground[part.start - rows.start : part.stop - rows.start, x - columns.start :][:, :width]
         # Where a label is certain, the foreground is as it says.
-        np.bitwise_or(part & np.uint8(Label.PROBABLY_BACKGROUND), likely.view(np.uint8), out=part)
+        np.bitwise_or(target & np.uint8(Label.PROBABLY_BACKGROUND), likely.view(np.uint8), out=target)
 
     in_threads(decide, bands_of(*labels.shape))
     return JudgedMask(mask, result.overlap)
@@ -136,8 +133,8 @@ def _coarse_to_fine(
 
 def _descend(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> _Result:
     """Solve the smallest level whole, larger ones instead while that fails, and carry the result to the largest."""
-    larger = [level.image for level in levels[:-1]]
-    with beside(lambda: [_measure_beta(image) for image in larger]) as betas:
+    larger = levels[:-1]
+    with beside(lambda: [_measure_beta(level) for level in larger]) as betas:
         result = _solve_smallest(levels, drawn=drawn, iterations=iterations, seed=seed)
         for level, beta in reversed(list(zip(levels, betas(), strict=False))):
             result = _refine(level, result, beta)
@@ -148,88 +145,53 @@ def _solve_smallest(levels: list[Level], *, drawn: bool, iterations: int, seed: 
     """The result at the smallest level at which the foreground does not collapse; that level and smaller ones go."""
     for collapses in range(_MOST_COLLAPSES + 1):
         level = levels.pop()
-        result = _solve(level, drawn=drawn, iterations=iterations, seed=seed)
-        if not levels or collapses == _MOST_COLLAPSES or not _collapsed(result.foreground, level.labels):
+        solution, overlap = _solve(level, drawn=drawn, iterations=iterations, seed=seed)
+        if not levels or collapses == _MOST_COLLAPSES or not _collapsed(solution):
             break
-    return result
+    return _Result(solution.foreground, solution.gmms, overlap)
 
 
-def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> _Result:
-    """GrabCut over all open pixels of a level, with the prior and without: the result that is likely to fit better."""
-    level = Level(np.ascontiguousarray(level.image), 0, np.ascontiguousarray(level.labels))
-    with beside(partial(_minimise, level, None, iterations=iterations, seed=seed)) as without_prior:
-        odds = _location.log_odds(level.image, level.labels, drawn=drawn)
-        result = _solve_with_prior(level, odds, drawn=drawn, iterations=iterations, seed=seed)
-        plain = without_prior()
-    found = [result] if _collapsed(plain.foreground, level.labels) else [result, plain]
-    overlaps = [predict_overlap(level.image, level.labels, each.foreground, odds) for each in found]
+def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> tuple[Solution, float]:
+    """GrabCut over all open pixels of a level, with the prior and without: what is likely to fit better, and how well.
+
+    With better odds for the object if it keeps away from a side of a drawn box.
+    """
+    image, labels = np.ascontiguousarray(level.image), np.ascontiguousarray(level.labels)
+    whole = Whole(image, labels, open_box(labels), _measure_beta(level))
+    graphs: list[Graph] = []  # one, made when the prior needs its memory no more
+
+    def solve(odds: Field | None, pull: float = 0.0) -> Solution:
+        if not graphs:
+            graphs.append(make_graph(whole.box))
+        return minimise(whole, graphs[0], odds, pull, iterations=iterations, seed=seed)
+
+    odds, plain = both(lambda: _location.log_odds(image, labels, drawn=drawn), lambda: solve(None))
+    likely = solve(odds)
+    if drawn and find_gap(likely.foreground[whole.box.slices]) > _GAP:
+        likely = solve(odds, _PULL)
+    found = [likely] if _collapsed(plain) else [likely, plain]
+    overlaps = predict_overlaps(image, labels, [each.foreground for each in found], odds)
     best = overlaps.index(max(overlaps))
-    return found[best]._replace(overlap=overlaps[best])
-
-
-def _solve_with_prior(level: Level, odds: Field, *, drawn: bool, iterations: int, seed: int) -> _Result:
-    """With better odds for the object if it keeps away from a side of a drawn box."""
-    result = _minimise(level, odds, iterations=iterations, seed=seed)
-    if drawn and find_gap(np.ascontiguousarray(result.foreground[open_box(level.labels).slices])) > _GAP:
-        return _minimise(level, odds + np.float32(_PULL), iterations=iterations, seed=seed)
-    return result
-
-
-def _start(labels: Mask, odds: Field | None) -> Foreground:
-    """The likely ones of the pixels that `labels` have as foreground; all, where none or no other is likely."""
-    if odds is None:
-        return (labels & 1).astype(np.bool_)
-    likely: Foreground = (labels == Label.FOREGROUND) | (labels == Label.PROBABLY_FOREGROUND) & (odds > _LIKELY)
-    return _start(labels, None) if _is_uniform(likely) else likely
-
-
-def _minimise(level: Level, odds: Field | None, *, iterations: int, seed: int) -> _Result:
-    """Models and cut in turn, with a prior or without."""
-    image, labels = level.image, level.labels
-    foreground = _start(labels, odds)
-    most_changes = _CONVERGED * np.count_nonzero(labels >= Label.PROBABLY_BACKGROUND)
-    if _is_uniform(foreground):  # nothing in sight tells the open pixels from the rest
-        return _Result(foreground, np.zeros((2, COMPONENTS, PARAMETERS)))
-    graph = _band.construct_graph(image, labels, _measure_beta(image), odds)
-    subset = take_subset(image, foreground)
-    gmms = initialise_gmms(subset, seed)
-    for iteration in range(iterations):
-        if iteration > 0:
-            subset = take_subset(image, foreground)
-        gmms = learn_gmms(subset, gmms)
-        before, foreground = foreground, _band.cut(graph, gmms)
-        converged = np.count_nonzero(foreground != before) <= most_changes
-        if converged or _is_uniform(foreground):
-            break
-    return _Result(foreground, gmms)
+    return found[best], overlaps[best]
 
 
 def _refine(level: Level, coarser: _Result, beta: float) -> _Result:
     """Carry a result to a larger level, and decide anew what lies near its boundary."""
-    foreground = enlarge(coarser.foreground, level.labels)
-    if _is_uniform(foreground):
+    foreground, count = enlarge(coarser.foreground, level.label_rows, level.columns)
+    if count in {0, foreground.size}:
         return coarser._replace(foreground=foreground)
-    gmms = learn_gmms(take_subset(level.image, foreground), coarser.gmms)
-    band = find_band(foreground, level.labels, _REACH)
-    _band.cut_band(level.rows, foreground, band, gmms, beta, level.left)
+    left = level.columns.start
+    gmms = learn_gmms(level.rows, left, foreground, coarser.gmms)
+    band = find_band(foreground, level.label_rows, _REACH, level.columns)
+    _band.cut_band(level.rows, foreground, band, gmms, beta, left)
     return _Result(foreground, gmms, coarser.overlap)
 
 
-def _measure_beta(image: Image) -> float:
+def _measure_beta(level: Level) -> float:
     """In some of the rows, and between each of these and the row below."""
-    step = len(image) // _ROWS
-    if step < 2:
-        return measure_beta(np.ascontiguousarray(image))
-    rows = np.arange(0, len(image), step).repeat(2)
-    rows[1::2] += 1
-    return measure_beta(image[rows[rows < len(image)]], 2)
+    return measure_beta(level.rows, max(1, len(level.rows) // _ROWS), level.columns)
 
 
-def _collapsed(foreground: Foreground, labels: Mask) -> bool:
+def _collapsed(solution: Solution) -> bool:
     """Whether hardly any or hardly all of the open pixels are foreground."""
-    inside = foreground[labels >= Label.PROBABLY_BACKGROUND]
-    return not (inside.size and _LEAST < np.count_nonzero(inside) / inside.size < _MOST)
-
-
-def _is_uniform(foreground: Foreground) -> bool:
-    return np.count_nonzero(foreground) in {0, foreground.size}
+    return not _LEAST < solution.share < _MOST

@@ -15,7 +15,7 @@ from bgremove.engines._compile import compiled_once
 from bgremove.engines._energy import measure_beta, open_box
 from bgremove.engines._model import Model
 from bgremove.engines._session import Alpha
-from bgremove.engines._subset import initialise_gmms, learn_gmms, take_subset
+from bgremove.engines._subset import initialise_gmms, learn_gmms
 from bgremove.errors import EngineError
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
@@ -111,10 +111,10 @@ def _refine(image: Image, labels: Mask, alpha: Alpha, reach: int, *, iterations:
         return foreground
     unsure = find_band(foreground, labels, reach) | _unsure(alpha, labels)
     beta = measure_beta(image, max(1, len(image) // _ROWS))
-    gmms = initialise_gmms(take_subset(image, foreground), seed)
+    gmms = initialise_gmms(image, foreground, seed)
     for _ in range(iterations):
         before = foreground.copy()
-        gmms = learn_gmms(take_subset(image, foreground), gmms)
+        gmms = learn_gmms(image, 0, foreground, gmms)
         _band.cut_band(image, foreground, unsure, gmms, beta)
         changed = np.count_nonzero(foreground != before)
         if changed <= _CONVERGED * np.count_nonzero(unsure) or _is_uniform(foreground):
