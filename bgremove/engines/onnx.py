@@ -109,7 +109,7 @@ def _refine(image: Image, labels: Mask, alpha: Alpha, reach: int, *, iterations:
     np.copyto(foreground, labels == Label.FOREGROUND, where=labels < Label.PROBABLY_BACKGROUND)
     if _is_uniform(foreground):
         return foreground
-    unsure = find_band(foreground, labels, reach) | _unsure(alpha, labels)
+    unsure = find_band(foreground, np.ascontiguousarray(labels), reach) | _unsure(alpha, labels)
     beta = measure_beta(image, max(1, len(image) // _ROWS))
     gmms = initialise_gmms(image, foreground, seed)
     for _ in range(iterations):
