@@ -193,10 +193,10 @@ def test_a_loss_is_found_in_spite_of_options_and_tricks(toy: Toy, monkeypatch: p
     loss = SOURCE.replace("6000", "30000")
     toy.commit({"toy.py": loss, "bench/bench_toy.py": TRICKS, "pytest.ini": settings})
     monkeypatch.setattr("benchgate.compare._explain", lambda *_: [])
-    for longest in ("LONGEST_SCREEN_BLOCK_S", "LONGEST_BLOCK_S"):
+    for longest in ("LONGEST_FIRST_BLOCK_S", "LONGEST_BLOCK_S"):
         monkeypatch.setattr(f"benchgate.decide.schedule.{longest}", 0.2)
     for module in ("schedule", "findings"):
-        monkeypatch.setattr(f"benchgate.decide.{module}.SCREEN_PAIRS", 2)  # five times slower is soon seen
+        monkeypatch.setattr(f"benchgate.decide.{module}.FEWEST_PAIRS", 2)  # five times slower is soon seen
     assert run(["--base", "base", "bench", "--alpha", "0.2", "--tolerance", "0.5"]) == 1
 
 
