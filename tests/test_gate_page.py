@@ -29,7 +29,7 @@ SLOW = f"bench/bench_codec.py::test_encode[{EVIL}]"
 
 def metric(name, verdict, change, noise, pairs=20, base=0.0123):
     values = [change + random.Random(n).gauss(0, noise) for n in range(pairs)]
-    return MetricFinding.of(name, verdict, "confirm", Estimate.of(values), 9000.0, (base, base * (1 + change)))
+    return MetricFinding.of(name, verdict, Estimate.of(values), 9000.0, (base, base * (1 + change)))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def result():
         CaseFinding("bench/bench_codec.py::test_fast", "improved", "", (metric("wall", "improved", -0.08, 0.01),)),
         CaseFinding("bench/bench_io.py::test_gone", "missing", "base has this case, head has not"),
     ]  # fmt: skip
-    pairs = [Pair(number, "screen", 1, 2, 3.5, (), ()) for number in range(40)]
+    pairs = [Pair(number, 1, 2, 3.5, (), ()) for number in range(40)]
     notes = ["measured: `codec` from base/src, head/src", f"on 2 cores, {EVIL}"]
     return Result(Revision("v1.0", "a" * 40), Revision("working tree", "b" * 40), findings, pairs, notes)
 

@@ -16,7 +16,7 @@ from benchgate.cli import run
 from benchgate.decide.metrics import log_ratios
 from benchgate.measure.records import Block, Pair, Timing, Turn
 from benchgate.revisions.git import git
-from benchmarks.study import kept, planting, race, replay, rivals, study
+from benchmarks.study import kept, planting, race, replay, rivals, simulation, study
 from benchmarks.study.load import load
 from benchmarks.study.planting import commit_planted, planted, statement
 from benchmarks.study.subject import PLACES, make_subject
@@ -129,7 +129,7 @@ def _pair(rng: random.Random) -> Pair:
         head = Timing(rng.lognormvariate(0, 0.005), 1.0, 1.0)
         return Block(case, 1, (Turn(True, 0, Timing(1.0, 1.0, 1.0), head),) * 2, 0, 0, 0.0, 0.0)
 
-    return Pair(1, "screen", 0, 0, 1.0, (block("a"), block("b")), ())
+    return Pair(1, 0, 0, 1.0, (block("a"), block("b")), ())
 
 
 def test_pairs_survive_being_stored_and_the_replay_finds_what_it_adds(
@@ -151,12 +151,12 @@ def test_what_was_run_least_often_comes_next() -> None:
     assert study.least_often(rng, "abcd", counts) == "d"
 
 
-def test_the_replay_draws_confirming_blocks_where_enough_were_recorded() -> None:
-    block = _pair(random.Random(0)).blocks[0]
-    for confirmed, drawn in ((100, {2}), (5, {1, 2})):
-        recorded = {("a", "screen"): [block] * 8, ("a", "confirm"): [replace(block, loops=2)] * confirmed}
-        driver = replay.ReplayDriver(recorded, "", 0.0, random.Random(0))  # type: ignore[arg-type]
-        assert {driver.measure({"a": 1.0}, "confirm").blocks[0].loops for _ in range(50)} == drawn
+def test_the_replay_draws_blocks_of_about_the_length_that_was_asked_for() -> None:
+    block = _pair(random.Random(0)).blocks[0]  # of four seconds, with the controls
+    for number, drawn in ((100, {2}), (5, {1, 2})):
+        longer = replace(block, loops=2, turns=block.turns * 10)
+        driver = replay.ReplayDriver({"a": [block] * 30 + [longer] * number}, "", 0.0, random.Random(0))
+        assert {driver.measure({"a": 70.0}).blocks[0].loops for _ in range(50)} == drawn
 
 
 def test_a_loss_that_a_command_planted_is_found_and_its_function_named(
@@ -166,11 +166,11 @@ def test_a_loss_that_a_command_planted_is_found_and_its_function_named(
     repository = make_subject(tmp_path / "subject")
     monkeypatch.chdir(repository)
     monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 0.5)
-    monkeypatch.setattr("benchgate.decide.schedule.LONGEST_SCREEN_BLOCK_S", 0.2)
+    monkeypatch.setattr("benchgate.decide.schedule.LONGEST_FIRST_BLOCK_S", 0.2)
     monkeypatch.setattr("benchmarks.study.planting.TRIAL_BLOCK_S", 0.05)
     monkeypatch.setattr("benchmarks.study.planting.TRIAL_PAIRS", 1)
     for module in ("schedule", "findings"):
-        monkeypatch.setattr(f"benchgate.decide.{module}.SCREEN_PAIRS", 2)  # three times slower is soon seen
+        monkeypatch.setattr(f"benchgate.decide.{module}.FEWEST_PAIRS", 2)  # three times slower is soon seen
     assert planting.run(["subject.py", "compute", case, "2.0"]) == 0
     commit = capsys.readouterr().out.strip()
     assert git(repository, "status", "--porcelain") == ""
@@ -256,3 +256,17 @@ def test_a_slot_is_judged_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (slot.load, slot.share, slot.budget_s, slot.found["gate"]) == ("quiet", 0.1, 1.0, [])
     assert len(slot.found[UNDECIDED]) == len(kept.pairs(tmp_path, 0)[0].blocks) >= 12
     assert set(JUDGES) < set(slot.found)
+
+
+def test_a_simulated_loss_is_found_after_a_few_pairs_and_equal_code_is_not_accused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grave = [simulation.simulated("normal", 0.30, seed) for seed in range(3)]
+    assert all(run.found and not run.accused for run in grave)
+    assert max(run.pairs for run in grave) <= 10
+    assert not simulation.simulated("autocorrelated bursts", 0.0, 0).accused
+    monkeypatch.setattr(simulation, "CASES", 2)
+    assert simulation.run(["--suites", "2", "--noises", "normal", "drift", "--output", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert simulation.kept_table(tmp_path) == text
+    assert sum(row.startswith(("| normal |", "| drift |")) for row in text.splitlines()) == 4

@@ -92,7 +92,7 @@ def driver_for(repository: Path, trees: Checkouts, paths: tuple[str, ...], logs:
 
 
 def _blocks(driver: PairDriver, case: str, pairs: int) -> list[Block]:
-    measured = [driver.measure({case: TRIAL_BLOCK_S}, "screen") for _ in range(pairs)]
+    measured = [driver.measure({case: TRIAL_BLOCK_S}) for _ in range(pairs)]
     return [block for pair in measured for block in pair.blocks]
 
 

@@ -1,9 +1,9 @@
 """``python -m benchmarks.study.replay``: thousands of pretended runs from recorded blocks of cases that did not change.
 
 A supplement to the study, not a part of it: nothing is measured. Each block of a pretended run is a recorded block of
-that case and stage, drawn at random and with its arms exchanged by coin, since equal code is exchangeable. A loss is a
-factor on head's times. What disturbed several cases at once, or drifted slowly, is not replayed; and few recorded
-blocks are drawn again and again.
+that case, drawn at random from those that took about as long as was asked for, and with its arms exchanged by coin,
+since equal code is exchangeable. A loss is a factor on head's times. What disturbed several cases at once, or drifted
+slowly, is not replayed; and few recorded blocks are drawn again and again.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from benchgate.decide.findings import find
 from benchgate.decide.metrics import log_ratios
 from benchgate.decide.rule import Rule
 from benchgate.decide.schedule import Schedule
-from benchgate.measure.records import Block, Pair, Stage, Timing
+from benchgate.measure.records import Block, Pair, Timing
 from benchgate.report.files import pairs_of
 from benchgate.settings import DEFAULT_BUDGET_S
 from benchmarks.study import kept
@@ -34,10 +34,11 @@ LOSSES, SUITES = (0.0, 0.02, 0.03, 0.05, 0.10), 300
 _START_S, _WARM_UP_S = 1.5, 0.1
 #: A case whose equal pairs spread by more than this share is noisy: without such cases there is a table of its own.
 NOISY = 0.05
-#: With fewer recorded blocks of the confirming stage than this, those of the screen are drawn too.
-_FEW = 20
+#: A block is drawn from the case's recorded ones that are at most by this factor farther from the length asked for than
+#: the nearest is, at least from so many.
+_ALIKE, _FEWEST_DRAWN = 1.25, 20
 
-Recorded = Mapping[tuple[str, Stage], Sequence[Block]]
+Recorded = Mapping[str, Sequence[Block]]
 
 
 class ReplayDriver:
@@ -51,15 +52,17 @@ class ReplayDriver:
         """The pretended time in seconds."""
         return self._now_s
 
-    def measure(self, block_s: Mapping[str, float], stage: Stage) -> Pair:
+    def measure(self, block_s: Mapping[str, float]) -> Pair:
         """A pair of recorded blocks, each as long as it was."""
-        blocks = tuple(self._draw(case, stage) for case in block_s)
+        blocks = tuple(self._draw(case, seconds) for case, seconds in block_s.items())
         self._now_s += _START_S + sum(_WARM_UP_S + turns_s(block) for block in blocks)
-        return Pair(0, stage, 0, 0, 0.0, blocks, ())
+        return Pair(0, 0, 0, 0.0, blocks, ())
 
-    def _draw(self, case: str, stage: Stage) -> Block:
-        of_stage, screened = self._recorded[case, stage], self._recorded[case, "screen"]
-        drawn = self._rng.choice(of_stage if len(of_stage) >= _FEW else [*of_stage, *screened])
+    def _draw(self, case: str, block_s: float) -> Block:
+        far = {id(block): abs(math.log(turns_s(block) / block_s)) for block in self._recorded[case]}
+        recorded = sorted(self._recorded[case], key=lambda block: far[id(block)])
+        alike = sum(far[id(block)] <= far[id(recorded[0])] + math.log(_ALIKE) for block in recorded)
+        drawn = self._rng.choice(recorded[: max(alike, _FEWEST_DRAWN)])
         block = _exchanged(drawn) if self._rng.random() < 0.5 else drawn
         return self._slower(block) if case == self._slow else block
 
@@ -80,7 +83,7 @@ def _scaled(sample: Timing, factor: float) -> Timing:
 
 def replayed(recorded: Recorded, loss: float, suites: int, budget_s: float, rng: random.Random) -> tuple[int, int]:
     """In how many pretended runs the slow case is found (each time another), and another one is accused."""
-    cases = sorted({case for case, _ in recorded})
+    cases = sorted(recorded)
     found = accused = 0
     for number in range(suites):
         slow = cases[number % len(cases)]
@@ -94,16 +97,16 @@ def replayed(recorded: Recorded, loss: float, suites: int, budget_s: float, rng:
     return found, accused
 
 
-def table(blocks: Iterable[tuple[Stage, Block]], suites: int, budget_s: float) -> str:
+def table(blocks: Iterable[Block], suites: int, budget_s: float) -> str:
     """Markdown: in how many pretended runs a loss of each size is found, and another case accused."""
-    recorded: dict[tuple[str, Stage], list[Block]] = defaultdict(list)
-    for stage, block in blocks:
-        recorded[block.case, stage].append(block)
+    recorded: dict[str, list[Block]] = defaultdict(list)
+    for block in blocks:
+        recorded[block.case].append(block)
     if not recorded:
         return "Replay: no blocks of cases that did not change have been recorded yet.\n"
     lines = [
         f"Replay, in which nothing was measured: {suites} pretended runs of {budget_s:g} s for each size, drawn from "
-        f"{sum(map(len, recorded.values()))} recorded blocks of {len({case for case, _ in recorded})} cases that did "
+        f"{sum(map(len, recorded.values()))} recorded blocks of {len(recorded)} cases that did "
         "not change; one case at a time has its times made longer.",
         "",
         "| loss | found (95% interval) | runs that accuse another case |",
@@ -119,18 +122,18 @@ def keep(data: Path) -> None:
     """Replays what did not change in the study's quiet slots, for the gate's usual time; keeps the table."""
     quiet = [slot for slot in kept.slots(data) if slot.load == "quiet"]
     blocks = [
-        (pair.stage, block)
+        block
         for slot in quiet
         for pair in kept.pairs(data, slot.number)
         for block in pair.blocks
         if block.case != slot.case or not slot.share
     ]
-    spreads = spreads_of(block for _, block in blocks)
+    spreads = spreads_of(blocks)
     noisy = sorted(case for case, share in spreads.items() if share > NOISY)
     text = table(blocks, SUITES, DEFAULT_BUDGET_S)
     if noisy and len(noisy) < len(spreads):
         named = ", ".join(f"`{case}` by {spreads[case]:.1%}" for case in noisy)
-        calm = table([(stage, block) for stage, block in blocks if block.case not in noisy], SUITES, DEFAULT_BUDGET_S)
+        calm = table([block for block in blocks if block.case not in noisy], SUITES, DEFAULT_BUDGET_S)
         text += f"\nEqual pairs of some cases spread by more than {NOISY:.0%}: {named}. Without them:\n\n{calm}"
     (data / "replay.md").write_text(text)
 
@@ -157,7 +160,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     stored = [json.loads(file.read_text()) for file in given.files]
     pairs = [pair for gate_run in stored for pair in pairs_of(gate_run)]
-    blocks = [(pair.stage, block) for pair in pairs for block in pair.blocks]
+    blocks = [block for pair in pairs for block in pair.blocks]
     sys.stdout.write(table(blocks, given.suites, max(gate_run["budget_s"] for gate_run in stored)))
     return 0
 

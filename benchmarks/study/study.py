@@ -30,7 +30,7 @@ from benchgate.measure.site import collect
 from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
 from benchgate.settings import DEFAULT_BUDGET_S, Settings
-from benchmarks.study import kept, replay, rivals
+from benchmarks.study import kept, replay, rivals, simulation
 from benchmarks.study.load import LOADS, load
 from benchmarks.study.planting import commit_planted, driver_for, size_for, statement
 from benchmarks.study.subject import PLACES, make_subject
@@ -68,9 +68,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def section(data: Path) -> str:
-    """Markdown of the study and of a replay, from the kept data alone."""
+    """Markdown of the study, of a replay and of a simulation, from the kept data alone."""
     slots = kept.slots(data)
-    return f"{tally(slots)}\n{replay.kept_table(data)}" if slots else "No slot has been run yet.\n"
+    if not slots:
+        return "No slot has been run yet.\n"
+    return "\n".join(filter(None, [tally(slots), replay.kept_table(data), simulation.kept_table(data)]))
 
 
 class _Study:

@@ -6,6 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from gate_guarded import Project
 from gate_toy import Toy, make_toy
 
 # A deadline would time the machine, not the code; derandomised, so that a red run is red again.
@@ -51,3 +52,10 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
 def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """What was printed since it was asked last, in one line."""
     return lambda: " ".join(capsys.readouterr().out.split())
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Project]:
+    """Makes a project with benchmarks, guarded unless it is not to be."""
+    monkeypatch.setattr("pytest_benchmark.plugin.get_cpu_info", dict)  # takes a second, for tests that do not need it
+    return lambda guarded=True: Project(pytester, guarded)

@@ -5,8 +5,15 @@ import random
 import time
 from collections.abc import Callable, Mapping
 
+from benchgate.decide.findings import CaseFinding, find
+from benchgate.decide.measured import Measured
+from benchgate.decide.rule import Rule
+from benchgate.decide.schedule import Schedule
 from benchgate.measure.control import spin
-from benchgate.measure.records import Block, Pair, Stage, Timing, Trouble, Turn
+from benchgate.measure.records import Block, Pair, Timing, Trouble, Turn
+
+#: How fresh processes of equal code differ.
+QUIET = 0.011
 
 
 def burn(seconds: float) -> None:
@@ -47,23 +54,22 @@ class PretendedDriver:
         self.draws, self.rng, self.disturbed_share = draws, random.Random(seed), disturbed_share
         self.within = within or {}
         self.now_s = 0.0
-        self.asked: list[tuple[Stage, dict[str, float]]] = []
+        self.asked: list[dict[str, float]] = []
         self.troubles: dict[str, Trouble] = {}
 
     def clock(self) -> float:
         return self.now_s
 
     @property
-    def stages(self) -> list[tuple[Stage, tuple[str, ...]]]:
-        return [(stage, tuple(block_s)) for stage, block_s in self.asked]
+    def cases(self) -> list[tuple[str, ...]]:
+        return [tuple(block_s) for block_s in self.asked]
 
-    def measure(self, block_s: Mapping[str, float], stage: Stage) -> Pair:
-        self.asked.append((stage, dict(block_s)))
+    def measure(self, block_s: Mapping[str, float]) -> Pair:
+        self.asked.append(dict(block_s))
         self.now_s += 1 + 1.1 * sum(block_s.values())
         sound = [case for case in block_s if case not in self.troubles]
         return Pair(
             number=len(self.asked),
-            stage=stage,
             hash_seed=0,
             padding_bytes=0,
             seconds=1 + 1.1 * sum(block_s.values()),
@@ -77,3 +83,17 @@ class PretendedDriver:
         ratios = [ratio + self.rng.gauss(0, within) if within else ratio for _ in range(8)]
         turns = tuple(Turn(True, 0, Timing(1.0, 0.0, 1.0), Timing(math.exp(x), 0.0, 1.0)) for x in ratios)
         return Block(case, 1, turns, 0, 0, 0.9 if disturbed else 0.0, 0.0)
+
+
+def run_gate(
+    driver: PretendedDriver, rule: Rule | None = None, budget_s: float = 600.0
+) -> tuple[Measured, list[CaseFinding]]:
+    schedule = Schedule(driver, list(driver.draws), rule or Rule(), budget_s, clock=driver.clock)
+    for _ in schedule.pairs():
+        pass
+    return schedule.measured, find(schedule.measured, [])
+
+
+def verdicts(draws: Mapping[str, Draw], seed: int = 0, rule: Rule | None = None) -> dict[str, str]:
+    _, findings = run_gate(PretendedDriver(draws, seed), rule)
+    return {finding.case: finding.verdict for finding in findings}

@@ -57,13 +57,13 @@ def test_levels_go_on_from_the_base_of_each_step() -> None:
 def kept_run(toy: Toy, base: str, head: str, ratio: float, to: Path) -> Path:
     """A gate.json of ten pairs in which the case takes `ratio` times as long in head."""
     turn = Turn(True, 0, Timing(1.0, 1.0, 1.0), Timing(ratio, ratio, 1.0))
-    pairs = [Pair(n, "screen", 0, 0, 1.0, (Block(CASE, 1, (turn, turn), 5, 5, 0.0, 0.0),), ()) for n in range(10)]
-    metric = dict.fromkeys(("ratio", "lower", "upper", "visible", "wealth"), 1.0)
-    metric |= {"metric": "wall", "verdict": "unchanged", "stage": "screen", "pairs": 10}  # type: ignore[dict-item]
+    pairs = [Pair(n, 0, 0, 1.0, (Block(CASE, 1, (turn, turn), 5, 5, 0.0, 0.0),), ()) for n in range(10)]
+    metric = dict.fromkeys(("ratio", "lower", "upper", "visible", "evidence"), 1.0)
+    metric |= {"metric": "wall", "verdict": "unchanged", "pairs": 10}  # type: ignore[dict-item]
     finding = {"case": CASE, "verdict": "unchanged", "why": "", "metrics": [metric]}
     commits = {name: {"name": name, "commit": toy.git("rev-parse", name)} for name in (base, head)}
     stored = {
-        "format_version": 3, "base": commits[base], "head": commits[head], "tolerance": 0.03, "alpha": 0.01,
+        "format_version": 4, "base": commits[base], "head": commits[head], "tolerance": 0.03, "alpha": 0.01,
         "budget_s": 600, "shard": [1, 1], "notes": [], "stopped": "", "findings": [finding], "explanations": [],
         "pairs": [pair.as_json() for pair in pairs],
     }  # fmt: skip

@@ -28,7 +28,7 @@ def test_both_arms_of_a_pair_share_what_is_random_and_take_mirrored_turns(toy: T
     toy.commit({"bench/bench_toy.py": WITH_STATS})
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
         base, head = toy_sites(toy, trees, tmp_path)
-        pair = PairDriver(base, head, frozenset([case]), random.Random(1)).measure({case: 0.3}, "screen")
+        pair = PairDriver(base, head, frozenset([case]), random.Random(1)).measure({case: 0.3})
     assert pair.troubles == ()
     orders = [turn.base_first for turn in pair.blocks[0].turns]
     assert [first != second for first, second in zip(orders[::2], orders[1::2], strict=True)] == [True] * (
@@ -55,7 +55,7 @@ def test_hash_seed_and_environment_size_differ_between_pairs_not_inside_them(toy
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
         base, head = toy_sites(toy, trees, tmp_path)
         bench = PairDriver(base, head, frozenset(), random.Random(1))
-        pairs = [bench.measure({"bench/bench_toy.py::test_work": 0.05}, "screen") for _ in range(2)]
+        pairs = [bench.measure({"bench/bench_toy.py::test_work": 0.05}) for _ in range(2)]
     lines = seen.read_text().splitlines()
     assert lines == [f"{pair.hash_seed} {pair.padding_bytes}" for pair in pairs for _ in ("base", "head")]
     assert pairs[0].hash_seed != pairs[1].hash_seed
@@ -117,7 +117,7 @@ def measured_pair(toy: Toy, cases: str, logs: Path, alone: bool = False) -> Pair
     toy.commit({"bench/bench_toy.py": cases})
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
         driver = PairDriver(*toy_sites(toy, trees, logs), frozenset([case]), alone={case} if alone else set())
-        return driver.measure({case: 0.2}, "screen")
+        return driver.measure({case: 0.2})
 
 
 def test_a_case_that_asks_for_one_call_is_called_once_a_process(toy: Toy, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_the_padding_of_frames_differs_between_pairs_not_inside_them(toy: Toy, t
     toy.commit({"bench/bench_toy.py": DEEP})
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
         driver = PairDriver(*toy_sites(toy, trees, tmp_path), frozenset([case]), random.Random(1))
-        pairs = [driver.measure({case: 0.05}, "screen") for _ in range(2)]
+        pairs = [driver.measure({case: 0.05}) for _ in range(2)]
     assert pairs[0].frame_slots != pairs[1].frame_slots
     assert all(not pair.troubles for pair in pairs)
 

@@ -22,12 +22,12 @@ from benchgate.settings import Settings
 
 
 def a_result(*verdicts: str) -> Result:
-    metric = MetricFinding.of("wall", "regressed", "confirm", Estimate.of([0.05, 0.06, 0.055]), 500.0)
+    metric = MetricFinding.of("wall", "regressed", Estimate.of([0.05, 0.06, 0.055]), 500.0)
     findings = [
         CaseFinding(f"b.py::test_{v}[a|b]", v, "" if v == "regressed" else "why 5%", (metric,)) for v in verdicts
     ]  # type: ignore[arg-type]
     turn = Turn(True, 0, Timing(1.0, 1.0, 1.0), Timing(1.0, 1.0, 1.0))
-    pair = Pair(1, "screen", 1, 2, 3.0, (Block("b.py::x", 1, (turn, turn), 1, 1, 0.0, 0.0),), ())
+    pair = Pair(1, 1, 2, 3.0, (Block("b.py::x", 1, (turn, turn), 1, 1, 0.0, 0.0),), ())
     return Result(Revision("main", "a" * 40), Revision("working tree", "b" * 40), findings, [pair], ["a note"])
 
 
@@ -82,7 +82,7 @@ def test_what_too_few_pairs_cannot_bound_is_left_out(capsys: pytest.CaptureFixtu
 
 
 def test_a_case_for_which_no_time_was_left_shows_no_ratio() -> None:
-    metric = MetricFinding.of("wall", "inconclusive", "confirm", Estimate.of([]), 1.0)
+    metric = MetricFinding.of("wall", "inconclusive", Estimate.of([]), 1.0)
     finding = CaseFinding("b.py::test_x", "inconclusive", "no time", (metric,))
     assert reason(finding) == "no time; wall not measured again"
     result = replace(a_result(), findings=[finding])
@@ -144,8 +144,8 @@ def test_lines_that_say_the_same_are_one() -> None:
 
 
 def test_absolute_times_stand_beside_ratios() -> None:
-    wall = MetricFinding.of("wall", "regressed", "confirm", Estimate.of([0.05] * 9), 500.0, (0.0123, 0.0000456))
-    memory = MetricFinding.of("memory", "unchanged", "confirm", Estimate.of([0.0] * 9), 1.0, (2.5e9, 64e6))
+    wall = MetricFinding.of("wall", "regressed", Estimate.of([0.05] * 9), 500.0, (0.0123, 0.0000456))
+    memory = MetricFinding.of("memory", "unchanged", Estimate.of([0.0] * 9), 1.0, (2.5e9, 64e6))
     page = markdown(replace(a_result(), findings=[CaseFinding("c", "regressed", "", (wall, memory))]), [], SETTINGS)
     assert "| wall | 12.3 ms | 45.6 µs | 1.051 |" in page
     assert "| memory | 2.5 GB | 64 MB | 1.000 |" in page

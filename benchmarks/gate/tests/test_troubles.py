@@ -57,7 +57,7 @@ def test_a_frozen_clock_does_not_reach_the_gates_own(toy: Toy, tmp_path: Path) -
     with checkouts(toy.root, resolve(toy.root, head), resolve(toy.root, head)) as trees:
         driver = PairDriver(*toy_sites(toy, trees, tmp_path), frozenset([case]))
         trial = try_out(driver, [case], trees)
-        pair = driver.measure({case: 0.2}, "screen")
+        pair = driver.measure({case: 0.2})
     assert (trial.troubles, pair.troubles) == ([], ())
     assert trial.call_s[case] > 0
     assert all(turn.base.wall_s > 0 and turn.head.wall_s > 0 for turn in pair.blocks[0].turns)

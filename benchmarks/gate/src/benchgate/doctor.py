@@ -14,7 +14,7 @@ from .comparison import Comparison, prepared
 from .decide.estimate import spread
 from .decide.forecast import Forecast
 from .decide.metrics import control, log_ratios
-from .decide.schedule import SCREEN_PAIRS, planned_block_s
+from .decide.schedule import FEWEST_PAIRS, planned_block_s
 from .errors import GateError
 from .measure.control import Clock, load_average, processors
 from .measure.records import Pair
@@ -82,7 +82,7 @@ def _pairs(comparison: Comparison, for_s: float) -> Iterator[Pair]:
     cases = expected.affordable() or [*expected.case_s][:1]
     end = time.monotonic() + for_s
     while cases and time.monotonic() < end:
-        yield comparison.driver.measure(dict.fromkeys(cases, planned_block_s(for_s, len(cases))), "screen")
+        yield comparison.driver.measure(dict.fromkeys(cases, planned_block_s(for_s, len(cases))))
 
 
 def of_noise(pairs: Sequence[Pair], asked: Settings) -> Iterator[str]:
@@ -96,13 +96,12 @@ def of_noise(pairs: Sequence[Pair], asked: Settings) -> Iterator[str]:
         yield f"{len(pairs)} pairs were measured, too few to tell their noise: --seconds {DEFAULT_S * 4:g}"
         return
     pair_s = sum(pair.seconds for pair in pairs) / len(pairs)
-    held = max(int(asked.budget_s / pair_s) - SCREEN_PAIRS, 1)
+    held = max(int(asked.budget_s / pair_s), 1)
     yield (
-        f"{len(pairs)} pairs of one revision against itself, {pair_s:.1f} s each; "
-        f"{asked.budget_s:.0f} s hold {held} beside the screen"
+        f"{len(pairs)} pairs of one revision against itself, {pair_s:.1f} s each; {asked.budget_s:.0f} s hold {held}"
     )
     for case, noise in sorted(enough.items(), key=lambda item: -item[1]):
-        seen = math.expm1(_WIDTH * noise / math.sqrt(max(held, SCREEN_PAIRS)))
+        seen = math.expm1(_WIDTH * noise / math.sqrt(max(held, FEWEST_PAIRS)))
         yield f"  {case}: equal pairs spread by {math.expm1(noise):.1%}; a loss of {seen:.1%} would be seen"
 
 

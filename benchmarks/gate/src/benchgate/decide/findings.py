@@ -1,16 +1,17 @@
 """The verdicts of a run, case by case and metric by metric, and the exit status that follows."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ..measure.records import Gap, Stage, Trouble
+from ..measure.records import Gap, Trouble
 from .estimate import Estimate
-from .measured import Hypothesis, Measured
+from .measured import Measured
 from .metrics import Metric, absolute_of
 from .needs import need_of
-from .rule import Verdict, decide, holm, smallest_seen
-from .schedule import SCREEN_PAIRS
+from .rule import Verdict, decide, smallest_seen
+from .schedule import FEWEST_PAIRS
 
 CaseVerdict = Verdict | Gap
 
@@ -25,17 +26,19 @@ SHOWN_MISS = 0.025
 
 @dataclass(frozen=True)
 class MetricFinding:
-    """One metric of one case: ratios head/base, so 1.03 is a loss of 3%; `base` and `head` in seconds, or bytes."""
+    """One metric of one case: ratios head/base, so 1.03 is a loss of 3%; `base` and `head` in seconds, or bytes.
+
+    `evidence` for a change in the direction of the ratio is a proof from 1/alpha on.
+    """
 
     metric: Metric
     verdict: Verdict
-    stage: Stage
     pairs: int
     ratio: float
     lower: float
     upper: float
     visible: float
-    wealth: float
+    evidence: float
     base: float | None = None
     head: float | None = None
 
@@ -44,16 +47,15 @@ class MetricFinding:
         cls,
         metric: Metric,
         verdict: Verdict,
-        stage: Stage,
         estimate: Estimate,
-        wealth: float,
+        evidence: float,
         absolute: tuple[float | None, float | None] = (None, None),
     ) -> "MetricFinding":
         """From an estimate in log ratios; `visible` is the smallest loss, as a share, that it could have seen."""
         bounds = (estimate.middle, estimate.lower(SHOWN_MISS), estimate.upper(SHOWN_MISS))
         ratio, lower, upper = (_exp(value) for value in bounds)
         visible = _exp(smallest_seen(estimate)) - 1
-        return cls(metric, verdict, stage, estimate.pairs, ratio, lower, upper, visible, wealth, *absolute)
+        return cls(metric, verdict, estimate.pairs, ratio, lower, upper, visible, evidence, *absolute)
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,7 @@ class CaseFinding:
 
 def find(measured: Measured, missing: list[Trouble]) -> list[CaseFinding]:
     """The verdict on every case that was measured, and on those that only base has."""
-    wealths = {hypothesis: measured.wealth_of(hypothesis) for hypothesis in measured.hypotheses}
-    proved = holm(wealths, measured.rule.alpha)
-    found = [_find_case(measured, case, proved) for case in measured.cases]
+    found = [_find_case(measured, case) for case in measured.cases]
     return found + [CaseFinding(trouble.case, trouble.verdict, trouble.why) for trouble in missing]
 
 
@@ -87,46 +87,37 @@ def exit_status(findings: list[CaseFinding]) -> Literal[0, 1, 3]:
     return 0 if verdicts and verdicts <= {"unchanged", "improved"} else 3
 
 
-def _find_case(measured: Measured, case: str, proved: set[Hypothesis]) -> CaseFinding:
+def _find_case(measured: Measured, case: str) -> CaseFinding:
     evidence = measured.evidence
     disturbed = len(evidence.disturbed(case))
     if trouble := evidence.troubles.get(case):
         return CaseFinding(case, trouble.verdict, trouble.why, disturbed=disturbed)
-    tolerance = measured.rule_of(case).tolerance
-    if (clean := evidence.clean(case, "screen")) < SCREEN_PAIRS and not measured.suspects(case):
-        seen = tuple(_find_metric(measured, case, metric, set(), decided=False) for metric in evidence.metrics(case))
-        return CaseFinding(case, "inconclusive", _too_few(measured, case, clean), seen, disturbed, tolerance)
-    metrics = tuple(_find_metric(measured, case, metric, proved) for metric in evidence.metrics(case))
-    verdict = min((finding.verdict for finding in metrics), key=GRAVITY.index)
-    undecided = [finding.metric for finding in metrics if finding.verdict == "inconclusive"]
-    why = need_of(measured, case, undecided) if verdict == "inconclusive" else ""
-    return CaseFinding(case, verdict, why, metrics, disturbed, tolerance)
+    metrics = tuple(_find_metric(measured, case, metric) for metric in evidence.metrics(case))
+    verdict: CaseVerdict = min((finding.verdict for finding in metrics), key=GRAVITY.index, default="inconclusive")
+    why = _open_still(measured, metrics, case) if verdict == "inconclusive" else ""
+    return CaseFinding(case, verdict, why, metrics, disturbed, measured.rule_of(case).tolerance)
 
 
-def _find_metric(
-    measured: Measured, case: str, metric: Metric, proved: set[Hypothesis], *, decided: bool = True
-) -> MetricFinding:
-    suspect = next((h for h in measured.hypotheses if (h.case, h.metric) == (case, metric)), None)
-    confirmed = suspect is not None and measured.evidence.clean(case, "confirm") > 0
-    stage: Stage = "confirm" if confirmed else "screen"
-    values = measured.evidence.values(case, metric, stage)
-    direction = suspect.direction if suspect and suspect in proved else 0
-    won = measured.wealth_of(suspect) if suspect else 1.0
-    # what the screen has made suspicious is never decided by the screen
-    open_still = not decided or (suspect is not None and not confirmed)
-    verdict = "inconclusive" if open_still else decide(values, direction, measured.rule_of(case))
-    absolute = absolute_of(measured.evidence.blocks(case, stage), metric)
-    return MetricFinding.of(metric, verdict, stage, Estimate.of(values), won, absolute)
+def _find_metric(measured: Measured, case: str, metric: Metric) -> MetricFinding:
+    values, proved = measured.evidence.values(case, metric), measured.proved((case, metric))
+    verdict = decide(values, proved, measured.rule_of(case))
+    if verdict == "unchanged" and len(values) < FEWEST_PAIRS:
+        verdict = "inconclusive"
+    absolute = absolute_of(measured.evidence.blocks(case), metric)
+    estimate = Estimate.of(values)
+    evidence = measured.evidence_of((case, metric), 1 if estimate.middle >= 0 else -1)
+    return MetricFinding.of(metric, verdict, estimate, evidence, absolute)
 
 
-def _too_few(measured: Measured, case: str, clean: int) -> str:
-    reasons = measured.evidence.disturbed(case)
-    if reasons:
+def _open_still(measured: Measured, metrics: Sequence[MetricFinding], case: str) -> str:
+    """Why a case is undecided."""
+    clean, reasons = measured.evidence.clean(case), measured.evidence.disturbed(case)
+    if clean < FEWEST_PAIRS and reasons:
         last = f"the last because {reasons[-1]}"
-        return f"only {clean} of {SCREEN_PAIRS} pairs were undisturbed, {len(reasons)} were not, {last}"
-    if not clean:
+        return f"only {clean} of {FEWEST_PAIRS} pairs were undisturbed, {len(reasons)} were not, {last}"
+    if not metrics:
         return "no time was left to measure it"
-    return need_of(measured, case, measured.evidence.metrics(case))
+    return need_of(measured, case, [finding.metric for finding in metrics if finding.verdict == "inconclusive"])
 
 
 def _exp(value: float) -> float:

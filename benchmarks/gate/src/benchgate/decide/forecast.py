@@ -5,23 +5,25 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..measure.turns import least_s
-from .schedule import SCREEN_PAIRS, planned_block_s
+from .schedule import FEWEST_PAIRS, planned_block_s
 
-#: Pairs after the screen in which most losses are proven and most cases cleared: those of the study needed so many.
-CONFIRM_PAIRS = 16
+#: Pairs in which most losses are proven and most cases cleared: those of the study needed so many.
+USUAL_PAIRS = 16
 
 
 @dataclass(frozen=True)
 class Forecast:
     """Seconds that each case takes in one pair, beside the `start_s` of its processes, and the budget.
 
-    `changed` are cases that run what changed: where there is no time for all, they come first.
+    `changed` are cases that run what changed: where there is no time for all, they come first. `done` counts pairs of all
+    cases that have been measured.
     """
 
     case_s: Mapping[str, float]
     start_s: float
     budget_s: float
     changed: frozenset[str] = frozenset()
+    done: int = 0
 
     @classmethod
     def of(cls, call_s: Mapping[str, float], start_s: float, budget_s: float) -> "Forecast":
@@ -42,18 +44,18 @@ class Forecast:
     @property
     def may_overestimate(self) -> bool:
         """Whether the trial, which was cold, says too little time, and a first pair can be afforded to see."""
-        return self.held < SCREEN_PAIRS and self.budget_s > 2 * self.pair_s
+        return not self.done and not self.fits and self.budget_s > 2 * self.pair_s
 
     def corrected(self, seconds: float) -> "Forecast":
         """The same from what a pair of all cases really took, and the rest of the budget."""
         share = seconds / self.pair_s
         cases = {case: case_s * share for case, case_s in self.case_s.items()}
-        return Forecast(cases, self.start_s * share, self.budget_s - seconds, self.changed)
+        return Forecast(cases, self.start_s * share, self.budget_s - seconds, self.changed, self.done + 1)
 
     @property
     def fits(self) -> bool:
-        """Whether the budget holds the screen of all cases."""
-        return self.held >= SCREEN_PAIRS
+        """Whether the budget holds the fewest pairs in which all cases may be decided."""
+        return self.held + self.done >= FEWEST_PAIRS
 
     def affordable(self) -> list[str]:
         """All cases, or as many as the budget can decide, or at least look at.
@@ -62,10 +64,10 @@ class Forecast:
         """
         if self.fits:
             return list(self.case_s)
-        decided, screened = self._fitting(SCREEN_PAIRS + CONFIRM_PAIRS), self._fitting(SCREEN_PAIRS)
-        if self.changed.isdisjoint(decided) and not self.changed.isdisjoint(screened):
-            decided = screened
-        chosen = decided or screened or self._fitting(1)
+        usual, fewest = self._fitting(USUAL_PAIRS - self.done), self._fitting(FEWEST_PAIRS - self.done)
+        if self.changed.isdisjoint(usual) and not self.changed.isdisjoint(fewest):
+            usual = fewest
+        chosen = usual or fewest or self._fitting(1)
         return [case for case in self.case_s if case in chosen]
 
     def _fitting(self, pairs: int) -> set[str]:
@@ -84,20 +86,21 @@ class Forecast:
         if not count:
             return []
         pairs = f"{self.held} pairs" if self.held != 1 else "1 pair"
+        pairs = f"{pairs} more" if self.done else pairs
         said = [
             f"one pair of {_cases(count)} takes about {self.pair_s:.0f} s, "
             f"and the budget of {self.budget_s:.0f} s holds {pairs}"
         ]
+        if self.may_overestimate:
+            return [*said, "that is as of first calls, which are slow: what fits is chosen after one pair of all"]
         chosen = self.affordable()
         if len(chosen) == count:
-            if self.held < SCREEN_PAIRS + CONFIRM_PAIRS:
-                said.append(
-                    f"verdicts on all take about {SCREEN_PAIRS + CONFIRM_PAIRS} pairs: --budget-s {_rounded(wanted_s)}"
-                )
+            if self.held + self.done < USUAL_PAIRS:
+                said.append(f"verdicts on all take about {USUAL_PAIRS} pairs: --budget-s {_rounded(wanted_s)}")
             return said
         said.append(
-            f"too few to decide anything about all of them, which takes {SCREEN_PAIRS} pairs at least and about "
-            f"{SCREEN_PAIRS + CONFIRM_PAIRS} as a rule: --budget-s {_rounded(wanted_s)}, or choose fewer cases"
+            f"too few to decide anything about all of them, which takes {FEWEST_PAIRS} pairs at least and about "
+            f"{USUAL_PAIRS} as a rule: --budget-s {_rounded(wanted_s)}, or choose fewer cases"
         )
         return [*said, *self._chosen(chosen)]
 
@@ -116,7 +119,7 @@ class Forecast:
 
     def _wanted_s(self, cases: Iterable[str]) -> float:
         """The budget that decides some cases as a rule."""
-        return (self.start_s + sum(self.case_s[case] for case in cases)) * (SCREEN_PAIRS + CONFIRM_PAIRS)
+        return (self.start_s + sum(self.case_s[case] for case in cases)) * (USUAL_PAIRS)
 
 
 def _cases(count: int) -> str:

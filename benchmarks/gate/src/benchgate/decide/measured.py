@@ -1,67 +1,60 @@
-"""What a schedule has measured, for the judge to read: evidence, and the hypotheses that it was gathered for."""
+"""What a schedule has measured, for the judge to read: evidence, and what was staked on it."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import get_args
 
-from .estimate import FEWEST_BOUNDED
+from ..measure.records import Pair
+from .betting import Capital, Key
 from .evidence import Evidence
 from .metrics import Metric
-from .rule import Rule, scale_of, wealth
+from .rule import Rule
+
+#: A control workload that differs between the arms by more than this many tolerances disturbs a block. Wide, for the
+#: control itself varies by some percent between processes: this is for what is grossly out of order.
+DISTURBING_SHARE = 3.0
 
 
-class Hypothesis(NamedTuple):
-    """That one metric of one case does not change in one direction (1: grow, -1: shrink)."""
-
-    case: str
-    metric: Metric
-    direction: Literal[1, -1]
-
-
-@dataclass(frozen=True)
 class Measured:
-    """The cases, the rule, the evidence so far, and the hypotheses that the screen chose.
+    """The cases, the rule, the evidence so far, and what it proves.
 
     `tolerances` has those of cases that differ from the rule's.
     """
 
-    cases: Sequence[str]
-    rule: Rule
-    tolerances: Mapping[str, float]
-    evidence: Evidence
-    hypotheses: tuple[Hypothesis, ...] = ()
+    def __init__(self, cases: Sequence[str], rule: Rule, tolerances: Mapping[str, float] | None = None) -> None:
+        self.cases, self.rule = cases, rule
+        self.evidence = Evidence(DISTURBING_SHARE * rule.limit)
+        self._tolerances = tolerances or {}
+        self._stakes = {direction: Capital(direction, rule.alpha) for direction in (1, -1)}
+
+    def add(self, pair: Pair, asked: Collection[str]) -> None:
+        """Takes in a pair, for which these cases were `asked`: first what is staked, then what it shows."""
+        is_first = not self.evidence.pairs
+        values = self.evidence.add(pair)
+        if is_first:
+            seen = {case for case, _ in values}
+            absent = [(case, metric) for case in asked if case not in seen for metric in get_args(Metric)]
+            for capital in self._stakes.values():
+                capital.lay(values, absent, {case: self.rule_of(case).limit for case in asked})
+        for capital in self._stakes.values():
+            capital.bet(values)
 
     def rule_of(self, case: str) -> Rule:
         """The rule with the case's own tolerance."""
-        return replace(self.rule, tolerance=self.tolerances.get(case, self.rule.tolerance))
+        return replace(self.rule, tolerance=self._tolerances.get(case, self.rule.tolerance))
 
-    def suspects(self, case: str) -> list[Hypothesis]:
-        """The hypotheses about a case; while there are none, its screen goes on or has cleared it."""
-        return [hypothesis for hypothesis in self.hypotheses if hypothesis.case == case]
+    def proved(self, key: Key) -> list[int]:
+        """The directions in which a metric was proven to have changed: 1 for a loss, -1 for a gain."""
+        return [direction for direction, capital in self._stakes.items() if key in capital.proved]
 
-    def wealth_of(self, hypothesis: Hypothesis) -> float:
-        """The evidence against a hypothesis: wealth won on confirming pairs with stakes scaled by the screen."""
-        case, metric, direction = hypothesis
-        scale = scale_of(self.evidence.values(case, metric, "screen"), self.rule_of(case))
-        return wealth([direction * value for value in self.evidence.values(case, metric, "confirm")], scale)
+    def evidence_of(self, key: Key, direction: int = 1) -> float:
+        """How much speaks for a change in one direction: 1 at the start, a proof from 1/alpha on."""
+        return self._stakes[direction].evidence(key)
 
-    def telling(self, hypothesis: Hypothesis) -> list[float]:
-        """The values by which pairs are planned: those that decide, and those of the screen too while they are few.
-
-        One odd pair says nothing of what is to come.
-        """
-        case, metric, _ = hypothesis
-        confirmed = self.evidence.values(case, metric, "confirm")
-        if len(confirmed) >= FEWEST_BOUNDED:
-            return confirmed
-        return self.evidence.values(case, metric, "screen") + confirmed
-
-    def pairs_to_prove(self, hypothesis: Hypothesis) -> float:
-        """How many more confirming pairs the wealth needs, at the rate at which it grew so far."""
-        case, metric, direction = hypothesis
-        screened = self.evidence.values(case, metric, "screen")
-        like = self.telling(hypothesis)
-        won = wealth([direction * value for value in like], scale_of(screened, self.rule_of(case)))
-        left = math.log(max(len(self.hypotheses), 1) / self.rule.alpha) - math.log(self.wealth_of(hypothesis))
-        return max(math.ceil(left * len(like) / math.log(won)), 1) if won > 1 else math.inf
+    def pairs_to_prove(self, key: Key) -> float:
+        """How many more pairs a proof of a loss needs, at the rate at which its player won so far."""
+        capital = self._stakes[1]
+        won, left = capital.wealth(key), -math.log(self.rule.alpha * capital.evidence(key))
+        pairs = self.evidence.clean(key[0])
+        return max(math.ceil(left * pairs / math.log(won)), 1) if won > 1 else math.inf

@@ -7,7 +7,7 @@ from .estimate import FEWEST_BOUNDED, Estimate, spread
 from .measured import Measured
 from .metrics import Metric
 from .rule import Rule, smallest_seen
-from .schedule import MOST_CONFIRM_PAIRS, SCREEN_PAIRS
+from .schedule import FEWEST_PAIRS, FEWEST_SUSPICIOUS_PAIRS, MOST_PAIRS
 
 #: The interval by which a change "looks" slower misses the truth on either side with this probability.
 _MISS = 0.025
@@ -27,26 +27,25 @@ def need_of(measured: Measured, case: str, metrics: Sequence[Metric]) -> str:
 
 def _need_of_metric(measured: Measured, case: str, metric: Metric) -> tuple[float, str]:
     """How many more pairs, and the words before that number; infinite where pairs would not help."""
-    rule = measured.rule_of(case)
-    suspect = next((h for h in measured.hypotheses if (h.case, h.metric) == (case, metric)), None)
-    screened = measured.evidence.values(case, metric, "screen")
-    confirmed = measured.evidence.values(case, metric, "confirm")
-    if len(screened) < SCREEN_PAIRS and suspect is None:
-        return SCREEN_PAIRS - len(screened) + 12, _looks(
-            screened, metric, rule
-        ) or f"only {len(screened)} pairs were measured"
-    values = confirmed if len(confirmed) >= FEWEST_BOUNDED else screened
+    rule, values = measured.rule_of(case), measured.evidence.values(case, metric)
+    looks = _looks(values, metric, rule)
+    if len(values) < FEWEST_PAIRS:
+        return FEWEST_SUSPICIOUS_PAIRS - len(values), looks or f"only {_pairs(len(values))} measured"
     estimate = Estimate.of(values)
-    if suspect and suspect.direction * estimate.middle >= rule.alarming and (looks := _looks(values, metric, rule)):
-        return measured.pairs_to_prove(suspect), looks
-    missing = _pairs_to_clear(values, rule) - len(confirmed)
-    if missing <= MOST_CONFIRM_PAIRS:
+    if looks and estimate.middle >= rule.alarming:
+        return measured.pairs_to_prove((case, metric)), looks
+    missing = _pairs_to_clear(values, rule) - len(values)
+    if missing <= MOST_PAIRS:
         return max(math.ceil(missing), 1), "too few pairs to be sure"
     spread_share = math.expm1(spread(values))
     return math.inf, (
         f"too noisy for a tolerance of {100 * rule.tolerance:g}%: {metric} of its pairs spreads by {spread_share:.1%}, "
         f"and what was measured could see {math.expm1(min(smallest_seen(estimate), 50.0)):+.1%}"
     )
+
+
+def _pairs(count: int) -> str:
+    return f"{count} pairs were" if count != 1 else "1 pair was"
 
 
 def _looks(values: Sequence[float], metric: Metric, rule: Rule) -> str:

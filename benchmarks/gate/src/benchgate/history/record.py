@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..decide.evidence import Evidence
+from ..decide.measured import DISTURBING_SHARE
 from ..decide.metrics import Metric
-from ..decide.schedule import DISTURBING_SHARE
 from ..errors import GateError
 from ..report.stored import Stored
 from ..revisions.git import git
@@ -30,14 +30,12 @@ class Record:
 
     @classmethod
     def of(cls, stored: Stored) -> "Record":
-        """From a gate.json: of each case the undisturbed pairs of the stage in which it was judged."""
+        """From a gate.json: the undisturbed pairs of each case that was judged."""
         evidence = Evidence(DISTURBING_SHARE * stored.settings.rule.limit)
         for pair in stored.result.pairs:
             evidence.add(pair)
         ratios = {
-            finding.case: {
-                metric.metric: evidence.values(finding.case, metric.metric, metric.stage) for metric in finding.metrics
-            }
+            finding.case: {metric.metric: evidence.values(finding.case, metric.metric) for metric in finding.metrics}
             for finding in stored.result.findings
         }
         return cls(

@@ -13,7 +13,7 @@ from ..errors import ArmError
 from .control import Clock
 from .driver import Arm, CaseEndedError
 from .messages import Ended, Ready
-from .records import Block, Pair, Stage, Timing, Trouble
+from .records import Block, Pair, Timing, Trouble
 from .site import Draw, Site, check_origin
 from .turns import block_of_alone, call_alone, take_turns
 
@@ -43,7 +43,7 @@ class PairDriver:
     loaded: dict[str, dict[str, str]] = field(default_factory=lambda: {"base": {}, "head": {}})
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def measure(self, block_s: Mapping[str, float], stage: Stage) -> Pair:
+    def measure(self, block_s: Mapping[str, float]) -> Pair:
         """One pair: each case of `block_s` measured for about so many seconds (at least a few calls).
 
         A case at which an arm dies, hangs or leaves the protocol has a trouble in the pair; the cases after it have
@@ -67,7 +67,6 @@ class PairDriver:
             found.append(self._measure_alone(case, block_s[case], f"{number:03}-{index}", draw))
         return Pair(
             number=number,
-            stage=stage,
             hash_seed=draw.hash_seed,
             padding_bytes=draw.padding_bytes,
             seconds=time.monotonic() - begun,

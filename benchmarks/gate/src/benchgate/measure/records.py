@@ -3,11 +3,11 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Stage = Literal["screen", "confirm"]
 Gap = Literal["new", "missing", "incomparable"]
 
 #: Version of the JSON written from these records. 1: first. 2: pairs have `frame_slots`. 3: a run has its `shard`.
-FORMAT_VERSION = 3
+#: 4: pairs and metrics have no `stage`, and metrics `evidence` in place of `wealth`, for every pair counts.
+FORMAT_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,6 @@ class Pair:
     """One fresh process of each revision: the unit of evidence."""
 
     number: int
-    stage: Stage
     hash_seed: int
     padding_bytes: int
     seconds: float
@@ -73,7 +72,8 @@ class Pair:
         """The pair that `as_json` made the dictionaries of."""
         blocks = [{**block, "turns": tuple(map(_turn, block["turns"]))} for block in stored["blocks"]]
         troubles = tuple(Trouble(**trouble) for trouble in stored["troubles"])
-        return cls(**{**stored, "blocks": tuple(Block(**block) for block in blocks), "troubles": troubles})
+        kept = {name: value for name, value in stored.items() if name != "stage"}  # of versions before 4
+        return cls(**{**kept, "blocks": tuple(Block(**block) for block in blocks), "troubles": troubles})
 
 
 def _turn(stored: dict[str, Any]) -> Turn:

@@ -8,14 +8,11 @@ from ..measure.records import Pair
 def progress(pair: Pair, measured: Measured, left_s: float) -> str:
     """The line after a pair."""
     count = f"{len(pair.blocks)} cases" if len(pair.blocks) != 1 else "1 case"
-    said = [f"{pair.stage} pair {pair.number}: {count} in {pair.seconds:.0f} s", f"{max(left_s, 0.0):.0f} s left"]
+    said = [f"pair {pair.number}: {count} in {pair.seconds:.0f} s", f"{max(left_s, 0.0):.0f} s left"]
     middles = {
         case: Estimate.of(values).middle
         for case in measured.cases
-        for values in [
-            measured.evidence.values(case, "wall", "confirm") or measured.evidence.values(case, "wall", "screen")
-        ]
-        if values
+        if (values := measured.evidence.values(case, "wall"))
     }
     worst = max(middles, key=lambda case: middles[case], default="")
     if worst and middles[worst] > 0:

@@ -44,7 +44,12 @@ def read(file: Path) -> Stored:
 
 
 def _finding(stored: Mapping[str, Any]) -> CaseFinding:
-    return CaseFinding(**{**stored, "metrics": tuple(MetricFinding(**metric) for metric in stored["metrics"])})
+    return CaseFinding(**{**stored, "metrics": tuple(map(_metric, stored["metrics"]))})
+
+
+def _metric(stored: Mapping[str, Any]) -> MetricFinding:
+    renamed = {"wealth": "evidence"}  # before version 4, which had a `stage` too
+    return MetricFinding(**{renamed.get(name, name): value for name, value in stored.items() if name != "stage"})
 
 
 def _explanation(stored: Mapping[str, Any], directory: Path) -> Explanation:
