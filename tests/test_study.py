@@ -16,7 +16,7 @@ from benchgate.cli import run
 from benchgate.decide.metrics import log_ratios
 from benchgate.measure.records import Block, Pair, Timing, Turn
 from benchgate.revisions.git import git
-from benchmarks.study import kept, planting, race, replay, rivals, study
+from benchmarks.study import kept, planting, race, replay, rivals, simulation, study
 from benchmarks.study.load import load
 from benchmarks.study.planting import commit_planted, planted, statement
 from benchmarks.study.subject import PLACES, make_subject
@@ -256,3 +256,17 @@ def test_a_slot_is_judged_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (slot.load, slot.share, slot.budget_s, slot.found["gate"]) == ("quiet", 0.1, 1.0, [])
     assert len(slot.found[UNDECIDED]) == len(kept.pairs(tmp_path, 0)[0].blocks) >= 12
     assert set(JUDGES) < set(slot.found)
+
+
+def test_a_simulated_loss_is_found_after_a_few_pairs_and_equal_code_is_not_accused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grave = [simulation.simulated("normal", 0.30, seed) for seed in range(3)]
+    assert all(run.found and not run.accused for run in grave)
+    assert max(run.pairs for run in grave) <= 10
+    assert not simulation.simulated("autocorrelated bursts", 0.0, 0).accused
+    monkeypatch.setattr(simulation, "CASES", 2)
+    assert simulation.run(["--suites", "2", "--noises", "normal", "drift", "--output", str(tmp_path)]) == 0
+    text = capsys.readouterr().out
+    assert simulation.kept_table(tmp_path) == text
+    assert sum(row.startswith(("| normal |", "| drift |")) for row in text.splitlines()) == 4

@@ -19,7 +19,7 @@ def test_noise_is_told_with_the_loss_that_the_budget_shows() -> None:
     driver = PretendedDriver({"quiet": normal(0, 0.005), "loud": normal(0, 0.05)}, seed=random.Random(3).randrange(99))
     pairs = [driver.measure({"quiet": 1.0, "loud": 1.0}) for _ in range(40)]
     first, *cases = of_noise(pairs, Settings(("bench",), budget_s=600.0))
-    assert first == "40 pairs of one revision against itself, 3.2 s each; 600 s hold 179 beside the screen"
+    assert first == "40 pairs of one revision against itself, 3.2 s each; 600 s hold 187"
     assert [line.split(":")[0].strip() for line in cases] == ["loud", "quiet"], "the noisiest first"
     seen = float(cases[1].rpartition("loss of ")[2].partition("%")[0]) / 100
     assert seen == pytest.approx(2.38 * 0.005 / math.sqrt(179), rel=0.5)

@@ -45,8 +45,10 @@ def test_cases_that_run_what_changed_come_before_quicker_ones() -> None:
 def test_a_forecast_from_a_cold_trial_is_corrected_by_the_first_pair() -> None:
     cold = Forecast.of(dict.fromkeys("ab", 1.0), 20.0, 120.0)
     assert (cold.held, cold.may_overestimate) == (3, True)
+    assert "chosen after one pair of all" in cold.lines()[-1], "nothing is chosen yet"
     warm = cold.corrected(cold.pair_s / 6)
     assert warm.pair_s == pytest.approx(cold.pair_s / 6)
     assert warm.budget_s == pytest.approx(120.0 - cold.pair_s / 6)
     assert (warm.may_overestimate, warm.affordable()) == (False, ["a", "b"])
+    assert not cold.corrected(cold.pair_s).may_overestimate, "what was measured is no trial"
     assert not Forecast.of(dict.fromkeys("ab", 1.0), 70.0, 120.0).may_overestimate

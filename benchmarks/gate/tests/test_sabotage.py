@@ -30,6 +30,13 @@ from toy import work
 def test_skipped(benchmark):
     pytest.skip("not today")
 
+@pytest.mark.xfail(reason="known")
+def test_is_expected_to_fail(benchmark):
+    assert benchmark(work) < 0
+
+def test_fails_in_words(benchmark):
+    pytest.fail("what is wrong\\nand much beside", pytrace=False)
+
 def test_fails_before_the_benchmark(benchmark):
     assert work() < 0
 
@@ -119,6 +126,8 @@ def test_a_sabotaged_case_is_never_a_pass(sabotaged: dict[str, CaseFinding]) -> 
     for name, finding in sabotaged.items():
         assert (finding.verdict, finding.why != "") == (EXPECTED.get(name, "incomparable"), True), name
         assert exit_status([finding, CaseFinding("sound", "unchanged", "")]) == 3
+    assert "marked xfail (known)" in sabotaged["test_is_expected_to_fail"].why
+    assert "what is wrong" in sabotaged["test_fails_in_words"].why
 
 
 THREADS = """

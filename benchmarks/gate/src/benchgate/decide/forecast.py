@@ -15,13 +15,15 @@ USUAL_PAIRS = 16
 class Forecast:
     """Seconds that each case takes in one pair, beside the `start_s` of its processes, and the budget.
 
-    `changed` are cases that run what changed: where there is no time for all, they come first.
+    `changed` are cases that run what changed: where there is no time for all, they come first. `done` is how many pairs
+    of all cases have been measured.
     """
 
     case_s: Mapping[str, float]
     start_s: float
     budget_s: float
     changed: frozenset[str] = frozenset()
+    done: int = 0
 
     @classmethod
     def of(cls, call_s: Mapping[str, float], start_s: float, budget_s: float) -> "Forecast":
@@ -42,18 +44,18 @@ class Forecast:
     @property
     def may_overestimate(self) -> bool:
         """Whether the trial, which was cold, says too little time, and a first pair can be afforded to see."""
-        return self.held < FEWEST_PAIRS and self.budget_s > 2 * self.pair_s
+        return not self.done and not self.fits and self.budget_s > 2 * self.pair_s
 
     def corrected(self, seconds: float) -> "Forecast":
         """The same from what a pair of all cases really took, and the rest of the budget."""
         share = seconds / self.pair_s
         cases = {case: case_s * share for case, case_s in self.case_s.items()}
-        return Forecast(cases, self.start_s * share, self.budget_s - seconds, self.changed)
+        return Forecast(cases, self.start_s * share, self.budget_s - seconds, self.changed, self.done + 1)
 
     @property
     def fits(self) -> bool:
         """Whether the budget holds the fewest pairs in which all cases may be decided."""
-        return self.held >= FEWEST_PAIRS
+        return self.held + self.done >= FEWEST_PAIRS
 
     def affordable(self) -> list[str]:
         """All cases, or as many as the budget can decide, or at least look at.
@@ -62,7 +64,7 @@ class Forecast:
         """
         if self.fits:
             return list(self.case_s)
-        usual, fewest = self._fitting(USUAL_PAIRS), self._fitting(FEWEST_PAIRS)
+        usual, fewest = self._fitting(USUAL_PAIRS - self.done), self._fitting(FEWEST_PAIRS - self.done)
         if self.changed.isdisjoint(usual) and not self.changed.isdisjoint(fewest):
             usual = fewest
         chosen = usual or fewest or self._fitting(1)
@@ -84,13 +86,16 @@ class Forecast:
         if not count:
             return []
         pairs = f"{self.held} pairs" if self.held != 1 else "1 pair"
+        pairs = f"{pairs} more" if self.done else pairs
         said = [
             f"one pair of {_cases(count)} takes about {self.pair_s:.0f} s, "
             f"and the budget of {self.budget_s:.0f} s holds {pairs}"
         ]
+        if self.may_overestimate:
+            return [*said, "that is as of first calls, which are slow: what fits is chosen after one pair of all"]
         chosen = self.affordable()
         if len(chosen) == count:
-            if self.held < USUAL_PAIRS:
+            if self.held + self.done < USUAL_PAIRS:
                 said.append(f"verdicts on all take about {USUAL_PAIRS} pairs: --budget-s {_rounded(wanted_s)}")
             return said
         said.append(

@@ -188,6 +188,8 @@ def _is_benchmark(item: pytest.Item) -> bool:
 
 
 def _reason(report: pytest.TestReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return f"marked xfail{report.wasxfail and f' ({report.wasxfail})'}"
     # a skip's explanation is a tuple of file, line and reason
     return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else _last_line(report.longreprtext)
 
@@ -197,7 +199,9 @@ def _last_line(text: str) -> str:
     errors = [line[2:].strip() for line in lines if line.startswith("E  ")]
     if errors and errors[0].startswith('File "'):  # a syntax error is told at the end
         errors.reverse()
-    return (errors or lines or ["no explanation"])[0 if errors else -1]
+    if errors or not lines:
+        return (errors or ["no explanation"])[0]
+    return lines[-1 if lines[0].startswith("Traceback") else 0]
 
 
 def main(read_fd: int, write_fd: int, plan: Plan) -> int:

@@ -145,7 +145,8 @@ def amount(value: float | None, metric: MetricFinding) -> str:
     if value is None:
         return ""
     units = _SIZES if metric.metric == "memory" else _TIMES
-    scale, unit = next(((scale, unit) for scale, unit in units if value >= scale), units[-1])
+    # 999.9 is shown as a thousand, which is 1 of the next unit
+    scale, unit = next(((scale, unit) for scale, unit in units if value >= 0.9995 * scale), units[-1])
     return f"{value / scale:.3g} {unit}"
 
 
