@@ -30,8 +30,6 @@ from .stopping import STOPPED_STATUS, StoppedError, stoppable
 MOST_EXPLAINED = 3
 #: Where there is no time for all cases, this share of the budget is spent beforehand to see which run what changed.
 LOOK_SHARE = 0.1
-#: What is said before the first silence.
-TRIAL_FIRST = "before measuring, every case is called once or twice in both revisions: what runs, and for how long"
 #: How a folder for reports is called for which none was asked.
 _TEMPORARY = "benchgate-output-"
 #: Columns of the table where nobody sees a terminal; wide enough for the ids of cases.
@@ -60,7 +58,6 @@ def compared(arguments: Sequence[str]) -> tuple[int, Sequence[str]]:
             def say(line: str) -> None:
                 console.print(plain(line), markup=False, highlight=False)
 
-            say(TRIAL_FIRST)
             with prepared(repository, asked, directory, say) as comparison:
                 result, status = _measured(comparison, asked, directory, console)
                 _explain(comparison, result, explanations)

@@ -31,6 +31,8 @@ from .settings import Settings
 
 #: What a default ``repr`` puts into an id: another number in every process.
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+#: What is said before the first silence.
+_TRIAL_FIRST = "before measuring, every case is called once or twice in both revisions: what runs, and for how long"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def prepared(
     Raises GateError when nothing can be concluded at all.
     """
     base, head = _revisions(repository, settings)
+    say(_TRIAL_FIRST)
     with checkouts(repository, base, head) as trees:
         chosen = selected(settings.paths, trees.head)
         for root in (trees.base, trees.head):
@@ -114,20 +117,12 @@ def prepared(
         driver = PairDriver(sites[0], sites[1], frozenset(before.cases))
         trial = try_out(driver, cases, trees, say)
         trial.troubles += nameless
-        notes = [measured_line(driver, laid, tried=bool(trial.call_s)), f"on {_machine(repository)}"]
-        notes += [f"{shortened(laid)} from head in both arms", *_part(settings.part)]
-        if inside := changed_inside(repository, base, head, laid):
-            notes.append(
-                f"changed, but the same in both arms as definitions of cases, so not compared: {shortened(inside)}"
-            )
-        if libraries := changed_dependencies(repository, base, head):
-            notes.append(_libraries(libraries, settings))
+        measured = measured_line(driver, laid, tried=bool(trial.call_s))
+        notes = [measured, f"on {_machine(repository)}", f"{shortened(laid)} from head in both arms"]
+        notes += [*_part(settings.part), *_differences(repository, base, head, laid, settings)]
         if before.errors:
             notes.append(f"base's own definitions: {shortened(before.errors)}")
-        notes += _loosened(before, now, settings.rule)
-        notes += [
-            f"{case} is measured in one arm after the other, for it fails in both at once" for case in driver.alone
-        ]
+        notes += [*_loosened(before, now, settings.rule), *map(_told_alone, driver.alone)]
         yield Comparison(
             base=base,
             head=head,
@@ -185,6 +180,20 @@ def _part(part: Part) -> Iterator[str]:
         yield f"this is shard {part.shard}: benchgate merge makes one report of all"
     if part.confirmed is not None:
         yield f"only what regressed in {part.confirmed} was measured, in new pairs"
+
+
+def _differences(
+    repository: Path, base: Revision, head: Revision, laid: Sequence[str], settings: Settings
+) -> Iterator[str]:
+    """What differs between the revisions and is not compared, or not by itself."""
+    if inside := changed_inside(repository, base, head, laid):
+        yield f"changed, but the same in both arms as definitions of cases, so not compared: {shortened(inside)}"
+    if libraries := changed_dependencies(repository, base, head):
+        yield _libraries(libraries, settings)
+
+
+def _told_alone(case: str) -> str:
+    return f"{case} is measured in one arm after the other, for it fails in both at once"
 
 
 def _libraries(files: Sequence[str], settings: Settings) -> str:

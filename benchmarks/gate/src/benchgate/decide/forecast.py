@@ -15,8 +15,8 @@ USUAL_PAIRS = 16
 class Forecast:
     """Seconds that each case takes in one pair, beside the `start_s` of its processes, and the budget.
 
-    `changed` are cases that run what changed: where there is no time for all, they come first. `done` counts the pairs
-    of all cases that have been measured.
+    `changed` are cases that run what changed: where there is no time for all, they come first. `done` is how many pairs
+    of all cases have been measured.
     """
 
     case_s: Mapping[str, float]
