@@ -67,7 +67,7 @@ class MultiscaleEngine:
 
     About 60 milliseconds and 5 more a megapixel, one thread; in several, where the process may use them, the same mask
     sooner. Lets other threads run. Memory: about 6 bytes a pixel, and 52 a pixel of the image that is solved whole,
-    which is small but after a collapse; in several threads twice these 52.
+    which is small but after a collapse.
     """
 
     def peak_bytes(self, pixels: int) -> int:
