@@ -1,4 +1,9 @@
-"""``benchgate bisect``: since which commit a case is slower, by comparisons of commits between a good and a bad one."""
+"""``benchgate bisect``: since which commit a case is slower, by comparisons of commits between a good and a bad one.
+
+The halving is done here and not by ``git bisect``, which knows one good commit: a branch that was forked before the
+good one, or before something got quicker, would be blamed for what it never had. What a merge brought is compared with
+the commit at which it was forked.
+"""
 
 import argparse
 import sys

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
+from ..units import time_of
+
 #: A call stack, outermost function first.
 Stack = tuple[str, ...]
 #: Seconds per call of the case that were spent with each stack.
@@ -106,7 +108,7 @@ def _boxes(
         return
     growth = (frame.head_s - frame.base_s) / whole_s
     share = f"{frame.head_s / whole_s:.1%} of the call" if alone else f"{growth:+.1%} of base's call"
-    words = escape(f"{frame.name}: {frame.head_s * 1e3:.3g} ms a call, {share}")
+    words = escape(f"{frame.name}: {time_of(frame.head_s)} a call, {share}")
     shown = escape(frame.name[: int(width / 6.5)])
     outline = ' stroke="black" stroke-width="2"' if frame.name in named else ""
     yield (

@@ -19,6 +19,7 @@ from ..revisions.definitions import selected
 from ..revisions.git import git_lines, top
 from ..revisions.packages import packages_of
 from ..settings import Settings, add_selection, settings
+from ..units import time_of
 from .profiles import Look, look
 
 #: Functions printed for a case.
@@ -55,9 +56,9 @@ def _looks(root: Path, asked: Settings, directory: Path) -> Iterator[Look]:
 
 def _lines(case_look: Look, directory: Path) -> Iterator[str]:
     whole_s = sum(case_look.own_s.values()) or 1.0
-    yield f"{case_look.case}: {whole_s * 1e3:.3g} ms a call in all processes ({case_look.note})"
+    yield f"{case_look.case}: {time_of(whole_s)} a call in all processes ({case_look.note})"
     for name, seconds in sorted(case_look.own_s.items(), key=lambda item: -item[1])[:MOST_SHOWN]:
-        yield f"  {seconds / whole_s:6.1%}  {seconds * 1e3:8.3g} ms  {name}"
+        yield f"  {seconds / whole_s:6.1%}  {time_of(seconds):>8}  {name}"
     if case_look.flame:
         flame_file(directory, case_look.case).write_text(case_look.flame)
         yield f"  flame graph: {flame_file(directory, case_look.case)}"

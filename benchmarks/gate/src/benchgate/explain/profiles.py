@@ -18,6 +18,7 @@ from ..measure.messages import Ended
 from ..measure.pair import PairDriver
 from ..measure.site import ENDING_S, Site
 from ..measure.turns import calibrate
+from ..units import time_of
 from .flame import Profile, own_time, parse, svg
 
 #: Time for the profiled turns of one case, in seconds, and samples a second.
@@ -43,7 +44,7 @@ class Growth:
 
     def __str__(self) -> str:
         error = f" (±{self.error:.1%})" if self.error else ""
-        times = f"{self.base_s * 1e3:.3g} to {self.head_s * 1e3:.3g} ms"
+        times = f"{time_of(self.base_s)} to {time_of(self.head_s)}"
         return f"{self.function}: {self.share:+.1%}{error} of base's call ({times})"
 
 

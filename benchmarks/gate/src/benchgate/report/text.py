@@ -13,15 +13,13 @@ from ..decide.findings import CaseFinding, MetricFinding
 from ..errors import GateError
 from ..explain.profiles import Explanation
 from ..settings import Settings
+from ..units import size_of, time_of
 from .plain import flame_name, in_code_span, plain
 
 #: Of cases that share a line of the report, so many are named.
 MOST_NAMED = 3
 _COLOURS = {"regressed": "bold red", "improved": "green", "unchanged": "dim"}
 _HEADER = ("case", "verdict", "metric", "base", "head", "head/base", "95% interval", "could see", "tolerance", "pairs")
-#: Units of times and of memory, the largest first.
-_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-_SIZES = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1.0, "B"))
 
 
 def summary(result: Result) -> str:
@@ -144,10 +142,7 @@ def amount(value: float | None, metric: MetricFinding) -> str:
     """Seconds or bytes of a metric, in the unit that suits; nothing where there are none."""
     if value is None:
         return ""
-    units = _SIZES if metric.metric == "memory" else _TIMES
-    # 999.9 is shown as a thousand, which is 1 of the next unit
-    scale, unit = next(((scale, unit) for scale, unit in units if value >= 0.9995 * scale), units[-1])
-    return f"{value / scale:.3g} {unit}"
+    return size_of(value) if metric.metric == "memory" else time_of(value)
 
 
 def change(metric: MetricFinding) -> str:
