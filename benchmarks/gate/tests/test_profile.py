@@ -37,6 +37,8 @@ import json, sys; f("x")
  [1, "a"]";<module> (<string>:1);spin (gate/control.py:9) 5
 process 7:"python -c ...";main (python3);<module> (<string>:1);spin (gate/control.py:9);getpid (libc.so.6) 5
 process 7:"python -c ...";_bootstrap (threading.py:9);task (toy.py:5) 4
+process 7:"python -c ...";_bootstrap (threading.py:9);0x7f404d8c74d0 (toy.so) 1
+process 7:"python -c ...";_bootstrap (threading.py:9);0x7f404d8c7430 (toy.so) 1
 process 7:"python -c ...";process 8:"python -c from spawn import main; main()";<module> (<string>:1);task (toy.py:5) 10
 """
 
@@ -46,9 +48,10 @@ def test_stacks_of_the_case_of_threads_and_of_workers_are_read_and_the_gates_own
     assert samples == {
         ("work (toy.py)", "slow (toy.py)"): 30,
         ("_bootstrap (threading.py)", "task (toy.py)"): 4,
+        ("_bootstrap (threading.py)", "functions without a name (toy.so)"): 2,
         ("<module> (<string>)", "task (toy.py)"): 10,
     }
-    assert own_time(samples) == {"slow (toy.py)": 30, "task (toy.py)": 14}
+    assert own_time(samples) == {"slow (toy.py)": 30, "task (toy.py)": 14, "functions without a name (toy.so)": 2}
 
 
 def test_the_flame_graph_is_well_formed_and_red_where_it_grew() -> None:
