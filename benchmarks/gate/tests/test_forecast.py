@@ -51,4 +51,7 @@ def test_a_forecast_from_a_cold_trial_is_corrected_by_the_first_pair() -> None:
     assert warm.budget_s == pytest.approx(120.0 - cold.pair_s / 6)
     assert (warm.may_overestimate, warm.affordable()) == (False, ["a", "b"])
     assert not cold.corrected(cold.pair_s).may_overestimate, "what was measured is no trial"
+    late = cold.corrected(200.0)
+    assert late.lines()[0].endswith("the budget of 0 s holds 0 pairs more")
+    assert late.lines()[-1].endswith("nothing more is measured")
     assert not Forecast.of(dict.fromkeys("ab", 1.0), 70.0, 120.0).may_overestimate

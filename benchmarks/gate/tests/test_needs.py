@@ -20,7 +20,7 @@ def test_a_loss_that_lacks_pairs_is_not_called_noise() -> None:
         r"looks slower by [34]\.\d% \([23]\.\d% to [45]\.\d%\), about \d+ more pairs: --budget-s \d+",
         why_of(normal(0.04, 0.008), 12.0),
     )
-    assert why_of(normal(0.1, 0.004), 6.0).startswith("looks slower by 1")  # of pairs of the screen alone
+    assert why_of(normal(0.1, 0.004), 6.0).startswith("looks slower by 1")  # of a few pairs
 
 
 def test_what_needs_a_few_more_pairs_says_how_many() -> None:
@@ -57,3 +57,7 @@ def test_a_budget_as_told_decides() -> None:
     driver = PretendedDriver({"case0": normal(0.1, 0.004)})
     _, findings = run_gate(driver, budget_s=float(why.rpartition(" ")[2]))
     assert findings[0].verdict == "regressed"
+
+
+def test_of_one_pair_nothing_is_concluded() -> None:
+    assert why_of(normal(0.1, 0.004), 2.0) == "only 1 pair was measured, about 15 more pairs: --budget-s 20"

@@ -50,7 +50,7 @@ class Forecast:
         """The same from what a pair of all cases really took, and the rest of the budget."""
         share = seconds / self.pair_s
         cases = {case: case_s * share for case, case_s in self.case_s.items()}
-        return Forecast(cases, self.start_s * share, self.budget_s - seconds, self.changed, self.done + 1)
+        return Forecast(cases, self.start_s * share, max(self.budget_s - seconds, 0.0), self.changed, self.done + 1)
 
     @property
     def fits(self) -> bool:
@@ -111,7 +111,7 @@ class Forecast:
         if others := len(chosen) - first:
             kinds.append(f"the quickest {_cases(others)}{' of the others' if first else ''}")
         fitting = f"measured first: {' and '.join(kinds)}, which fit; what else there is stays undecided"
-        yield fitting if chosen else "not even the quickest case fits: nothing is measured"
+        yield fitting if chosen else f"not even the quickest case fits: nothing{' more' * bool(self.done)} is measured"
         if left := self.changed.difference(chosen):
             runs = "runs" if len(left) == 1 else "run"
             budget = f"--budget-s {_rounded(self._wanted_s(self.changed))}"

@@ -158,7 +158,11 @@ def interval(metric: MetricFinding) -> str:
 def _figures(metric: MetricFinding) -> str:
     if not metric.pairs:
         return f"{metric.metric} not measured again"
-    return f"{metric.metric} {change(metric)} ({interval(metric) or f'{metric.pairs} pairs'})"
+    return f"{metric.metric} {change(metric)} ({interval(metric) or _pairs(metric.pairs)})"
+
+
+def _pairs(count: int) -> str:
+    return f"{count} pairs" if count != 1 else "1 pair"
 
 
 def _cell(text: str) -> str:
