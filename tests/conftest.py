@@ -11,7 +11,7 @@ import hypothesis
 import pytest
 
 from bgremove.cli import run
-from bgremove.engines import WITHOUT_MODEL, make_engine
+from bgremove.engines import DEFAULT_ENGINE, make_engine
 from tests import s3_server
 from tests.samples import save_scene
 
@@ -36,8 +36,7 @@ def _not_in_a_worker_of_xdist():
 @pytest.fixture(scope="session", autouse=True)
 def _kernels():
     """Compiled once, by the first of the processes that run tests, while the others wait."""
-    for engine in WITHOUT_MODEL:
-        make_engine(engine).warm_up()
+    make_engine(DEFAULT_ENGINE).warm_up()  # runs what the others run, and compiles it side by side
 
 
 @pytest.fixture(scope="session", autouse=True)

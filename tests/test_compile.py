@@ -114,7 +114,6 @@ def test_who_has_loaded_the_kernels_looks_for_them_nowhere(monkeypatch: pytest.M
 
 
 def test_where_no_lock_can_be_kept_each_compiles_for_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "bgremove-compiling.lock").mkdir()
     monkeypatch.setattr(_compile, "_folder", lambda: tmp_path)
     monkeypatch.setattr(_compile, "_folders", lambda: iter([tmp_path]))
 
@@ -122,6 +121,7 @@ def test_where_no_lock_can_be_kept_each_compiles_for_itself(monkeypatch: pytest.
     def double(value: int) -> int:
         return 2 * value
 
+    (tmp_path / f"{double.name}.lock").mkdir()  # type: ignore[attr-defined]
     with _compile.compiled_once(double):
         assert double(21) == 42
 

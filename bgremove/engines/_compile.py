@@ -83,10 +83,19 @@ class Kernel:
         """How Numba sees it where another kernel calls it."""
         return self._inner._numba_type_
 
+    def is_kept(self) -> bool:
+        """Whether it was compiled before, for some types of arguments."""
+        return any(_holds(folder, self.file_name) for folder in _folders())
+
+    @property
+    def name(self) -> str:
+        """That of its module, and its own."""
+        return f"{self.__module__.rpartition('.')[2]}.{self._function.__name__}"
+
     @property
     def file_name(self) -> str:
         """How the names of the files begin that it is kept in."""
-        return f"{self.__module__.rpartition('.')[2]}.{self._function.__name__}-{_digest()}"
+        return f"{self.name}-{_digest()}"
 
     def _load(self, kinds: tuple[Any, ...], arguments: Iterable[Any], parts: list[Any]) -> Callable[..., Any]:
         with _loading:
@@ -136,21 +145,27 @@ def flatten(arguments: Iterable[Any], parts: list[Any], kinds: list[Any]) -> Non
 
 
 @contextmanager
-def compiled_once(last: Callable[..., Any]) -> Iterator[None]:
+def compiled_once(last: Callable[..., Any], apart: Iterable[Callable[[], None]] = ()) -> Iterator[None]:
     """Let one process at a time enter the block, which compiles kernels, until `last` of them is kept on disk.
 
-    The workers of a pool start together: the first compiles, all others wait and load what it has kept.
+    The workers of a pool start together: the first compiles, all others wait and load what it has kept. The functions
+    `apart` compile parts of what the block would: the first calls them before, side by side, see `call_apart`.
     """
     kernel = cast("Kernel", last)
     folder = None if kernel.signatures else _folder()  # what is loaded has been compiled
-    if folder is None or any(_holds(each, kernel.file_name) for each in _folders()):
+    if folder is None or kernel.is_kept():
         yield
         return
     from filelock import FileLock  # noqa: PLC0415 - only those who may have to compile pay for it
 
     with ExitStack() as stack:
         with suppress(OSError):  # where no lock can be kept, each compiles for itself
-            stack.enter_context(FileLock(folder / "bgremove-compiling.lock"))  # let go of when its holder dies
+            stack.enter_context(FileLock(folder / f"{kernel.name}.lock"))  # let go of when its holder dies
+        if apart and not kernel.is_kept():
+            from bgremove.engines._first_use import call_apart  # noqa: PLC0415 - as above
+
+            _announce()
+            call_apart(apart)
         yield
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,7 +27,15 @@ def compile_inner(function: Callable[..., Any], *, fused: bool) -> Any:
     # called by other kernels only: what Python would call it by is left out, a fifth of the time
     unused = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     fastmath = {"contract"} if fused else False
-    return njit(error_model="numpy", fastmath=fastmath, **unused)(function)  # type: ignore[call-overload]
+    inner = njit(error_model="numpy", fastmath=fastmath, **unused)(function)  # type: ignore[call-overload]
+    template = inner.get_call_template
+
+    def get_call_template(arguments: Iterable[Any], named: Mapping[str, Any]) -> Any:
+        """Not one for each constant that is given for a number: LLVM puts constants in place where that pays."""
+        return template([types.unliteral(each) for each in arguments], named)  # type: ignore[no-untyped-call]
+
+    inner.get_call_template = get_call_template
+    return inner
 
 
 def compile_entry(function: Callable[..., Any], inner: Any, arguments: Iterable[Any]) -> tuple[str, str]:

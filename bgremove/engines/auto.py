@@ -29,8 +29,8 @@ class AutoEngine:
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
+        self._large.warm_up()  # compiles side by side what both run
         self._small.warm_up()
-        self._large.warm_up()
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
         """See `bgremove.engines.Engine.segment`."""

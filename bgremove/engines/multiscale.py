@@ -81,11 +81,11 @@ class MultiscaleEngine:
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
-        ExactEngine().warm_up()
-        _location.warm_up_log_odds()
-        warm_up_overlap()
-        image, labels = _warm_up.make_picture()
-        with compiled_once(_band.cut_windows):
+        parts = ExactEngine().warm_up, _warm_up_cuts, _location.warm_up_log_odds, warm_up_overlap  # the longest first
+        with compiled_once(_band.cut_windows, apart=parts):
+            for warm_up in parts:
+                warm_up()
+            image, labels = _warm_up.make_picture()
             _coarse_to_fine(image, labels, open_box(labels), 3, drawn=True, iterations=_warm_up.ITERATIONS, seed=0)
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
@@ -185,6 +185,17 @@ def _refine(level: Level, coarser: _Result, beta: float) -> _Result:
     band = find_band(foreground, level.label_rows, _REACH, level.columns)
     _band.cut_band(level.rows, foreground, band, gmms, beta, left)
     return _Result(foreground, gmms, coarser.overlap)
+
+
+def _warm_up_cuts() -> None:
+    """Compile or load what is run with a prior or without."""
+    image, labels = _warm_up.make_picture()
+    *larger, small = build(Level(image, labels, slice(0, labels.shape[1])), 3)
+    whole = Whole(small.image, small.labels, open_box(small.labels), _measure_beta(small))
+    solution = minimise(whole, make_graph(whole.box), None, 0.0, iterations=_warm_up.ITERATIONS, seed=0)
+    result = _Result(solution.foreground, solution.gmms)
+    for level in reversed(larger):
+        result = _refine(level, result, _measure_beta(level))
 
 
 def _measure_beta(level: Level) -> float:
