@@ -7,7 +7,7 @@ from .estimate import FEWEST_BOUNDED, Estimate, spread
 from .measured import Measured
 from .metrics import Metric
 from .rule import Rule, smallest_seen
-from .schedule import FEWEST_PAIRS, FEWEST_SUSPICIOUS_PAIRS, GRAVE_PAIRS, MOST_PAIRS
+from .schedule import FEWEST_PAIRS, FEWEST_SUSPICIOUS_PAIRS, FEWEST_VARIED_PAIRS, MOST_PAIRS
 
 #: The interval by which a change "looks" slower misses the truth on either side with this probability.
 _MISS = 0.025
@@ -53,7 +53,7 @@ def _looks(values: Sequence[float], metric: Metric, rule: Rule) -> str:
     estimate = Estimate.of(values)
     lower, upper = estimate.lower(_MISS), estimate.upper(_MISS)
     if (
-        len(values) < GRAVE_PAIRS
+        len(values) < FEWEST_VARIED_PAIRS
         or estimate.middle < rule.suspicious
         or (lower <= 0 if len(values) >= FEWEST_BOUNDED else min(values) <= 0)
     ):

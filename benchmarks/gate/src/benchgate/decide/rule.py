@@ -55,8 +55,8 @@ def is_clear(values: Sequence[float], rule: Rule) -> bool:
 
 
 def is_grave(values: Sequence[float], rule: Rule) -> bool:
-    """Whether each of a few values exceeds the tolerance, and their middle does so twice over."""
-    return min(values) > rule.limit and Estimate.of(values).middle > GRAVE_TIMES * rule.limit
+    """Whether the middle of some values exceeds the tolerance twice over."""
+    return Estimate.of(values).middle > GRAVE_TIMES * rule.limit
 
 
 def looks_gained(values: Sequence[float], rule: Rule) -> bool:

@@ -13,10 +13,13 @@ from .measured import Measured
 from .metrics import Metric
 from .rule import Rule, is_clear, is_grave, looks_gained
 
-#: Clean pairs after which a case that looks gravely slower is measured alone, and up to how many it then is; and
-#: before which no case is called unchanged, none that looks changed, and beyond which none is measured.
-GRAVE_PAIRS, MOST_GRAVE_PAIRS = 3, 23
+#: A case that looks gravely slower in its first clean pair is measured alone, up to so many pairs: they are no waste if
+#: that was chance, for every pair counts.
+MOST_GRAVE_PAIRS = 20
+#: Clean pairs before which no case is called unchanged, none that looks changed, and beyond which none is measured.
 FEWEST_PAIRS, FEWEST_SUSPICIOUS_PAIRS, MOST_PAIRS = 8, 16, 150
+#: Clean pairs that show how a case varies.
+FEWEST_VARIED_PAIRS = 3
 #: Bounds on the time for the turns of one case in one pair, in seconds. In the first pairs at most the second, because
 #: fresh processes of the same code differ by 1 to 3%, which more turns in one of them would not tell: more pairs do.
 SHORTEST_BLOCK_S, LONGEST_FIRST_BLOCK_S, LONGEST_BLOCK_S = 0.05, 0.7, 4.0
@@ -82,7 +85,7 @@ class Schedule:
 
         What looks slower comes first: where the time is short, a proven loss says more than a cleared case.
         """
-        yield from self._while(lambda case: self._evidence.clean(case) < GRAVE_PAIRS, GRAVE_PAIRS)
+        yield from self._while(lambda case: not self._evidence.clean(case), 1)
         self._known.update(filter(self._looks_grave, self._chosen))
         yield from self._while(self._is_slower_unproven, MOST_GRAVE_PAIRS)
         yield from self._while(lambda case: self._evidence.clean(case) < FEWEST_PAIRS, FEWEST_PAIRS)
@@ -91,9 +94,7 @@ class Schedule:
         yield from self._while(lambda case: bool(self._open_metrics(case)), MOST_PAIRS)
 
     def _looks_grave(self, case: str) -> bool:
-        """Whether a time exceeds the tolerance in each of the first pairs, and twice over as a rule."""
-        if self._evidence.clean(case) < GRAVE_PAIRS:
-            return False
+        """Whether a time exceeds the tolerance twice over."""
         times = [metric for metric in self._evidence.metrics(case) if metric != "memory"]
         return any(is_grave(self._evidence.values(case, metric), self.measured.rule_of(case)) for metric in times)
 
@@ -173,6 +174,8 @@ class Schedule:
         A loss that looks larger than the tolerance is seen with less precision: more pairs prove it sooner.
         """
         if case not in self._known or self._open_metrics(case) == ["memory"]:
+            return self._block_s
+        if self._evidence.clean(case) < FEWEST_VARIED_PAIRS:
             return self._block_s
         if case not in self._variation:
             self._variation[case] = Variation.of(self._evidence.blocks(case))
