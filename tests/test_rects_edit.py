@@ -1,62 +1,21 @@
-"""The table that is edited, and the server of the page: what it keeps, and whom it refuses."""
+"""The table that is edited, and the hints beside it: what is kept of a change."""
 
 import base64
 import csv
-import http.client
 import json
 import os
-import socket
-import threading
-from contextlib import contextmanager
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bgremove import Label, Rect
 from bgremove.batch import read_rects, read_table
 from bgremove.cli import run
 from bgremove.errors import OutputError, RectError
-from bgremove.formats import Photo
 from bgremove.hints import read_hints
-from bgremove.rects import Table
-from bgremove.rects.edit import EditServer, Session, survey
-from bgremove.rects.edit.reduced import reduced, resized
-from bgremove.settings import Settings
 from fixtures.scenes import make_scene
-
-SETTINGS = Settings(metadata="none")
-OPEN = 128
-
-
-def make_folder(folder):
-    """Three photos, one larger than it is shown, and one in which nothing is to be seen."""
-    (folder / "photos").mkdir()
-    cv2.imwrite(str(folder / "photos/a, b.png"), make_scene(200, 260, 1).image)
-    cv2.imwrite(str(folder / "photos/large.png"), make_scene(900, 1200, 2).image)
-    cv2.imwrite(str(folder / "photos/vague.png"), make_scene(200, 260, 1, contrast=0).image)
-    return folder
-
-
-def session_of(folder):
-    table = Table.opened(folder / "rects.csv")
-    entries = [entry for _, entry in survey(sorted((folder / "photos").iterdir()), table, SETTINGS)]
-    table.save()
-    return Session(table, entries, SETTINGS)
-
-
-@contextmanager
-def serving(session):
-    with EditServer(session) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+from tests.rects_folder import OPEN, ask, contents, make_folder, serving, session_of
 
 
 @pytest.fixture
@@ -73,37 +32,6 @@ def session(folder):
 def server(session):
     with serving(session) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def kept_folder(tmp_path_factory):
-    """A folder that stays as it is."""
-    return make_folder(tmp_path_factory.mktemp("kept"))
-
-
-@pytest.fixture(scope="module")
-def guarded(kept_folder):
-    """A server that nobody gets to change anything."""
-    with serving(session_of(kept_folder)) as server:
-        yield server
-
-
-def ask(server, method, address, body=None, token=None, **headers):
-    """Status, headers and content of an answer; an address begins below the token."""
-    content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-    base = server.url.partition("//")[2].partition("/")[2] if token is None else f"{token}/"
-    headers = {"Host": server.hosts[0], "Content_Length": str(len(content)), **headers}
-    lines = [f"{method} /{base}{address} HTTP/1.1", *(f"{key.replace('_', '-')}: {headers[key]}" for key in headers)]
-    with socket.create_connection(server.server_address, timeout=60) as connection:
-        connection.sendall("\r\n".join([*lines, "", ""]).encode("latin-1") + content)
-        answer = http.client.HTTPResponse(connection)
-        answer.begin()
-        return answer.status, answer.headers, answer.read()
-
-
-def contents(folder):
-    """What every file below a folder holds."""
-    return {os.fspath(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def index_of(session, name):
@@ -228,94 +156,6 @@ def test_nothing_is_written_through_a_link_or_after_the_end(session, folder, tmp
         session.change(1, Rect(20, 20, 200, 150), None)
 
 
-def test_the_page_and_its_parts_are_served_under_a_strict_policy(guarded):
-    status, headers, content = ask(guarded, "GET", "")
-    assert status == 200
-    assert b"<html" in content
-    assert "default-src 'none'" in headers["Content-Security-Policy"]
-    assert "http" not in headers["Content-Security-Policy"]
-    for name in ("edit.css", "edit.js", "stage.js", "marks.js", "rectangle.js", "server.js"):
-        assert ask(guarded, "GET", name)[0] == 200
-    listed = json.loads(ask(guarded, "GET", "photos")[2])["photos"]
-    assert [photo["name"] for photo in listed] == ["photos/vague.png", "photos/a, b.png", "photos/large.png"]
-    status, headers, content = ask(guarded, "GET", "photos/2.jpg")
-    assert headers["Content-Type"] == "image/jpeg"
-    assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape == (600, 800, 3)
-
-
-@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"token": "x"},
-        {"token": ""},
-        {"token": "caf\xe9"},
-        {"Host": "evil.example:{port}"},
-        {"Host": "127.0.0.1"},
-        {"Host": ""},
-        {"Origin": "http://evil.example"},
-        {"Origin": "null"},
-    ],
-    ids=str,
-)
-def test_strangers_are_refused_whatever_they_ask(guarded, kept_folder, method, wrong):
-    before = contents(kept_folder)
-    port = guarded.server_address[1]
-    wrong = {name: value.format(port=port) for name, value in wrong.items()}
-    for address in ("", "photos", "photos/0", "photos/0.jpg", "done", "edit.js"):
-        status, _, content = ask(guarded, method, address, {"rect": [1, 1, 9, 9]}, **wrong)
-        assert status == 403
-        assert b"photos/" not in content
-    assert contents(kept_folder) == before
-    assert ask(guarded, "GET", "photos", Host=f"localhost:{port}", Origin=f"http://localhost:{port}")[0] == 200
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "../rects.csv", "..%2frects.csv", "photos/../../rects.csv", "photos/3", "photos/-1", "photos/00x", "photos/1e0",
-        "photos/\u0661".encode().decode("latin-1"), "photos/" + "9" * 5000, "photos/a, b.png".replace(" ", "%20"),
-        "page/edit.js", "//etc/passwd", "__init__.py", "photos/0/", "photos/0.jpg/x", ".",
-    ],
-)  # fmt: skip
-def test_nothing_else_is_served_or_written(guarded, kept_folder, address):
-    before = contents(kept_folder)
-    for method in ("GET", "PUT", "POST"):
-        assert ask(guarded, method, address, {"rect": [1, 1, 9, 9]})[0] == 404
-    assert contents(kept_folder) == before
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"",
-        b"[]",
-        b"nothing",
-        b'{"rect": [1, 2, 3]}',
-        b'{"rect": [1, 2, 3, 1e400]}',
-        b'{"rect": ["x", 2, 3, 4]}',
-        b'{"rect": [0, 0, -5, 4]}',
-        b'{"rect": [20, 20, 200, 150], "hints": 5}',
-        b'{"rect": [20, 20, 200, 150], "hints": "AAAA"}',
-        b'{"rect": [20, 20, 200, 150], "hints": "../x"}',
-        b'{"rect": [20, 20, 200, 150], "hints": "%s"}' % base64.b64encode(bytes([7]) * 52_000),
-        b"[" * 100_000,
-    ],
-    ids=range(12),
-)
-def test_what_is_no_change_changes_nothing(guarded, kept_folder, body):
-    before = contents(kept_folder)
-    assert ask(guarded, "PUT", "photos/1", body)[0] == 422
-    assert contents(kept_folder) == before
-
-
-@pytest.mark.parametrize(
-    ("length", "status"), [("5000000", 413), ("9" * 40, 413), ("-1", 411), ("x", 411), ("\xb2", 411), ("", 411)]
-)
-def test_a_huge_body_or_one_of_unknown_length_is_not_even_read(guarded, length, status):
-    assert ask(guarded, "PUT", "photos/1", b"", Content_Length=length)[0] == status
-
-
 def test_files_written_are_the_table_and_the_hints_beside_it(server, session, folder):
     before = contents(folder)
     gray = np.full((200, 260), OPEN, np.uint8)
@@ -326,36 +166,3 @@ def test_files_written_are_the_table_and_the_hints_beside_it(server, session, fo
     assert changed == {"rects.csv", *(name for name in after if name.startswith("rects.hints/a, b."))}
     assert len(changed) == 2
     assert before.keys() <= after.keys()
-
-
-def test_done_ends_the_server(session):
-    with EditServer(session) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        assert ask(server, "POST", "done")[0] == 200
-        thread.join(timeout=60)
-        assert not thread.is_alive()
-
-
-@given(st.integers(1, 2000), st.integers(1, 2000), st.data())
-def test_a_rect_keeps_its_background_in_another_size(height, width, data):
-    small = reduced(Photo(np.zeros((height, width, 3), np.uint8)))
-    x, y = data.draw(st.integers(0, width - 1)), data.draw(st.integers(0, height - 1))
-    rect = Rect(x, y, data.draw(st.integers(1, width - x)), data.draw(st.integers(1, height - y)))
-    shown = small.smaller(rect)
-    assert shown == shown.clip(*small.shape)
-    if small.shape[1] > 2 and x > 0:
-        assert shown.x > 0
-    if small.shape[0] > 2 and y + rect.height < height:
-        assert shown.y + shown.height < small.shape[0]
-    again = small.larger(shown)
-    assert again == again.clip(height, width)
-    scale = width / small.shape[1]
-    assert abs(again.x - rect.x) <= 1 + scale
-
-
-@given(st.integers(1, 800), st.floats(1, 12))
-def test_labels_that_are_enlarged_are_the_same_when_they_are_reduced_again(side, scale):
-    labels = np.random.default_rng(side).integers(0, 4, (side, 3), dtype=np.uint8)
-    large = resized(labels, round(side * scale), 3)
-    np.testing.assert_array_equal(resized(large, side, 3), labels)
