@@ -1,6 +1,7 @@
 """Rects and labels in the size in which a photo is shown."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +25,14 @@ def test_a_rect_keeps_its_background_in_another_size(height, width, data):
     assert again == again.clip(height, width)
     scale = width / small.shape[1]
     assert abs(again.x - rect.x) <= 1 + scale
+
+
+@pytest.mark.parametrize("width", range(801, 2400, 41))
+def test_a_narrow_rect_beside_the_background_of_a_side_keeps_it(width):
+    small = reduced(Photo(np.zeros((3, width, 3), np.uint8)))
+    for x, across in ((1, 1), (1, 2), (width - 2, 1), (width - 3, 2)):
+        shown = small.smaller(Rect(x, 0, across, 3))
+        assert 0 < shown.x < shown.x + shown.width < small.shape[1]
 
 
 @given(st.integers(1, 800), st.floats(1, 12))

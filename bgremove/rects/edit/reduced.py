@@ -80,7 +80,6 @@ def _averaged(pixels: NDArray[Any], height: int, width: int) -> NDArray[np.uint8
 
 def _ends(start: int, length: int, size: int, to: int) -> tuple[int, int]:
     """Where a side of a rect in `size` pixels begins and ends in `to` pixels; it still leaves out what it does."""
-    first = max(round(start * to / size), 1 if start > 0 else 0)
-    last = min(round((start + length) * to / size), to - 1 if start + length < size else to)
-    first = min(first, to - 1)
-    return first, max(last, first + 1)
+    least, most = 1 if start > 0 else 0, to - 1 if start + length < size else to
+    first = min(max(round(start * to / size), least), max(most - 1, 0))
+    return first, max(min(round((start + length) * to / size), most), first + 1)
