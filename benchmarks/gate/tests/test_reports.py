@@ -1,6 +1,7 @@
 """What a run found, as files, tables and annotations."""
 
 import json
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +17,11 @@ from benchgate.errors import GateError
 from benchgate.explain.profiles import Explanation, Growth
 from benchgate.measure.records import FORMAT_VERSION, Block, Pair, Timing, Turn
 from benchgate.report import files
+from benchgate.report.progress import show_progress
 from benchgate.report.text import annotations, failure, markdown, reason, show
 from benchgate.revisions.git import Revision
 from benchgate.settings import Settings
+from gate_fakes import PretendedDriver, run_gate
 
 
 def a_result(*verdicts: str) -> Result:
@@ -105,6 +108,15 @@ def test_the_table_shows_the_parameters_of_a_case(capsys: pytest.CaptureFixture[
     # rich takes what is in brackets for a style
     show(a_result("regressed"), [], Console(width=200))
     assert "test_regressed[a|b] " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("case", ["b.py::test_x[fast]", "b.py::test_x[/tmp/x]", "b.py::test_x[red]y[/red]"])
+def test_the_line_after_a_pair_names_the_worst_case_and_its_ratio(
+    case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    measured, _ = run_gate(PretendedDriver({case: lambda _: math.log(2.5), "b.py::test_y": lambda _: 0.0}))
+    show_progress(measured.evidence.pairs[0], measured, 12.0, Console(width=200))
+    assert capsys.readouterr().out == f"pair 1: 2 cases in 3 s; 12 s left; worst so far {case} +150.0%\n"
 
 
 @pytest.mark.parametrize(("verdicts", "status"), [

@@ -20,7 +20,7 @@ from .errors import GateError, WrongUseError
 from .explain.profiles import Explanation, explain
 from .report import files
 from .report.plain import plain
-from .report.progress import progress
+from .report.progress import show_progress
 from .report.text import annotations, failure, show
 from .revisions.git import top
 from .settings import Settings
@@ -96,7 +96,7 @@ def _measured(comparison: Comparison, asked: Settings, directory: Path, console:
     try:
         for pair in schedule.pairs():
             files.keep(directory, pair)
-            console.print(progress(pair, schedule.measured, began + asked.budget_s - time.monotonic()), style="dim")
+            show_progress(pair, schedule.measured, began + asked.budget_s - time.monotonic(), console)
             if expected.may_overestimate:
                 expected = expected.corrected(pair.seconds)
                 _plan(schedule, expected, console)
