@@ -1,7 +1,7 @@
 """Which cases are measured when, on pretended measurements."""
 
 import random
-from itertools import cycle
+from itertools import chain, cycle
 
 from benchgate.decide.findings import exit_status, find
 from benchgate.decide.rule import Rule
@@ -63,6 +63,13 @@ def test_one_odd_pair_does_not_put_off_a_grave_case() -> None:
     driver = PretendedDriver({"slow": lambda _: next(drawn), "same": normal(0, QUIET)})
     run_gate(driver)
     assert driver.cases[:10] == [("slow", "same")] + [("slow",)] * 9
+
+
+def test_one_odd_pair_does_not_put_off_the_other_cases() -> None:
+    drawn = chain([0.2], cycle([-0.005, 0.012, 0.013]))
+    driver = PretendedDriver({"odd": lambda _: next(drawn), "same": normal(0, QUIET)})
+    run_gate(driver)
+    assert driver.cases[:5] == [("odd", "same")] + [("odd",)] * 2 + [("odd", "same")] * 2
 
 
 def test_what_only_seemed_grave_is_cleared() -> None:

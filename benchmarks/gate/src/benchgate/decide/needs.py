@@ -7,11 +7,13 @@ from .estimate import FEWEST_BOUNDED, Estimate, spread
 from .measured import Measured
 from .metrics import Metric
 from .rule import Rule, smallest_seen
-from .schedule import FEWEST_PAIRS, FEWEST_SUSPICIOUS_PAIRS, FEWEST_VARIED_PAIRS, MOST_PAIRS
+from .schedule import FEWEST_PAIRS, FEWEST_SUSPICIOUS_PAIRS, MOST_PAIRS
 
 #: The interval by which a change "looks" slower misses the truth on either side with this probability.
 _MISS = 0.025
 _LOOKS = "looks"
+#: Of fewer pairs, nothing is said to look slower.
+_FEWEST_LOOKING = 3
 _NAMES: dict[Metric, str] = {"wall": "slower", "cpu": "to take more CPU time", "memory": "to take more memory"}
 
 
@@ -53,7 +55,7 @@ def _looks(values: Sequence[float], metric: Metric, rule: Rule) -> str:
     estimate = Estimate.of(values)
     lower, upper = estimate.lower(_MISS), estimate.upper(_MISS)
     if (
-        len(values) < FEWEST_VARIED_PAIRS
+        len(values) < _FEWEST_LOOKING
         or estimate.middle < rule.suspicious
         or (lower <= 0 if len(values) >= FEWEST_BOUNDED else min(values) <= 0)
     ):

@@ -13,13 +13,10 @@ from .measured import Measured
 from .metrics import Metric
 from .rule import Rule, is_clear, is_grave, looks_gained
 
-#: A case that looks gravely slower in its first clean pair is measured alone, up to so many pairs: they are no waste if
-#: that was chance, for every pair counts.
+#: A case that looks gravely slower from its first clean pair on is measured alone, up to so many pairs.
 MOST_GRAVE_PAIRS = 20
 #: Clean pairs before which no case is called unchanged, none that looks changed, and beyond which none is measured.
 FEWEST_PAIRS, FEWEST_SUSPICIOUS_PAIRS, MOST_PAIRS = 8, 16, 150
-#: Clean pairs that show how a case varies.
-FEWEST_VARIED_PAIRS = 3
 #: Bounds on the time for the turns of one case in one pair, in seconds. In the first pairs at most the second, because
 #: fresh processes of the same code differ by 1 to 3%, which more turns in one of them would not tell: more pairs do.
 SHORTEST_BLOCK_S, LONGEST_FIRST_BLOCK_S, LONGEST_BLOCK_S = 0.05, 0.7, 4.0
@@ -86,22 +83,21 @@ class Schedule:
         What looks slower comes first: where the time is short, a proven loss says more than a cleared case.
         """
         yield from self._while(lambda case: not self._evidence.clean(case), 1)
-        self._known.update(filter(self._looks_grave, self._chosen))
-        yield from self._while(self._is_slower_unproven, MOST_GRAVE_PAIRS)
+        yield from self._while(self._is_grave_unproven, MOST_GRAVE_PAIRS)
         yield from self._while(lambda case: self._evidence.clean(case) < FEWEST_PAIRS, FEWEST_PAIRS)
         self._known.update(case for case in self._chosen if self._evidence.clean(case) >= FEWEST_PAIRS)
         yield from self._while(lambda case: bool(self._slower_metrics(case)), MOST_PAIRS, self._pairs_to_prove)
         yield from self._while(lambda case: bool(self._open_metrics(case)), MOST_PAIRS)
 
-    def _looks_grave(self, case: str) -> bool:
-        """Whether a time exceeds the tolerance twice over."""
-        times = [metric for metric in self._evidence.metrics(case) if metric != "memory"]
-        return any(is_grave(self._evidence.values(case, metric), self.measured.rule_of(case)) for metric in times)
+    def _is_grave_unproven(self, case: str) -> bool:
+        """Whether a time exceeds the tolerance twice over, and no loss of the case is proven yet.
 
-    def _is_slower_unproven(self, case: str) -> bool:
-        """Whether a case looks slower and is not yet proven to be; its other metrics can wait."""
-        proved = any(1 in self.measured.proved((case, metric)) for metric in self._evidence.metrics(case))
-        return bool(self._slower_metrics(case)) and not proved
+        On a busy machine one pair often looks grave by chance: a case that does so no more waits with the others.
+        """
+        rule, metrics = self.measured.rule_of(case), self._evidence.metrics(case)
+        if any(1 in self.measured.proved((case, metric)) for metric in metrics):
+            return False
+        return any(is_grave(self._evidence.values(case, metric), rule) for metric in metrics if metric != "memory")
 
     def _slower_metrics(self, case: str) -> list[Metric]:
         """Those of a case that look slower and need more pairs."""
@@ -174,8 +170,6 @@ class Schedule:
         A loss that looks larger than the tolerance is seen with less precision: more pairs prove it sooner.
         """
         if case not in self._known or self._open_metrics(case) == ["memory"]:
-            return self._block_s
-        if self._evidence.clean(case) < FEWEST_VARIED_PAIRS:
             return self._block_s
         if case not in self._variation:
             self._variation[case] = Variation.of(self._evidence.blocks(case))
