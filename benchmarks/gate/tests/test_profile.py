@@ -251,6 +251,20 @@ def test_work_in_threads_is_profiled(
         assert "work (toy.py)" in shown
 
 
+def test_a_case_that_cannot_be_profiled_costs_itself_only(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 0.1)
+    broken = "\ndef test_a(benchmark):\n    benchmark(lambda: 1 / 0)\n\ndef test_b(benchmark):\n    pass\n"
+    toy.write({"bench/bench_a.py": broken})
+    monkeypatch.chdir(toy.root)
+    assert look.run(["bench"]) == 3
+    first, second, *others = capsys.readouterr().out.splitlines()
+    assert first == "error: bench/bench_a.py::test_a: call: ZeroDivisionError: division by zero"
+    assert second == "error: bench/bench_a.py::test_b: it passed without calling the benchmark fixture"
+    assert others[0].startswith("bench/bench_toy.py::test_work: ")
+
+
 @pytest.mark.parametrize(("arguments", "status"), [
     (["bench", "-k", "nothing_like_it"], 2), (["benhc"], 2), (["bench", "-k", "fails"], 3), (["bench"], 3),
 ])  # fmt: skip

@@ -10,11 +10,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..errors import GateError
+from ..errors import ArmError, GateError
 from ..measure.driver import CaseEndedError
 from ..measure.site import Places, Site, check_collected, collect
 from ..measure.suite import Suite
 from ..report.files import flame_file
+from ..report.plain import plain
 from ..revisions.definitions import selected
 from ..revisions.git import git_lines, top
 from ..revisions.packages import packages_of
@@ -34,15 +35,22 @@ def run(arguments: Sequence[str]) -> int:
         asked = settings(given, Path.cwd(), root)
         directory = (asked.output or Path(tempfile.mkdtemp(prefix="benchgate-profile-"))).resolve()
         directory.mkdir(parents=True, exist_ok=True)
-        for case_look in _looks(root, asked, directory):
-            sys.stdout.writelines(f"{line}\n" for line in _lines(case_look, directory))
-    except (GateError, CaseEndedError) as error:
-        sys.stdout.write(f"error: {error}\n")
-        return error.exit_status if isinstance(error, GateError) else GateError.exit_status
-    return 0
+        site, cases = _selected(root, asked, directory)
+    except GateError as error:
+        sys.stdout.write(f"error: {plain(str(error))}\n")
+        return error.exit_status
+    status = 0
+    for case in cases:
+        try:
+            lines = [*_lines(look(site, case), directory)]
+        except (ArmError, CaseEndedError) as error:  # it costs itself only
+            lines, status = [f"error: {case}: {_why(error)}"], GateError.exit_status
+        sys.stdout.writelines(f"{plain(line)}\n" for line in lines)
+    return status
 
 
-def _looks(root: Path, asked: Settings, directory: Path) -> Iterator[Look]:
+def _selected(root: Path, asked: Settings, directory: Path) -> tuple[Site, list[str]]:
+    """Where the files as they are run, and the cases; raises GateError where there are none."""
     chosen = selected(asked.paths, root)
     packages = packages_of(
         root, git_lines(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"), chosen
@@ -51,7 +59,13 @@ def _looks(root: Path, asked: Settings, directory: Path) -> Iterator[Look]:
     site = Site("head", root, suite, asked.timeout_s, directory, Places(root, packages))
     (found,) = collect(site)
     check_collected(found)
-    yield from (look(site, case) for case in found.cases)
+    return site, found.cases
+
+
+def _why(error: ArmError | CaseEndedError) -> str:
+    if isinstance(error, ArmError):
+        return str(error)
+    return error.ended.why or "it passed without calling the benchmark fixture"
 
 
 def _lines(case_look: Look, directory: Path) -> Iterator[str]:
