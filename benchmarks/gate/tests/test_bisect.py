@@ -77,6 +77,16 @@ def test_a_bad_commit_that_is_not_slower_is_no_find(
     assert ("nothing to search for" in capsys.readouterr().out) == (ended == 3)
 
 
+@pytest.mark.parametrize("given", [["--head", "base"], ["--base=HEAD~1"]])
+def test_a_revision_that_would_replace_those_of_the_search_is_refused(
+    given: list[str], commits: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = pretend(monkeypatch, dict.fromkeys(commits, 1))
+    assert run(["bisect", "base", "HEAD", *given]) == 2
+    assert "leave out --base and --head" in capsys.readouterr().out
+    assert asked == []
+
+
 def test_no_way_from_good_to_bad_is_wrong_use(commits: list[str]) -> None:
     assert run(["bisect", "HEAD", "base"]) == 2
     assert run(["bisect", "base", "nowhere"]) == 2

@@ -23,6 +23,8 @@ def run(arguments: Sequence[str]) -> int:
     """Prints the first commit that is slower than the good one; returns the exit status."""
     given, others = _parser().parse_known_args(arguments)
     try:
+        if given.base or given.head:
+            raise WrongUseError("bisect chooses what it compares, between GOOD and BAD: leave out --base and --head")
         repository = top(Path.cwd())
         good, bad = (resolve(repository, name).commit for name in (given.good, given.bad))
         search = _Search(repository, bad, others)
@@ -116,10 +118,13 @@ class _Search:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="benchgate bisect",
-        description="Says since which commit something is slower. All other arguments are those of a comparison; "
+        usage="%(prog)s [-h] GOOD BAD [PATH ...] [-k EXPRESSION] [...]",
+        description="Says since which commit something is slower. What follows BAD is as for a comparison; "
         "choose the slower cases by -k, so that each step is quick.",
         epilog="Exit status: 0 found, 3 undecided, 2 wrong use.",
     )
-    parser.add_argument("good", help="a commit that is not slower")
-    parser.add_argument("bad", help="a later one that is")
+    parser.add_argument("good", metavar="GOOD", help="a commit that is not slower")
+    parser.add_argument("bad", metavar="BAD", help="a later one that is")
+    for refused in ("--base", "--head"):
+        parser.add_argument(refused, help=argparse.SUPPRESS)
     return parser
