@@ -172,7 +172,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="benchgate",
         description="Says whether head is slower than base, case by case. Others: benchgate profile, which says "
-        "where time goes; bisect, since which commit; doctor, what this machine can see; merge, one report of shards.",
+        "where time goes; bisect, since which commit; doctor, what this machine can see; merge, one report of shards; "
+        "history, how cases went from commit to commit.",
         epilog="What is not given is read from [tool.benchgate] of pyproject.toml. "
         "Exit status: 0 nothing regressed, 1 something did, 2 wrong use, 3 something could not be decided.",
     )

@@ -55,7 +55,7 @@ def _draw(repository: Path, kept: Notes | Folder, metric: Metric, output: Path) 
     lacking = shallow(repository)
     if not series:
         raise WrongUseError(f"{kept} has no comparison of this branch's commits: benchgate history add FILE{lacking}")
-    notes = [f"{len(records)} comparisons, from {kept}."]
+    notes = [f"{len(records)} comparison{'s' * (len(records) != 1)}, from {kept}."]
     if left := len(found) - len(records):
         notes.append(f"{left} of commits that are not in the first-parent history of HEAD are left out{lacking}.")
     if gaps := sum(record.base not in {*_heads(records[:at])} for at, record in enumerate(records) if at):

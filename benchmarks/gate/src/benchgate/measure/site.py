@@ -221,7 +221,9 @@ def check_collected(head: Collected) -> None:
         where = "; it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere"
         raise GateError(f"head's benchmarks cannot be collected: {said}{where if _NO_EXEC in said else ''}")
     if not head.cases:
-        raise WrongUseError("no benchmark was selected: give files or directories with tests that use `benchmark`")
+        raise WrongUseError(
+            "no benchmark was selected: give files or directories with tests that use `benchmark`, or another -k or -m"
+        )
 
 
 def strangers(loaded: Mapping[str, str], site: Site) -> dict[str, str]:
