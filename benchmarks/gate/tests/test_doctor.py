@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchgate.cli import run
-from benchgate.doctor import Machine, of_machine, of_noise
+from benchgate.decide.rule import Rule
+from benchgate.decide.schedule import MOST_PAIRS
+from benchgate.doctor import Machine, of_machine, of_noise, of_troubles
+from benchgate.measure.records import Trouble
 from benchgate.settings import Settings
 from gate_fakes import PretendedDriver, normal
 from gate_toy import make_toy
@@ -16,14 +19,27 @@ QUIET = Machine(busy_share=0.0, load=0.1, stolen_share=0.0, governor="performanc
 
 
 def test_noise_is_told_with_the_loss_that_the_budget_shows() -> None:
-    driver = PretendedDriver({"quiet": normal(0, 0.005), "loud": normal(0, 0.05)}, seed=random.Random(3).randrange(99))
+    driver = PretendedDriver({"quiet": normal(0, 0.005), "loud": normal(0, 0.1)}, seed=random.Random(3).randrange(99))
     pairs = [driver.measure({"quiet": 1.0, "loud": 1.0}) for _ in range(40)]
     first, *cases = of_noise(pairs, Settings(("bench",), budget_s=600.0))
     assert first == "40 pairs of one revision against itself, 3.2 s each; 600 s hold 187"
     assert [line.split(":")[0].strip() for line in cases] == ["loud", "quiet"], "the noisiest first"
-    seen = float(cases[1].rpartition("loss of ")[2].partition("%")[0]) / 100
-    assert seen == pytest.approx(2.38 * 0.005 / math.sqrt(179), rel=0.5)
+    loud, quiet = (float(line.rpartition("loss of ")[2].partition("%")[0]) / 100 for line in cases)
+    assert loud == pytest.approx(2.38 * 0.1 / math.sqrt(MOST_PAIRS), rel=0.3)
+    assert quiet == pytest.approx(Rule().alarming, abs=0.001), "smaller losses are no alarm, however sure"
     assert next(iter(of_noise(pairs[:2], Settings(("bench",))))).startswith("2 pairs were measured, too few")
+
+
+def test_cases_that_were_not_measured_are_named_with_the_reason() -> None:
+    driver = PretendedDriver({"sound": normal(0, 0.01)})
+    driver.troubles["hangs"] = Trouble("hangs", "incomparable", "the base arm gave no answer")
+    pairs = [driver.measure({"sound": 1.0, "hangs": 1.0})] * 2
+    said = [*of_troubles([Trouble("fails", "incomparable", "base: failed; head: failed")], pairs)]
+    assert said == [
+        "not measured: fails: base: failed; head: failed",
+        "not measured: hangs: the base arm gave no answer",
+    ]
+    assert [*of_noise([], Settings(("bench",)))] == ["no case could be measured"]
 
 
 def test_what_disturbs_is_said_and_what_does_not_is_not() -> None:

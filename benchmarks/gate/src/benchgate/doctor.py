@@ -14,10 +14,10 @@ from .comparison import Comparison, prepared
 from .decide.estimate import spread
 from .decide.forecast import Forecast
 from .decide.metrics import control, log_ratios
-from .decide.schedule import FEWEST_PAIRS, planned_block_s
+from .decide.schedule import FEWEST_PAIRS, MOST_PAIRS, planned_block_s
 from .errors import GateError
 from .measure.control import Clock, load_average, processors
-from .measure.records import Pair
+from .measure.records import Pair, Trouble
 from .report.plain import plain
 from .revisions.git import resolve, top
 from .settings import Settings, add_selection, seconds, settings
@@ -56,6 +56,7 @@ def run(arguments: Sequence[str]) -> int:
             with prepared(repository, replace(asked, base=commit, head=commit), directory, _say) as comparison:
                 clock, throttled = Clock.now(), _throttled()
                 pairs = list(_pairs(comparison, given.seconds))
+                troubles = [*of_troubles(comparison.trial.troubles, pairs)]
             machine = Machine(
                 busy_share,
                 load,
@@ -67,7 +68,8 @@ def run(arguments: Sequence[str]) -> int:
     except (GateError, StoppedError, OSError) as error:
         _say(f"error: {error}")
         return STOPPED_STATUS if isinstance(error, StoppedError) else getattr(error, "exit_status", 3)
-    sys.stdout.writelines(f"{line}\n" for line in [*of_noise(pairs, asked), *of_machine(machine)])
+    for line in [*of_noise(pairs, asked), *troubles, *of_machine(machine)]:
+        _say(line)
     return 0
 
 
@@ -92,6 +94,9 @@ def of_noise(pairs: Sequence[Pair], asked: Settings) -> Iterator[str]:
         for block in pair.blocks:
             values.setdefault(block.case, []).append(log_ratios(block)["wall"])
     enough = {case: spread(ratios) for case, ratios in values.items() if len(ratios) > 2}
+    if not pairs:
+        yield "no case could be measured"
+        return
     if not enough:
         yield f"{len(pairs)} pairs were measured, too few to tell their noise: --seconds {DEFAULT_S * 4:g}"
         return
@@ -100,9 +105,16 @@ def of_noise(pairs: Sequence[Pair], asked: Settings) -> Iterator[str]:
     yield (
         f"{len(pairs)} pairs of one revision against itself, {pair_s:.1f} s each; {asked.budget_s:.0f} s hold {held}"
     )
+    most = min(max(held, FEWEST_PAIRS), MOST_PAIRS)
     for case, noise in sorted(enough.items(), key=lambda item: -item[1]):
-        seen = math.expm1(_WIDTH * noise / math.sqrt(max(held, FEWEST_PAIRS)))
+        seen = math.expm1(max(_WIDTH * noise / math.sqrt(most), asked.rule.alarming))  # less is no alarm
         yield f"  {case}: equal pairs spread by {math.expm1(noise):.1%}; a loss of {seen:.1%} would be seen"
+
+
+def of_troubles(tried: Sequence[Trouble], pairs: Sequence[Pair]) -> Iterator[str]:
+    """Which cases were not measured and why, one line a case."""
+    whys = {trouble.case: trouble.why for trouble in [*tried, *(each for pair in pairs for each in pair.troubles)]}
+    yield from (f"not measured: {case}: {why}" for case, why in whys.items())
 
 
 def of_machine(machine: Machine) -> Iterator[str]:
