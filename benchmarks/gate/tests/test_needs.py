@@ -33,6 +33,18 @@ def test_only_noise_is_called_noise() -> None:
     assert why_of(normal(0, 0.3), 60.0).startswith("too noisy for a tolerance of 3%: wall of its pairs spreads by ")
 
 
+def test_a_case_that_was_disturbed_too_says_how_it_looks_and_what_it_needs() -> None:
+    driver = PretendedDriver({"case": normal(0.1, 0.004)}, seed=1, disturbed_share=0.3)
+    _, findings = run_gate(driver, budget_s=11.0)
+    assert re.fullmatch(
+        r"looks slower by .*, about \d+ more pairs: --budget-s \d+; "
+        r"it was disturbed (once|\d+ times, last) because other guests took 90% of the machine",
+        findings[0].why,
+    )
+    _, findings = run_gate(PretendedDriver({"case": normal(0, 0.01)}, disturbed_share=1.0), budget_s=5.0)
+    assert findings[0].why.startswith("none of its pairs counts; it was disturbed ")
+
+
 class BusyDriver(PretendedDriver):
     """In which CPU time shows a loss of 10% that wall time hides in noise."""
 

@@ -155,6 +155,17 @@ def test_lines_that_say_the_same_are_one() -> None:
     assert files.as_junit(result).get("errors") == "88"
 
 
+@pytest.mark.parametrize(("count", "line"), [
+    (1, "- 1 measurement was disturbed from outside and does not count"),
+    (2, "- 2 measurements were disturbed from outside and do not count"),
+])  # fmt: skip
+def test_what_was_disturbed_is_counted(count: int, line: str) -> None:
+    result = a_result("unchanged")
+    disturbed = replace(result, findings=[replace(result.findings[0], disturbed=count)])
+    assert line in markdown(disturbed, [], SETTINGS).splitlines()
+    assert "disturbed" not in markdown(result, [], SETTINGS)
+
+
 def test_absolute_times_stand_beside_ratios() -> None:
     wall = MetricFinding.of("wall", "regressed", Estimate.of([0.05] * 9), 500.0, (0.0123, 0.0000456))
     memory = MetricFinding.of("memory", "unchanged", Estimate.of([0.0] * 9), 1.0, (2.5e9, 64e6))

@@ -112,12 +112,14 @@ def _find_metric(measured: Measured, case: str, metric: Metric) -> MetricFinding
 def _open_still(measured: Measured, metrics: Sequence[MetricFinding], case: str) -> str:
     """Why a case is undecided."""
     clean, reasons = measured.evidence.clean(case), measured.evidence.disturbed(case)
-    if clean < FEWEST_PAIRS and reasons:
-        last = f"the last because {reasons[-1]}"
-        return f"only {clean} of {FEWEST_PAIRS} pairs were undisturbed, {len(reasons)} were not, {last}"
-    if not metrics:
+    open_metrics = [finding.metric for finding in metrics if finding.verdict == "inconclusive"]
+    if not metrics and not reasons:
         return "no time was left to measure it"
-    return need_of(measured, case, [finding.metric for finding in metrics if finding.verdict == "inconclusive"])
+    said = need_of(measured, case, open_metrics) if metrics else "none of its pairs counts"
+    if clean >= FEWEST_PAIRS or not reasons:
+        return said
+    times = "once" if len(reasons) == 1 else f"{len(reasons)} times, last"
+    return f"{said}; it was disturbed {times} because {reasons[-1]}"
 
 
 def _exp(value: float) -> float:

@@ -9,7 +9,7 @@ from ..decide.findings import GRAVITY, CaseFinding, MetricFinding
 from ..explain.profiles import Explanation
 from ..settings import Settings
 from .document import document, table, text
-from .text import amount, change, interval, reason, summary
+from .text import amount, change, disturbed, interval, reason, summary
 
 _HEADINGS = (
     "case", "verdict", "metric", "base", "head", "change", "95% interval", "drawn", "could see", "tolerance", "pairs",
@@ -140,9 +140,7 @@ def _functions(explanations: Sequence[Explanation]) -> Iterator[str]:
 
 
 def _run(result: Result, settings: Settings) -> Iterator[str]:
-    repeated = sum(finding.disturbed for finding in result.findings)
-    notes = [*result.notes, *([result.stopped] if result.stopped else [])]
-    notes += [f"{repeated} blocks were disturbed from outside and repeated"] if repeated else []
+    notes = [*result.notes, *([result.stopped] if result.stopped else []), *disturbed(result)]
     notes.append(
         f"{len(result.pairs)} pairs in {sum(pair.seconds for pair in result.pairs):.0f} s of a budget of "
         f"{settings.budget_s:g} s; at most {100 * settings.rule.alpha:g}% of runs raise any false alarm"

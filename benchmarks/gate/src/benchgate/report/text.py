@@ -80,6 +80,13 @@ def reason(finding: CaseFinding) -> str:
     return "; ".join([*filter(None, [finding.why]), *figures]) or finding.verdict
 
 
+def disturbed(result: Result) -> Iterator[str]:
+    """How many measurements do not count, if any."""
+    if count := sum(finding.disturbed for finding in result.findings):
+        were = "measurements were" if count != 1 else "measurement was"
+        yield f"{count} {were} disturbed from outside and {'do' if count != 1 else 'does'} not count"
+
+
 def _annotation(level: str, alike: Sequence[CaseFinding]) -> str:
     file = alike[0].case.split("::", maxsplit=1)[0]
     names = _names([finding.case for finding in alike])
@@ -100,10 +107,8 @@ def _words(result: Result, explanations: Sequence[Explanation]) -> list[str]:
     told = [finding for finding in result.findings if finding.why or finding.verdict == "regressed"]
     alike = {line: [finding.case for finding in told if _line_of(finding) == line] for line in map(_line_of, told)}
     lines = [f"{verdict}: {_names(cases)}: {why}" for (verdict, why), cases in alike.items()]
-    repeated = sum(finding.disturbed for finding in result.findings)
-    disturbed = [f"{repeated} blocks were disturbed from outside and repeated"] if repeated else []
     grown = [line for explanation in explanations for line in _explained(explanation)]
-    return [*lines, *grown, *disturbed, *result.notes, *filter(None, [result.stopped]), summary(result)]
+    return [*lines, *grown, *disturbed(result), *result.notes, *filter(None, [result.stopped]), summary(result)]
 
 
 def _explained(explanation: Explanation) -> list[str]:
