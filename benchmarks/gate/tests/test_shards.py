@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchgate.cli import run
+from benchgate.errors import WrongUseError
 from benchgate.explain.profiles import Explanation, Growth
 from benchgate.part import Part, Shard
 from benchgate.report import files
@@ -115,6 +116,18 @@ def test_only_what_regressed_is_measured_again(shards: list[Path], toy: Toy, tmp
     assert "only what regressed in" in said()
     for wrong in (edited(shards, _made(tmp_path / "more"), {})[0] / "gate.json", tmp_path / "nothing.json"):
         assert run([*NO_TIME, "--confirm", str(wrong)]) == 2
+
+
+def test_what_regressed_and_is_not_selected_is_no_pass(tmp_path: Path) -> None:
+    findings = [{"case": f"b.py::test_{name}", "verdict": "regressed"} for name in ("here", "elsewhere")]
+    (tmp_path / "gate.json").write_text(json.dumps({"findings": findings}))
+    part = Part(confirmed=tmp_path / "gate.json")
+    with pytest.raises(WrongUseError, match="test_elsewhere regressed in that run and is not selected"):
+        part.of(["b.py::test_here", "b.py::test_other"])
+    assert part.of(["b.py::test_here", "b.py::test_elsewhere", "b.py::test_other"]) == [
+        "b.py::test_here",
+        "b.py::test_elsewhere",
+    ]
 
 
 def _made(folder: Path) -> Path:

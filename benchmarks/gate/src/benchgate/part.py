@@ -38,11 +38,18 @@ class Part:
     def of(self, cases: Sequence[str]) -> list[str]:
         """Its cases, in their order: every `count`-th by name, for neighbours often take equally long.
 
-        Plugins may shuffle what is collected, and differently for each of the shards.
+        Plugins may shuffle what is collected, and differently for each of the shards. Raises WrongUseError where a case
+        that is to be confirmed is not among them: without it the run might pass.
         """
         mine = set(sorted(cases)[self.shard.number - 1 :: self.shard.count])
         if self.confirmed is not None:
-            mine &= _regressed_in(self.confirmed)
+            regressed = _regressed_in(self.confirmed)
+            if absent := sorted(regressed.difference(cases)):
+                raise WrongUseError(
+                    f"--confirm {self.confirmed}: {absent[0]} regressed in that run and is not selected in this one: "
+                    "give the same paths, -k and -m"
+                )
+            mine &= regressed
         return [case for case in cases if case in mine]
 
 
