@@ -104,6 +104,12 @@ def test_markdown_keeps_its_columns_when_an_id_has_a_bar() -> None:
     assert {line.replace(r"\|", "").count("|") for line in rows} == {11}
 
 
+def test_markdown_shows_names_in_angle_brackets() -> None:
+    growth = Growth("work.<locals>.<genexpr> (toy.py)", 0.01, 0.02, 1.0, 0.1)
+    text = markdown(a_result("regressed"), [Explanation("b.py::test_x", (growth,), "", "a note")], SETTINGS)
+    assert ": work.&lt;locals>.&lt;genexpr> (toy.py): +100.0%" in text
+
+
 def test_the_table_shows_the_parameters_of_a_case(capsys: pytest.CaptureFixture[str]) -> None:
     # rich takes what is in brackets for a style
     show(a_result("regressed"), [], Console(width=200))

@@ -45,7 +45,8 @@ def markdown(result: Result, explanations: Sequence[Explanation], settings: Sett
     lines += ["| " + " | ".join(_HEADER) + " |", "| --- " * 3 + "| ---: " * 7 + "|"]
     for _, (case, *cells) in _table(result.findings):
         lines.append("| " + " | ".join([in_code_span(case) if case else "", *map(_cell, cells)]) + " |")
-    lines += ["", *(f"- {plain(line)}" for line in _words(result, explanations)[:-1])]
+    # else the names of functions, as <lambda>, are taken for tags and left out
+    lines += ["", *(f"- {plain(line).replace('<', '&lt;')}" for line in _words(result, explanations)[:-1])]
     for explanation in explanations:
         if explanation.flame:
             lines.append(f"- [flame graph]({flame_name(explanation.case)}) of {in_code_span(explanation.case)}")
