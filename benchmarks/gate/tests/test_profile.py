@@ -267,6 +267,7 @@ def test_a_case_that_cannot_be_profiled_costs_itself_only(
 
 @pytest.mark.parametrize(("arguments", "status"), [
     (["bench", "-k", "nothing_like_it"], 2), (["benhc"], 2), (["bench", "-k", "fails"], 3), (["bench"], 3),
+    (["bench", "--output", "toy.py/out"], 3),
 ])  # fmt: skip
 def test_a_profile_of_nothing_is_an_error(
     arguments: list[str], status: int, toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -36,9 +36,9 @@ def run(arguments: Sequence[str]) -> int:
         directory = (asked.output or Path(tempfile.mkdtemp(prefix="benchgate-profile-"))).resolve()
         directory.mkdir(parents=True, exist_ok=True)
         site, cases = _selected(root, asked, directory)
-    except GateError as error:
+    except (GateError, OSError) as error:  # such as a folder that cannot be made
         sys.stdout.write(f"error: {plain(str(error))}\n")
-        return error.exit_status
+        return getattr(error, "exit_status", GateError.exit_status)
     status = 0
     for case in cases:
         try:
