@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from select import select
 from time import sleep
 
 import pytest
@@ -81,6 +82,24 @@ def test_an_interrupt_ends_all(tmp_path: Path) -> None:
         call_apart(functions())
     with pytest.raises(ProcessLookupError):
         os.kill(int(begun.read_text()), 0)
+
+
+WAITING = """
+import sys
+from functools import partial
+from bgremove.engines import _first_use
+_first_use.workers_for = lambda _: 2
+_first_use.call_apart([partial(exec, f"import signal; held = open({sys.argv[1]!r}, 'wb'); signal.pause()")])
+"""
+
+
+def test_what_is_left_of_a_killed_process_ends_too(tmp_path: Path, environment: dict[str, str]) -> None:
+    os.mkfifo(tmp_path / "held")
+    line = [sys.executable, "-c", WAITING, tmp_path / "held"]
+    with subprocess.Popen(line, env=environment) as process, (tmp_path / "held").open("rb", buffering=0) as held:
+        process.kill()
+        assert select([held], [], [], 60)[0], "it goes on"
+        assert held.read() == b""
 
 
 SCRIPT = """
