@@ -126,6 +126,37 @@ def test_where_no_lock_can_be_kept_each_compiles_for_itself(monkeypatch: pytest.
         assert double(21) == 42
 
 
+def test_a_file_system_without_locks_is_one_where_none_can_be_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def lock(path: object) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock")  # as before filelock 4
+
+    monkeypatch.setattr("filelock.FileLock", lock)
+    monkeypatch.setattr(_compile, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(_compile, "_folders", lambda: iter([tmp_path]))
+
+    @_compile.kernel
+    def triple(value: int) -> int:
+        return 3 * value
+
+    with _compile.compiled_once(triple):
+        assert triple(14) == 42
+
+
+def test_a_folder_on_a_full_disk_is_none_that_can_be_written_to(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_compile, "_folders", lambda: iter([tmp_path]))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        assert _compile._folder.__wrapped__() is None
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_installation_that_cannot_be_written_to(installation: Path, tmp_path: Path) -> None:
     # A file where Numba wants its folder denies it even to root, whom permissions do not stop.
     (installation / "bgremove" / "engines" / "__pycache__").write_text("")

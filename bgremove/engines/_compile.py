@@ -28,6 +28,9 @@ _RETURNED = {"None": None, "int": ctypes.c_int64, "float": ctypes.c_double}
 _byte_of: Callable[[Any], Any] = ctypes.c_char.from_buffer
 _address_of = ctypes.addressof
 
+_ROOM = 2**16
+"""Bytes that a kernel may take: on a full disk, which keeps none, processes would wait for one another in vain."""
+
 _loading = RLock()
 _loaded: list[Any] = []  # what holds the machine code
 
@@ -159,7 +162,7 @@ def compiled_once(last: Callable[..., Any], apart: Iterable[Callable[[], None]] 
     from filelock import FileLock  # noqa: PLC0415 - only those who may have to compile pay for it
 
     with ExitStack() as stack:
-        with suppress(OSError):  # where no lock can be kept, each compiles for itself
+        with suppress(OSError, NotImplementedError):  # where no lock can be kept, each compiles for itself
             stack.enter_context(FileLock(folder / f"{kernel.name}.lock"))  # let go of when its holder dies
         if apart and not kernel.is_kept():
             from bgremove.engines._first_use import call_apart  # noqa: PLC0415 - as above
@@ -230,7 +233,9 @@ def _folder() -> Path | None:
     for folder in _folders():
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(bytes(_ROOM))
+                file.flush()
                 return folder
         except OSError:
             continue
