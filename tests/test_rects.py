@@ -54,6 +54,15 @@ def test_rects_are_near_the_object_and_are_read_again(folder, tmp_path):
     assert run(["remove", str(folder), "-o", str(tmp_path / "out"), "--rects", str(table), "-q"]) == 0
 
 
+def test_a_name_with_a_carriage_return_is_read_again(tmp_path):
+    table = Table(tmp_path / "rects.csv")
+    names = ["a\rb.jpg", "a\nb.jpg", "a\r\nb.jpg", 'a,"b".jpg']
+    for name in names:
+        table.put(tmp_path / name, Rect(1, 2, 3, 4))
+    table.save()
+    assert read_rects(table.file) == {str(tmp_path / name): Rect(1, 2, 3, 4) for name in names}
+
+
 def test_a_broken_image_costs_its_own_line(folder, tmp_path, capsys):
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     table = tmp_path / "rects.csv"

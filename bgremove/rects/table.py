@@ -105,10 +105,16 @@ class Table:
         columns = list(self.read.columns)
         if self.read.hints and HINTS not in columns:
             columns.append(HINTS)
+        lines = self.read.lines.values()
+        # Before Python 3.13 csv leaves a carriage return bare, which ends a line for who reads it.
+        bare = any("\r" in value for line in lines for value in line.values())
         text = io.StringIO()
-        rows = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+        rows = csv.DictWriter(
+            text, columns, restval="", extrasaction="ignore", lineterminator="\n",
+            quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL,
+        )  # fmt: skip
         rows.writeheader()
-        rows.writerows(self.read.lines.values())
+        rows.writerows(lines)
         return text.getvalue()
 
     def _hints_file(self, path: Location) -> Path:
