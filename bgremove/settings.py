@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import index
 from typing import Any
 
 from PIL import ImageColor
@@ -94,6 +95,8 @@ class Settings:
         _check_names("metadata", [self.metadata], METADATA)
         if self.edge == "soft":
             matting.check_installed()
+        for name in ("iterations", "seed", "max_pixels", "pad"):
+            object.__setattr__(self, name, _as_whole(name, getattr(self, name)))
         if self.iterations < 1:
             raise UsageError(f"iterations is {self.iterations}; it must be at least 1")
         if not 0 <= self.seed < 2**31:
@@ -139,6 +142,13 @@ def parse_colour(text: str) -> tuple[int, int, int]:
         raise UsageError(f"{text!r} has an alpha; a background is opaque, such as white or #ffffff")
     _check_bgr((blue, green, red), text)
     return blue, green, red
+
+
+def _as_whole(name: str, value: Any) -> int:
+    try:
+        return index(value)
+    except TypeError:
+        raise UsageError(f"{name} is {value!r}; it must be a whole number") from None
 
 
 def _check_bgr(bgr: Sequence[int], said: object) -> None:

@@ -67,6 +67,13 @@ def test_hints_are_no_photographs(folder):
     assert sorted(os.listdir(folder / "out")) == [".bgremove-journal.jsonl", "a.png"]
 
 
+def test_a_photograph_is_not_taken_for_its_own_hints(folder, capsys):
+    text = (folder / "rects.csv").read_text().replace("marks.png", "a.png")
+    (folder / "rects.csv").write_text(text)
+    assert run(["remove", str(folder), "-o", str(folder / "out"), "--rects", str(folder / "rects.csv"), "-q"]) == 2
+    assert "a.png: it has hints and is an image of hints itself" in capsys.readouterr().err
+
+
 def test_hints_are_never_an_output(folder, capsys):
     (folder / "out").mkdir()
     shutil.move(folder / "marks.png", folder / "out/a.png")

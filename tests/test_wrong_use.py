@@ -9,9 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from bgremove import cli, remove_backgrounds
+from bgremove import Settings, cli, remove_backgrounds
 from bgremove.batch.rects import read_rects
 from bgremove.batch.sources import LINKED, find_sources
 from bgremove.errors import RectError, UsageError
@@ -24,6 +25,7 @@ from tests.permissions import public_folder, unprivileged
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with two photographs and a table of rects."""
     (tmp_path / "photos").mkdir()
+    (tmp_path / "empty").mkdir()
     for name in ("a.png", "photos/b.png"):
         (tmp_path / name).write_bytes(saved(quarters(), "PNG"))
     (tmp_path / "r.csv").write_text("path,x,y,width,height\nphotos/b.png,1,1,9,9\n")
@@ -79,6 +81,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("remove photos -o out --rect 1,1,0,30", "rect (1, 1, 0, 30) holds no pixel of any image"),
         ("remove photos -o out --rect 1,1,30,-2", "holds no pixel of any image"),
         ("remove photos -o out --rect=-9,1,9,9", "holds no pixel of any image"),
+        ("remove photos -o out --rect 1,2.5,9,9", "'2.5' is no whole number"),
+        ("compare photos --workers 1,all", "'all' is no whole number"),
+        ("compare empty", "there is no image under empty"),
+        ("remove a.png photos -o out --rects r.csv", "the rects hold no line for this file: add one, or leave"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(line, message, folder, capfd):
@@ -87,6 +93,17 @@ def test_what_cannot_be_meant_is_refused(line, message, folder, capfd):
     out, err = capfd.readouterr()
     assert message in " ".join(err.split())
     assert (out, sorted(folder.rglob("*"))) == ("", before)
+
+
+@pytest.mark.parametrize("name", ["iterations", "seed", "max_pixels", "pad"])
+@pytest.mark.parametrize("value", [2.5, 3.0, "3", None])
+def test_a_setting_that_counts_is_a_whole_number(name, value):
+    with pytest.raises(UsageError, match=f"{name} is {value!r}; it must be a whole number"):
+        Settings(**{name: value})
+
+
+def test_whole_numbers_of_numpy_are_those_of_python():
+    assert type(Settings(iterations=np.int64(3)).iterations) is int
 
 
 def test_the_library_refuses_them_too(folder):

@@ -146,7 +146,11 @@ def plan_jobs(
     if rects is not None and settings.rect is not None:
         raise UsageError("a rect for all images and rects by file exclude each other")
     drawn = {os.path.abspath(path): path for path in (hints or {}).values()}
-    if drawn:
+    if hints and drawn:
+        for path in drawn.keys() & hints.keys():
+            raise RectError(
+                f"{display_name(path)}: it has hints and is an image of hints itself, which is no photograph"
+            )
         sources = [source for source in sources if absolute(source.path) not in drawn]
 
     folder_for = cache(lambda parent: folder / Path(parent))
@@ -188,6 +192,6 @@ def drawn_job(
     """The job of a file with what was drawn for it; `RectError` if there are rects, and none for it."""
     path = "" if rects is None and hints is None else absolute(source)
     if rects is not None and path not in rects:
-        raise RectError(f"{display_name(source)}: the rects hold no line for this file")
+        raise RectError(f"{display_name(source)}: the rects hold no line for this file: add one, or leave the file out")
     rect = None if rects is None else rects[path]
     return Job(source, outputs, rect, None if hints is None else hints.get(path), overwrite=overwrite)

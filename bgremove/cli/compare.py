@@ -21,7 +21,7 @@ from bgremove.comparison.compare import DEFAULT_CONTENDERS
 from bgremove.comparison.report import TABLE_WIDTH, answer, choice, comparison_json, comparison_list, comparison_table
 from bgremove.errors import UsageError
 from bgremove.machine import usable_cpus
-from bgremove.paths import STANDARD
+from bgremove.paths import STANDARD, display_name
 from bgremove.report import Gallery, Outputs
 from bgremove.settings import Settings
 from bgremove.url import Location
@@ -41,7 +41,10 @@ from bgremove.url import Location
     help="The loop, sequential, is always among them.",
 )  # fmt: skip
 @click.option(
-    "--workers", type=options.Listed("COUNTS", int), default=lambda: (usable_cpus(),), help="Default: the usable CPUs."
+    "--workers",
+    type=options.Listed("COUNTS", options.whole_number),
+    default=lambda: (usable_cpus(),),
+    help="Default: the usable CPUs.",
 )
 @click.option(
     "--rounds", type=click.IntRange(min=MIN_ROUNDS), default=5, show_default=True, help="How often each runs all."
@@ -57,8 +60,9 @@ def compare(
     settings = Settings(**fields)
     chosen = contenders(strategies, workers)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive)
-    if unusable and not sources:
-        raise UsageError("; ".join(str(each.error) for each in unusable))
+    if not sources:
+        nothing = "there is no image under " + ", ".join(map(display_name, inputs))
+        raise UsageError("; ".join([str(each.error) for each in unusable] or [nothing]))
     outputs.check([source.path for source in sources])
     emitted = output_paths(Path(), "cutout", settings)
     jobs = largest_first([Job(source.path, emitted) for source in sources], counting("headers", quiet=quiet))

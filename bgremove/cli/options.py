@@ -70,6 +70,14 @@ class Here(click.Path):
         return super().convert(value, param, ctx)
 
 
+def whole_number(text: str) -> int:
+    """The number; `UsageError` if it is none."""
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no whole number") from None
+
+
 inputs = click.argument("inputs", nargs=-1, required=True, type=Place())
 recursive = click.option("-r", "--recursive", is_flag=True, help="Go down into folders.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Only errors.")
@@ -90,7 +98,9 @@ _SETTINGS = (
     _setting("--iterations", type=click.IntRange(min=1), help="How often colours and cut are refined."),
     _setting("--seed", type=click.IntRange(min=0), help="Starts the colour models."),
     _setting("--margin", type=float, help="Fraction of each side that is certain background."),
-    _setting("--rect", type=Listed("X,Y,W,H", int), help="Rectangle around the object, in pixels, for every image."),
+    _setting(
+        "--rect", type=Listed("X,Y,W,H", whole_number), help="Rectangle around the object, in pixels, for every image."
+    ),
     _setting("--edge", type=click.Choice(EDGES), help="Soft needs PyMatting: bgremove[soft]."),
     _setting("--emit", type=Listed("KINDS"), help=f"Out of {','.join(EMITS)}."),
     _setting("--format", type=click.Choice(OUTPUT_FORMATS), help="Of what is written."),
