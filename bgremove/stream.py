@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from bgremove.cutout import Cutout
+from bgremove.errors import UsageError
 from bgremove.preparation import Preparation
 from bgremove.remove import remove_background
 from bgremove.settings import Settings, merged
@@ -63,6 +67,7 @@ def iter_cutouts(
     >>> [int(outcome.value.foreground.sum()) for outcome in iter_cutouts([picture] * 3, strategy="threads")]
     [400, 400, 400]
     """
+    _check_several(images)
     chosen = merged(settings, options)
     made = make_strategy(
         strategy,
@@ -73,6 +78,15 @@ def iter_cutouts(
     )
     carrier = make_transport(transport or _default_transport(made))
     return _run(made, carrier, ArrayWorker(chosen), _tasks(images, rect=rects, hints=hints))
+
+
+def _check_several(images: Any) -> None:
+    """Raise `UsageError` for a single image, whose letters, bytes or rows would be taken for images."""
+    shape = images.shape if isinstance(images, np.ndarray) else None
+    if isinstance(images, str | bytes | bytearray | memoryview | os.PathLike):
+        raise UsageError("images is one name or file: give a list of images, or name folders to remove_backgrounds")
+    if shape is not None and (len(shape) < 3 or (len(shape) == 3 and shape[2] in {1, 3, 4})):
+        raise UsageError(f"images is one array, of shape {shape}: give a list of images, or an array of several")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Images in memory: each has its outcome, under every strategy, and nothing is left behind."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,16 @@ def test_images_are_drawn_as_workers_become_free():
 def test_rects_or_hints_that_are_not_as_many_as_images_are_an_error(name, rects):
     with pytest.raises(ValueError, match="zip"):
         list(iter_cutouts(IMAGES, **{name: rects}, strategy="threads"))
+
+
+@pytest.mark.parametrize("one", ["photos", b"\xff\xd8", Path("a.jpg"), IMAGES[0], IMAGES[0][..., 0]])
+def test_one_image_is_not_taken_for_many(one):
+    with pytest.raises(UsageError, match="give a list of images"):
+        iter_cutouts(one)
+
+
+def test_an_array_may_hold_many():
+    assert [outcome.error for outcome in iter_cutouts(np.stack(IMAGES)[..., 0], strategy="threads")] == [None] * 4
 
 
 @pytest.mark.parametrize(
