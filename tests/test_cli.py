@@ -294,6 +294,21 @@ def test_what_was_done_is_told_even_if_the_disk_has_filled_up_meanwhile(
     assert "no space left" in shown.err
 
 
+def test_what_was_done_is_told_even_if_the_status_can_no_longer_be_written(photos, tmp_path, monkeypatch, capsys):
+    def full(path, content):
+        if content["state"] != "running":
+            raise OutputError("no space left")
+
+    monkeypatch.setattr("bgremove.cli.status.write_json_file", full)
+    (tmp_path / "broken.png").write_bytes(b"")
+    inputs = [str(photos / "0.png"), str(tmp_path / "broken.png")]
+    assert run(["remove", *inputs, "-o", str(tmp_path / "out"), "--status", str(tmp_path / "status.json")]) == 2
+    shown = capsys.readouterr().err
+    assert "broken.png: the file is empty" in shown
+    assert "1 ok, 0 skipped, 1 failed" in shown
+    assert "no space left" in shown
+
+
 @pytest.mark.parametrize(
     ("error", "status", "told"),
     [(WorkerLostError("a.jpg: killed"), 1, "error: a.jpg: killed"), (KeyboardInterrupt(), 130, "interrupted")],

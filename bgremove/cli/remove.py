@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain, islice
@@ -27,7 +28,7 @@ from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, telling
 from bgremove.cli.sections import SectionedCommand
 from bgremove.cli.status import check_status, kept_in, told_on_signal
-from bgremove.errors import UsageError
+from bgremove.errors import OutputError, UsageError
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
 from bgremove.pace import Pace
@@ -130,7 +131,8 @@ def remove(
     running = run_single(plan) if single else run_one(plan)
     pace.total = len(plan.todo)
     showing = shown(pace, quiet=quiet or not plan.todo)
-    with Meter() as meter, kept_in(status, pace) as update, showing as advance:
+    concluding = _concluding(plan, summary, quiet=quiet)
+    with concluding, Meter() as meter, kept_in(status, pace) as update, showing as advance:
         for record in running:
             summary.add(record)
             records += [record] if recorded else []
@@ -258,6 +260,16 @@ def _advice(doubtful: Sequence[Location]) -> str:
     if any(str(path).startswith("-") for path in named):
         line.append("--")
     return f"`{command_line([*line, *map(str, named)])}`"
+
+
+@contextmanager
+def _concluding(plan: Plan, summary: Summary, *, quiet: bool) -> Iterator[None]:
+    """Tell what became of all, too, if the block ends because something cannot be written."""
+    try:
+        yield
+    except OutputError:
+        _conclude(plan, summary, quiet=quiet)
+        raise
 
 
 def _conclude(plan: Plan, summary: Summary, *, to_do: int | None = None, quiet: bool) -> int:
