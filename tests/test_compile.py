@@ -17,6 +17,7 @@ import pytest
 
 import bgremove
 from bgremove.engines import WITHOUT_MODEL, _compile, make_engine, warm_up_log_odds, warm_up_overlap
+from bgremove.errors import EngineError
 
 DOUBLED = """
 from __future__ import annotations
@@ -155,6 +156,15 @@ def test_a_folder_on_a_full_disk_is_none_that_can_be_written_to(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_has_no_memory_for_llvm_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise OSError("Could not find/load shared object file 'libllvmlite.so'")
+
+    monkeypatch.setattr("llvmlite.binding.initialize_native_target", fail)
+    with pytest.raises(EngineError, match="too little memory"):
+        _compile._llvm.__wrapped__()
 
 
 def test_installation_that_cannot_be_written_to(installation: Path, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from bgremove.errors import EngineError
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _RETURNED = {"None": None, "int": ctypes.c_int64, "float": ctypes.c_double}
@@ -187,10 +189,13 @@ def _announce() -> None:
 @cache
 def _llvm() -> tuple[Any, Any]:
     """LLVM, and its idea of this processor."""
-    import llvmlite.binding as llvm  # noqa: PLC0415 - who calls no kernel does not pay for it
+    try:
+        import llvmlite.binding as llvm  # noqa: PLC0415 - who calls no kernel does not pay for it
 
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+    except OSError as error:
+        raise EngineError("LLVM cannot be loaded: there is too little memory, or llvmlite is damaged") from error
     machine = llvm.Target.from_default_triple().create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3, jit=True
     )
