@@ -18,8 +18,8 @@ from bgremove import remove_background
 from bgremove.batch.plan import Plan, plan_jobs
 from bgremove.batch.run import run_plan
 from bgremove.batch.sources import Source, find_sources
-from bgremove.batch.watch import HotFolder, Settling, watch
-from bgremove.errors import UsageError
+from bgremove.batch.watch import HotFolder, Settling, _told, watch
+from bgremove.errors import ImageError, UsageError
 from bgremove.files import TEMPORARY_PREFIX
 from bgremove.formats.read import read
 from bgremove.settings import Settings
@@ -173,6 +173,17 @@ def test_only_folders_are_watched(folder: Path, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "watchfiles", None)
     with pytest.raises(UsageError, match=r"pip install 'bgremove\[watch\]'"):
         watch([folder], tmp_path / "out", Settings())
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_watch_ends_when_its_folder_is_gone_or_another(folder: Path, again: bool) -> None:
+    changes = _told([set(), set(), set()], [folder])
+    assert next(changes) is False
+    folder.rename(folder.with_name("elsewhere"))
+    if again:
+        folder.mkdir()
+    with pytest.raises(ImageError, match="the folder that was watched is gone"):
+        next(changes)
 
 
 def until_told(of: Path, process: subprocess.Popen[str]) -> str:

@@ -190,7 +190,8 @@ def watch(
 
     What the journal of `output` says is done is not done again. An output that this watch has written is replaced when
     its photograph changes; any other that exists only if the jobs that `plan` gives may overwrite. Raises `UsageError`
-    if an input is no folder or the output, or watchfiles (extra ``watch``) is not installed.
+    if an input is no folder or the output, or watchfiles (extra ``watch``) is not installed; `ImageError` once one of
+    the folders is gone.
     """
     here = [folder for folder in folders if isinstance(folder, Path) and os.path.isdir(folder)]
     if len(here) < len(folders) or not isinstance(output, Path):
@@ -222,9 +223,21 @@ def _changes(folders: Sequence[Path], output: Path, recursive: bool) -> Iterator
     return _told(found, folders)
 
 
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _told(found: Iterable[object], folders: Sequence[Path]) -> Iterator[bool]:
+    watched = {folder: _identity(folder) for folder in folders}
     try:
         for changed in found:
+            for folder, identity in watched.items():
+                if _identity(folder) != identity:  # of one in its place nothing would ever be told
+                    raise ImageError(f"{display_name(folder)}: the folder that was watched is gone: watch it anew")
             yield bool(changed)
     except OSError as error:  # its text is all that watchfiles gives
         raise UsageError(f"{', '.join(map(display_name, folders))}: it cannot be watched ({error})") from error
