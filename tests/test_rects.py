@@ -69,6 +69,16 @@ def test_a_broken_image_costs_its_own_line(folder, tmp_path, capsys):
     assert run(["rects", str(folder), "-o", str(table)]) == 1
     assert "broken.jpg" in capsys.readouterr().err
     assert len(read_rects(table)) == 2
+    assert run(["remove", str(folder), "-o", str(tmp_path / "out"), "--rects", str(table)]) == 1
+    assert "2 ok, 0 skipped, 1 failed" in capsys.readouterr().err
+
+
+def test_a_line_without_numbers_leaves_its_image_to_the_margin(folder, tmp_path):
+    table, names = tmp_path / "rects.csv", sorted(os.listdir(folder))
+    table.write_text(f'path,x,y,width,height\n"{folder / names[0]}",,,,\n"{folder / names[1]}",20,20,200,150\n')
+    assert run(["remove", str(folder), "-o", str(tmp_path / "by line"), "--rects", str(table), "-q"]) == 0
+    assert run(["remove", str(folder / names[0]), "-o", str(tmp_path / "by margin.png"), "-q"]) == 0
+    assert (tmp_path / "by line" / names[0]).read_bytes() == (tmp_path / "by margin.png").read_bytes()
 
 
 def test_an_input_is_not_replaced_by_the_table(folder, capsys):
@@ -170,6 +180,7 @@ def test_editing_ends_on_the_page_or_with_ctrl_c(folder, tmp_path, environment, 
     assert "2 to look at, of which 0 doubtful" in told
     assert f"the rects are in {tmp_path / 'rects.csv'}" in told
     assert len(read_rects(tmp_path / "rects.csv")) == 2
+    assert run(["remove", str(folder), "-o", str(tmp_path / "out"), "--rects", str(tmp_path / "rects.csv"), "-q"]) == 1
 
 
 def test_a_folder_without_images_is_told(tmp_path, capsys):

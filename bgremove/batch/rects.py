@@ -25,23 +25,25 @@ class RectTable:
     columns: tuple[str, ...]
     lines: dict[str, dict[str, str]]
     """What stands in the file, by column."""
-    rects: dict[str, Rect]
+    rects: dict[str, Rect | None]
+    """None where a line has no numbers: the margin says what is background there."""
     hints: dict[str, Path]
     """Images of hints, see `bgremove.hints`, for those that have one."""
 
 
 def read_rects(file: Path) -> dict[str, Rect]:
-    """Rects by absolute image path or URL, out of a CSV; see `read_table`."""
-    return read_table(file).rects
+    """Rects by absolute image path or URL, out of a CSV, of those that have one; see `read_table`."""
+    return {path: rect for path, rect in read_table(file).rects.items() if rect is not None}
 
 
 def read_table(file: Path) -> RectTable:
     """A CSV with the columns ``path,x,y,width,height``, and ``hints`` or not.
 
-    Paths are relative to the CSV's folder, unless they are URLs. Raises `RectError` that names the line.
+    Paths are relative to the CSV's folder, unless they are URLs. A line may leave all four numbers out. Raises
+    `RectError` that names the line.
     """
     lines: dict[str, dict[str, str]] = {}
-    rects: dict[str, Rect] = {}
+    rects: dict[str, Rect | None] = {}
     hints: dict[str, Path] = {}
     try:
         with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
@@ -74,12 +76,13 @@ def _path(line: dict[str, str], where: str, folder: Path) -> str:
     return absolute(place if isinstance(place, Url) else folder / place)
 
 
-def _rect(line: dict[str, str], where: str) -> Rect:
-    """The rect of a line, which must hold a path too."""
+def _rect(line: dict[str, str], where: str) -> Rect | None:
+    """The rect of a line, which must hold a path too; None where it has no numbers."""
+    texts = [line[column] for column in COLUMNS[1:]]
     try:
-        rect = Rect(*(int(line[column]) for column in COLUMNS[1:]))
+        rect = Rect(*map(int, texts)) if any(texts) else None
     except ValueError:
         rect = None
-    if rect is None or not line["path"]:
+    if (rect is None and any(texts)) or not line["path"]:
         raise RectError(f"{where}: it must hold a path, and x, y, width and height as whole numbers")
     return rect

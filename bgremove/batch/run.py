@@ -39,7 +39,7 @@ def remove_backgrounds(
     inputs: StrPath | Url | Iterable[StrPath | Url],
     output: StrPath | Url,
     *,
-    rects: Mapping[str, Rect] | None = None,
+    rects: Mapping[str, Rect | None] | None = None,
     hints: Mapping[str, Path] | None = None,
     recursive: bool = False,
     naming: str = "stem",

@@ -35,7 +35,7 @@ def plan_single(
     output: Location,
     settings: Settings,
     *,
-    rects: Mapping[str, Rect] | None = None,
+    rects: Mapping[str, Rect | None] | None = None,
     hints: Mapping[str, Path] | None = None,
     overwrite: bool = False,
 ) -> Plan:

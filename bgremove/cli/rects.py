@@ -96,6 +96,7 @@ def _proposed(paths: list[Location], table: Table, settings: Settings, shown: Co
             if isinstance(rect, Rect):
                 table.put(path, rect)
             else:
+                table.add(path)
                 failed.append(_failure(path, rect))
             advance()
     return failed
@@ -111,6 +112,7 @@ def _surveyed(
             if isinstance(entry, Entry):
                 entries.append(entry)
             else:
+                table.add(path)
                 failed.append(_failure(path, entry))
             advance()
     return entries, failed

@@ -59,7 +59,7 @@ class Table:
         return self._relative(path) if line is None else line["path"]
 
     def rect(self, path: Location) -> Rect | None:
-        """The rect of an image, if it has a line."""
+        """The rect of an image, if it has one."""
         return self.read.rects.get(absolute(path))
 
     def hints(self, path: Location) -> Path | None:
@@ -77,6 +77,11 @@ class Table:
             self.read.hints.pop(key, None)
         else:
             self.read.hints[key] = hints
+
+    def add(self, path: Location) -> None:
+        """Give an image a line without a rect, if it has none: it is cut out by the margin, or fails by itself."""
+        self.read.rects.setdefault(absolute(path), None)
+        self.read.lines.setdefault(absolute(path), {"path": self._relative(path)})
 
     def save(self) -> None:
         """Write the CSV."""
