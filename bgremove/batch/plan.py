@@ -67,10 +67,10 @@ def make_plan(
     """What is to be done for `inputs`: files, folders or glob patterns, one or many, here or, by URL, in a store.
 
     The tree below each input is mirrored below the folder `output`. The cutout is called ``NAME.png`` and the mask
-    ``NAME.mask.png``, or as the settings' format says. `rects`, one for each image or None for the margin, and images of
-    `hints`, for some, are by absolute path, as `read_table` gives them; what serves as hints is no photograph. The
-    headers of the first thousand images are read, which `counting` is told of; the others are read while these are done.
-    With a `shard`, only its images are done; what cannot be read at all belongs to the first.
+    ``NAME.mask.png``, or as the settings' format says. `rects`, one for each image or None for the margin, and images
+    of `hints`, for some, are by absolute path, as `read_table` gives them; what serves as hints is no photograph. The
+    headers of the first thousand images are read, which `counting` is told of; the others are read while these are
+    done. With a `shard`, only its images are done; what cannot be read at all belongs to the first.
 
     Cost: for a million images about half a minute, and 150 MB.
 
