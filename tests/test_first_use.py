@@ -50,6 +50,27 @@ def test_two_run_at_a_time(tmp_path: Path) -> None:
     call_apart([meets(one, other), meets(other, one)])  # one after the other would wait for ever
 
 
+def test_never_more_than_two_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    running: list[object] = []
+    most: list[int] = []
+
+    class Process:
+        def __init__(self, *_: object) -> None:
+            running.append(self)
+            most.append(len(running))
+
+        def wait(self) -> None:
+            if self in running:
+                running.remove(self)
+
+        kill = wait
+
+    monkeypatch.setattr(_first_use, "_started", Process)
+    call_apart([int] * 5)
+    assert most == [1, 2, 2, 2, 2]
+    assert not running
+
+
 def test_one_that_fails_keeps_no_other_from_being_called(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     call_apart([partial(exec, "1 / 0"), partial(exec, "import os; os.abort()"), writes(tmp_path / "file")])
     assert (tmp_path / "file").exists()

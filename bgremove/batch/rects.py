@@ -78,11 +78,13 @@ def _path(line: dict[str, str], where: str, folder: Path) -> str:
 
 def _rect(line: dict[str, str], where: str) -> Rect | None:
     """The rect of a line, which must hold a path too; None where it has no numbers."""
-    texts = [line[column] for column in COLUMNS[1:]]
+    numbers = [line[column] for column in COLUMNS[1:]]
+    if line["path"] and not any(numbers):
+        return None
     try:
-        rect = Rect(*map(int, texts)) if any(texts) else None
+        rect = Rect(*map(int, numbers))
     except ValueError:
         rect = None
-    if (rect is None and any(texts)) or not line["path"]:
-        raise RectError(f"{where}: it must hold a path, and x, y, width and height as whole numbers")
+    if rect is None or not line["path"]:
+        raise RectError(f"{where}: it must hold a path, and x, y, width and height as whole numbers, or none of these")
     return rect

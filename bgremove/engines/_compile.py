@@ -157,8 +157,8 @@ def compiled_once(last: Callable[..., Any], apart: Iterable[Callable[[], None]] 
     `apart` compile parts of what the block would: the first calls them before, side by side, see `call_apart`.
     """
     kernel = cast("Kernel", last)
-    folder = None if kernel.signatures else _folder()  # what is loaded has been compiled
-    if folder is None or kernel.is_kept():
+    # What is loaded has been compiled. Only who may have to compile looks for a folder, by writing to it.
+    if kernel.signatures or kernel.is_kept() or (folder := _folder()) is None:
         yield
         return
     from filelock import FileLock  # noqa: PLC0415 - only those who may have to compile pay for it

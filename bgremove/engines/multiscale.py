@@ -81,10 +81,12 @@ class MultiscaleEngine:
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
-        parts = ExactEngine().warm_up, _warm_up_cuts, _location.warm_up_log_odds, warm_up_overlap  # the longest first
+        exact = ExactEngine()
+        parts = exact.warm_up, _warm_up_cuts, _location.warm_up_log_odds, warm_up_overlap  # the longest first
         with compiled_once(_band.cut_windows, apart=parts):
-            for warm_up in parts:
-                warm_up()
+            exact.warm_up()
+            _location.warm_up_log_odds()
+            warm_up_overlap()
             image, labels = _warm_up.make_picture()
             _coarse_to_fine(image, labels, open_box(labels), 3, drawn=True, iterations=_warm_up.ITERATIONS, seed=0)
 
@@ -188,7 +190,7 @@ def _refine(level: Level, coarser: _Result, beta: float) -> _Result:
 
 
 def _warm_up_cuts() -> None:
-    """Compile or load what is run with a prior or without."""
+    """Compile what is run with a prior or without, and nothing that the other parts do."""
     image, labels = _warm_up.make_picture()
     *larger, small = build(Level(image, labels, slice(0, labels.shape[1])), 3)
     whole = Whole(small.image, small.labels, open_box(small.labels), _measure_beta(small))
