@@ -18,8 +18,6 @@ from gate_toy import CASES, SOURCE, Toy, make_toy
 
 pytestmark = pytest.mark.whole_run
 
-SHORT = ["--budget-s", "6", "--timeout-s", "3"]
-
 #: Cases of head; each name says what is wrong with it. Base lacks `added` and `FLAG`.
 SABOTAGED_CASES = """
 import os, signal, sys, threading, time
@@ -88,9 +86,6 @@ def test_writes_to_all_files(benchmark):
                 pass
     benchmark(write)
 
-def test_hangs(benchmark):
-    benchmark(lambda: time.sleep(60))
-
 if hasattr(toy, "added"):
     def test_exists_in_head_only(benchmark):
         benchmark(work)
@@ -115,7 +110,7 @@ def sabotaged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, CaseFinding
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(toy.root)
         patch.setattr("benchgate.compare.show", lambda result, *_: seen.append(result))
-        status = run(["--base", "base", "bench", *SHORT, "--budget-s", "200", "--output", str(directory / "output")])
+        status = run(["--base", "base", "bench", "--budget-s", "200", "--output", str(directory / "output")])
     assert status == 3
     return {finding.case.split("::")[1]: finding for finding in seen[0].findings}
 
@@ -128,6 +123,18 @@ def test_a_sabotaged_case_is_never_a_pass(sabotaged: dict[str, CaseFinding]) -> 
         assert exit_status([finding, CaseFinding("sound", "unchanged", "")]) == 3
     assert "marked xfail (known)" in sabotaged["test_is_expected_to_fail"].why
     assert "what is wrong" in sabotaged["test_fails_in_words"].why
+
+
+def test_a_case_that_hangs_costs_itself_only(toy: Toy, tmp_path: Path) -> None:
+    # long enough for a busy machine to start pytest
+    toy.commit(
+        {"bench/bench_toy.py": f"{CASES}\ndef test_hangs(benchmark):\n    benchmark(__import__('time').sleep, 600)\n"}
+    )
+    assert run(["--base", "base", "--budget-s", "1", "--timeout-s", "20", "bench", "--output", str(tmp_path)]) == 3
+    found = json.loads((tmp_path / "gate.json").read_text())["findings"]
+    hangs, sound = sorted(found, key=lambda finding: finding["case"])
+    assert (hangs["verdict"], sound["verdict"]) == ("incomparable", "inconclusive")
+    assert "gave no answer for 20 s" in hangs["why"]
 
 
 THREADS = """
@@ -278,7 +285,7 @@ def test_a_sabotaged_run_is_never_a_pass(name: str, toy: Toy, tmp_path: Path) ->
     (elsewhere / "toy.py").write_text(SOURCE)
     toy.commit({file: text and text.replace("{elsewhere!r}", repr(str(elsewhere))) for file, text in files.items()})
     try:
-        ended = run([*SHORT, "--output", str(output), *arguments])
+        ended = run(["--budget-s", "6", "--output", str(output), *arguments])
         assert ET.parse(output / "gate.xml").getroot().get("errors") == "1"  # noqa: S314 (our own file)
     except SystemExit as error:  # argparse
         ended = int(error.code or 0)

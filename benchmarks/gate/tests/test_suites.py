@@ -67,6 +67,26 @@ def test_the_gate_is_not_on_the_path_of_the_arms(toy: Toy, said: Said, monkeypat
     assert "incomparable" not in said()
 
 
+def test_bytecode_stays_for_the_next_pair_though_the_environment_keeps_none(
+    toy: Toy, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    cases = f"{CASES}    import sys\n    from pathlib import Path\n    import toy\n"
+    cases += "    assert Path(toy.__cached__).is_file()\n"
+    toy.commit({"bench/bench_toy.py": cases + "    assert not Path('__pycache__').exists()\n"})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "incomparable" not in said()
+
+
+def test_no_plugin_sums_up_what_nobody_reads(toy: Toy, said: Said, tmp_path: Path) -> None:
+    summary = tmp_path / "summary"
+    hook = f"def pytest_terminal_summary():\n    open({str(summary)!r}, 'w').close()\n"
+    toy.commit({"bench/conftest.py": hook})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "incomparable" not in said()
+    assert not summary.exists()
+
+
 CODSPEED = '''
 import pytest
 import pytest_benchmark.fixture

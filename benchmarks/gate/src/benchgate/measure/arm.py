@@ -110,15 +110,18 @@ class ArmPlugin:
         return None
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self) -> bool:
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Runs every case that is wanted, in the order of the driver, whatever other plugins would make of it.
 
-        What would end the session early, as -x or a time for all tests, does not.
+        What would end the session early, as -x or a time for all tests, does not. The session ends without a summary,
+        which nobody reads: to write one, a plugin may import for a second, in every pair.
         """
         for item, following in zip(self._items, [*self._items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         with suppress(EOFError):  # what the end of the session does is not to be taken for the last case's doing
             self._channel.receive()
+        plugins = session.config.pluginmanager
+        plugins.unregister(plugins.getplugin("terminalreporter"))
         return True
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:

@@ -173,6 +173,8 @@ class Site:
         drawn = {"PYTHONHASHSEED": str(draw.hash_seed), "GATE_PADDING": "x" * draw.padding_bytes}
         if self.places.others:  # what pytest leaves for people to look at goes with the worktrees
             drawn["PYTEST_DEBUG_TEMPROOT"] = str(self.root.parent)
+            if kept.pop("PYTHONDONTWRITEBYTECODE", None):  # as in most containers: each pair would compile all anew
+                drawn["PYTHONPYCACHEPREFIX"] = str(self.root.parent / "bytecode")
         if self.places.built is not None:  # a package is not where pytest has seen the cases in it
             drawn["PY_IGNORE_IMPORTMISMATCH"] = "1"
         own = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), VARIABLE: written(self._folders())}
