@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bgremove.engines._compile import _folder
 from tests.samples import save_scene
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +51,10 @@ def test_the_main_job_runs_in_a_fresh_clone_with_an_empty_home(tmp_path):
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "PATH"))}
     # Python compiles what is imported; pip would compile all of SciPy and Numba, for half of the time of this test.
     environment = {**kept, "HOME": str(tmp_path / "home"), "PIP_NO_COMPILE": "1"}
+    # A minute less: these tests have compiled the kernels by the same path, for a first use on every Python.
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "bgremove").symlink_to(_folder())
+    environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
     result = subprocess.run(
         ["bash", "-ec", MAIN_JOB], cwd=tmp_path / "clone", env=environment, capture_output=True, text=True, check=False
     )

@@ -300,9 +300,9 @@ def test_neither_ctrl_c_nor_the_death_of_the_parent_leaves_a_worker(tmp_path, en
             family = psutil.Process(parent.pid).children(recursive=True)
             if end == "SIGINT":
                 os.killpg(parent.pid, signal.SIGINT)  # as a terminal does: to the workers, too
-                _, said = parent.communicate(timeout=20)
+                _, said = parent.communicate(timeout=100)
                 assert (parent.returncode, said) == (130, "")
         finally:
             parent.kill()
-    _, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=100)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []

@@ -91,7 +91,7 @@ def test_load_ends_when_whoever_made_it_is_killed() -> None:
         while not (busy := psutil.Process(maker.pid).children()):
             assert maker.poll() is None
         maker.kill()
-    _, alive = psutil.wait_procs(busy, timeout=20)
+    _, alive = psutil.wait_procs(busy, timeout=100)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
@@ -250,6 +250,7 @@ def test_a_slot_is_judged_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("benchmarks.study.planting.TRIAL_PAIRS", 1)
     monkeypatch.setattr("benchmarks.study.study.PLACES", {"compute": PLACES["compute"]})
     monkeypatch.setattr("benchmarks.study.replay.SUITES", 1)
+    monkeypatch.setattr("benchmarks.study.replay.DEFAULT_BUDGET_S", 60.0)
     chosen = ["--loads", "quiet", "--shares", "0.1"]
     assert study.run(["--output", str(tmp_path), "--minutes", "0.001", "--budget-s", "1", *chosen]) == 0
     (slot,) = kept.slots(tmp_path)
