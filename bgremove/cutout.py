@@ -65,10 +65,8 @@ class Cutout:
         It is the whole image if all is transparent.
         """
         height, width = self.mask.shape
-        left, top, across, down = cv2.boundingRect((self.image[..., 3] > 0).view(np.uint8))
-        if not across:
-            return Rect(0, 0, width, height)
-        return Rect(left - pad, top - pad, across + 2 * pad, down + 2 * pad).clip(height, width)
+        box = Rect(*cv2.boundingRect((self.image[..., 3] > 0).view(np.uint8)))
+        return box.grown(pad, pad).clip(height, width) if box.width else Rect(0, 0, width, height)
 
 
 def foreground_of(mask: Mask) -> Foreground:

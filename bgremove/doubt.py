@@ -49,7 +49,7 @@ def find_doubts(
         What its intersection over union with the truth will be about, from an engine that has predicted it: most masks
         then cost hardly anything.
     """
-    window = _around(rect, mask.shape)
+    window = rect.grown(rect.width // 4 + 1, rect.height // 4 + 1).clip(*mask.shape).slices
     shrink = max(1.0, math.sqrt(rect.width * rect.height / _PIXELS))
     size = tuple(max(1, round(side / shrink)) for side in reversed(mask[window].shape))
     labels = np.asarray(cv2.resize(mask[window], size, interpolation=cv2.INTER_NEAREST), np.uint8)
@@ -90,15 +90,6 @@ def _reduced(image: Image, size: tuple[int, ...], shrink: float) -> Image:
         halves = cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
         image, shrink = np.asarray(halves, np.uint8), shrink / 2
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _around(rect: Rect, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """The rect and a quarter of its sides around it."""
-    across, down = rect.width // 4 + 1, rect.height // 4 + 1
-    return (
-        slice(max(0, rect.y - down), min(shape[0], rect.y + rect.height + down)),
-        slice(max(0, rect.x - across), min(shape[1], rect.x + rect.width + across)),
-    )
 
 
 def _share_along(inside: Foreground) -> float:

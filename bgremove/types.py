@@ -67,6 +67,10 @@ class Rect(NamedTuple):
             raise RectError(f"rect {tuple(self)} holds no pixel of the image, which is {width} x {height} pixels")
         return Rect(left, top, right - left, bottom - top)
 
+    def grown(self, across: int, down: int) -> Rect:
+        """The rectangle with so many pixels more on the left and on the right, above and below."""
+        return Rect(self.x - across, self.y - down, self.width + 2 * across, self.height + 2 * down)
+
     @property
     def slices(self) -> tuple[slice, slice]:
         """Index of this rectangle in an ``(H, W, ...)`` array; the rect must lie inside it."""

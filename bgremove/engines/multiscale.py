@@ -114,9 +114,7 @@ def _coarse_to_fine(
 ) -> JudgedMask:
     """The mask, from an image whose sides are ``1 / shrink`` of the given ones on; `box` is that of the open pixels."""
     x, y, width, height = box
-    aside, above = int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2
-    rows = slice(max(0, y - above), min(len(labels), y + height + above))
-    columns = slice(max(0, x - aside), min(labels.shape[1], x + width + aside))
+    rows, columns = box.grown(int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2).clip(*labels.shape).slices
     image, shown = np.ascontiguousarray(image[rows]), np.ascontiguousarray(labels[rows])
     result = _descend(build(Level(image, shown, columns), shrink), drawn=drawn, iterations=iterations, seed=seed)
     mask = np.empty(labels.shape, np.uint8)

@@ -17,9 +17,8 @@ from bgremove.engines._model import Model
 from bgremove.engines._session import Alpha
 from bgremove.engines._subset import initialise_gmms, learn_gmms
 from bgremove.errors import EngineError
-from bgremove.types import Foreground, Image, Label, Mask, Rect
+from bgremove.types import Foreground, Image, Label, Mask
 
-_CONTEXT = 1.0  # surroundings of the open box that the model sees, as a share of its sides
 _SURE = 0.95  # an answer as near as this to 1, or to 0, is certain
 _CONVERGED = 0.005  # iterations end early when no greater share of the band changes its label
 _ROWS = 200  # that the contrast is measured in, and the row below each
@@ -74,7 +73,7 @@ class OnnxEngine:
         mask, unsure = labels.copy(), np.zeros(labels.shape, np.bool_)
         if box.width == 0:
             return SoftMask(mask, unsure)
-        window = _window(box, labels.shape)
+        window = box.grown(box.width, box.height).clip(*labels.shape).slices
         part, open_part = np.ascontiguousarray(image[window]), labels[window]
         alpha = _session.estimate_alpha(self._model, part)
         scale = max(n / m for n, m in zip(open_part.shape, alpha.shape, strict=True))
@@ -88,13 +87,6 @@ class OnnxEngine:
         np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
         unsure[window] = _unsure(alpha, open_part)
         return SoftMask(mask, unsure)
-
-
-def _window(box: Rect, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """What the model sees."""
-    aside, above = math.ceil(_CONTEXT * box.width), math.ceil(_CONTEXT * box.height)
-    rows = slice(max(0, box.y - above), min(shape[0], box.y + box.height + above))
-    return rows, slice(max(0, box.x - aside), min(shape[1], box.x + box.width + aside))
 
 
 def _resize(alpha: Alpha, shape: tuple[int, ...]) -> Alpha:

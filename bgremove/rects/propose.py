@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import cv2
 import numpy as np
 
 from bgremove.cutout import Cutout
@@ -29,9 +30,8 @@ def propose_rects(paths: Iterable[Location], settings: Settings) -> Iterator[tup
 
 def rect_around(cutout: Cutout) -> Rect:
     """The box of the foreground and some room; the rect that was searched, if there is none."""
-    rows, columns = (np.flatnonzero(cutout.foreground.any(axis=axis)) for axis in (1, 0))
-    if not rows.size:
+    box = Rect(*cv2.boundingRect(cutout.foreground.view(np.uint8)))
+    if not box.width:
         return cutout.rect
-    top, bottom, left, right = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-    room = max(2, round(_ROOM * max(bottom - top, right - left)))
-    return Rect(left - room, top - room, right - left + 2 * room, bottom - top + 2 * room).clip(*cutout.mask.shape)
+    room = max(2, round(_ROOM * max(box.width, box.height)))
+    return box.grown(room, room).clip(*cutout.mask.shape)
