@@ -15,9 +15,13 @@ from bgremove.engines._energy import BLOCK, COMPONENTS, LOG_PEAK, PARAMETERS, GM
 from bgremove.engines._kmeans import has
 from bgremove.engines._palette import Counts
 from bgremove.engines._seeding import Points
+from bgremove.errors import EngineError
 
 MOMENTS = 10
 """Of the colours in a component: their number, sums (3) and sums of products (6), in whole numbers."""
+
+SINGULAR = "a colour component is singular"
+"""What is said where the colours of a component have no density."""
 
 _SINGULAR, _NOISE = 1e-6, 0.01  # below this determinant, this much white noise is added
 
@@ -25,11 +29,11 @@ _SINGULAR, _NOISE = 1e-6, 0.01  # below this determinant, this much white noise 
 def learn(moments: NDArray[np.int64]) -> GMMs:
     """The models with these moments; a component without colours has weight 0.
 
-    Raises `ValueError` if the colours of a component vary so oddly that it has no density.
+    Raises `EngineError` if the colours of a component vary so oddly that it has no density.
     """
     gmms = np.empty((2, COMPONENTS, PARAMETERS))
     if not learn_from(moments, gmms):
-        raise ValueError("a colour component is singular")
+        raise EngineError(SINGULAR)
     return gmms
 
 

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
 from bgremove.engines._energy import BLOCK, COMPONENTS, PARAMETERS, GMMs
-from bgremove.engines._gmm import MOMENTS, add_clusters, add_components, learn_from
+from bgremove.engines._gmm import MOMENTS, SINGULAR, add_clusters, add_components, learn_from
 from bgremove.engines._kmeans import Work, find_clusters, make_work
 from bgremove.engines._palette import TABLES, Counts, collect, count, encode
 from bgremove.engines._random import seed_generator
 from bgremove.engines._seeding import Points
+from bgremove.errors import EngineError
 from bgremove.types import Foreground, Image, Mask
 
 _PIXELS = 20_000  # enough: with all pixels the error was no smaller
@@ -92,7 +93,7 @@ def distance_of(pixels: int) -> int:
 
 
 def initialise_gmms(image: Image, foreground: Foreground, seed: int) -> GMMs:
-    """Models after splitting the colours of each label into five. Raises `ValueError` if a component has no density.
+    """Models after splitting the colours of each label into five. Raises `EngineError` if a component has no density.
 
     Neither label may be missing.
     """
@@ -103,7 +104,7 @@ def initialise_gmms(image: Image, foreground: Foreground, seed: int) -> GMMs:
 def learn_gmms(image: Image, left: int, foreground: Foreground, gmms: GMMs) -> GMMs:
     """Models learned after every colour has been assigned to the component that makes it likeliest.
 
-    Column 0 of the foreground is column `left` of the image. Raises `ValueError` like `initialise_gmms`.
+    Column 0 of the foreground is column `left` of the image. Raises `EngineError` like `initialise_gmms`.
     """
     return _learned(image, left, foreground, gmms.copy(), -1)
 
@@ -116,9 +117,9 @@ def _learned(image: Image, left: int, foreground: Foreground, gmms: GMMs, seed: 
 
 
 def larger_subset(wanted: int) -> Subset:
-    """With the room that `learn` wants. Raises `ValueError` where it found that a component has no density instead."""
+    """With the room that `learn` wants. Raises `EngineError` where it found that a component has no density instead."""
     if wanted == _SINGULAR:
-        raise ValueError("a colour component is singular")
+        raise EngineError(SINGULAR)
     return make_subset(wanted)
 
 

@@ -74,7 +74,7 @@ def minimise(whole: Whole, graph: Graph, odds: Field | None, pull: float, *, ite
     """Models and cut in turn, with a prior or without.
 
     The `odds`, see `bgremove.engines._location.log_odds`, are a prior, to all of which `pull` is added. The `graph` is
-    a new one, or that of an earlier call for the same image. Raises `ValueError` if a colour component has no density.
+    a new one, or that of an earlier call for the same image. Raises `EngineError` if a colour component has no density.
     """
     size = whole.labels.size
     foreground, gmms = np.empty(whole.labels.shape, np.uint8), np.zeros((2, COMPONENTS, PARAMETERS))

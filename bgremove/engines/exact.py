@@ -58,12 +58,9 @@ class ExactEngine:
         """
         if labels.max() < Label.PROBABLY_BACKGROUND:
             return labels.copy()
-        try:
-            box, open_pixels = _minimise(
-                np.ascontiguousarray(image), np.ascontiguousarray(labels), iterations=iterations, seed=seed
-            )
-        except ValueError as error:
-            raise EngineError(str(error)) from error
+        box, open_pixels = _minimise(
+            np.ascontiguousarray(image), np.ascontiguousarray(labels), iterations=iterations, seed=seed
+        )
         mask = labels.copy()
         decided = open_pixels % 2 + Label.PROBABLY_BACKGROUND
         np.copyto(mask[box.slices], decided, where=open_pixels >= 0, casting="unsafe")
@@ -75,7 +72,7 @@ def _minimise(image: Image, labels: Mask, *, iterations: int, seed: int) -> tupl
     box = open_box(labels)
     gmms, subset = np.zeros((2, COMPONENTS, PARAMETERS)), all_of(image, labels)
     if learn(image, 0, labels, labels, 1, gmms, seed, subset):
-        raise ValueError("a colour component is singular")
+        raise EngineError(_gmm.SINGULAR)
     codes, colours, counts = subset.codes.reshape(labels.shape), subset.colours, (subset.background, subset.foreground)
     del subset
 

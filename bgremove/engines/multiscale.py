@@ -17,7 +17,6 @@ from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import learn_gmms
 from bgremove.engines._whole import Graph, Solution, Whole, make_graph, minimise
 from bgremove.engines.exact import ExactEngine
-from bgremove.errors import EngineError
 from bgremove.rows import bands_of, beside, both, in_threads
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
@@ -103,10 +102,7 @@ class MultiscaleEngine:
         if area == 0:
             return JudgedMask(labels.copy(), None)
         shrink = math.sqrt(area / _COARSE) if area > _ALONE else 1
-        try:
-            return _coarse_to_fine(image, labels, box, shrink, drawn=drawn, iterations=iterations, seed=seed)
-        except ValueError as error:
-            raise EngineError(str(error)) from error
+        return _coarse_to_fine(image, labels, box, shrink, drawn=drawn, iterations=iterations, seed=seed)
 
 
 def _coarse_to_fine(

@@ -16,7 +16,6 @@ from bgremove.engines._energy import measure_beta, open_box
 from bgremove.engines._model import Model
 from bgremove.engines._session import Alpha
 from bgremove.engines._subset import initialise_gmms, learn_gmms
-from bgremove.errors import EngineError
 from bgremove.types import Foreground, Image, Label, Mask
 
 _SURE = 0.95  # an answer as near as this to 1, or to 0, is certain
@@ -79,10 +78,7 @@ class OnnxEngine:
         scale = max(n / m for n, m in zip(open_part.shape, alpha.shape, strict=True))
         reach = math.ceil(scale) if scale > 1 else 0
         alpha = _resize(alpha, open_part.shape)
-        try:
-            foreground = _refine(part, open_part, alpha, reach, iterations=iterations, seed=seed)
-        except ValueError as error:
-            raise EngineError(str(error)) from error
+        foreground = _refine(part, open_part, alpha, reach, iterations=iterations, seed=seed)
         decided = open_part >= Label.PROBABLY_BACKGROUND
         np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
         unsure[window] = _unsure(alpha, open_part)
