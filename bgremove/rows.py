@@ -58,15 +58,6 @@ def beside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
         yield pool.submit(work).result
 
 
-def both(first: Callable[[], S], second: Callable[[], T]) -> tuple[S, T]:
-    """Both results: of work in two threads, or, with one (see `in_threads`), in this order."""
-    if _threads(2) == 1:
-        return first(), second()
-    with beside(first) as result:
-        done = second()
-        return result(), done
-
-
 def _threads(most: int) -> int:
     """How many threads may run here, `most` at most."""
     threads = min(most, cv2.getNumThreads()) if most > 1 else 1

@@ -17,7 +17,7 @@ from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import learn_gmms
 from bgremove.engines._whole import Graph, Solution, Whole, make_graph, minimise
 from bgremove.engines.exact import ExactEngine
-from bgremove.rows import bands_of, beside, both, in_threads
+from bgremove.rows import bands_of, beside, in_threads
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
 _COARSE = 40_000  # pixels of the open box in the image that is solved whole
@@ -161,7 +161,9 @@ def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> tuple[So
             graphs.append(make_graph(whole.box))
         return minimise(whole, graphs[0], odds, pull, iterations=iterations, seed=seed)
 
-    odds, plain = both(lambda: _location.log_odds(image, labels, drawn=drawn), lambda: solve(None))
+    with beside(lambda: solve(None)) as plainly:
+        odds = _location.log_odds(image, labels, drawn=drawn)
+        plain = plainly()
     likely = solve(odds)
     if drawn and find_gap(likely.foreground[whole.box.slices]) > _GAP:
         likely = solve(odds, _PULL)
