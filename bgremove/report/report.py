@@ -10,6 +10,7 @@ from typing import Any
 
 from bgremove.comparison.statistics import Interval
 from bgremove.errors import UsageError
+from bgremove.meter import Sample
 from bgremove.paths import display_name
 
 FORMAT_VERSION = 2
@@ -39,15 +40,6 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """What the process tree had used `at_s` seconds after the round began."""
-
-    at_s: float
-    cpu_s: float
-    rss_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
 class Round:
     """One run of the workload. `total_s` is with start-up; the work began `startup_s` after the round."""
 
@@ -59,6 +51,7 @@ class Round:
     memory_metric: str
     spans: tuple[Span, ...]
     samples: tuple[Sample, ...]
+    """Of the process tree, in seconds since the round began."""
 
     @property
     def total_s(self) -> float:
