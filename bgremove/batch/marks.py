@@ -9,8 +9,7 @@ from typing import Self
 
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
-from bgremove.batch.journal import Journal, job_key, settings_key
-from bgremove.batch.shard import Shard
+from bgremove.batch.journal import job_key, settings_key
 from bgremove.batch.sources import Source
 from bgremove.errors import OutputError
 from bgremove.paths import display_name
@@ -29,7 +28,6 @@ class Marks:
 
     alone = True
     """Nothing unfinished is ever left by others."""
-    planned = 0
 
     def __init__(self, folder: Url) -> None:
         self._folder = folder
@@ -51,13 +49,6 @@ class Marks:
 
     def done(self, job: Job) -> None:
         """See `Journal.done`: the outputs say so."""
-
-
-def journal_of(
-    folder: Location, settings: Settings, planned: int | None = None, shard: Shard | None = None
-) -> Journal | Marks:
-    """What keeps track of an output folder."""
-    return Marks(folder) if isinstance(folder, Url) else Journal(folder, settings, planned, shard)
 
 
 def marked(jobs: Jobs, settings: Settings) -> Jobs:

@@ -13,7 +13,7 @@ from bgremove import matting
 from bgremove.batch.headers import WINDOW, in_windows
 from bgremove.batch.job import Job
 from bgremove.batch.journal import Journal
-from bgremove.batch.marks import Marks, journal_of
+from bgremove.batch.marks import Marks
 from bgremove.batch.plan import Plan, make_plan
 from bgremove.batch.records import ImageRecord, finished_record, settled_records, skipped_record, unstarted_record
 from bgremove.batch.shard import Shard
@@ -199,8 +199,12 @@ def run_jobs(plan: Plan, strategy: Strategy, *, budget_bytes: int | None = None)
             value = job.absolute() if strategy.joins_cluster else job
             yield Task(index, value, display_name(job.source), peak_bytes(plan.settings, job.pixels or 0))
 
-    made = journal_of(plan.folder, plan.settings, plan.journal_bytes, plan.shard)
-    with made as journal, closing(in_windows(plan.todo)) as jobs:
+    kept = (
+        Marks(plan.folder)
+        if isinstance(plan.folder, Url)
+        else Journal(plan.folder, plan.settings, plan.journal_bytes, plan.shard)
+    )
+    with kept as journal, closing(in_windows(plan.todo)) as jobs:
         try:
             running = strategy.run(FileWorker(plan.settings), tasks(journal, jobs), budget_bytes=budget_bytes)
             with closing(running) as outcomes:
