@@ -57,6 +57,14 @@ def write_bytes(path: StrOrBytesPath, content: bytes, *, overwrite: bool = False
         raise OutputError(f"{display_name(path)}: it cannot be written ({reason})") from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it is in, unless it is there; `OutputError` if that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{display_name(folder)}: the folder cannot be made ({error.strerror})") from error
+
+
 def write_standard_output(content: bytes) -> None:
     """Write `content` to standard output. `OutputError` if nobody reads it, or it is closed."""
     if sys.stdout is None:  # its number may be that of another file by now

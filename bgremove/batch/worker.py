@@ -5,15 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from bgremove.batch.job import Job
 from bgremove.cutout import Cutout
-from bgremove.errors import OutputError
-from bgremove.files import store_bytes, write_bytes, write_standard_output
+from bgremove.files import make_folder, store_bytes, write_bytes, write_standard_output
 from bgremove.formats import DEEP_FORMATS, NO_METADATA, Photo, decode, encode, read
 from bgremove.hints import read_hints
-from bgremove.paths import STANDARD, display_name
+from bgremove.paths import STANDARD
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
 from bgremove.types import Rect
@@ -78,7 +76,7 @@ def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
         elif isinstance(path, Url):
             store_bytes(path, content, mark=job.mark, overwrite=job.overwrite)
         else:
-            _make_folder(path.parent)
+            make_folder(path.parent)
             write_bytes(path, content, overwrite=job.overwrite)
     written = time.perf_counter()
     if cutout.image.dtype.itemsize == 2 and "cutout" in settings.emit and settings.format not in DEEP_FORMATS:
@@ -91,10 +89,3 @@ def _preview(photo: Photo, cutout: Cutout) -> bytes:
     from bgremove.contact_sheet import preview  # noqa: PLC0415 - few runs draw a sheet, whose library takes a while
 
     return preview(photo, cutout)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{display_name(folder)}: the folder cannot be made ({error.strerror})") from error

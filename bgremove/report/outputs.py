@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bgremove.errors import OutputError, UsageError
-from bgremove.files import check_json_file, write_bytes, write_json_file, write_text_file
+from bgremove.errors import UsageError
+from bgremove.files import check_json_file, make_folder, write_bytes, write_json_file, write_text_file
 from bgremove.paths import display_name
 from bgremove.report.gallery import Picture
 from bgremove.report.report import report_from_json
@@ -47,7 +47,7 @@ class Outputs:
         for index, path in enumerate(files):
             check_json_file(path, [*keep, *files[:index]])
         if self.plots is not None:
-            _make_folder(self.plots)
+            make_folder(self.plots)
 
     def write(self, content: Mapping[str, Any], pictures: Sequence[Picture] = ()) -> None:
         """Write all of them from the figures."""
@@ -64,20 +64,13 @@ class Outputs:
         report = report_from_json(content)
         plots = plots_of(report)
         if self.plots is not None:
-            _make_folder(self.plots)
+            make_folder(self.plots)
             for plot in plots:
                 for file_format in ("svg", "png"):
                     write_bytes(self.plots / f"{plot.name}.{file_format}", plot.file(file_format), overwrite=True)
         if self.report is not None:
             make = page if self.report.suffix.lower() in _PAGES else markdown
             write_text_file(self.report, make(report, plots, pictures))
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{display_name(folder)}: the folder cannot be made ({error.strerror})") from error
 
 
 def check_installed() -> None:
