@@ -8,7 +8,6 @@ from bgremove.formats.metadata import Metadata as Metadata
 from bgremove.formats.photo import Photo as Photo
 from bgremove.formats.read import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 from bgremove.formats.read import SUFFIXES as SUFFIXES
-from bgremove.formats.read import ImageSource as ImageSource
 from bgremove.formats.read import as_photo as as_photo
 from bgremove.formats.read import decode as decode
 from bgremove.formats.read import header_pixels as header_pixels

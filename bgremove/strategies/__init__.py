@@ -2,9 +2,7 @@
 
 from bgremove.strategies.auto import AUTO as AUTO
 from bgremove.strategies.auto import choose as choose
-from bgremove.strategies.auto import may_start_processes as may_start_processes
 from bgremove.strategies.base import Strategy as Strategy
-from bgremove.strategies.base import WorkerContext as WorkerContext
 from bgremove.strategies.create import BUILT_IN as BUILT_IN
 from bgremove.strategies.create import DEFAULT_STRATEGY as DEFAULT_STRATEGY
 from bgremove.strategies.create import STRATEGIES as STRATEGIES
