@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import cv2
 
+from bgremove.batch import read_table
 from bgremove.rects import Table
 from bgremove.rects.edit import EditServer, Session, survey
 from bgremove.settings import Settings
@@ -62,3 +63,8 @@ def ask(server, method, address, body=None, token=None, **headers):
 def contents(folder):
     """What every file below a folder holds."""
     return {os.fspath(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def read_rects(file):
+    """Those of a table, by absolute path."""
+    return {path: rect for path, rect in read_table(file).rects.items() if rect is not None}

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from bgremove.batch import headers
 from bgremove.batch.plan import make_plan, plan_jobs
-from bgremove.batch.rects import read_rects
 from bgremove.batch.sources import Source, find_sources
 from bgremove.errors import OutputError, RectError, UsageError
 from bgremove.formats import header_pixels
 from bgremove.settings import Settings
 from bgremove.types import Rect
 from tests.permissions import public_folder, unprivileged
+from tests.rects_folder import read_rects
 from tests.samples import save_scene
 
 

@@ -13,11 +13,11 @@ import pytest
 
 import bgremove.cli.rects as rects_command
 from bgremove import Label, Rect, remove_background
-from bgremove.batch import read_rects
 from bgremove.cli import run
 from bgremove.rects import Table
 from fixtures import load
 from fixtures.scenes import make_scene
+from tests.rects_folder import read_rects
 from tests.web import ask
 
 pytestmark = pytest.mark.pixels

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from bgremove import Label, Rect
-from bgremove.batch import read_rects, read_table
+from bgremove.batch import read_table
 from bgremove.cli import run
 from bgremove.errors import OutputError, RectError
 from bgremove.hints import read_hints
 from fixtures.scenes import make_scene
-from tests.rects_folder import OPEN, ask, contents, make_folder, serving, session_of
+from tests.rects_folder import OPEN, ask, contents, make_folder, read_rects, serving, session_of
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from bgremove import Settings, cli, remove_backgrounds
-from bgremove.batch.rects import read_rects
 from bgremove.batch.sources import LINKED, find_sources
 from bgremove.errors import RectError, UsageError
 from bgremove.types import as_rect
 from tests.image_files import quarters, saved
 from tests.permissions import public_folder, unprivileged
+from tests.rects_folder import read_rects
 
 
 @pytest.fixture

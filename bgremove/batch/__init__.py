@@ -6,7 +6,6 @@ from bgremove.batch.plan import Plan as Plan
 from bgremove.batch.plan import make_plan as make_plan
 from bgremove.batch.records import ImageRecord as ImageRecord
 from bgremove.batch.rects import RectTable as RectTable
-from bgremove.batch.rects import read_rects as read_rects
 from bgremove.batch.rects import read_table as read_table
 from bgremove.batch.run import remove_backgrounds as remove_backgrounds
 from bgremove.batch.run import run_jobs as run_jobs

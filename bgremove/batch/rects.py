@@ -31,11 +31,6 @@ class RectTable:
     """Images of hints, see `bgremove.hints`, for those that have one."""
 
 
-def read_rects(file: Path) -> dict[str, Rect]:
-    """Rects by absolute image path or URL, out of a CSV, of those that have one; see `read_table`."""
-    return {path: rect for path, rect in read_table(file).rects.items() if rect is not None}
-
-
 def read_table(file: Path) -> RectTable:
     """A CSV with the columns ``path,x,y,width,height``, and ``hints`` or not.
 
