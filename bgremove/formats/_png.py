@@ -21,7 +21,7 @@ try:
 except ImportError:  # there is no wheel of it for this processor
     import zlib as deflate  # type: ignore[no-redef]
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 """By number of channels: gray, RGB, RGBA."""
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
@@ -68,7 +68,7 @@ def png(pixels: NDArray[Any], described: Sequence[tuple[bytes, bytes]] = ()) -> 
     data[0] = _ZLIB_HEADER + data[0]
     data[-1] += struct.pack(">I", check)
     chunks = [(b"IHDR", header), *described, *((b"IDAT", part) for part in data), (b"IEND", b"")]
-    return b"".join([_SIGNATURE, *(_chunk(kind, content) for kind, content in chunks)])
+    return b"".join([SIGNATURE, *(chunk_of(kind, content) for kind, content in chunks)])
 
 
 def _filtered(pixels: NDArray[Any], band: slice) -> NDArray[np.uint8]:
@@ -101,6 +101,7 @@ def _joined_adler(first: int, second: int, length: int) -> int:
     return high << 16 | low
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def chunk_of(kind: bytes, content: bytes) -> bytes:
+    """A chunk, with its length and its check."""
     check = deflate.crc32(content, deflate.crc32(kind))
     return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", check)])

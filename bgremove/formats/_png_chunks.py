@@ -11,14 +11,15 @@ from typing import IO
 import PIL.Image
 
 from bgremove.formats._limits import is_quiet
+from bgremove.formats._png import SIGNATURE, chunk_of
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _OF_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 """Chunks without which the pixels would be others."""
 _CICP_OF_SRGB = b"\1\x0d\0\1"
 _MOST_TRIED = 100
-_PIXEL = [(b"IHDR", b"\0\0\0\1\0\0\0\1\x08\0\0\0\0"), (b"IDAT", zlib.compress(b"\0\0")), (b"IEND", b"")]
-"""The smallest picture: one pixel, gray."""
+_BEFORE = SIGNATURE + chunk_of(b"IHDR", b"\0\0\0\1\0\0\0\1\x08\0\0\0\0")
+_BEHIND = chunk_of(b"IDAT", zlib.compress(b"\0\0")) + chunk_of(b"IEND", b"")
+"""With what stands before, the smallest picture: one pixel, gray."""
 
 
 def lost_in(file: IO[bytes]) -> Iterator[str]:
@@ -37,7 +38,7 @@ def without_damage(file: IO[bytes], notes: list[str]) -> IO[bytes] | None:
 
     None if there are none, or so many that it is no picture somebody has made: each takes a millisecond to try.
     """
-    parts, tried, damaged = [_SIGNATURE], 0, []
+    parts, tried, damaged = [SIGNATURE], 0, []
     for kind, start, length in _chunks(file):
         file.seek(start)
         chunk = file.read(12 + length)
@@ -56,19 +57,14 @@ def without_damage(file: IO[bytes], notes: list[str]) -> IO[bytes] | None:
 
 def _is_read(chunk: bytes) -> bool:
     """Whether Pillow reads a picture that holds the `chunk`."""
-    header, data, end = (_made(kind, content) for kind, content in _PIXEL)
-    picture = io.BytesIO(b"".join([_SIGNATURE, header, chunk, data, end]))
+    picture = io.BytesIO(_BEFORE + chunk + _BEHIND)
     return is_quiet(lambda: PIL.Image.open(picture, formats=["PNG"]).load())
-
-
-def _made(kind: bytes, content: bytes) -> bytes:
-    return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", zlib.crc32(kind + content))])
 
 
 def _chunks(file: IO[bytes]) -> Iterator[tuple[bytes, int, int]]:
     """Kind, place in the file and length of the content of each chunk; none if it is no PNG."""
     file.seek(0)
-    if file.read(8) != _SIGNATURE:
+    if file.read(8) != SIGNATURE:
         return
     start = 8
     while len(head := file.read(8)) == 8:
