@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bgremove.batch.records import ImageRecord
+from bgremove.errors import BgremoveError
 from bgremove.paths import display_name
 from bgremove.url import Location
 
@@ -49,8 +50,13 @@ def failure_text(record: ImageRecord) -> list[str]:
     """If the image has failed, a line with its name and the reason."""
     if record.status != "failed":
         return []
-    name, text = display_name(record.path), str(record.error)
-    return [text if text.startswith(name) else f"{name}: {text}"]
+    return [named_failure(record.path, record.error)]
+
+
+def named_failure(path: Location, error: BgremoveError | None) -> str:
+    """The reason, after the name of the image unless it begins with that."""
+    name, text = display_name(path), str(error)
+    return text if text.startswith(name) else f"{name}: {text}"
 
 
 def warning_texts(record: ImageRecord) -> list[str]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 import webbrowser
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from bgremove.batch.sources import find_sources, left_out_text
+from bgremove.batch.summary import named_failure
 from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, counting, say
 from bgremove.cli.sections import SectionedCommand
-from bgremove.errors import BgremoveError, OutputError, UsageError
+from bgremove.errors import OutputError, UsageError
 from bgremove.files import check_json_file
 from bgremove.paths import display_name
 from bgremove.rects import Table, is_filled, propose_rects
@@ -22,8 +22,6 @@ from bgremove.rects.edit import EditServer, Entry, Session, survey
 from bgremove.settings import Settings
 from bgremove.types import Rect
 from bgremove.url import Location
-
-Counting = Callable[[int], AbstractContextManager[Callable[[], None]]]
 
 
 @click.command(
@@ -76,8 +74,19 @@ def rects(
         raise UsageError("there is no image under " + ", ".join(map(display_name, inputs)))
     paths = [source.path for source in sources]
     check_json_file(output, paths)
-    shown = counting("images", quiet=quiet)
-    found, failed = _surveyed(paths, table, settings, shown) if edit else ([], _proposed(paths, table, settings, shown))
+    found: list[Entry] = []
+    failed = []
+    with counting("images", quiet=quiet)(len(paths)) as advance:
+        for path, result in survey(paths, table, settings) if edit else propose_rects(paths, settings):
+            match result:
+                case Entry():
+                    found.append(result)
+                case Rect():
+                    table.put(path, result)
+                case error:
+                    table.add(path)
+                    failed.append(named_failure(path, error))
+            advance()
     table.save()
     for line in [*(str(each.error) for each in unusable), *failed]:
         say(f"failed: {line}")
@@ -86,41 +95,6 @@ def rects(
     if found:
         _serve(Session(table, found, settings), browser=not no_browser, quiet=quiet)
     return EXIT_FAILURES if failed or unusable else 0
-
-
-def _proposed(paths: list[Location], table: Table, settings: Settings, shown: Counting) -> list[str]:
-    """Put a proposed rect for each image into the table, and give what failed."""
-    failed = []
-    with shown(len(paths)) as advance:
-        for path, rect in propose_rects(paths, settings):
-            if isinstance(rect, Rect):
-                table.put(path, rect)
-            else:
-                table.add(path)
-                failed.append(_failure(path, rect))
-            advance()
-    return failed
-
-
-def _surveyed(
-    paths: list[Location], table: Table, settings: Settings, shown: Counting
-) -> tuple[list[Entry], list[str]]:
-    """What can be edited, and what failed."""
-    entries, failed = [], []
-    with shown(len(paths)) as advance:
-        for path, entry in survey(paths, table, settings):
-            if isinstance(entry, Entry):
-                entries.append(entry)
-            else:
-                table.add(path)
-                failed.append(_failure(path, entry))
-            advance()
-    return entries, failed
-
-
-def _failure(path: Location, error: BgremoveError) -> str:
-    name, text = display_name(path), str(error)
-    return text if text.startswith(name) else f"{name}: {text}"
 
 
 def _serve(session: Session, *, browser: bool, quiet: bool) -> None:
