@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bgremove.engines._kmeans import find_clusters
 from bgremove.engines._palette import count
-from bgremove.engines._random import make_generator
+from bgremove.engines._random import seed_generator
 from bgremove.engines._seeding import Points
 from bgremove.engines._subset import Subset, all_of
 from bgremove.types import Image, Mask
@@ -36,7 +36,8 @@ def check_same(image: Image, foreground: np.ndarray, seed: int) -> None:
     labels = foreground.view(np.uint8)
     subset = counted(image, labels)
     counts = subset.background, subset.foreground
-    generator = make_generator(seed)
+    generator = np.empty(1, np.uint64)
+    seed_generator(generator, seed)
     cv2.setRNGSeed(seed)
     for model, chosen in enumerate((~foreground, foreground)):
         pixels = image[chosen].astype(np.float32)

@@ -10,14 +10,9 @@ from bgremove.engines._compile import kernel
 _OF_ZERO = 0xFFFFFFFF  # what OpenCV has for a seed of 0
 
 
-def make_generator(seed: int) -> NDArray[np.uint64]:
-    """State of OpenCV's random numbers after ``cv2.setRNGSeed(seed)``, to be updated by draws."""
-    return np.array([seed or _OF_ZERO], np.uint64)
-
-
 @kernel
 def seed_generator(generator: NDArray[np.uint64], seed: int) -> None:
-    """Give a generator the state that `make_generator` would give it."""
+    """Give a generator, of one number, the state after ``cv2.setRNGSeed(seed)``, to be updated by draws."""
     generator[0] = seed if seed > 0 else _OF_ZERO
 
 

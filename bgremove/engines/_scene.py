@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -85,8 +85,4 @@ def look_at(image: Image, labels: Mask) -> Scene:
 
 
 def _places(number: int, begin: int, size: int) -> Field:
-    return _field(2 * (np.arange(number, dtype=np.float32) + 0.5 - begin) / size - 1)
-
-
-def _field(values: NDArray[Any]) -> Field:
-    return np.asarray(values, np.float32)
+    return np.asarray(2 * (np.arange(number, dtype=np.float32) + 0.5 - begin) / size - 1, np.float32)
