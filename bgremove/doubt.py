@@ -63,24 +63,21 @@ def find_doubts(
         return (EMPTY,)
     if share > _MOST:
         return (FULL,)
-    if overlap is not None and overlap >= _FITS[drawn] and not inside.all():
+    comparable = not inside.all()
+    if comparable and overlap is not None and overlap >= _FITS[drawn]:
         return ()
     small = _reduced(image[window], size, shrink)
-    if overlap is None and not inside.all() and _fits(small, inside, foreground, drawn=drawn):
-        return ()
+    if comparable and overlap is None:
+        overlap = predict_overlap(small, inside, foreground, log_odds(small, inside, drawn=drawn))
+        if overlap >= _FITS[drawn]:
+            return ()
     found = {
         ALONG: _share_along(foreground[part]) > _ALONG,
         PIECES: _share_of_largest_piece(foreground) < _WHOLE,
         ALIKE: told_by_colour(small, inside, foreground) < _TOLD,
     }
     reasons = tuple(reason for reason, holds in found.items() if holds)
-    return reasons or (() if inside.all() else (UNLIKELY,))
-
-
-def _fits(image: Image, labels: Mask, foreground: Foreground, *, drawn: bool) -> bool:
-    """Whether a mask is likely to fit its object well enough."""
-    odds = log_odds(image, labels, drawn=drawn)
-    return predict_overlap(image, labels, foreground, odds) >= _FITS[drawn]
+    return reasons or ((UNLIKELY,) if comparable else ())
 
 
 def _reduced(image: Image, size: tuple[int, ...], shrink: float) -> Image:
