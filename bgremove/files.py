@@ -142,7 +142,7 @@ class Unfinished:
         return self._names[folder]
 
 
-def check_json_file(path: Path, keep: Iterable[Location]) -> None:
+def check_writable(path: Path, keep: Iterable[Location]) -> None:
     """Raise `OutputError` unless `path` can be written, `UsageError` if it is one of the files to `keep`.
 
     Folders that are missing on the way are made, as those of the outputs are. `STANDARD` is standard output.

@@ -11,7 +11,7 @@ from bgremove.batch.jobs import Jobs
 from bgremove.batch.records import ImageRecord
 from bgremove.contact_sheet import MOST_IMAGES, Entry, contact_sheet
 from bgremove.errors import UsageError
-from bgremove.files import check_json_file, write_bytes
+from bgremove.files import check_writable, write_bytes
 from bgremove.formats import FORMAT_OF_SUFFIX, encode
 from bgremove.paths import display_name
 from bgremove.url import Location
@@ -22,7 +22,7 @@ def check_sheet(path: Path, keep: Iterable[Location]) -> None:
     if path.suffix.lower() not in FORMAT_OF_SUFFIX:
         suffixes = ", ".join(FORMAT_OF_SUFFIX)
         raise UsageError(f"{display_name(path)}: the name of a contact sheet ends in one of {suffixes}")
-    check_json_file(path, keep)
+    check_writable(path, keep)
 
 
 def with_previews(jobs: Jobs) -> Jobs:

@@ -15,7 +15,7 @@ from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, counting, say
 from bgremove.cli.sections import SectionedCommand
 from bgremove.errors import OutputError, UsageError
-from bgremove.files import check_json_file
+from bgremove.files import check_writable
 from bgremove.paths import display_name
 from bgremove.rects import Table, is_filled, propose_rects
 from bgremove.rects.edit import EditServer, Entry, Session, survey
@@ -73,7 +73,7 @@ def rects(
     if not sources and not unusable:
         raise UsageError("there is no image under " + ", ".join(map(display_name, inputs)))
     paths = [source.path for source in sources]
-    check_json_file(output, paths)
+    check_writable(output, paths)
     found: list[Entry] = []
     failed = []
     with counting("images", quiet=quiet)(len(paths)) as advance:

@@ -13,7 +13,7 @@ from threading import current_thread, main_thread
 from typing import Any
 
 from bgremove.errors import OutputError, UsageError
-from bgremove.files import check_json_file, write_json_file
+from bgremove.files import check_writable, write_json_file
 from bgremove.pace import Pace
 from bgremove.paths import display_name
 from bgremove.url import Location
@@ -30,7 +30,7 @@ def check_status(file: Path, keep: Iterable[Location]) -> None:
     """
     if file.suffix.lower() != ".json":
         raise UsageError(f"{display_name(file)}: how far a run is, is told in JSON: call the file .json")
-    check_json_file(file, keep)
+    check_writable(file, keep)
 
 
 @contextmanager

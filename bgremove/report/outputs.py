@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bgremove.errors import UsageError
-from bgremove.files import check_json_file, make_folder, write_bytes, write_json_file, write_text_file
+from bgremove.files import check_writable, make_folder, write_bytes, write_json_file, write_text_file
 from bgremove.paths import display_name
 from bgremove.report.gallery import Picture
 from bgremove.report.report import report_from_json
@@ -45,7 +45,7 @@ class Outputs:
             check_installed()
         files = list(filter(None, (self.json_file, self.report, self.trace)))
         for index, path in enumerate(files):
-            check_json_file(path, [*keep, *files[:index]])
+            check_writable(path, [*keep, *files[:index]])
         if self.plots is not None:
             make_folder(self.plots)
 
