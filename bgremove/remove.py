@@ -8,13 +8,13 @@ import numpy as np
 
 from bgremove.cutout import Cutout, cut_photo_out, foreground_of
 from bgremove.doubt import find_doubts
-from bgremove.engines import MultiscaleEngine, OnnxEngine, make_engine
-from bgremove.errors import EngineError, ImageError, RectError
+from bgremove.engines import make_engine
+from bgremove.errors import ImageError, RectError
 from bgremove.formats import Photo, as_photo
 from bgremove.hints import read_hints
 from bgremove.paths import StrOrBytesPath
 from bgremove.settings import Settings, merged
-from bgremove.types import Foreground, Image, Label, Mask, Rect
+from bgremove.types import Image, Label, Mask, Rect
 
 EMPTY_FOREGROUND = "nothing was found inside the rect: the foreground is empty"
 ONE_COLOUR = (
@@ -75,7 +75,9 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
         labels = initial_labels(photo, rect, hints)
         if settings.model is None:
             _check_background(labels, rect)
-        mask, unsure, overlap = _segment(image, labels, settings)
+        mask, unsure, overlap = make_engine(settings.engine, settings.model).judge(
+            image, labels, iterations=settings.iterations, seed=settings.seed, drawn=settings.rect is not None
+        )
         warnings = () if foreground_of(mask).any() else (EMPTY_FOREGROUND,)
     else:
         labels = mask = settled[0]
@@ -99,23 +101,6 @@ def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:
         return mask, ALL_TRANSPARENT if empty else ONE_COLOUR
     mask[rect.slices][opaque[rect.slices]] = Label.PROBABLY_FOREGROUND
     return mask, ONE_COLOUR_SHAPED
-
-
-def _segment(image: Image, labels: Mask, settings: Settings) -> tuple[Mask, Foreground | None, float | None]:
-    """The mask; if a model made it, of which pixels that was not sure; and how well it will fit, if that is known."""
-    engine = make_engine(settings.engine, settings.model)
-    unsure, overlap, drawn = None, None, settings.rect is not None
-    if isinstance(engine, OnnxEngine):
-        mask, unsure = engine.segment_softly(image, labels, iterations=settings.iterations, seed=settings.seed)
-    elif isinstance(engine, MultiscaleEngine):
-        mask, overlap = engine.segment_judged(
-            image, labels, iterations=settings.iterations, seed=settings.seed, drawn=drawn
-        )
-    else:
-        mask = engine.segment(image, labels, iterations=settings.iterations, seed=settings.seed, drawn=drawn)
-    if mask.shape != labels.shape:
-        raise EngineError(f"engine {settings.engine!r} gave a mask of {mask.shape} for an image of {labels.shape}")
-    return mask, unsure, overlap
 
 
 def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None) -> Mask:

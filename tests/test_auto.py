@@ -5,7 +5,7 @@ import pytest
 
 from bgremove import Label, Rect, iter_cutouts, remove_background
 from bgremove.cli import cli
-from bgremove.engines import auto, make_engine
+from bgremove.engines import Segmentation, auto, make_engine
 from fixtures.scenes import make_scene
 
 
@@ -15,11 +15,11 @@ class Fake:
     def __init__(self, sign):
         self.sign = sign
 
-    def segment(self, _, labels, **options):
+    def judge(self, _, labels, **options):
         assert sorted(options) == ["drawn", "iterations", "seed"]
         mask = labels.copy()
         mask[0, 0] = self.sign
-        return mask
+        return Segmentation(mask)
 
 
 @pytest.mark.parametrize(("width", "chosen"), [(1000, "exact"), (1001, "multiscale")])

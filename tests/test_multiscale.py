@@ -298,7 +298,7 @@ def test_enlarged_foreground_gives_way_to_certain_labels() -> None:
 @pytest.mark.parametrize(("contrast", "least", "most"), [(1.0, 0.85, 1.0), (0.0, 0.0, 0.7)])
 def test_the_overlap_that_comes_with_the_mask_tells_good_from_bad(contrast: float, least: float, most: float) -> None:
     scene = make_scene(300, 400, seed=1, contrast=contrast)
-    judged = ENGINE.segment_judged(scene.image, labels_of(scene), **SETTINGS)
+    judged = ENGINE.judge(scene.image, labels_of(scene), **SETTINGS)
     assert judged.overlap is not None
     assert least <= judged.overlap <= most
     np.testing.assert_array_equal(judged.mask, ENGINE.segment(scene.image, labels_of(scene), **SETTINGS))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bgremove.engines.base import Engine, Segmentation
 from bgremove.engines.exact import ExactEngine
 from bgremove.engines.multiscale import MultiscaleEngine
 from bgremove.types import Image, Mask
@@ -9,7 +10,7 @@ from bgremove.types import Image, Mask
 LIMIT = 1_000_000  # pixels: up to here `exact` takes two seconds at most, so that there is little to gain by less
 
 
-class AutoEngine:
+class AutoEngine(Engine):
     """`exact` for an image of up to a million pixels, `multiscale` for a larger one.
 
     So an image of either kind takes about two seconds at most on one thread, and one that is small has the mask of
@@ -34,5 +35,9 @@ class AutoEngine:
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
+        return self.judge(image, labels, iterations=iterations, seed=seed, drawn=drawn).mask
+
+    def judge(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Segmentation:
+        """See `bgremove.engines.Engine.judge`."""
         engine = self._small if labels.size <= LIMIT else self._large
-        return engine.segment(image, labels, iterations=iterations, seed=seed, drawn=drawn)
+        return engine.judge(image, labels, iterations=iterations, seed=seed, drawn=drawn)

@@ -22,11 +22,12 @@ from bgremove.engines._grid import FAR, Grid, make_grid
 from bgremove.engines._maxflow import solve
 from bgremove.engines._palette import Counts
 from bgremove.engines._subset import all_of, learn
+from bgremove.engines.base import Engine
 from bgremove.errors import EngineError
 from bgremove.types import Image, Label, Mask, Rect
 
 
-class ExactEngine:
+class ExactEngine(Engine):
     """GrabCut (Rother, Kolmogorov, Blake 2004, https://doi.org/10.1145/1015706.1015720), solved by our own kernels.
 
     Minimises the energy of ``cv2.grabCut`` from the same start. A minimum cut is unique but for ties, so the mask is

@@ -16,6 +16,7 @@ from bgremove.engines._overlap import find_gap, predict_overlaps, warm_up_overla
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import learn_gmms
 from bgremove.engines._whole import Graph, Solution, Whole, make_graph, minimise
+from bgremove.engines.base import Engine, Segmentation
 from bgremove.engines.exact import ExactEngine
 from bgremove.rows import bands_of, beside, in_threads
 from bgremove.types import Foreground, Image, Label, Mask, Rect
@@ -41,14 +42,7 @@ class _Result(NamedTuple):
     """What is predicted of it, see `bgremove.engines._overlap`; None where that says nothing."""
 
 
-class JudgedMask(NamedTuple):
-    """A mask, and what its intersection over union with the truth will be about, None where that is not known."""
-
-    mask: Mask
-    overlap: float | None
-
-
-class MultiscaleEngine:
+class MultiscaleEngine(Engine):
     """GrabCut on a reduced image, then in a narrow band around the boundary of larger and larger ones.
 
     Banded graph cuts (Lombaert, Sun, Grady, Xu 2005, https://doi.org/10.1109/ICCV.2005.81) with the energy of GrabCut
@@ -91,23 +85,21 @@ class MultiscaleEngine:
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
         """See `bgremove.engines.Engine.segment`."""
-        return self.segment_judged(image, labels, iterations=iterations, seed=seed, drawn=drawn).mask
+        return self.judge(image, labels, iterations=iterations, seed=seed, drawn=drawn).mask
 
-    def segment_judged(
-        self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True
-    ) -> JudgedMask:
-        """What `segment` gives, and how well it is likely to fit: that was predicted in order to choose it."""
+    def judge(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Segmentation:
+        """See `bgremove.engines.Engine.judge`: how well a mask is likely to fit was predicted in order to choose it."""
         box = open_box(labels)
         area = box.width * box.height
         if area == 0:
-            return JudgedMask(labels.copy(), None)
+            return Segmentation(labels.copy())
         shrink = math.sqrt(area / _COARSE) if area > _ALONE else 1
         return _coarse_to_fine(image, labels, box, shrink, drawn=drawn, iterations=iterations, seed=seed)
 
 
 def _coarse_to_fine(
     image: Image, labels: Mask, box: Rect, shrink: float, *, drawn: bool, iterations: int, seed: int
-) -> JudgedMask:
+) -> Segmentation:
     """The mask, from an image whose sides are ``1 / shrink`` of the given ones on; `box` is that of the open pixels."""
     x, y, width, height = box
     rows, columns = box.grown(int(_CONTEXT * width) + 2, int(_CONTEXT * height) + 2).clip(*labels.shape).slices
@@ -124,7 +116,7 @@ def _coarse_to_fine(
         np.bitwise_or(target & np.uint8(Label.PROBABLY_BACKGROUND), likely.view(np.uint8), out=target)
 
     in_threads(decide, bands_of(*labels.shape))
-    return JudgedMask(mask, result.overlap)
+    return Segmentation(mask, overlap=result.overlap)
 
 
 def _descend(levels: list[Level], *, drawn: bool, iterations: int, seed: int) -> _Result:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,6 +15,7 @@ from bgremove.engines._energy import measure_beta, open_box
 from bgremove.engines._model import Model
 from bgremove.engines._session import Alpha
 from bgremove.engines._subset import initialise_gmms, learn_gmms
+from bgremove.engines.base import Engine, Segmentation
 from bgremove.types import Foreground, Image, Label, Mask
 
 _SURE = 0.95  # an answer as near as this to 1, or to 0, is certain
@@ -23,15 +23,7 @@ _CONVERGED = 0.005  # iterations end early when no greater share of the band cha
 _ROWS = 200  # that the contrast is measured in, and the row below each
 
 
-class SoftMask(NamedTuple):
-    """A mask, and where an object may end more softly than it tells."""
-
-    mask: Mask
-    unsure: Foreground
-    """(H, W): the open pixels of which the model was not sure."""
-
-
-class OnnxEngine:
+class OnnxEngine(Engine):
     """A neural network in ONNX, run by onnxruntime on the CPU; its edge refined in the pixels of the image.
 
     The model sees the box of open pixels with as much again on each side, reduced to what it takes. Where it is sure,
@@ -62,16 +54,24 @@ class OnnxEngine:
             _refine(image, labels, inside.astype(np.float32), 1, iterations=_warm_up.ITERATIONS, seed=0)
         self.segment(image, labels, iterations=1, seed=0)
 
-    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:  # noqa: ARG002
+    def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
         """See `bgremove.engines.Engine.segment`. No pixel need be certain, or start as background."""
-        return self.segment_softly(image, labels, iterations=iterations, seed=seed).mask
+        return self.judge(image, labels, iterations=iterations, seed=seed, drawn=drawn).mask
 
-    def segment_softly(self, image: Image, labels: Mask, *, iterations: int, seed: int) -> SoftMask:
-        """What `segment` gives, and of which pixels the model was not sure."""
+    def judge(
+        self,
+        image: Image,
+        labels: Mask,
+        *,
+        iterations: int,
+        seed: int,
+        drawn: bool = True,  # noqa: ARG002
+    ) -> Segmentation:
+        """See `bgremove.engines.Engine.judge`: of which pixels the model was not sure."""
         box = open_box(labels)
         mask, unsure = labels.copy(), np.zeros(labels.shape, np.bool_)
         if box.width == 0:
-            return SoftMask(mask, unsure)
+            return Segmentation(mask, unsure)
         window = box.grown(box.width, box.height).clip(*labels.shape).slices
         part, open_part = np.ascontiguousarray(image[window]), labels[window]
         alpha = _session.estimate_alpha(self._model, part)
@@ -82,7 +82,7 @@ class OnnxEngine:
         decided = open_part >= Label.PROBABLY_BACKGROUND
         np.copyto(mask[window], foreground + np.uint8(Label.PROBABLY_BACKGROUND), where=decided)
         unsure[window] = _unsure(alpha, open_part)
-        return SoftMask(mask, unsure)
+        return Segmentation(mask, unsure)
 
 
 def _resize(alpha: Alpha, shape: tuple[int, ...]) -> Alpha:

@@ -6,11 +6,12 @@ import cv2
 import numpy as np
 
 from bgremove.engines import _warm_up
+from bgremove.engines.base import Engine
 from bgremove.errors import EngineError
 from bgremove.types import Image, Mask
 
 
-class OpenCVEngine:
+class OpenCVEngine(Engine):
     """``cv2.grabCut`` (Rother, Kolmogorov, Blake 2004, https://doi.org/10.1145/1015706.1015720).
 
     Seconds per megapixel, about 204 bytes a pixel, one thread but for its k-means. Releases the GIL.
