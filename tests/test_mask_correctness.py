@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 import fixtures
-from bgremove.engines import WITHOUT_MODEL, make_engine
+from bgremove.engines import make_engine
 from bgremove.types import Label
 from fixtures.scenes import make_scene
 
 pytestmark = pytest.mark.pixels
 
 ALL = fixtures.load()
-every_engine = pytest.mark.parametrize("engine", WITHOUT_MODEL)
+# `auto` is one of these, and the mask of `opencv` is that of `exact`
+every_engine = pytest.mark.parametrize("engine", ["exact", "multiscale"])
 every_fixture = pytest.mark.parametrize("fixture", ALL, ids=lambda fixture: fixture.name)
 
 
@@ -44,6 +45,12 @@ def ellipse_in_rect(shape, rect):
 @every_engine
 def test_engine_finds_the_object(engine, fixture):
     assert overlap(segment(engine, fixture.read(), fixture.rect), fixture.truth()) >= fixture.iou_floor
+
+
+@every_fixture
+def test_exact_finds_what_cv2_does(fixture):
+    image = fixture.read()
+    assert np.array_equal(segment("exact", image, fixture.rect), segment("opencv", image, fixture.rect))
 
 
 @every_fixture
