@@ -141,7 +141,7 @@ def test_ctrl_c_leaves_nothing_half_done_and_resume_does_the_rest(start, folder,
     wait_until(lambda: not session_of(process))
 
     make_quick(folder)
-    again = start("--resume", "--strategy", strategy)
+    again = start("--resume")
     _, stderr = again.communicate(timeout=100)
     assert again.returncode == 0, stderr
     assert written(folder) == [*SMALL, LARGE]

@@ -188,8 +188,9 @@ def test_memory_counts_the_model(model):
 
 
 @pytest.mark.whole_run
-def test_compare_answers_for_threads_against_workers(command, photos, model):
-    result = command("compare", photos, "--engine", "onnx", "--model", model, "--rounds", "3", "--workers", "2")
+def test_compare_answers_for_threads_against_workers(command_here, photos, model):
+    line = ["--engine", "onnx", "--model", model, "--strategies", "opencv_threads,processes", "--workers", "2"]
+    result = command_here("compare", photos, *line, "--rounds", "3")
     assert result.returncode == 0, result.stderr + result.stdout
     assert "opencv_threads" in result.stdout
     assert "all masks identical" in " ".join(result.stdout.split())
