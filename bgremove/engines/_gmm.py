@@ -11,7 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import kernel
-from bgremove.engines._energy import BLOCK, COMPONENTS, LOG_PEAK, PARAMETERS, GMMs, component, log_density
+from bgremove.engines._energy import (
+    BLOCK,
+    COMPONENTS,
+    LOG_PEAK,
+    LOG_WEIGHTED_PEAK,
+    MEAN,
+    PARAMETERS,
+    PRECISION,
+    WEIGHT,
+    GMMs,
+    component,
+    log_density,
+)
 from bgremove.engines._kmeans import has
 from bgremove.engines._palette import Counts
 from bgremove.engines._seeding import Points
@@ -126,16 +138,16 @@ def learn_from(moments: NDArray[np.int64], gmms: GMMs) -> int:
                 determinant = aa * (bb * cc - bc * bc) - ab * (ab * cc - bc * ac) + ac * (ab * bc - bb * ac)
             if not determinant > np.finfo(np.float64).eps:
                 return 0
-            component[0] = moment[0] / total
-            component[1] = -0.5 * math.log(determinant)
-            component[11] = component[1] + math.log(component[0])
-            component[2], component[3], component[4] = a, b, c
-            component[5] = (bb * cc - bc * bc) / determinant
-            component[6] = (ac * bc - ab * cc) / determinant
-            component[7] = (ab * bc - ac * bb) / determinant
-            component[8] = (aa * cc - ac * ac) / determinant
-            component[9] = (ab * ac - aa * bc) / determinant
-            component[10] = (aa * bb - ab * ab) / determinant
+            component[WEIGHT] = moment[0] / total
+            component[LOG_PEAK] = -0.5 * math.log(determinant)
+            component[LOG_WEIGHTED_PEAK] = component[LOG_PEAK] + math.log(component[WEIGHT])
+            component[MEAN], component[MEAN + 1], component[MEAN + 2] = a, b, c
+            component[PRECISION] = (bb * cc - bc * bc) / determinant
+            component[PRECISION + 1] = (ac * bc - ab * cc) / determinant
+            component[PRECISION + 2] = (ab * bc - ac * bb) / determinant
+            component[PRECISION + 3] = (aa * cc - ac * ac) / determinant
+            component[PRECISION + 4] = (ab * ac - aa * bc) / determinant
+            component[PRECISION + 5] = (aa * bb - ab * ab) / determinant
     return 1
 
 
