@@ -70,7 +70,7 @@ def measure_beta(image: Image, step: int = 1, columns: slice = slice(None)) -> f
     They are those in every `step`-th row, and between it and the row below, in some of the columns.
     """
     first, stop, _ = columns.indices(image.shape[1])
-    return float(_measure_beta(image.reshape(len(image), -1), 3 * first, 3 * stop, step))
+    return _measure_beta(image.reshape(len(image), -1), 3 * first, 3 * stop, step)
 
 
 @kernel

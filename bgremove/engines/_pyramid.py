@@ -105,7 +105,7 @@ def enlarge(foreground: Foreground, labels: Mask, columns: slice = slice(None)) 
         cv2.resize(cv2.convertScaleAbs(sides, alpha=255), (width, height), larger, interpolation=cv2.INTER_LINEAR)
 
     def fill(band: slice) -> int:
-        return int(_enlarge(sides, labels, left, band.start, band.stop, double, larger))
+        return _enlarge(sides, labels, left, band.start, band.stop, double, larger)
 
     return larger.view(np.bool_), sum(in_threads(fill, parts_of(height, width)))
 

@@ -112,7 +112,7 @@ def learn_gmms(image: Image, left: int, foreground: Foreground, gmms: GMMs) -> G
 def _learned(image: Image, left: int, foreground: Foreground, gmms: GMMs, seed: int) -> GMMs:
     sides, subset, distance = foreground.view(np.uint8), subset_of(*foreground.shape), distance_of(foreground.size)
     while wanted := learn(image, left, sides, sides, distance, gmms, seed, subset):
-        subset = larger_subset(int(wanted))
+        subset = larger_subset(wanted)
     return gmms
 
 
