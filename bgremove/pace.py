@@ -20,20 +20,20 @@ class Pace:
         self.failed = 0
         self.clock = clock
         self.began_s = clock()
-        self._first_s = self._last_s = self.began_s
+        self.first_s = self.last_s = self.began_s
 
     def add(self, *, failed: bool = False) -> None:
         """One more is done, or has failed."""
-        self._last_s = self.clock()
+        self.last_s = self.clock()
         self.done += 1
         self.failed += failed
         if self.done == 1:
-            self._first_s = self._last_s
+            self.first_s = self.last_s
 
     @property
     def per_s(self) -> float | None:
         """How many are done in a second; None before that is known."""
-        passed_s = self._last_s - self._first_s
+        passed_s = self.last_s - self.first_s
         return (self.done - 1) / passed_s if passed_s > 0 else None
 
     @property

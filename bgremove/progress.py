@@ -53,15 +53,11 @@ class Lines:
         self._say = say
         self._pace = pace
         self._next_s = pace.began_s + _FIRST_LINE_S
-        self._first_s = 0.0
 
     def __call__(self, *, failed: bool = False) -> None:
         """One more is done, or has failed."""
         pace = self._pace
         pace.add(failed=failed)
-        now_s = pace.clock()
-        if pace.done == 1:
-            self._first_s = now_s
-        elif now_s >= self._next_s and pace.done < pace.total:
-            self._next_s = now_s + min(max(now_s - self._first_s, _FIRST_LINE_S), _RAREST_LINE_S)
+        if pace.last_s >= self._next_s and 1 < pace.done < pace.total:
+            self._next_s = pace.last_s + min(max(pace.last_s - pace.first_s, _FIRST_LINE_S), _RAREST_LINE_S)
             self._say(str(pace))
