@@ -48,9 +48,7 @@ class Rect(NamedTuple):
         """
         if not 0 < margin < 0.5:
             raise UsageError(f"margin is {margin}; it must lie between 0 and 0.5, both excluded")
-        x = max(1, round(width * margin)) if width > 2 else 0
-        y = max(1, round(height * margin)) if height > 2 else 0
-        x, y = min(x, max(0, (width - 1) // 2)), min(y, max(0, (height - 1) // 2))
+        x, y = (min(max(1, round(side * margin)), (side - 1) // 2) for side in (width, height))
         return cls(x, y, width - 2 * x, height - 2 * y)
 
     def clip(self, height: int, width: int) -> Rect:
@@ -81,8 +79,8 @@ def as_rect(value: Any) -> Rect:
     """`Rect` from any sequence of four whole numbers ``(x, y, width, height)``; `RectError` if it can hold no pixel."""
     try:
         x, y, width, height = value
-        numbers = Rect(*(int(n) for n in (x, y, width, height)))
-        whole = all(int(n) == n for n in (x, y, width, height))
+        numbers = Rect(int(x), int(y), int(width), int(height))
+        whole = numbers == (x, y, width, height)
     except (TypeError, ValueError, OverflowError):
         whole = False
     if not whole:
