@@ -118,15 +118,14 @@ def cut_out_softly(
     kept = labels == Label.FOREGROUND
     alpha[kept] = 255
     colours[kept] = photo.image[kept]
+    pixels: NDArray[Any] = colours
+    top = 1
     if photo.samples is not None:
         mixed = (colours != photo.image).any(axis=2)
-        samples = photo.samples.copy()
-        samples[mixed] = colours[mixed] * np.uint16(257)
-        bgra = cut_out(samples, alpha > 0)
-        bgra[..., 3] = alpha * np.uint16(257)
-        return bgra
-    bgra = cut_out(colours, alpha > 0)
-    bgra[..., 3] = alpha
+        pixels, top = photo.samples.copy(), 257
+        pixels[mixed] = colours[mixed] * np.uint16(top)
+    bgra = cut_out(pixels, alpha > 0)
+    bgra[..., 3] = alpha * pixels.dtype.type(top)
     return bgra
 
 

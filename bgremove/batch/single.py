@@ -75,10 +75,10 @@ def plan_single(
 
 def run_single(plan: Plan) -> Iterator[ImageRecord]:
     """Do a plan of `plan_single` in this process, whose standard input and output the worker uses."""
+    (job,) = plan.todo
     with batch_strategy(plan, "sequential") as strategy:
-        tasks = [Task(index, job, display_name(job.source)) for index, job in enumerate(plan.todo)]
-        for outcome in strategy.run(FileWorker(plan.settings), tasks):
-            yield finished_record(plan.todo[outcome.index], outcome)
+        for outcome in strategy.run(FileWorker(plan.settings), [Task(0, job, display_name(job.source))]):
+            yield finished_record(job, outcome)
 
 
 def _only_one(inputs: Sequence[Location]) -> Location:

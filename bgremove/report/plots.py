@@ -80,11 +80,10 @@ def _times(report: Report) -> Plot | None:
             axes.plot([low, high], [row - 0.32, row - 0.32], color=INK, linewidth=4, solid_capstyle="butt")
             axes.plot([middle], [row - 0.32], "|", color=INK, markersize=13, markeredgewidth=2)
         rows_axis(axes, [contender.title for contender, _ in shown])
-        axes.xaxis.set_major_formatter(lambda value, _: f"{1e3 * value:g}")
         if wide:
             axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(lambda value, _: f"{1e3 * value:g}")
             axes.xaxis.set_minor_formatter(lambda value, _: f"{1e3 * value:g}" if f"{value:e}"[0] in "25" else "")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{1e3 * value:g}")
         scale = " (logarithmic)" if wide else ""
         axes.set_xlabel(f"milliseconds an image, from its start in the worker to its end{scale}")
 
