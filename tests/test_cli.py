@@ -220,13 +220,13 @@ def test_compare_takes_images_of_one_name_out_of_several_folders(command_here, p
     assert json.loads((tmp_path / "new/c.json").read_text())["workload"]["images"] == 12
 
 
-def test_quiet_is_silent_unless_something_fails(command, tmp_path):
+def test_quiet_is_silent_unless_something_fails(command, command_here, tmp_path):
     save_scene(tmp_path / "in/a.png", 1)
     os.rename(tmp_path / "in/a.png", tmp_path / "in/a.jpg")  # worth a warning
     result = command("remove", tmp_path / "in", "-o", tmp_path / "out", "-q")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     (tmp_path / "in/b.jpg").touch()
-    result = command("remove", tmp_path / "in", "-o", tmp_path / "out", "-q", "--overwrite")
+    result = command_here("remove", tmp_path / "in", "-o", tmp_path / "out", "-q", "--overwrite")
     assert result.returncode == 1
     assert len(result.stderr.splitlines()) == 1
 

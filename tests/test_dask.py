@@ -8,15 +8,13 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import psutil
 import pytest
 
-from bgremove.batch import Job, make_plan, run_plan
+from bgremove.batch import make_plan, run_plan
 from bgremove.comparison import contenders
 from bgremove.comparison.compare import DEFAULT_CONTENDERS
-from bgremove.comparison.rounds import MeasuringWorker, run_round
 from bgremove.errors import ClusterError, NotRunError, UsageError, WorkerLostError
 from bgremove.settings import Settings
 from bgremove.strategies import Task, _cluster, _dask_cluster, make_strategy
@@ -106,15 +104,8 @@ def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.png")}
 
 
-def test_compare_knows_it(photos):
-    jobs = [Job(path, {"cutout": Path(path.name)}) for path in sorted(photos.glob("*.png"))]
-    settings = Settings(engine="opencv")
-    digests = []
-    for contender in contenders(["dask"], [2]):
-        round_ = run_round(jobs, MeasuringWorker(settings), contender.strategy(settings), lambda: None)
-        digests.append([value.digest for value in round_.values()])
-    assert digests[0] == digests[1]
-    assert contender.name == "dask"
+def test_compare_knows_it():
+    assert [each.strategy(Settings()).name for each in contenders(["dask"], [2])] == ["sequential", "dask"]
     assert "dask" not in DEFAULT_CONTENDERS
 
 
