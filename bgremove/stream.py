@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def iter_cutouts(
         worker_context=Preparation(chosen.engine, chosen.model, edge=chosen.edge),
     )
     carrier = make_transport(transport or _default_transport(made))
-    return _run(made, carrier, ArrayWorker(chosen), _tasks(images, rect=rects, hints=hints))
+    return _run(made, carrier, partial(_cut, chosen), _tasks(images, rect=rects, hints=hints))
 
 
 def _check_several(images: Any) -> None:
@@ -89,16 +89,10 @@ def _check_several(images: Any) -> None:
         raise UsageError(f"images is one array, of shape {shape}: give a list of images, or an array of several")
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayWorker:
-    """The function that is run over images in memory, each with what is its own, by name: its rect, its hints."""
-
-    settings: Settings
-
-    def __call__(self, value: tuple[Any, dict[str, Any]]) -> Cutout:
-        """Do one image; see `remove_background`."""
-        image, own = value
-        return remove_background(image, settings=self.settings, **own)
+def _cut(settings: Settings, value: tuple[Any, dict[str, Any]]) -> Cutout:
+    """Do one image, with what is its own, by name: its rect, its hints."""
+    image, own = value
+    return remove_background(image, settings=settings, **own)
 
 
 def _default_transport(strategy: Strategy) -> str:
@@ -106,9 +100,9 @@ def _default_transport(strategy: Strategy) -> str:
 
 
 def _run(
-    strategy: Strategy, transport: Transport, worker: ArrayWorker, tasks: Iterator[Task[tuple[Any, dict[str, Any]]]]
+    strategy: Strategy, transport: Transport, function: Callable[[Any], Cutout], tasks: Iterator[Task[Any]]
 ) -> Generator[Outcome[Cutout], None, None]:
-    with strategy, closing(transport.run(strategy, worker, tasks)) as outcomes:
+    with strategy, closing(transport.run(strategy, function, tasks)) as outcomes:
         yield from outcomes
 
 

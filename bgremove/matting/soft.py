@@ -128,9 +128,8 @@ def _fit(pixels: Plane, alpha: Plane) -> Plane:
     products = _average((pixels[..., :, None] * pixels[..., None, :]).reshape(*alpha.shape, 9), _FIT)
     covariance = products.reshape(*alpha.shape, 3, 3) - mean[..., :, None] * mean[..., None, :]
     along_alpha = _average(pixels * alpha[..., None], _FIT) - mean * mean_alpha[..., None]
-    factors = np.linalg.solve(covariance + np.float32(_NOISE) * np.eye(3, dtype=np.float32), along_alpha[..., None])[
-        ..., 0
-    ]
+    regular = covariance + np.float32(_NOISE) * np.eye(3, dtype=np.float32)
+    factors = np.linalg.solve(regular, along_alpha[..., None])[..., 0]
     constant = mean_alpha - (factors * mean).sum(axis=-1)
     return _average(np.dstack([factors, constant]), _FIT)
 

@@ -18,7 +18,6 @@ STAGES = ("read", "segment", "write")
 class Summary:
     """A row of the first table: what the project's question asks of one strategy."""
 
-    contender: Contender
     image_s: float
     """Time an image takes its worker, from start to end: median over images and rounds."""
     image_wall_s: float
@@ -93,7 +92,6 @@ def summary(contender: Contender) -> Summary:
     """The figures of one strategy."""
     rounds = contender.rounds
     return Summary(
-        contender=contender,
         image_s=median([span.work_s for each in rounds for span in each.spans]),
         image_wall_s=median([each.wall_s / len(each.spans) for each in rounds]),
         startup_s=median([each.startup_s for each in rounds]),
