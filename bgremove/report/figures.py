@@ -33,7 +33,6 @@ class Summary:
 class WorkerShare:
     """What one worker did in a round, in seconds that add up to the round's total."""
 
-    worker: int
     images: int
     startup_s: float
     work_s: float
@@ -129,12 +128,11 @@ def lanes(round_: Round) -> dict[int, list[Span]]:
 def worker_shares(round_: Round) -> list[WorkerShare]:
     """Where the time of each worker went."""
     shares = []
-    for worker, spans in lanes(round_).items():
+    for spans in lanes(round_).values():
         work_s = sum(span.work_s for span in spans)
         last_s = max(span.ended_s for span in spans)
         shares.append(
             WorkerShare(
-                worker=worker,
                 images=len(spans),
                 startup_s=round_.startup_s,
                 work_s=work_s,

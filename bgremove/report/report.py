@@ -98,7 +98,6 @@ class Report:
     """What `auto` would have chosen, in a sentence; empty where nothing was compared."""
     images: tuple[ImageRow, ...]
     contenders: tuple[Contender, ...]
-    differing: tuple[str, ...]
     command: tuple[str, ...]
     environment: Mapping[str, Any]
     settings: Mapping[str, Any]
@@ -151,7 +150,6 @@ def _of_comparison(content: Mapping[str, Any]) -> Report:
         choice=content["auto"]["told"],
         images=(*(ImageRow(each["path"], each["pixels"]) for each in content["images"]), *failed),
         contenders=tuple(map(_contender, content["strategies"])),
-        differing=tuple(content["parity"]["differing"]),
         **_circumstances(content),
     )
 
@@ -191,7 +189,6 @@ def _of_batch(content: Mapping[str, Any]) -> Report:
         choice="",
         images=images,
         contenders=(Contender(content["strategy"], workers, (whole,)),) if started else (),
-        differing=(),
         **_circumstances(content),
     )
 
