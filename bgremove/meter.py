@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter, thread_time
-from types import TracebackType
 from typing import Self
 
 import psutil
@@ -88,9 +87,7 @@ class Meter:
         self._sampler.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         wall_s = perf_counter() - self._began_s
         self._stop.set()
         self._sampler.join()

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Self
 
 from bgremove.batch.job import Job
@@ -107,9 +106,7 @@ class Journal:
             raise _unwritable(self._path, error) from error
         return living
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with interrupts_deferred():  # a lock that is let go of has a finalizer, and its file is removed after that
             self._stack.pop_all().close()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from types import TracebackType
 from typing import Self
 
 from bgremove.batch.job import Job
@@ -39,9 +38,7 @@ class Marks:
             raise OutputError(f"{display_name(self._folder)}: it cannot be written to ({error.strerror})") from error
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         pass
 
     def take(self, job: Job) -> None:

@@ -6,7 +6,6 @@ import atexit
 import os
 from collections.abc import Callable, Generator, Iterable
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext, suppress
-from types import TracebackType
 from typing import Any, ClassVar, Self, TypeVar
 
 from bgremove.errors import UsageError
@@ -78,9 +77,7 @@ class Strategy:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         stack, self._stack = self._stack, None
         if stack is not None and self._owned:
             with stack:
