@@ -107,7 +107,6 @@ def compare(
     chosen: Sequence[Contender],
     *,
     rounds: int = 5,
-    seed: int = 0,
     on_image: Callable[[], None] = lambda: None,
     on_cutout: Callable[[Job, Cutout], None] | None = None,
 ) -> Comparison:
@@ -129,7 +128,7 @@ def compare(
     if not kept:
         reasons = "; ".join(str(error) for error in list(failed.values())[:3])
         raise UsageError(f"there is no image to compare with. {reasons}".rstrip())
-    order = random.Random(seed)
+    order = random.Random(0)
     history: dict[Contender, list[Round]] = {contender: [] for contender in chosen}
     for _ in range(rounds):
         for contender in order.sample(list(chosen), len(chosen)):

@@ -10,6 +10,8 @@ import numpy as np
 
 from bgremove.errors import UsageError
 
+_CONFIDENCE = 0.95
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -20,10 +22,8 @@ class Interval:
     high: float
 
 
-def paired_ratio(
-    base: Sequence[float], other: Sequence[float], *, confidence: float = 0.95, resamples: int = 9999, seed: int = 0
-) -> Interval:
-    """How many times `base` is `other`, from values that were measured in pairs: geometric mean and interval.
+def paired_ratio(base: Sequence[float], other: Sequence[float], *, resamples: int = 9999, seed: int = 0) -> Interval:
+    """How many times `base` is `other`, from values that were measured in pairs: geometric mean and its 95% interval.
 
     A bootstrap over the logarithms of the pairs' ratios, so that whatever slows both of a pair cancels. The
     percentile interval of so few pairs would be too narrow; its percentiles are widened such that it is as wide as
@@ -40,7 +40,7 @@ def paired_ratio(
         raise UsageError(f"{len(base)} and {len(other)} values: an interval takes pairs, two at least")
     logs = np.log(np.divide(base, other))
     n = len(logs)
-    tail = float(stats.norm.cdf(math.sqrt(n / (n - 1)) * stats.t.ppf((1 - confidence) / 2, n - 1)))
+    tail = float(stats.norm.cdf(math.sqrt(n / (n - 1)) * stats.t.ppf((1 - _CONFIDENCE) / 2, n - 1)))
     draws = np.random.default_rng(seed).integers(0, n, (resamples, n))
     low, high = np.quantile(logs[draws].mean(axis=1), [tail, 1 - tail])
     return Interval(*(math.exp(value) for value in (logs.mean(), low, high)))

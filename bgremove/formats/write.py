@@ -111,7 +111,7 @@ def _jpg(pixels: NDArray[Any], metadata: Metadata) -> bytes:
 def _tiff_file(pixels: NDArray[Any], metadata: Metadata) -> bytes:
     deep = pixels.dtype.itemsize == 2
     if deep:
-        content = _by_opencv(".tiff", pixels)
+        content = _deep_tiff(pixels)
     else:
         content = _by_pillow(pixels, "TIFF", compression="tiff_lzw", tiffinfo={_TIFF_PREDICTOR: 2})
     alpha = deep and pixels.ndim == 3 and pixels.shape[2] == 4  # OpenCV does not say so
@@ -124,8 +124,8 @@ def _tiff_file(pixels: NDArray[Any], metadata: Metadata) -> bytes:
 _ENCODERS = {"png": _png_file, "webp": _webp, "tiff": _tiff_file, "jpg": _jpg}
 
 
-def _by_opencv(suffix: str, pixels: NDArray[Any]) -> bytes:
-    encoded, content = cv2.imencode(suffix, pixels)
+def _deep_tiff(pixels: NDArray[Any]) -> bytes:
+    encoded, content = cv2.imencode(".tiff", pixels)
     if not encoded:
         raise ValueError("the encoder refused")
     return content.tobytes()

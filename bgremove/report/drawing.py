@@ -117,7 +117,7 @@ def rows_axis(axes: Axes, labels: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
 
 
-def blocks(axes: Axes, boxes: Iterable[tuple[float, float, float, float]], colour: str, label: str = "") -> None:
+def blocks(axes: Axes, boxes: Iterable[tuple[float, float, float, float]], colour: str) -> None:
     """Many rectangles ``(left, right, bottom, top)`` as one shape, which a page of thousands can hold."""
     corners = [
         ((left, bottom), (left, top), (right, top), (right, bottom), (left, bottom))
@@ -126,7 +126,7 @@ def blocks(axes: Axes, boxes: Iterable[tuple[float, float, float, float]], colou
     if corners:
         codes = [Outline.MOVETO, Outline.LINETO, Outline.LINETO, Outline.LINETO, Outline.CLOSEPOLY] * len(corners)
         outline = Outline(np.concatenate(corners), codes)
-        axes.add_patch(PathPatch(outline, facecolor=colour, edgecolor="none", label=label))
+        axes.add_patch(PathPatch(outline, facecolor=colour, edgecolor="none"))
 
 
 def ticks(axes: Axes, xs: Sequence[float], ys: NDArray[np.float64], half: float, colour: str) -> None:
