@@ -22,6 +22,8 @@ from bgremove.url import Location
 
 BASELINE = "sequential"
 OPENCV_THREADS = "opencv_threads"
+ONE_AT_A_TIME = (BASELINE, OPENCV_THREADS)
+"""Names of contenders that are not parallel."""
 CONTENDERS = (BASELINE, OPENCV_THREADS, *(name for name in STRATEGIES if name != BASELINE))
 """What `compare` can compare: every strategy, and the loop in which OpenCV uses threads of its own."""
 DEFAULT_CONTENDERS = tuple(name for name in CONTENDERS if name in {OPENCV_THREADS, *BUILT_IN})
@@ -156,7 +158,7 @@ def result_of(contender: Contender, own: Sequence[Round], baseline: Sequence[Rou
     walls, loop_walls = _walls(own), _walls(baseline)
     startup_s = median([each.startup_s for each in own])
     speedup = paired_ratio(loop_walls, walls)
-    parallel = contender.name not in (BASELINE, OPENCV_THREADS)
+    parallel = contender.name not in ONE_AT_A_TIME
     return StrategyResult(
         name=contender.name,
         workers=contender.workers,

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from bgremove.batch.records import reading_json, span_json
 from bgremove.batch.worker import Times
-from bgremove.comparison.compare import BASELINE, OPENCV_THREADS, Comparison, StrategyResult
+from bgremove.comparison.compare import BASELINE, ONE_AT_A_TIME, Comparison, StrategyResult
 from bgremove.comparison.rounds import Round
 from bgremove.comparison.statistics import Interval
 
@@ -115,7 +115,7 @@ def _title(comparison: Comparison) -> str:
 def _cells(result: StrategyResult) -> list[str]:
     stages = [fmean(getattr(times, stage) for times in result.images) for stage in Times.__dataclass_fields__]
     is_baseline = result.name == BASELINE
-    pays = "" if result.name in (BASELINE, OPENCV_THREADS) else str(result.pays_from_images or "never")
+    pays = "" if result.name in ONE_AT_A_TIME else str(result.pays_from_images or "never")
     return [
         result.name,
         str(result.workers),
@@ -136,7 +136,7 @@ def _shown(interval: Interval) -> str:
 
 def answer(comparison: Comparison) -> str:
     """One sentence: does parallel pay, by how much, from how many images on, and on what evidence."""
-    parallel = [result for result in comparison.results if result.name not in (BASELINE, OPENCV_THREADS)]
+    parallel = [result for result in comparison.results if result.name not in ONE_AT_A_TIME]
     evidence = f"{comparison.rounds} interleaved rounds of {len(comparison.jobs)} images"
     masks = "all masks identical" if not comparison.differing else f"MASKS OF {len(comparison.differing)} IMAGES DIFFER"
     if not parallel:

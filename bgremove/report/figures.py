@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from bgremove.comparison.compare import BASELINE, OPENCV_THREADS
+from bgremove.comparison.compare import BASELINE, ONE_AT_A_TIME
 from bgremove.comparison.statistics import serial_fraction
 from bgremove.report.report import Contender, Report, Round, Span
 
@@ -67,7 +67,7 @@ class Scaling:
 
 def is_parallel(contender: Contender) -> bool:
     """Whether it runs several images at a time."""
-    return contender.name not in (BASELINE, OPENCV_THREADS)
+    return contender.name not in ONE_AT_A_TIME
 
 
 def loop_of(report: Report) -> Contender | None:

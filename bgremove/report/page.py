@@ -15,7 +15,7 @@ from markupsafe import Markup
 from bgremove import __version__
 from bgremove.paths import command_line, display_name, printable
 from bgremove.report.drawing import Plot
-from bgremove.report.figures import STAGES, best_of, image_times_s, is_parallel, loop_of
+from bgremove.report.figures import STAGES, best_of, image_times_s, loop_of
 from bgremove.report.gallery import Picture, shown_first
 from bgremove.report.report import Report
 from bgremove.report.words import cards, rows_of, strategies_note, strategies_table
@@ -125,7 +125,7 @@ def _image_table(report: Report, pictures: Sequence[Picture]) -> tuple[list[str]
     beside = [None] * len(report.images) if best is None else image_times_s(best, len(report.images))
     doubts: Mapping[str, Sequence[str]] = {picture.path: picture.doubts for picture in pictures}
     headings = ["image", "megapixels", "read, ms", "segment, ms", "write, ms", "all, ms"]
-    headings += [f"{best.title}, ms"] if best is not None and is_parallel(best) else []
+    headings += [f"{best.title}, ms"] if best is not None else []
     rows = []
     for row, own, other in zip(report.images, stages, beside, strict=True):
         notes = [row.status, *filter(None, [row.error]), *row.warnings, *doubts.get(row.path, ())]
