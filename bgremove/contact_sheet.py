@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import ImageDraw, ImageFont
 
 from bgremove.cutout import Cutout
-from bgremove.formats import Photo
+from bgremove.formats import Photo, high_byte
 from bgremove.types import Image
 
 MOST_IMAGES = 240
@@ -50,8 +50,7 @@ def preview(photo: Photo, cutout: Cutout) -> bytes:
     size = max(1, round(width * scale)), max(1, round(height * scale))
     step = max(1, int(1 / scale) // 4)
     image, pixels, foreground = (array[::step, ::step] for array in (photo.image, cutout.image, cutout.foreground))
-    if pixels.dtype == np.uint16:
-        pixels = (pixels >> 8).astype(np.uint8)
+    pixels = high_byte(pixels)
     alpha = pixels[..., 3:] / np.float32(255)
     share = _reduced(alpha, size)[..., None]
     front = _reduced(pixels[..., :3] * alpha, size)

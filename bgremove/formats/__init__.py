@@ -2,6 +2,7 @@
 
 from bgremove.formats._colour import colour_in as colour_in
 from bgremove.formats._kinds import UNREAD_SUFFIXES as UNREAD_SUFFIXES
+from bgremove.formats._pillow import high_byte as high_byte
 from bgremove.formats.metadata import METADATA as METADATA
 from bgremove.formats.metadata import NO_METADATA as NO_METADATA
 from bgremove.formats.metadata import Metadata as Metadata

@@ -16,7 +16,7 @@ from bgremove.batch import Job
 from bgremove.cutout import Cutout, cut_out, foreground_of
 from bgremove.engines import make_engine
 from bgremove.errors import BgremoveError
-from bgremove.formats import Photo, read
+from bgremove.formats import Photo, high_byte, read
 from bgremove.hints import read_hints
 from bgremove.remove import chosen_rect, initial_labels
 from bgremove.settings import Settings
@@ -175,8 +175,7 @@ def _gray(where: Foreground) -> NDArray[np.uint8]:
 
 def _data_url(pixels: NDArray[Any]) -> str:
     """A small WebP of gray, RGB or RGBA pixels, of 8 or 16 bits."""
-    eight_bits = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
-    picture = Pillow.fromarray(np.ascontiguousarray(eight_bits))
+    picture = Pillow.fromarray(np.ascontiguousarray(high_byte(pixels)))
     picture.thumbnail((_SIDE, _SIDE), Pillow.Resampling.BOX)
     content = io.BytesIO()
     picture.save(content, "WEBP", quality=60, method=2, alpha_quality=60)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.cutout import Cutout
-from bgremove.formats import Photo
+from bgremove.formats import Photo, high_byte
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
 from bgremove.types import Mask, Rect
@@ -63,9 +63,7 @@ def reduced(photo: Photo) -> Reduced:
     scale = min(1.0, SIDE / max(height, width))
     shape = max(1, round(height * scale)), max(1, round(width * scale))
     image = _averaged(photo.image, *shape)
-    alpha = photo.alpha
-    if alpha is not None:
-        alpha = _averaged(alpha if alpha.dtype == np.uint8 else (alpha >> 8).astype(np.uint8), *shape)
+    alpha = None if photo.alpha is None else _averaged(high_byte(photo.alpha), *shape)
     return Reduced(Photo(image, alpha, metadata=photo.metadata.chosen("none")), height, width)
 
 
