@@ -126,14 +126,16 @@ def records_json(
 def reading_json(reading: Reading, origin_s: float) -> dict[str, Any]:
     """What a meter has read, its samples in seconds since `origin_s`."""
     offset_s = reading.began_s - origin_s
-    samples = [(round(each.at_s + offset_s, 3), round(each.cpu_s, 3), each.rss_bytes) for each in reading.samples]
     return {
         "wall_s": reading.wall_s,
         "cpu_s": reading.cpu_s,
         "cpu_utilisation": reading.cpu_utilisation,
         "peak_memory_bytes": reading.peak_bytes,
         "memory_metric": reading.memory_metric,
-        "samples": [dict(zip(("at_s", "cpu_s", "rss_bytes"), sample, strict=True)) for sample in samples],
+        "samples": [
+            {"at_s": round(each.at_s + offset_s, 3), "cpu_s": round(each.cpu_s, 3), "rss_bytes": each.rss_bytes}
+            for each in reading.samples
+        ],
     }
 
 
