@@ -12,8 +12,9 @@ import math
 import cv2
 import numpy as np
 
-from bgremove.engines import log_odds, predict_overlap, told_by_colour
-from bgremove.types import Foreground, Image, Mask, Rect
+from bgremove import engines
+from bgremove.engines import log_odds, measure_masks, predict_overlap
+from bgremove.types import Image, Mask, Rect
 
 EMPTY = "nothing was found"
 FULL = "it fills the rect"
@@ -67,14 +68,15 @@ def find_doubts(
     if comparable and overlap is not None and overlap >= _FITS[drawn]:
         return ()
     small = _reduced(image[window], size, shrink)
-    if comparable and overlap is None:
-        overlap = predict_overlap(small, inside, foreground, log_odds(small, inside, drawn=drawn))
-        if overlap >= _FITS[drawn]:
-            return ()
+    asked = comparable and overlap is None
+    odds = log_odds(small, inside, drawn=drawn) if asked else np.zeros(inside.shape, np.float32)
+    (measured,) = measure_masks(small, inside, [foreground], odds)
+    if asked and predict_overlap(measured) >= _FITS[drawn]:
+        return ()
     found = {
-        ALONG: _share_along(foreground[part]) > _ALONG,
-        PIECES: _share_of_largest_piece(foreground) < _WHOLE,
-        ALIKE: told_by_colour(small, inside, foreground) < _TOLD,
+        ALONG: measured[engines.ALONG] > _ALONG,
+        PIECES: measured[engines.LARGEST] < _WHOLE,
+        ALIKE: measured[engines.TOLD] < _TOLD,
     }
     reasons = tuple(reason for reason, holds in found.items() if holds)
     return reasons or ((UNLIKELY,) if comparable else ())
@@ -87,15 +89,3 @@ def _reduced(image: Image, size: tuple[int, ...], shrink: float) -> Image:
         halves = cv2.resize(image[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
         image, shrink = np.asarray(halves, np.uint8), shrink / 2
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _share_along(inside: Foreground) -> float:
-    """Share of the rect's sides that the foreground touches, but for the outermost pixels, which rounding may cut."""
-    rows, columns = (min(1, side // 2) for side in inside.shape)
-    sides = inside[rows], inside[-1 - rows], inside[:, columns], inside[:, -1 - columns]
-    return float(np.mean(np.concatenate(sides)))
-
-
-def _share_of_largest_piece(foreground: Foreground) -> float:
-    sizes = cv2.connectedComponentsWithStats(foreground.view(np.uint8), connectivity=4)[2][1:, cv2.CC_STAT_AREA]
-    return float(sizes.max() / sizes.sum())

@@ -141,7 +141,7 @@ def _textures(scene: Scene) -> Iterator[Values]:
 
 
 def measure_mask(image: Image, labels: Mask, foreground: Values, odds: Values) -> list[float]:
-    """What `bgremove.engines._overlap.measure` measures."""
+    """What `bgremove.engines._overlap.measure_masks` measures."""
     inside = labels >= 2
     chosen, others = foreground & inside, inside & ~foreground
     lab = cv2.cvtColor(image, cv2.COLOR_BGR2Lab)

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from bgremove.engines._cues import CUES, measure_cues
-from bgremove.engines._overlap import measure as measure_mask
-from bgremove.engines._overlap import predict_overlap, told_by_colour
+from bgremove.engines._overlap import TOLD, measure_masks, predict_overlap
 from bgremove.types import Image, Label, Mask, Rect
 from fixtures import load
 from tests import plain_cues
@@ -61,7 +60,8 @@ def test_told_by_colour_is_the_share_of_pixels_whose_colour_is_met_more_often_on
     inside, outside = (plain_cues.shared(lab, side) for side in (foreground, ~foreground))
     likelier = inside / inside.sum() > outside / outside.sum()
     alike = likelier[lab[..., 0] >> 4, lab[..., 1] >> 3, lab[..., 2] >> 3] == foreground
-    assert told_by_colour(image, labels, foreground) == alike[labels >= Label.PROBABLY_BACKGROUND].mean()
+    (measured,) = measure_masks(image, labels, [foreground], np.zeros((60, 50), np.float32))
+    assert measured[TOLD] == alike[labels >= Label.PROBABLY_BACKGROUND].mean()
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != "flat"])
@@ -74,7 +74,7 @@ def test_of_a_mask_is_measured_what_plain_numpy_measures(case: str, seed: int) -
     odds = cv2.GaussianBlur(generator.normal(0, 40, (height, width)).astype(np.float32), (0, 0), 3)
     foreground = (odds + generator.normal(0, seed, odds.shape) > 0) & (labels > 0) | (labels == Label.FOREGROUND)
     expected = plain_cues.measure_mask(image, labels, foreground, odds)
-    (measured,) = measure_mask(image, labels, [foreground], odds)
+    (measured,) = measure_masks(image, labels, [foreground], odds)
     np.testing.assert_allclose(measured, expected, rtol=1e-5, atol=1e-7)
 
 
@@ -82,4 +82,4 @@ def test_empty_and_full_masks_are_not_likely_to_fit() -> None:
     image, labels = picture("bowl", 30, 40), labels_of(30, 40, Rect(5, 5, 20, 20))
     odds = np.zeros((30, 40), np.float32)
     for foreground in (np.zeros((30, 40), np.bool_), labels > 0):
-        assert predict_overlap(image, labels, foreground, odds) == 0
+        assert predict_overlap(*measure_masks(image, labels, [foreground], odds)) == 0

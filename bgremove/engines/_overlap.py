@@ -35,6 +35,8 @@ _REGRESSION = {
     "outline": 0.021,
     "certainty": 0.096,
 }
+TOLD, ALONG, LARGEST = map([*_REGRESSION].index, ("told by colour", "along the sides", "largest piece"))
+"""Places of what people understand: see `_share_told`, `_look_at_sides` and `_largest_piece`."""
 _FACTORS = np.array([*_REGRESSION.values()])
 _CONSTANT = -0.285
 _CLEAR = 0.98  # share of pixels that colours tell beyond which nothing else is asked of a mask
@@ -42,29 +44,11 @@ _ALONG = 0.5  # unless it runs along so much of the sides
 _SMALL = 0.1  # or is less of what is open: colours tell any speck
 
 
-def predict_overlap(image: Image, labels: Mask, foreground: Foreground, odds: Field) -> float:
+def predict_overlap(measured: NDArray[np.float64]) -> float:
     """About what the intersection over union with the truth will be; 0 for an empty mask and a full one.
 
-    Meant for images of some 50,000 pixels: a millisecond or two.
-
-    Parameters
-    ----------
-    image : (H, W, 3) uint8
-    labels : (H, W) uint8
-    foreground : (H, W) bool
-    odds : (H, W) float32
-        The prior, see `bgremove.engines._location.log_odds`.
+    Of what `measure_masks` gives for a mask.
     """
-    (predicted,) = predict_overlaps(image, labels, [foreground], odds)
-    return predicted
-
-
-def predict_overlaps(image: Image, labels: Mask, foregrounds: Sequence[Foreground], odds: Field) -> list[float]:
-    """`predict_overlap` of several masks of one image."""
-    return [_predict(measured) for measured in measure(image, labels, foregrounds, odds)]
-
-
-def _predict(measured: NDArray[np.float64]) -> float:
     told, share, along, *_ = map(float, measured)
     if not 0 < share < 1:
         return 0.0
@@ -73,14 +57,9 @@ def _predict(measured: NDArray[np.float64]) -> float:
     return told if clear else min(max(predicted, 0), 1)
 
 
-def told_by_colour(image: Image, labels: Mask, foreground: Foreground) -> float:
-    """Share of the open pixels whose colour alone, by how often it is met on either side, puts them where they are."""
-    height, width = labels.shape
-    return _share_told(to_lab(image), labels, foreground.view(np.uint8), make_space(height, width, 2))
-
-
 @kernel
 def _share_told(lab: Image, labels: Mask, foreground: Mask, space: Space) -> float:
+    """Share of the open pixels whose colour alone, by how often it is met on either side, puts them where they are."""
     height, width = labels.shape
     box = clear_sums(lab, space)
     for y in range(height):
@@ -102,11 +81,10 @@ def _share_told(lab: Image, labels: Mask, foreground: Mask, space: Space) -> flo
 
 
 def warm_up_overlap() -> None:
-    """Compile or load what `predict_overlap` runs."""
+    """Compile or load what `measure_masks` runs."""
     image, labels = _warm_up.make_picture()
     with compiled_once(_measure):
-        told_by_colour(image, labels, labels >= OPEN)
-        predict_overlap(image, labels, labels > OPEN, np.zeros(labels.shape, np.float32))
+        measure_masks(image, labels, [labels > OPEN], np.zeros(labels.shape, np.float32))
 
 
 def find_gap(foreground: Foreground) -> float:
@@ -116,8 +94,21 @@ def find_gap(foreground: Foreground) -> float:
     return float(max(max(x, width - x - across) / width, max(y, height - y - down) / height))
 
 
-def measure(image: Image, labels: Mask, foregrounds: Sequence[Foreground], odds: Field) -> list[NDArray[np.float64]]:
-    """What the regression is of, in the order of its table; zeros but for the share of an empty mask and a full one."""
+def measure_masks(
+    image: Image, labels: Mask, foregrounds: Sequence[Foreground], odds: Field
+) -> list[NDArray[np.float64]]:
+    """Of each mask what the regression is of, in the order of its table; of an empty or full one only the share.
+
+    Meant for images of some 50,000 pixels: a millisecond or two.
+
+    Parameters
+    ----------
+    image : (H, W, 3) uint8
+    labels : (H, W) uint8
+    foregrounds : of (H, W) bool
+    odds : (H, W) float32
+        The prior, see `bgremove.engines._location.log_odds`.
+    """
     height, width = labels.shape
     exponentials = np.copysign(odds, np.float32(-1))
     cv2.exp(exponentials, exponentials)

@@ -12,7 +12,7 @@ from bgremove.engines._barriers import Field
 from bgremove.engines._boundary import find_band
 from bgremove.engines._compile import compiled_once
 from bgremove.engines._energy import GMMs, measure_beta, open_box
-from bgremove.engines._overlap import find_gap, predict_overlaps, warm_up_overlap
+from bgremove.engines._overlap import find_gap, measure_masks, predict_overlap, warm_up_overlap
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import learn_gmms
 from bgremove.engines._whole import Graph, Solution, Whole, make_graph, minimise
@@ -160,7 +160,8 @@ def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> tuple[So
     if drawn and find_gap(likely.foreground[whole.box.slices]) > _GAP:
         likely = solve(odds, _PULL)
     found = [likely] if _collapsed(plain) else [likely, plain]
-    overlaps = predict_overlaps(image, labels, [each.foreground for each in found], odds)
+    measured = measure_masks(image, labels, [each.foreground for each in found], odds)
+    overlaps = [predict_overlap(each) for each in measured]
     best = overlaps.index(max(overlaps))
     return found[best], overlaps[best]
 
