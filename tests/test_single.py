@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -70,17 +71,21 @@ def test_a_file_in_and_a_pipe_out_and_the_other_way_round(piped, folder: Path) -
     assert (record["path"], record["output"], record["status"]) == ("-", "new/cut.tif", "ok")
 
 
-@pytest.mark.whole_run
-def test_what_comes_through_a_pipe_and_is_no_image_fails(piped, folder: Path) -> None:
-    for content, reason in ((b"this is text", b"it is no image"), (b"", b"there are no bytes")):
-        result = piped("-", "-o", "-", input=content)
+def test_what_comes_through_a_pipe_and_is_no_image_fails(
+    command_here, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    too_large = (folder / "a.png").read_bytes()
+    monkeypatch.chdir(folder)
+    for content, reason in (
+        (b"this is text", "it is no image"),
+        (b"", "there are no bytes"),
+        (too_large, "the limit is 10"),
+    ):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+        result = command_here("remove", "-", "-o", "cut.png", "--max-pixels", "10")
         assert result.returncode == 1
-        assert result.stdout == b""
         assert reason in result.stderr
-    result = piped("-", "-o", "cut.png", "--max-pixels", "10", input=(folder / "a.png").read_bytes())
-    assert result.returncode == 1
-    assert b"the limit is 10" in result.stderr
-    assert not (folder / "cut.png").exists()
+    assert inputs(folder) == {"a.png", "b.png"}
 
 
 @pytest.mark.whole_run
@@ -110,16 +115,18 @@ def test_terminals_are_no_pipes(piped, folder: Path) -> None:
     assert b"standard input is a terminal: send an image through a pipe" in into.stderr
 
 
-@pytest.mark.whole_run
-def test_an_output_with_the_suffix_of_an_image_is_that_file(piped, folder: Path) -> None:
-    result = piped("a.png", "-o", "cut.jpeg", "--background", "white", "--emit", "cutout,mask")
+def test_an_output_with_the_suffix_of_an_image_is_that_file(
+    command_here, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    result = command_here("remove", "a.png", "-o", "cut.jpeg", "--background", "white", "--emit", "cutout,mask")
     assert result.returncode == 0, result.stderr
     assert inputs(folder) == {"a.png", "b.png", "cut.jpeg", "cut.mask.png"}
     assert (folder / "cut.jpeg").read_bytes()[:3] == b"\xff\xd8\xff"
-    again = piped("a.png", "-o", "cut.jpeg", "--background", "white")
+    again = command_here("remove", "a.png", "-o", "cut.jpeg", "--background", "white")
     assert again.returncode == 2
-    assert b"cut.jpeg exists already: overwrite it" in again.stderr
-    assert piped("a.png", "-o", "cut.jpeg", "--background", "white", "--overwrite").returncode == 0
+    assert "cut.jpeg exists already: overwrite it" in again.stderr
+    assert command_here("remove", "a.png", "-o", "cut.jpeg", "--background", "white", "--overwrite").returncode == 0
 
 
 @pytest.mark.parametrize(
