@@ -12,8 +12,7 @@ import math
 import cv2
 import numpy as np
 
-from bgremove import engines
-from bgremove.engines import log_odds, measure_masks, predict_overlap
+from bgremove.engines import log_odds, measure_masks, predict_overlap, seen_in
 from bgremove.types import Image, Mask, Rect
 
 EMPTY = "nothing was found"
@@ -73,11 +72,8 @@ def find_doubts(
     (measured,) = measure_masks(small, inside, [foreground], odds)
     if asked and predict_overlap(measured) >= _FITS[drawn]:
         return ()
-    found = {
-        ALONG: measured[engines.ALONG] > _ALONG,
-        PIECES: measured[engines.LARGEST] < _WHOLE,
-        ALIKE: measured[engines.TOLD] < _TOLD,
-    }
+    along, largest, told = seen_in(measured)
+    found = {ALONG: along > _ALONG, PIECES: largest < _WHOLE, ALIKE: told < _TOLD}
     reasons = tuple(reason for reason, holds in found.items() if holds)
     return reasons or ((UNLIKELY,) if comparable else ())
 

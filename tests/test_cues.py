@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bgremove.engines._cues import CUES, measure_cues
-from bgremove.engines._overlap import TOLD, measure_masks, predict_overlap
+from bgremove.engines._overlap import measure_masks, predict_overlap, seen_in
 from bgremove.types import Image, Label, Mask, Rect
 from fixtures import load
 from tests import plain_cues
@@ -61,7 +61,7 @@ def test_told_by_colour_is_the_share_of_pixels_whose_colour_is_met_more_often_on
     likelier = inside / inside.sum() > outside / outside.sum()
     alike = likelier[lab[..., 0] >> 4, lab[..., 1] >> 3, lab[..., 2] >> 3] == foreground
     (measured,) = measure_masks(image, labels, [foreground], np.zeros((60, 50), np.float32))
-    assert measured[TOLD] == alike[labels >= Label.PROBABLY_BACKGROUND].mean()
+    assert seen_in(measured)[-1] == alike[labels >= Label.PROBABLY_BACKGROUND].mean()
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != "flat"])

@@ -9,11 +9,9 @@ from bgremove.engines._location import warm_up_log_odds as warm_up_log_odds
 from bgremove.engines._model import PRESETS as PRESETS
 from bgremove.engines._model import Model as Model
 from bgremove.engines._model import read_model as read_model
-from bgremove.engines._overlap import ALONG as ALONG
-from bgremove.engines._overlap import LARGEST as LARGEST
-from bgremove.engines._overlap import TOLD as TOLD
 from bgremove.engines._overlap import measure_masks as measure_masks
 from bgremove.engines._overlap import predict_overlap as predict_overlap
+from bgremove.engines._overlap import seen_in as seen_in
 from bgremove.engines._overlap import warm_up_overlap as warm_up_overlap
 from bgremove.engines._session import model_threads as model_threads
 from bgremove.engines.auto import AutoEngine

@@ -35,8 +35,7 @@ _REGRESSION = {
     "outline": 0.021,
     "certainty": 0.096,
 }
-TOLD, ALONG, LARGEST = map([*_REGRESSION].index, ("told by colour", "along the sides", "largest piece"))
-"""Places of what people understand: see `_share_told`, `_look_at_sides` and `_largest_piece`."""
+_SEEN = [[*_REGRESSION].index(name) for name in ("along the sides", "largest piece", "told by colour")]
 _FACTORS = np.array([*_REGRESSION.values()])
 _CONSTANT = -0.285
 _CLEAR = 0.98  # share of pixels that colours tell beyond which nothing else is asked of a mask
@@ -55,6 +54,11 @@ def predict_overlap(measured: NDArray[np.float64]) -> float:
     predicted = float(measured @ _FACTORS) + _CONSTANT
     clear = told >= _CLEAR and along < _ALONG and share >= _SMALL
     return told if clear else min(max(predicted, 0), 1)
+
+
+def seen_in(measured: NDArray[np.float64]) -> tuple[float, ...]:
+    """What a person can see of it: see `_look_at_sides`, `_largest_piece`, of all foreground, and `_share_told`."""
+    return tuple(measured[_SEEN].tolist())
 
 
 @kernel

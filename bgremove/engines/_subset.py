@@ -34,7 +34,7 @@ class Subset(NamedTuple):
     pixels: NDArray[np.uint8]
     """(N, 3)"""
     codes: NDArray[np.int32]
-    """(N,): see `bgremove.engines._palette.Palette`, and so the next."""
+    """(N,): see `bgremove.engines._palette.encode`, and so the next."""
     colours: NDArray[np.uint8]
     """(3, N)"""
     background: NDArray[np.uint8]
