@@ -101,7 +101,7 @@ def test_what_a_status_or_another_file_cannot_be_is_refused(photos, tmp_path, ca
 @pytest.mark.whole_run
 @signals
 def test_a_running_command_answers_the_signal_and_goes_on(tmp_path, environment):
-    for seed in range(12):
+    for seed in range(6):
         save_scene(tmp_path / f"in/{seed}.png", seed, 200, 200)
     line = [sys.executable, "-m", "bgremove", "remove", "in", "-o", "out", "--status", "s.json", "--quiet", *QUICK]
     with subprocess.Popen(line, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
@@ -113,5 +113,5 @@ def test_a_running_command_answers_the_signal_and_goes_on(tmp_path, environment)
         _, told = process.communicate(timeout=100)
     assert process.returncode == 0
     assert told.startswith("images: ")
-    assert told.splitlines()[0].split(",")[0].endswith(" of 12")
-    assert json.loads((tmp_path / "s.json").read_text())["done"] == 12
+    assert told.splitlines()[0].split(",")[0].endswith(" of 6")
+    assert json.loads((tmp_path / "s.json").read_text())["done"] == 6
