@@ -4,6 +4,7 @@ import pytest
 
 from benchgate import compare
 from benchgate.cli import run
+from benchgate.revisions import halving
 from gate_toy import Toy
 
 
@@ -56,11 +57,71 @@ def test_commits_that_cannot_be_decided_are_left_out(
 
 @pytest.mark.parametrize("status", [2, 130])
 def test_wrong_use_and_an_interruption_end_the_search(
-    status: int, commits: list[str], monkeypatch: pytest.MonkeyPatch
+    status: int, commits: list[str], monkeypatch: pytest.MonkeyPatch, toy: Toy
 ) -> None:
     asked = pretend(monkeypatch, dict.fromkeys(commits, status) | {commits[-1]: 1})
     assert run(["bisect", "base", "HEAD"]) == status
     assert len(asked) == 2
+    assert len(toy.git("worktree", "list").splitlines()) == 1
+    assert toy.git("for-each-ref", "refs/bisect") == ""
+
+
+def test_a_bisection_of_the_user_s_own_stays_as_it_is(
+    commits: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], toy: Toy
+) -> None:
+    toy.git("bisect", "start", "HEAD", "base")
+    toy.git("bisect", "skip")
+
+    def state() -> list[str]:
+        questions = ("bisect log", "for-each-ref", "rev-parse HEAD", "worktree list", "status", "bisect view --oneline")
+        return [toy.git(*question.split()) for question in questions]
+
+    before = state()
+    pretend(monkeypatch, {commit: int(index >= 3) for index, commit in enumerate(commits)})
+    assert run(["bisect", "base", commits[-1]]) == 0
+    assert f"slower since {commits[3][:7]}" in capsys.readouterr().out
+    assert state() == before
+
+
+def test_in_a_hook_its_variables_of_git_lead_nowhere(
+    commits: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretend(monkeypatch, {commit: int(index >= 3) for index, commit in enumerate(commits)})
+    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_BISECT_SKIPPED"):
+        monkeypatch.setenv(name, "nowhere")
+    assert run(["bisect", "base", commits[-1]]) == 0
+    assert f"slower since {commits[3][:7]}" in capsys.readouterr().out
+
+
+def test_what_git_says_is_told_where_it_cannot_go_on(
+    commits: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], toy: Toy
+) -> None:
+    pretend(monkeypatch, dict.fromkeys(commits, 1))
+    monkeypatch.setattr(halving, "_STEP", "exit 200")
+    assert run(["bisect", "base", "HEAD"]) == 3
+    assert "error: git bisect run failed: error: bisect run failed: exit code 200" in capsys.readouterr().out
+    assert len(toy.git("worktree", "list").splitlines()) == 1
+
+
+def test_a_message_of_a_commit_is_no_question(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], toy: Toy
+) -> None:
+    toy.commit({"a.py": ""})
+    toy.git("commit", "--amend", "--quiet", "-m", "judge this\n\njudge that\x1b[31m")
+    slow = toy.git("rev-parse", "HEAD")
+    pretend(monkeypatch, {slow: 1, toy.commit({"b.py": ""}): 1})
+    assert run(["bisect", "base", "HEAD"]) == 0
+    assert f"slower since {slow[:7]} (judge this)" in capsys.readouterr().out
+
+
+def test_a_single_commit_is_compared_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], toy: Toy
+) -> None:
+    slow = toy.commit({"a.py": ""})
+    asked = pretend(monkeypatch, {slow: 1})
+    assert run(["bisect", "base", "HEAD"]) == 0
+    assert f"slower since {slow[:7]}" in capsys.readouterr().out
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(("status", "ended"), [(0, 3), (3, 3), (2, 2)])
@@ -159,3 +220,49 @@ def test_what_came_from_the_main_branch_is_not_blamed_on_the_branch_that_took_it
     pretend(monkeypatch, {commit: int(commit in {slow, old, commits[0]}) for commit in commits})
     assert run(["bisect", "base", "HEAD"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith(f"slower since {slow[:7]} (")
+
+
+def test_a_merge_within_what_was_merged_is_searched_too(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy.git("checkout", "--quiet", "-b", "outer")
+    toy.commit({"a.py": ""})
+    toy.git("checkout", "--quiet", "-b", "inner")
+    slow, after = toy.commit({"b.py": ""}), toy.commit({"c.py": ""})
+    toy.git("checkout", "--quiet", "outer")
+    toy.commit({"d.py": ""})
+    toy.git("merge", "--quiet", "--no-ff", "-m", "merge inner", "inner")
+    inside = toy.git("rev-parse", "HEAD")
+    toy.git("checkout", "--quiet", "main")
+    toy.commit({"e.py": ""})
+    toy.git("merge", "--quiet", "--no-ff", "-m", "merge outer", "outer")
+    commits = toy.git("rev-list", "HEAD").splitlines()
+    pretend(monkeypatch, {commit: int(commit in {slow, after, inside, commits[0]}) for commit in commits})
+    assert run(["bisect", "base", "HEAD"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"slower since {slow[:7]} (")
+
+
+def test_a_merge_of_another_history_is_named_itself(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy.git("checkout", "--quiet", "--orphan", "other")
+    other = toy.commit({"a.py": ""})
+    toy.git("checkout", "--quiet", "main")
+    toy.git("merge", "--quiet", "--allow-unrelated-histories", "-m", "merge other", "other")
+    merge = toy.git("rev-parse", "HEAD")
+    pretend(monkeypatch, {merge: 1, other: 0})
+    assert run(["bisect", "base", "HEAD"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"slower since {merge[:7]} (merge other)")
+
+
+def test_where_good_is_on_another_branch_it_may_have_become_quicker(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fork, *commits = (toy.commit({"toy.py": f"number = {number}\n"}) for number in range(5))
+    toy.git("checkout", "--quiet", "-b", "topic", fork)
+    good = toy.commit({"quicker.py": ""})
+    asked = pretend(monkeypatch, dict.fromkeys([fork, *commits], 1))
+    assert run(["bisect", "topic", "main"]) == 3
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"{fork[:7]} (change), where the two part, is as slow: it is {good[:7]} (change)")
+    assert len(asked) == 2

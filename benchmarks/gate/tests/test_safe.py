@@ -103,6 +103,31 @@ def test_a_stop_while_a_revision_is_built_ends_what_builds_it(toy: Toy, tmp_path
         assert psutil.Process(int((tmp_path / "pid").read_text())).status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_of_a_bisection_leaves_nothing_behind(number: signal.Signals, toy: Toy, tmp_path: Path) -> None:
+    """It comes while the commit between good and bad is compared; that bad is slower is only pretended."""
+    told = tmp_path / "told"
+    toy.commit({"toy.py": f"import time, pathlib\npathlib.Path({str(told)!r}).touch()\ntime.sleep(60)\n"})
+    bad = toy.commit({"toy.py": SOURCE})
+    script = f"""
+import sys
+from benchgate import cli, compare
+
+measured = compare.compared
+compare.compared = lambda given: (1, ["bench"]) if given[3] == {bad!r} else measured(given)
+sys.exit(cli.run(["bisect", "base", "HEAD", "bench"]))
+"""
+    words = [sys.executable, "-c", script]
+    with subprocess.Popen(words, cwd=toy.root, env=environment(), stdout=subprocess.PIPE) as process:
+        wait_for(told.exists, process)
+        process.send_signal(number)
+        shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"stopped by {number.name}" in shown.decode()
+    assert toy.git("for-each-ref", "--format=%(refname)").splitlines() == ["refs/heads/main", "refs/tags/base"]
+    assert not (toy.root / ".git/worktrees").exists()
+
+
 def test_in_a_hook_what_is_committed_stays_as_it_was_staged(toy: Toy) -> None:
     hook = toy.root / ".git/hooks/pre-commit"
     hook.write_text(f"#!/bin/sh\n{sys.executable} -m benchgate {' '.join(NO_TIME)} bench\ntest $? = 3\n")

@@ -1,22 +1,29 @@
-"""``benchgate bisect``: since which commit a case is slower, by comparisons of commits between a good and a bad one.
+"""``benchgate bisect``: since which commit a case is slower, by ``git bisect run`` with the gate as its step.
 
-The halving is done here and not by ``git bisect``, which knows one good commit: a branch that was forked before the
-good one, or before something got quicker, would be blamed for what it never had. What a merge brought is compared with
-the commit at which it was forked.
+git knows one good commit: a branch that was forked before it, or before something got quicker, would be blamed for
+what it never had. So a merge stands for all that it merged; that is then searched by a bisection of its own, whose
+commits are compared with the one at which it was forked.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from . import compare
 from .errors import GateError, WrongUseError
+from .report.plain import plain
 from .revisions.git import git, resolve, top, with_files_of
+from .revisions.halving import first_bad
+from .stopping import STOPPED_STATUS, StoppedError, stoppable
 
 #: What a comparison ends with when nothing regressed, when something did, and when that could not be decided.
 _NOT_SLOWER, _SLOWER, _UNDECIDED = 0, 1, 3
+#: What a step of a bisection ends with for the last of them; for the others it is the same.
+_SKIP = 125
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -27,24 +34,19 @@ def run(arguments: Sequence[str]) -> int:
             raise WrongUseError("bisect chooses what it compares, between GOOD and BAD: leave out --base and --head")
         repository = top(Path.cwd())
         good, bad = (resolve(repository, name).commit for name in (given.good, given.bad))
-        search = _Search(repository, bad, others)
-        commits = search.commits(f"{good}..{bad}")
-        if not commits:
+        if not git(repository, "rev-list", "--max-count=1", f"{good}..{bad}"):
             raise WrongUseError(f"no commit leads from {given.good} to {given.bad}")
-        return search.tell(good, commits)
+        with stoppable():
+            return _Search(repository, bad, others).tell(good)
     except _EndedError as ended:
-        return ended.status
-    except GateError as error:
+        return int(ended.args[0])
+    except (GateError, StoppedError) as error:
         sys.stdout.write(f"error: {error}\n")
-        return error.exit_status
+        return error.exit_status if isinstance(error, GateError) else STOPPED_STATUS
 
 
 class _EndedError(Exception):
-    """A comparison was interrupted, or wrongly asked for, and with it the search."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(status)
-        self.status = status
+    """A comparison was interrupted, or wrongly asked for, and with it the search; has the exit status."""
 
 
 @dataclass
@@ -56,47 +58,49 @@ class _Search:
     others: Sequence[str]
     definitions: list[str] = field(default_factory=list)
 
-    def commits(self, *revisions: str) -> list[str]:
-        """Commits, the oldest first; a merge stands for all that it merged."""
-        return git(self.repository, "rev-list", "--reverse", "--first-parent", *revisions).splitlines()
-
-    def tell(self, good: str, commits: Sequence[str]) -> int:
-        """Searches commits, of which the last has to be slower than `good`; where it finds a merge, what was merged."""
-        found = self._first_slower(good, commits)
+    def tell(self, good: str) -> int:
+        """Says since which commit it is slower than `good`, or what else was found."""
+        found = self._first_slower(good, good, self.bad)
         if found is None:
-            self._say(f"{self._name(commits[-1])} is not shown to be slower: nothing to search for")
+            self._say(f"{self._name(self.bad)} is not shown to be slower: nothing to search for")
             return _UNDECIDED
-        first, last = found
-        for merged in git(self.repository, "rev-parse", f"{last}^@").splitlines()[1:] if first == last else ():
-            fork = git(self.repository, "merge-base", f"{last}^", merged)
-            if inner := self.commits("--ancestry-path", f"{fork}..{merged}"):
-                self._say(f"slower since the merge {self._name(last)}: what it merged is compared with {fork[:10]}")
-                first, last = self._first_slower(fork, inner) or (first, last)
-        names = dict.fromkeys((self._name(first), self._name(last)))
+        if not found:
+            fork = self._name(git(self.repository, "merge-base", good, self.bad))
+            self._say(f"{fork}, where the two part, is as slow: it is {self._name(good)} that has become quicker")
+            return _UNDECIDED
+        names = dict.fromkeys((self._name(found[0]), self._name(found[-1])))
         self._say(f"slower since {'one from ' if len(names) > 1 else ''}{' to '.join(names)}")
         return _UNDECIDED if len(names) > 1 else 0
 
-    def _first_slower(self, good: str, commits: Sequence[str]) -> tuple[str, str] | None:
-        """The first and the last commit that may be it; None where the last of all is not slower than `good`.
+    def _first_slower(self, base: str, good: str, bad: str) -> list[str] | None:
+        """The commits between good and bad of which one is the first that is slower than `base`; see `first_bad`.
 
-        One that cannot be decided, such as one that does not build, is left out.
+        None where bad is not slower. One that cannot be decided, such as one that does not build, is left out.
         """
-        if self._compare(good, commits[-1]) != _SLOWER:
+        if self._compare(base, bad) != _SLOWER:
             return None
-        not_slower, slower = -1, len(commits) - 1
-        undecided: set[int] = set()
-        while left := [at for at in range(not_slower + 1, slower) if at not in undecided]:
-            middle = left[len(left) // 2]
-            self._say(f"{len(left)} left; next {self._name(commits[middle])}")
-            status = self._compare(good, commits[middle])
-            if status == _SLOWER:
-                slower = middle
-            elif status == _NOT_SLOWER:
-                not_slower = middle
-            else:
-                self._say(f"undecided at {self._name(commits[middle])}: left out")
-                undecided.add(middle)
-        return commits[not_slower + 1], commits[slower]
+        found = first_bad(self.repository, good, bad, partial(self._step, base))
+        for fork, before, tip in self._merged_by(found[0]) if len(found) == 1 else ():
+            self._say(f"slower since the merge {self._name(found[0])}: what it merged is compared with {fork[:10]}")
+            if inner := self._first_slower(fork, before, tip):
+                return inner
+        return found
+
+    def _merged_by(self, commit: str) -> Iterator[tuple[str, str, str]]:
+        """Of each line of commits that were merged: where it was forked, its last commit without that, its end."""
+        for tip in git(self.repository, "rev-parse", f"{commit}^@").splitlines()[1:]:
+            with suppress(GateError):  # another history altogether
+                fork = git(self.repository, "merge-base", f"{commit}^", tip)
+                line = ["rev-list", "--reverse", "--first-parent", "--ancestry-path", f"{fork}..{tip}"]
+                if commits := git(self.repository, *line).splitlines():
+                    yield fork, f"{commits[0]}^", tip
+
+    def _step(self, base: str, commit: str, left: int) -> int:
+        self._say(f"it is one of {left} commits; next {self._name(commit)}")
+        status = self._compare(base, commit)
+        if status == _UNDECIDED:
+            self._say(f"undecided at {self._name(commit)}: left out")
+        return _SKIP if status == _UNDECIDED else status
 
     def _compare(self, good: str, commit: str) -> int:
         head = with_files_of(self.repository, commit, self.bad, self.definitions)
@@ -111,7 +115,7 @@ class _Search:
 
     @staticmethod
     def _say(line: str) -> None:
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"{plain(line)}\n")
         sys.stdout.flush()
 
 

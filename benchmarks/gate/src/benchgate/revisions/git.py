@@ -38,18 +38,33 @@ def git(directory: Path, *arguments: str, **environment: str) -> str:
 
     Output is bytes of any encoding: what is no UTF-8 stays as it is, as in names of files.
     """
-    # Of the environment of a hook, GIT_INDEX_FILE and its like would lead to the index of the commit that is made.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    done = subprocess.run(  # noqa: S603 (no shell; the words are ours or the caller's revisions)
-        # whichever git the caller uses; a repository's hooks are for its own work, not for our worktrees
-        ["git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", "-c", "core.safecrlf=false", *arguments],  # noqa: S607
-        capture_output=True,
-        check=False,
-        env=kept | environment,
-    )
+    done = subprocess.run(_words(directory, *arguments), capture_output=True, check=False, env=_kept() | environment)  # noqa: S603 (no shell; the words are ours or the caller's revisions)
     if done.returncode:
         raise GateError(f"git {' '.join(arguments[:2])} failed: {os.fsdecode(done.stderr).strip()}")
     return os.fsdecode(done.stdout).rstrip("\n")
+
+
+def started(directory: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Git, while it runs: what it prints, errors too, and what it is told go through pipes."""
+    return subprocess.Popen(  # noqa: S603 (as above)
+        _words(directory, *arguments),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=_kept(),
+    )
+
+
+def _words(directory: Path, *arguments: str) -> list[str]:
+    """A command of whichever git the caller uses; a repository's hooks are for its own work, not for our worktrees."""
+    return ["git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", "-c", "core.safecrlf=false", *arguments]
+
+
+def _kept() -> dict[str, str]:
+    """The environment without a hook's GIT_INDEX_FILE and its like, which lead to the index of what is committed."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
 
 
 def git_lines(directory: Path, *arguments: str) -> list[str]:

@@ -53,20 +53,39 @@ class Checkouts:
 @contextmanager
 def checkouts(repository: Path, base: Revision, head: Revision) -> Iterator[Checkouts]:
     """Both revisions in temporary worktrees, removed afterwards, as are those that a killed run left behind."""
+    with _directory(repository) as directory:
+        made = Checkouts(directory / "base", directory / "head")
+        for root, revision in ((made.base, base), (made.head, head)):
+            _add(repository, root, revision.commit)
+            with_submodules(repository, root)
+        yield made
+
+
+@contextmanager
+def without_files(repository: Path, commit: str) -> Iterator[Path]:
+    """A temporary worktree in which nothing is checked out: refs and a state of git that are its own."""
+    with _directory(repository) as directory:
+        _add(repository, directory / "none", commit, "--no-checkout")
+        yield directory / "none"
+
+
+@contextmanager
+def _directory(repository: Path) -> Iterator[Path]:
+    """A temporary folder for worktrees, removed with them afterwards."""
     remove_stale(repository)
     directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    made = Checkouts(directory / "base", directory / "head")
     with (directory / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            for root, revision in ((made.base, base), (made.head, head)):
-                with _alone(repository):
-                    git(repository, "worktree", "add", "--detach", "--quiet", str(root), revision.commit)
-                with_submodules(repository, root)
-            yield made
+            yield directory
         finally:
             with _alone(repository):
                 _remove(repository, directory)
+
+
+def _add(repository: Path, root: Path, commit: str, *how: str) -> None:
+    with _alone(repository):
+        git(repository, "worktree", "add", "--detach", "--quiet", *how, str(root), commit)
 
 
 def remove_stale(repository: Path) -> None:
@@ -101,9 +120,9 @@ def _is_in_use(directory: Path) -> bool:
 
 
 def _remove(repository: Path, directory: Path) -> None:
-    for root in (directory / "base", directory / "head"):
+    for root in ("base", "head", "none"):
         with suppress(GateError):  # it was never added, or is gone
-            git(repository, "worktree", "remove", "--force", "--force", str(root))
+            git(repository, "worktree", "remove", "--force", "--force", str(directory / root))
     shutil.rmtree(directory, ignore_errors=True)
     git(repository, "worktree", "prune")
     without_submodules(repository)
