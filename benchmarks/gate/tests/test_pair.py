@@ -140,6 +140,33 @@ def test_a_case_whose_arms_cannot_live_side_by_side_is_measured_in_one_after_the
     assert {turn.base_first for turn in turns} == {turns[0].base_first}
 
 
+TORN_DOWN = """
+import os, pytest
+from toy import work
+
+@pytest.fixture
+def what_both_share():
+    yield
+    with open({seen!r}, "a") as seen:
+        seen.write(os.path.basename(os.getcwd()) + " ")
+
+@pytest.mark.parametrize("number", range(6))
+def test_work(benchmark, what_both_share, number):
+    benchmark(work)
+"""
+
+
+def test_neither_arm_always_leaves_a_case_and_comes_to_the_next_before_the_other(toy: Toy, tmp_path: Path) -> None:
+    cases = [f"bench/bench_toy.py::test_work[{number}]" for number in range(6)]
+    toy.commit({"bench/bench_toy.py": TORN_DOWN.format(seen=str(tmp_path / "seen"))})
+    with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
+        driver = PairDriver(*toy_sites(toy, trees, tmp_path), frozenset(cases), random.Random(1))
+        assert driver.measure(dict.fromkeys(cases, 0.01)).troubles == ()
+    order = (tmp_path / "seen").read_text().split()
+    assert {frozenset(pair) for pair in zip(order[::2], order[1::2], strict=True)} == {frozenset(("base", "head"))}
+    assert set(order[::2]) == {"base", "head"}
+
+
 DEEP = """
 from toy import work
 

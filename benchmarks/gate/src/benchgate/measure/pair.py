@@ -104,7 +104,7 @@ class PairDriver:
             if not all(case in of_arm for of_arm in offered):
                 yield self._trouble(case, *("ready" if case in of_arm else "not collected" for of_arm in offered))
         both = [case for case in cases if all(case in of_arm for of_arm in offered)]
-        for arm in (base, head):
+        for arm in self._drawn(base, head):
             arm.run(both)
         for case in both:
             try:
@@ -114,6 +114,16 @@ class PairDriver:
                 return
         for arm in (base, head):
             arm.finished()
+
+    def _drawn(self, base: Arm, head: Arm) -> list[Arm]:
+        """Both arms in an order drawn by coin: the one that is let go first finds what they share as it was left.
+
+        It tears a case down, and may set the next one up, before the other, which would then be called sooner after
+        its set-up, and find files written and caches filled.
+        """
+        arms = [base, head]
+        self.rng.shuffle(arms)
+        return arms
 
     def _visit_case(self, base: Arm, head: Arm, case: str, take: Callable[[Arm, Arm, str], Found]) -> Found | Trouble:
         met = {arm: arm.meet(case) for arm in (base, head)}
@@ -125,14 +135,13 @@ class PairDriver:
                 met[ended.arm] = ended.ended
         if not found:
             met |= {arm: _tried(arm, case, answer) for arm, answer in met.items() if isinstance(answer, Ready)}
-        ends = [
-            arm.end_case(case, measured=bool(found)) if isinstance(answer, Ready) else answer
-            for arm, answer in met.items()
-        ]
-        if found and all(end.end == "passed" for end in ends):
+        ends: dict[Arm, Ended] = {}
+        for arm in self._drawn(base, head):
+            answer = met[arm]
+            ends[arm] = arm.end_case(case, measured=bool(found)) if isinstance(answer, Ready) else answer
+        if found and all(end.end == "passed" for end in ends.values()):
             return found[0]
-        waited = [isinstance(answer, Ready) for answer in met.values()]
-        said = [_said(end, waits, measured=bool(found)) for end, waits in zip(ends, waited, strict=True)]
+        said = [_said(ends[arm], isinstance(met[arm], Ready), measured=bool(found)) for arm in (base, head)]
         return self._trouble(case, *said)
 
     def _trouble(self, case: str, base_said: str, head_said: str) -> Trouble:
