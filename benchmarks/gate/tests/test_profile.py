@@ -265,6 +265,29 @@ def test_a_case_that_cannot_be_profiled_costs_itself_only(
     assert others[0].startswith("bench/bench_toy.py::test_work: ")
 
 
+ADDRESSED = """
+import pytest
+from toy import work
+
+@pytest.mark.parametrize("value", [object(), "named"], ids=repr)
+def test_work(benchmark, value):
+    benchmark(work)
+"""
+
+
+def test_a_case_whose_id_is_another_in_every_process_is_called_that(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 0.1)
+    monkeypatch.chdir(toy.root)
+    toy.write({"bench/bench_toy.py": ADDRESSED})
+    assert look.run(["bench"]) == 3
+    said = capsys.readouterr().out
+    assert "INTERNALERROR" not in said
+    assert "this time: if its id is another in every process, give its parameter an id" in said
+    assert "bench/bench_toy.py::test_work['named']: " in said
+
+
 @pytest.mark.parametrize(("arguments", "status"), [
     (["bench", "-k", "nothing_like_it"], 2), (["benhc"], 2), (["bench", "-k", "fails"], 3), (["bench"], 3),
     (["bench", "--output", "toy.py/out"], 3),

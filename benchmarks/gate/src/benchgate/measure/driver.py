@@ -40,6 +40,7 @@ class Arm:
     def __init__(self, name: str, pid: int, end: DriverEnd, timeout_s: float, log: Path) -> None:
         self.name, self.pid, self._end, self._timeout_s, self._log = name, pid, end, timeout_s, log
         self.loaded: dict[str, str] = {}  # modules of the project, with their files, that the process told of
+        self._cases: frozenset[str] = frozenset()
         self.orderly = False  # whether the session came to its own end
         self.ready: Ready | None = None  # what the case that is met has said of itself
 
@@ -53,10 +54,16 @@ class Arm:
         except ArmError as error:
             raise ArmError(self.name, f"could not collect benchmarks: {error}; {self._last_words()}") from None
         self.loaded.update(collected.loaded)
+        self._cases = frozenset(collected.cases)
         return collected
 
     def run(self, cases: Sequence[str]) -> None:
-        """Starts the chosen cases, in this order."""
+        """Starts the chosen cases, in this order; raises ArmError for one that was not collected this time."""
+        if unknown := [case for case in cases if case not in self._cases]:
+            raise ArmError(
+                self.name,
+                f"has no case {unknown[0]} this time: if its id is another in every process, give its parameter an id",
+            )
         self._end.send(RunCases(list(cases)))
 
     def meet(self, case: str) -> Ready | Ended:
