@@ -121,7 +121,7 @@ def test_a_shallow_clone_lacks_what_is_drawn_and_says_so(
 @pytest.mark.whole_run
 def test_what_is_not_there_or_not_ours_is_said(toy: Toy, said: Said, tmp_path: Path) -> None:
     assert run(["history", "page"]) == 2
-    assert "history add FILE" in said()
+    assert "add them with benchgate history add" in said()
     assert run(["history", "add", str(tmp_path / "nothing.json")]) == 2
     toy.write({"toy.py": SOURCE + "# changed\n"})
     assert run(["--base", "base", "bench", "--budget-s", "0.001", "--output", str(tmp_path / "out")]) == 3
@@ -154,3 +154,22 @@ def test_shards_and_what_was_confirmed_add_to_what_is_kept(place: str, toy: Toy,
     assert {case: round(ratios["wall"][0], 2) for case, ratios in record.ratios.items()} == {
         CASE: 0.10, CASE.replace("b.py::", "other.py::"): 0.18,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("where", [[], ["--folder", "kept"]])
+def test_a_repository_without_commits_is_called_that(
+    where: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: Said
+) -> None:
+    root = tmp_path / "empty"
+    root.mkdir()
+    Toy(root).git("init", "--quiet")
+    monkeypatch.chdir(root)
+    assert run(["history", "page", *where]) == 2
+    assert said() == "error: there is no commit yet, so that there is nothing to compare with"
+
+
+def test_a_branch_without_commits_is_called_that(toy: Toy, said: Said) -> None:
+    toy.git("checkout", "--quiet", "--orphan", "new")
+    for words in (["history", "page"], ["bisect", "base", "HEAD"], ["doctor"], ["--base", "base"]):
+        assert run(words) == 2
+        assert "error: there is no commit yet, so that there is nothing to compare with" in said()

@@ -9,7 +9,7 @@ from typing import get_args
 from ..decide.metrics import Metric
 from ..errors import GateError, WrongUseError
 from ..report.stored import read
-from ..revisions.git import git, shallow, top
+from ..revisions.git import git, resolve, shallow, top
 from .page import in_words, page
 from .record import Folder, Notes, Record
 from .series import FEWEST_PAIRS, all_series
@@ -54,7 +54,9 @@ def _draw(repository: Path, kept: Notes | Folder, metric: Metric, output: Path) 
     series = all_series(records, metric)
     lacking = shallow(repository)
     if not series:
-        raise WrongUseError(f"{kept} has no comparison of this branch's commits: benchgate history add FILE{lacking}")
+        raise WrongUseError(
+            f"{kept} has no comparison of this branch's commits: add them with benchgate history add{lacking}"
+        )
     notes = [f"{len(records)} comparison{'s' * (len(records) != 1)}, from {kept}."]
     if left := len(found) - len(records):
         notes.append(f"{left} of commits that are not in the first-parent history of HEAD are left out{lacking}.")
@@ -74,7 +76,8 @@ def _heads(records: Sequence[Record]) -> list[str]:
 
 
 def _commits(repository: Path) -> list[str]:
-    return git(repository, "rev-list", "--first-parent", "--reverse", "HEAD").splitlines()
+    head = resolve(repository, "HEAD").commit
+    return git(repository, "rev-list", "--first-parent", "--reverse", head).splitlines()
 
 
 def _parser() -> argparse.ArgumentParser:

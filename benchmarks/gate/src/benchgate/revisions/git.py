@@ -92,7 +92,7 @@ def resolve(repository: Path, name: str) -> Revision:
             repository, "rev-parse", "--verify", "--quiet", f"{'HEAD' if name == WORKING_TREE else name}^{{commit}}"
         )
     except GateError as error:
-        if name == WORKING_TREE or not git(repository, "for-each-ref", "--count=1"):
+        if name in {WORKING_TREE, "HEAD"} or not git(repository, "for-each-ref", "--count=1"):
             raise WrongUseError("there is no commit yet, so that there is nothing to compare with") from error
         raise WrongUseError(
             f"there is no revision {name!r}: give a branch, a tag or a commit{shallow(repository)}"
