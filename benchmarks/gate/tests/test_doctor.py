@@ -27,7 +27,9 @@ def test_noise_is_told_with_the_loss_that_the_budget_shows() -> None:
     loud, quiet = (float(line.rpartition("loss of ")[2].partition("%")[0]) / 100 for line in cases)
     assert loud == pytest.approx(2.38 * 0.1 / math.sqrt(MOST_PAIRS), rel=0.3)
     assert quiet == pytest.approx(Rule().alarming, abs=0.001), "smaller losses are no alarm, however sure"
-    assert next(iter(of_noise(pairs[:2], Settings(("bench",))))).startswith("2 pairs were measured, too few")
+    assert next(iter(of_noise(pairs[:2], Settings(("bench",))))).startswith(
+        "too few pairs were measured to tell their noise (2)"
+    )
 
 
 def test_cases_that_were_not_measured_are_named_with_the_reason() -> None:

@@ -13,7 +13,7 @@ def test_the_forecast_tells_what_the_budget_holds() -> None:
     assert enough.lines() == ["one pair of 2 cases takes about 2 s, and the budget of 600 s holds 250 pairs"]
     short = Forecast.of(dict.fromkeys("ab", 1.0), 1.0, 180.0)
     assert short.affordable() == ["a", "b"]
-    assert short.lines()[1:] == ["verdicts on all take about 16 pairs: --budget-s 210"]
+    assert short.lines()[1:] == ["verdicts on all take about 16 pairs: give --budget-s 210"]
 
 
 def test_the_forecast_chooses_the_cases_that_fit() -> None:

@@ -17,7 +17,8 @@ def why_of(draw: Draw, budget_s: float, cases: int = 1) -> str:
 
 def test_a_loss_that_lacks_pairs_is_not_called_noise() -> None:
     assert re.fullmatch(
-        r"looks slower by [34]\.\d% \([23]\.\d% to [45]\.\d%\), about \d+ more pairs: --budget-s \d+",
+        r"looks slower by [34]\.\d% \([23]\.\d% to [45]\.\d%\); "
+        r"about \d+ more pairs would decide it: give --budget-s \d+",
         why_of(normal(0.04, 0.008), 12.0),
     )
     assert why_of(normal(0.1, 0.004), 6.0).startswith("looks slower by 1")  # of a few pairs
@@ -25,19 +26,24 @@ def test_a_loss_that_lacks_pairs_is_not_called_noise() -> None:
 
 def test_what_needs_a_few_more_pairs_says_how_many() -> None:
     assert re.fullmatch(
-        r"too few pairs to be sure, about \d+ more pairs: --budget-s \d+", why_of(normal(0, 0.03), 15.0)
+        r"too few pairs to be sure; about \d+ more pairs would decide it: give --budget-s \d+",
+        why_of(normal(0, 0.03), 15.0),
     )
 
 
 def test_only_noise_is_called_noise() -> None:
-    assert why_of(normal(0, 0.3), 60.0).startswith("too noisy for a tolerance of 3%: wall of its pairs spreads by ")
+    assert re.fullmatch(
+        r"too noisy for a tolerance of 3%: wall of its pairs spreads by \d+\.\d%, "
+        r"so that only a loss of \d+\.\d% or more would be seen",
+        why_of(normal(0, 0.3), 60.0),
+    )
 
 
 def test_a_case_that_was_disturbed_too_says_how_it_looks_and_what_it_needs() -> None:
     driver = PretendedDriver({"case": normal(0.1, 0.004)}, seed=1, disturbed_share=0.3)
     _, findings = run_gate(driver, budget_s=11.0)
     assert re.fullmatch(
-        r"looks slower by .*, about \d+ more pairs: --budget-s \d+; "
+        r"looks slower by .*; about \d+ more pairs would decide it: give --budget-s \d+; "
         r"it was disturbed (once|\d+ times, last) because other guests took 90% of the machine",
         findings[0].why,
     )
@@ -72,4 +78,7 @@ def test_a_budget_as_told_decides() -> None:
 
 
 def test_of_one_pair_nothing_is_concluded() -> None:
-    assert why_of(normal(0.1, 0.004), 2.0) == "only 1 pair was measured, about 15 more pairs: --budget-s 20"
+    assert (
+        why_of(normal(0.1, 0.004), 2.0)
+        == "only 1 pair was measured; about 15 more pairs would decide it: give --budget-s 20"
+    )

@@ -98,7 +98,7 @@ def of_noise(pairs: Sequence[Pair], asked: Settings) -> Iterator[str]:
         yield "no case could be measured"
         return
     if not enough:
-        yield f"{len(pairs)} pairs were measured, too few to tell their noise: --seconds {DEFAULT_S * 4:g}"
+        yield f"too few pairs were measured to tell their noise ({len(pairs)}): give --seconds {DEFAULT_S * 4:g}"
         return
     pair_s = sum(pair.seconds for pair in pairs) / len(pairs)
     held = max(int(asked.budget_s / pair_s), 1)

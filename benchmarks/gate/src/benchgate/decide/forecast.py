@@ -96,11 +96,11 @@ class Forecast:
         chosen = self.affordable()
         if len(chosen) == count:
             if self.held + self.done < USUAL_PAIRS:
-                said.append(f"verdicts on all take about {USUAL_PAIRS} pairs: --budget-s {_rounded(wanted_s)}")
+                said.append(f"verdicts on all take about {USUAL_PAIRS} pairs: give --budget-s {_rounded(wanted_s)}")
             return said
         said.append(
             f"too few to decide anything about all of them, which takes {FEWEST_PAIRS} pairs at least and about "
-            f"{USUAL_PAIRS} as a rule: --budget-s {_rounded(wanted_s)}, or choose fewer cases"
+            f"{USUAL_PAIRS} as a rule: give --budget-s {_rounded(wanted_s)}, or choose fewer cases"
         )
         return [*said, *self._chosen(chosen)]
 

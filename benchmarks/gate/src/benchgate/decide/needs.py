@@ -24,7 +24,8 @@ def need_of(measured: Measured, case: str, metrics: Sequence[Metric]) -> str:
     pairs, words = max(slower or said, key=lambda need: need[0])
     if not 0 < pairs < math.inf:
         return words
-    return f"{words}, about {pairs} more pairs: --budget-s {_budget_s(measured, case, pairs):.0f}"
+    budget = f"give --budget-s {_budget_s(measured, case, pairs):.0f}"
+    return f"{words}; about {pairs} more {'pairs' if pairs != 1 else 'pair'} would decide it: {budget}"
 
 
 def _need_of_metric(measured: Measured, case: str, metric: Metric) -> tuple[float, str]:
@@ -42,7 +43,7 @@ def _need_of_metric(measured: Measured, case: str, metric: Metric) -> tuple[floa
     spread_share = math.expm1(spread(values))
     return math.inf, (
         f"too noisy for a tolerance of {100 * rule.tolerance:g}%: {metric} of its pairs spreads by {spread_share:.1%}, "
-        f"and what was measured could see {math.expm1(min(smallest_seen(estimate), 50.0)):+.1%}"
+        f"so that only a loss of {math.expm1(min(smallest_seen(estimate), 50.0)):.1%} or more would be seen"
     )
 
 

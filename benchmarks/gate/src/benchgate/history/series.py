@@ -98,7 +98,7 @@ def _ends(values: Sequence[float]) -> list[int]:
         import numpy as np  # noqa: PLC0415 (with ruptures half a second, for this alone)
         import ruptures  # noqa: PLC0415
     except ImportError:
-        raise GateError("changes are found by ruptures: pip install 'benchgate[history]'") from None
+        raise GateError("changes are found by ruptures: run pip install 'benchgate[history]'") from None
     search = ruptures.Pelt(model="l2", min_size=1, jump=1).fit(np.asarray(values))
     return [int(end) for end in search.predict(pen=_PENALTY * math.log(len(values)))]
 

@@ -53,7 +53,7 @@ def with_submodules(checkout: Path, worktree: Path) -> None:
     for name, commit in _own_submodules(worktree).items():
         source = checkout / name
         if not (source / ".git").exists():
-            raise GateError(f"the submodule {name} is empty: git submodule update --init --recursive")
+            raise GateError(f"the submodule {name} is empty: run git submodule update --init --recursive")
         try:
             git(source, "worktree", "add", "--detach", "--quiet", "--force", str(worktree / name), commit)
         except GateError as error:
