@@ -84,6 +84,28 @@ def test_the_merged_status_is_that_of_all_cases(
 
 
 @pytest.mark.whole_run
+def test_a_shard_to_which_no_case_falls_is_nothing_wrong_and_belongs_to_the_whole(
+    toy: Toy, tmp_path: Path, said: Said
+) -> None:
+    outputs = [tmp_path / f"{number}" for number in (1, 2, 3)]
+    statuses = [run([*NO_TIME, "--shard", f"{output.name}/3", "--output", str(output)]) for output in reversed(outputs)]
+    assert statuses == [0, 0, 3], "the last is undecided"
+    words = said()
+    assert "this is shard 3/3, and there are fewer cases than shards, so that it measures none" in words
+    assert words.count(" measured: `toy`") == 1, "nothing is said to be measured where nothing is"
+    assert "measured: nothing" not in words
+    assert run(["merge", *map(str, outputs), "--output", str(tmp_path / "all")]) == 3
+    assert "1 inconclusive" in said()
+    for output in outputs:  # as if it had been decided
+        stored = json.loads((output / "gate.json").read_text())
+        findings = [finding | {"verdict": "unchanged"} for finding in stored["findings"]]
+        (output / "gate.json").write_text(json.dumps(stored | {"findings": findings}))
+    assert run(["merge", *map(str, outputs), "--output", str(tmp_path / "all")]) == 0
+    assert run(["merge", *map(str, outputs[1:]), "--output", str(tmp_path / "all")]) == 3
+    assert "shard 1 is absent" in said()
+
+
+@pytest.mark.whole_run
 def test_what_does_not_belong_together_is_no_pass(shards: list[Path], tmp_path: Path, said: Said) -> None:
     one, two = map(str, edited(shards, tmp_path, {}))
     output = ["--output", str(tmp_path / "all")]
@@ -128,6 +150,14 @@ def test_what_regressed_and_is_not_selected_is_no_pass(tmp_path: Path) -> None:
         "b.py::test_here",
         "b.py::test_elsewhere",
     ]
+
+
+def test_shards_of_a_confirmation_share_what_regressed(tmp_path: Path) -> None:
+    cases = [f"case{index}" for index in range(8)]
+    findings = [{"case": case, "verdict": "regressed"} for case in cases[::3]]
+    (tmp_path / "gate.json").write_text(json.dumps({"findings": findings}))
+    parts = [Part(Shard(number, 3), tmp_path / "gate.json").of(cases) for number in (1, 2, 3)]
+    assert parts == [["case0"], ["case3"], ["case6"]]
 
 
 def _made(folder: Path) -> Path:

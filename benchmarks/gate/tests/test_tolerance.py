@@ -54,6 +54,28 @@ def test_a_tolerance_that_is_no_share_is_never_a_pass(
     assert "tolerance(0.10)" in capsys.readouterr().out
 
 
+def test_what_concerns_no_case_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy = make_toy(tmp_path / "toy")
+    configured = '[tool.benchgate]\ntolerances = { "test_renamed*" = 0.1, "test_work*" = 0.1 }\n'
+    toy.commit({"bench/bench_toy.py": MARKED.format(share="0.05"), "old/__init__.py": "", "pyproject.toml": configured})
+    monkeypatch.chdir(toy.root)
+    given = ["--base", "base", "bench", "old", "bench/bench_toy.py::test_work", "--budget-s", "0.01"]
+    assert run(given) == 3
+    for said in (capsys.readouterr().out.partition("is called once")[2], _report(given, tmp_path)):
+        assert "a tolerance is given for 'test_renamed*', which no selected case matches" in said
+        assert "no selected case is in old" in said
+        assert "no selected case is in bench" not in said
+    assert run([*given, "--tolerance-of", "test_typo=0.1"]) == 3
+    assert "a tolerance is given for 'test_typo', which" in capsys.readouterr().out
+
+
+def _report(given: list[str], directory: Path) -> str:
+    run([*given, "--output", str(directory)])
+    return (directory / "gate.md").read_text()
+
+
 def test_a_head_that_forgives_more_than_base_is_noted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

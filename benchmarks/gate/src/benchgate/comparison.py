@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from . import __version__
 from .decide.findings import CaseFinding, exit_status, find
@@ -37,7 +37,10 @@ _TRIAL_FIRST = "before measuring, every case is called once or twice in both rev
 
 @dataclass(frozen=True)
 class Result:
-    """What a comparison found, with the pairs it was found in and what a reader should know beside."""
+    """What a comparison found, with the pairs it was found in and what a reader should know beside.
+
+    `idle` is a shard to which no case falls, since there are fewer than shards.
+    """
 
     base: Revision
     head: Revision
@@ -45,11 +48,12 @@ class Result:
     pairs: list[Pair]
     notes: list[str]
     stopped: str = ""
+    idle: bool = False
 
     @property
     def exit_status(self) -> int:
         """1 where something regressed; 0 where all is decided and the run came to its end; else 3."""
-        status = exit_status(self.findings)
+        status = 0 if self.idle else exit_status(self.findings)
         return 3 if self.stopped and status == 0 else status
 
 
@@ -83,7 +87,7 @@ class Comparison:
     def result(self, measured: Measured, stopped: str = "") -> Result:
         """The verdicts on what was measured and on cases that only base has; `stopped` says why that is not all."""
         findings = find(measured, self.missing)
-        return Result(self.base, self.head, findings, measured.evidence.pairs, self.notes, stopped)
+        return Result(self.base, self.head, findings, measured.evidence.pairs, self.notes, stopped, not self.cases)
 
 
 @contextmanager
@@ -112,14 +116,17 @@ def prepared(
         sites = [replace(site, places=replace(site.places, packages=packages, laid=laid)) for site in sites]
         trees.lay(laid)
         missing = _missing(before, now) if settings.part == Part(Shard(1, settings.part.shard.count)) else []
+        unmatched = [*_unmatched(now, _relative(now.files, trees.head), settings)]
+        for line in unmatched:
+            say(line)
         now = replace(now, cases=settings.part.of(now.cases))
         cases, nameless = _named(now.cases)
         driver = PairDriver(sites[0], sites[1], frozenset(before.cases))
         trial = try_out(driver, cases, trees, say)
         trial.troubles += nameless
-        measured = measured_line(driver, laid, tried=bool(trial.call_s))
-        notes = [measured, f"on {_machine(repository)}", f"{shortened(laid)} from head in both arms"]
-        notes += [*_part(settings.part), *_differences(repository, base, head, laid, settings)]
+        notes = [measured_line(driver, laid, tried=bool(trial.call_s))] if now.cases else []
+        notes += [f"on {_machine(repository)}", f"{shortened(laid)} from head in both arms", *unmatched]
+        notes += [*_part(settings.part, idle=not now.cases), *_differences(repository, base, head, laid, settings)]
         if before.errors:
             notes.append(f"base's own definitions: {shortened(before.errors)}")
         notes += [*_loosened(before, now, settings.rule), *map(_told_alone, driver.alone)]
@@ -175,9 +182,20 @@ def _machine(repository: Path) -> str:
     return f"{here['processor']}, {cores}, {here['architecture']}, {here['python']}, benchgate {__version__}"
 
 
-def _part(part: Part) -> Iterator[str]:
+def _unmatched(head: Collected, files: Sequence[str], settings: Settings) -> Iterator[str]:
+    """What was asked for and concerns no case, as after a case was renamed."""
+    for pattern in settings.tolerances:
+        if not any(fnmatchcase(case, f"*{pattern}") for case in head.cases):
+            yield f"a tolerance is given for {pattern!r}, which no selected case matches"
+    for path in dict.fromkeys(path.partition("::")[0] for path in settings.paths):
+        if not any(PurePosixPath(file).is_relative_to(path) for file in files):
+            yield f"no selected case is in {path}"
+
+
+def _part(part: Part, *, idle: bool) -> Iterator[str]:
     if part.shard.count > 1:
-        yield f"this is shard {part.shard}: benchgate merge makes one report of all"
+        nothing = ", and there are fewer cases than shards, so that it measures none" if idle else ""
+        yield f"this is shard {part.shard}{nothing}: benchgate merge makes one report of all"
     if part.confirmed is not None:
         yield f"only what regressed in {part.confirmed} was measured, in new pairs"
 

@@ -36,20 +36,20 @@ class Part:
     confirmed: Path | None = None
 
     def of(self, cases: Sequence[str]) -> list[str]:
-        """Its cases, in their order: every `count`-th by name, for neighbours often take equally long.
+        """Its cases, in their order: every `count`-th by name, for neighbours often take equally long. It may be none.
 
         Plugins may shuffle what is collected, and differently for each of the shards. Raises WrongUseError where a case
         that is to be confirmed is not among them: without it the run might pass.
         """
-        mine = set(sorted(cases)[self.shard.number - 1 :: self.shard.count])
+        due = set(cases)
         if self.confirmed is not None:
-            regressed = _regressed_in(self.confirmed)
-            if absent := sorted(regressed.difference(cases)):
+            due = _regressed_in(self.confirmed)
+            if absent := sorted(due.difference(cases)):
                 raise WrongUseError(
                     f"--confirm {self.confirmed}: {absent[0]} regressed in that run and is not selected in this one: "
                     "give the same paths, -k and -m"
                 )
-            mine &= regressed
+        mine = set(sorted(due)[self.shard.number - 1 :: self.shard.count])
         return [case for case in cases if case in mine]
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
@@ -130,11 +130,6 @@ class Site:
             end.close()
             strays.end(process, mark)
 
-    def with_paths_present(self) -> "Site":
-        """The same, without the selected paths that this revision does not have."""
-        present = tuple(path for path in self.suite.paths if (self.root / path.partition("::")[0]).exists())
-        return replace(self, suite=replace(self.suite, paths=present))
-
     def _folders(self) -> dict[str, list[str]]:
         """By package of the project, the folders of this revision that it is loaded from."""
         return {name: self._folders_of(name) for name in self.places.packages.folders} | dict(self._cases_in_packages())
@@ -198,8 +193,9 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
 def collect(*sites: Site) -> list[Collected]:
     """The benchmarks that each site has and what could not be collected there, all at once; runs none of them."""
     with ExitStack() as stack:
-        present = [site.with_paths_present() for site in sites]
-        arms = [stack.enter_context(site.started("collect")) if site.suite.paths else None for site in present]
+        arms = [
+            stack.enter_context(site.started("collect")) if site.suite.present(site.root) else None for site in sites
+        ]
         collected = [_collected(arm) if arm else Collected([]) for arm in arms]
         for arm, site in zip(arms, sites, strict=True):
             check_origin(arm.loaded if arm else {}, site)

@@ -40,16 +40,20 @@ class Suite:
     folder: str = "."
 
     def arguments(self, root: Path) -> list[str]:
-        """Pytest's arguments in the worktree `root`."""
+        """Pytest's arguments in the worktree `root`, without the selected paths that it does not have."""
         home, options = configured(root, self.paths)
         start = self.start(root)
         # relative, since pytest reads more into a path than its name: variables, brackets
-        paths = [os.path.join(os.path.relpath(root, start), path) for path in self.paths]
+        paths = [os.path.join(os.path.relpath(root, start), path) for path in self.present(root)]
         return [*kept_options(options), *paths, *self.selection, *self.extra,
                 f"--rootdir={os.path.relpath(home, start)}", "-o", "addopts=", "-p", "no:benchgate.guard.plugin",
                 # its time would count the other arm's turns
                 *([] if "no:faulthandler" in options else ["-o", "faulthandler_timeout=0"]),
                 "--continue-on-collection-errors"]  # fmt: skip
+
+    def present(self, root: Path) -> list[str]:
+        """The selected paths that there are in the worktree `root`."""
+        return [path for path in self.paths if (root / path.partition("::")[0]).exists()]
 
     def start(self, root: Path) -> Path:
         """The folder in which pytest is started."""
