@@ -231,3 +231,29 @@ def test_a_repository_of_another_user_is_called_that(toy: Toy, monkeypatch: pyte
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(WrongUseError, match="belongs to another user"):
         top(toy.root)
+
+
+def test_git_is_asked_in_english(toy: Toy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    program = tmp_path / "bin/git"
+    program.parent.mkdir()
+    translated = 'test "$LC_ALL" = C && echo "fatal: dubious ownership" >&2 || echo "fatal: fremder Besitz" >&2'
+    program.write_text(f"#!/bin/sh\n{translated}\nexit 128\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    with pytest.raises(WrongUseError, match="belongs to another user"):
+        top(toy.root)
+
+
+def test_a_signature_that_git_is_set_to_show_is_no_part_of_its_answer(toy: Toy, tmp_path: Path) -> None:
+    program = tmp_path / "gpg"
+    program.write_text("#!/bin/sh\necho '[GNUPG:] GOODSIG ABCD toy'\necho 'gpg: Good signature' >&2\n")
+    program.chmod(0o755)
+    commit = toy.git("cat-file", "commit", "HEAD")
+    signed = commit.replace("\n\n", "\ngpgsig -----BEGIN PGP SIGNATURE-----\n -----END PGP SIGNATURE-----\n\n", 1)
+    toy.write({"signed": signed + "\n"})
+    toy.git("reset", "--quiet", "--hard", toy.git("hash-object", "-t", "commit", "-w", "signed"))
+    for name, value in (("gpg.program", str(program)), ("log.showSignature", "true")):
+        toy.git("config", name, value)
+    assert "Good signature" in toy.git("show", "--no-patch")
+    assert resolve(toy.root, WORKING_TREE).commit != toy.git("rev-parse", "HEAD")

@@ -59,12 +59,16 @@ def started(directory: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def _words(directory: Path, *arguments: str) -> list[str]:
     """A command of whichever git the caller uses; a repository's hooks are for its own work, not for our worktrees."""
-    return ["git", "-C", str(directory), "-c", "core.hooksPath=/dev/null", "-c", "core.safecrlf=false", *arguments]
+    own = ("core.hooksPath=/dev/null", "core.safecrlf=false", "log.showSignature=false")
+    return ["git", "-C", str(directory), *(word for setting in own for word in ("-c", setting)), *arguments]
 
 
 def _kept() -> dict[str, str]:
-    """The environment without a hook's GIT_INDEX_FILE and its like, which lead to the index of what is committed."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    """The environment without a hook's GIT_INDEX_FILE and its like, which lead to the index of what is committed.
+
+    What git says is in English, as the rest of what we say, and for it is searched for words.
+    """
+    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | {"LC_ALL": "C"}
 
 
 def git_lines(directory: Path, *arguments: str) -> list[str]:
