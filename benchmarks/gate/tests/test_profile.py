@@ -284,7 +284,7 @@ def test_a_case_whose_id_is_another_in_every_process_is_called_that(
     assert look.run(["bench"]) == 3
     said = capsys.readouterr().out
     assert "INTERNALERROR" not in said
-    assert "this time: if its id is another in every process, give its parameter an id" in said
+    assert "not collected again: its id is another in every process, so give its parameter an id" in said
     assert "bench/bench_toy.py::test_work['named']: " in said
 
 

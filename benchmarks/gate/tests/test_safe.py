@@ -150,8 +150,12 @@ def test_in_a_hook_what_is_committed_stays_as_it_was_staged(toy: Toy) -> None:
 def test_what_pytest_refuses_is_told_in_its_words(selection: tuple[str, ...], why: str, toy: Toy, said: Said) -> None:
     toy.write({"pytest.ini": SETTINGS.replace("addopts =", "addopts = --strict-markers")})
     arguments = [f"--pytest-arg={word}" for word in selection]
-    assert run(["--base", "base", "bench", "--budget-s", "0.001", *arguments]) == 3
-    assert why in said()
+    assert run(["--base", "base", "bench", "--budget-s", "0.001", *arguments]) == 2
+    words = said()
+    assert "error: pytest refuses what it was asked: " in words
+    assert why in words
+    assert run(["--base", "base", "bench/bench_toy.py::test_none", "--budget-s", "0.001"]) == 2
+    assert "error: pytest refuses what it was asked: not found: " in said()
 
 
 # --- reports

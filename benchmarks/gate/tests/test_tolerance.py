@@ -61,12 +61,14 @@ def test_what_concerns_no_case_is_told(
     configured = '[tool.benchgate]\ntolerances = { "test_renamed*" = 0.1, "test_work*" = 0.1 }\n'
     toy.commit({"bench/bench_toy.py": MARKED.format(share="0.05"), "old/__init__.py": "", "pyproject.toml": configured})
     monkeypatch.chdir(toy.root)
-    given = ["--base", "base", "bench", "old", "bench/bench_toy.py::test_work", "--budget-s", "0.01"]
+    paths = ["bench", "old", *(f"bench/bench_toy.py::{name}" for name in ("test_work", "test_work[1]", "test_wor"))]
+    given = ["--base", "base", *paths, "--budget-s", "0.01"]
     assert run(given) == 3
     for said in (capsys.readouterr().out.partition("is called once")[2], _report(given, tmp_path)):
         assert "a tolerance is given for 'test_renamed*', which no selected case matches" in said
         assert "no selected case is in old" in said
-        assert "no selected case is in bench" not in said
+        assert "no selected case is in bench/bench_toy.py::test_wor" in said
+        assert len({line for line in said.splitlines() if "no selected case is in" in line}) == 2
     assert run([*given, "--tolerance-of", "test_typo=0.1"]) == 3
     assert "a tolerance is given for 'test_typo', which" in capsys.readouterr().out
 

@@ -97,6 +97,10 @@ def test_kills(benchmark):
 def test_address(benchmark, value):
     benchmark(work)
 
+@pytest.mark.parametrize("value", [os.urandom(8).hex()])
+def test_drawn_id(benchmark, value):
+    benchmark(work)
+
 def test_asserts_on_figures(benchmark):
     benchmark(work)
     assert benchmark.stats.stats.mean > 0
@@ -171,6 +175,7 @@ WHY = {
     "test_writes_afterwards": "it writes into the files it is made of: leftover.txt",
     "test_kills": "ended unasked with status 1",
     "test_address": "its id holds an address of memory",
+    "test_drawn_id": "head: not collected again: its id is another in every process, so give its parameter an id",
     "test_asserts": "base: failed (call: assert ",
     "test_interrupts": "ended its whole session in this case; it said: KeyboardInterrupt",
 }

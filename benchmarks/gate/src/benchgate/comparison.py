@@ -13,6 +13,7 @@ from .decide.measured import Measured
 from .decide.rule import Rule
 from .errors import GateError, WrongUseError
 from .guard.machine import identity
+from .measure.driver import OTHER_ID
 from .measure.executed import cases_that_run
 from .measure.messages import Collected
 from .measure.pair import PairDriver
@@ -136,7 +137,7 @@ def prepared(
             driver=driver,
             cases=now.cases,
             tolerances=_tolerances(now, settings),
-            missing=missing,
+            missing=_but_renamed(missing, trial.troubles),
             trial=trial,
             notes=notes,
             changed=changed_outside(repository, base, head, laid),
@@ -187,8 +188,12 @@ def _unmatched(head: Collected, files: Sequence[str], settings: Settings) -> Ite
     for pattern in settings.tolerances:
         if not any(fnmatchcase(case, f"*{pattern}") for case in head.cases):
             yield f"a tolerance is given for {pattern!r}, which no selected case matches"
-    for path in dict.fromkeys(path.partition("::")[0] for path in settings.paths):
-        if not any(PurePosixPath(file).is_relative_to(path) for file in files):
+    for path in settings.paths:
+        file, _, name = path.partition("::")
+        of_name = re.compile(rf"[^:]*::{re.escape(name)}(::|\[|$)" if name else "")
+        if not (
+            any(PurePosixPath(each).is_relative_to(file) for each in files) and any(map(of_name.match, head.cases))
+        ):
             yield f"no selected case is in {path}"
 
 
@@ -254,6 +259,12 @@ def _loosened(base: Collected, head: Collected, rule: Rule) -> list[str]:
         for case, before, now in told
         if now and now > before
     ]
+
+
+def _but_renamed(missing: Sequence[Trouble], of_head: Sequence[Trouble]) -> list[Trouble]:
+    """Those of base that are not cases of head by an id that is another in every process."""
+    renamed = {trouble.case.partition("[")[0] for trouble in of_head if OTHER_ID in trouble.why}
+    return [trouble for trouble in missing if trouble.case.partition("[")[0] not in renamed]
 
 
 def _missing(base: Collected, head: Collected) -> list[Trouble]:

@@ -47,6 +47,11 @@ class DriverEnd:
         self._arm, self._process, self._read_fd, self._write_fd = arm, process, read_fd, write_fd
         self._buffer = b""
 
+    @property
+    def status(self) -> int | None:
+        """What the process ended with; None while it lives."""
+        return self._process.poll()
+
     def send(self, command: Command) -> None:
         """Writes one command; raises ArmError when the process is gone."""
         try:

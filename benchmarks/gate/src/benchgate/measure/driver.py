@@ -1,11 +1,12 @@
 """One arm as the driver sees it: a measured process that is spoken to through pipes."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import ArmError
+from ..errors import ArmError, WrongUseError
 from .channel import DriverEnd
 from .control import CONTROL_ROUNDS
 from .messages import (
@@ -24,6 +25,11 @@ from .messages import (
 from .records import Timing
 
 Wanted = TypeVar("Wanted", bound=Answer)
+
+#: Of a case that was collected once, and is not in the next process of the same revision.
+OTHER_ID = "not collected again: its id is another in every process, so give its parameter an id"
+#: What pytest ends with where it refuses its arguments, and what it says then; a conftest that fails is told otherwise.
+_REFUSED, _REFUSAL = 4, re.compile(r"^(?:ERROR|pytest.*: error): (.+)", re.MULTILINE)
 
 
 class CaseEndedError(Exception):
@@ -45,13 +51,16 @@ class Arm:
         self.ready: Ready | None = None  # what the case that is met has said of itself
 
     def collected(self) -> Collected:
-        """Waits until the benchmarks are collected."""
+        """Waits until the benchmarks are collected; raises WrongUseError where pytest refuses its arguments."""
         try:
             answer = self._end.receive(self._timeout_s)
             if isinstance(answer, Finished):  # pytest refuses what it was asked, and says why while it ends
                 answer = self._end.receive(self._timeout_s)
             collected = self._checked(answer, Collected)
         except ArmError as error:
+            said = _REFUSAL.findall(self._log.read_text(errors="replace"))
+            if self._end.status == _REFUSED and said:
+                raise WrongUseError(f"pytest refuses what it was asked: {said[-1]}") from None
             raise ArmError(self.name, f"could not collect benchmarks: {error}; {self._last_words()}") from None
         self.loaded.update(collected.loaded)
         self._cases = frozenset(collected.cases)
@@ -60,10 +69,7 @@ class Arm:
     def run(self, cases: Sequence[str]) -> None:
         """Starts the chosen cases, in this order; raises ArmError for one that was not collected this time."""
         if unknown := [case for case in cases if case not in self._cases]:
-            raise ArmError(
-                self.name,
-                f"has no case {unknown[0]} this time: if its id is another in every process, give its parameter an id",
-            )
+            raise ArmError(self.name, f"has {unknown[0]} {OTHER_ID}")
         self._end.send(RunCases(list(cases)))
 
     def meet(self, case: str) -> Ready | Ended:

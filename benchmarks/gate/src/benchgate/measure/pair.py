@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ..errors import ArmError
 from .control import Clock
-from .driver import Arm, CaseEndedError
+from .driver import OTHER_ID, Arm, CaseEndedError
 from .messages import Ended, Ready
 from .records import Block, Pair, Timing, Trouble
 from .site import Draw, Site, check_origin
@@ -102,7 +102,8 @@ class PairDriver:
         offered = [set(arm.collected().cases) for arm in (base, head)]
         for case in cases:
             if not all(case in of_arm for of_arm in offered):
-                yield self._trouble(case, *("ready" if case in of_arm else "not collected" for of_arm in offered))
+                base_said, head_said = ("ready" if case in of_arm else "not collected" for of_arm in offered)
+                yield self._trouble(case, base_said, "ready" if head_said == "ready" else OTHER_ID)
         both = [case for case in cases if all(case in of_arm for of_arm in offered)]
         for arm in self._drawn(base, head):
             arm.run(both)
