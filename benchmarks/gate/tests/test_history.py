@@ -168,6 +168,12 @@ def test_a_repository_without_commits_is_called_that(
     assert said() == "error: there is no commit yet, so that there is nothing to compare with"
 
 
+def test_comparisons_that_hold_too_few_pairs_are_not_said_to_be_none(toy: Toy, said: Said) -> None:
+    Notes(toy.root).add(Record("0" * 40, toy.git("rev-parse", "HEAD"), {CASE: {"wall": [0.0, 0.1]}}))
+    assert run(["history", "page"]) == 2
+    assert said() == "error: of the comparisons in git notes (refs/notes/benchgate), none has 3 pairs of a case"
+
+
 def test_a_branch_without_commits_is_called_that(toy: Toy, said: Said) -> None:
     toy.git("checkout", "--quiet", "--orphan", "new")
     for words in (["history", "page"], ["bisect", "base", "HEAD"], ["doctor"], ["--base", "base"]):

@@ -102,7 +102,9 @@ def test_a_shard_to_which_no_case_falls_is_nothing_wrong_and_belongs_to_the_whol
         (output / "gate.json").write_text(json.dumps(stored | {"findings": findings}))
     assert run(["merge", *map(str, outputs), "--output", str(tmp_path / "all")]) == 0
     assert run(["merge", *map(str, outputs[1:]), "--output", str(tmp_path / "all")]) == 3
-    assert "shard 1 is absent" in said()
+    assert "shard 1 is absent: its cases" in said()
+    assert run(["merge", str(outputs[0]), "--output", str(tmp_path / "all")]) == 3
+    assert "shards 2, 3 are absent: their cases" in said()
 
 
 @pytest.mark.whole_run

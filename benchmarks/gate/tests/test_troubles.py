@@ -128,6 +128,10 @@ def test_port(benchmark, server):
 def test_timeout(benchmark):
     benchmark(time.sleep, 0.4)
 
+def test_expects_an_error(benchmark):
+    with pytest.raises(ZeroDivisionError):
+        benchmark(lambda: 1 / 0)
+
 def test_asserts(benchmark):
     assert benchmark(work) < 0
 
@@ -176,6 +180,7 @@ WHY = {
     "test_kills": "ended unasked with status 1",
     "test_address": "its id holds an address of memory",
     "test_drawn_id": "head: not collected again: its id is another in every process, so give its parameter an id",
+    "test_expects_an_error": "base: its target raised an error, which the test expects; head: its target raised",
     "test_asserts": "base: failed (call: assert ",
     "test_interrupts": "ended its whole session in this case; it said: KeyboardInterrupt",
 }

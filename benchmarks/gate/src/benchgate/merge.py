@@ -43,7 +43,8 @@ def join(runs: Sequence[Stored]) -> Stored:
         raise WrongUseError("these are not the shards of one suite: " + ", ".join(_told(run) for run in runs))
     absent = sorted(set(range(1, counts.pop() + 1)) - set(numbers))
     if absent:
-        raise GateError(f"shard {', '.join(map(str, absent))} is absent: its cases were not judged")
+        are = "shards {} are absent: their" if len(absent) > 1 else "shard {} is absent: its"
+        raise GateError(f"{are.format(', '.join(map(str, absent)))} cases were not judged")
     counted = Counter(finding.case for run in runs for finding in run.result.findings)
     if twice := [case for case, count in counted.items() if count > 1]:
         raise WrongUseError(f"{shortened(twice)} was judged in several shards: measure all with one version")

@@ -53,6 +53,8 @@ def _draw(repository: Path, kept: Notes | Folder, metric: Metric, output: Path) 
     records = sorted((record for record in found if record.head in commits), key=lambda record: commits[record.head])
     series = all_series(records, metric)
     lacking = shallow(repository)
+    if records and not series:
+        raise WrongUseError(f"of the comparisons in {kept}, none has {FEWEST_PAIRS} pairs of a case")
     if not series:
         raise WrongUseError(
             f"{kept} has no comparison of this branch's commits: add them with benchgate history add{lacking}"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -124,7 +125,8 @@ class Arm:
     def _figures(self, case: str, wanted: type[Wanted]) -> Wanted:
         answer = self._receive_of(case, wanted)
         if isinstance(answer, Ended):
-            raise CaseEndedError(self, answer)
+            raised = "its target raised an error, which the test expects"
+            raise CaseEndedError(self, replace(answer, why=raised) if answer.end == "passed" else answer)
         return answer
 
     def _receive_of(self, case: str, wanted: type[Wanted]) -> Wanted | Ended:

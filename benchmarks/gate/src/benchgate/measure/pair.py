@@ -201,5 +201,5 @@ def _said(end: Ended, waited: bool, *, measured: bool) -> str:
     if waited and not measured:
         return "passed without the benchmark, which another thread called"
     if end.end == "passed":
-        return "passed" if waited else "passed without calling the benchmark fixture"
+        return "passed" if waited else end.why or "passed without calling the benchmark fixture"
     return f"{end.end} ({end.why})"
