@@ -140,6 +140,7 @@ def test_only_what_regressed_is_measured_again(shards: list[Path], toy: Toy, tmp
     assert "only what regressed in" in said()
     for wrong in (edited(shards, _made(tmp_path / "more"), {})[0] / "gate.json", tmp_path / "nothing.json"):
         assert run([*NO_TIME, "--confirm", str(wrong)]) == 2
+        assert "before measuring" not in said(), "it is said at once"
 
 
 def test_what_regressed_and_is_not_selected_is_no_pass(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ def prepared(
     Raises GateError when nothing can be concluded at all.
     """
     base, head = _revisions(repository, settings)
+    settings.part.check()
     say(_TRIAL_FIRST)
     with checkouts(repository, base, head) as trees:
         chosen = selected(settings.paths, trees.head)

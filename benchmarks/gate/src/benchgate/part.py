@@ -35,6 +35,11 @@ class Part:
     shard: Shard = Shard()
     confirmed: Path | None = None
 
+    def check(self) -> None:
+        """Raises WrongUseError where there is nothing to confirm, before anything takes time."""
+        if self.confirmed is not None:
+            _regressed_in(self.confirmed)
+
     def of(self, cases: Sequence[str]) -> list[str]:
         """Its cases, in their order: every `count`-th by name, for neighbours often take equally long. It may be none.
 

@@ -147,7 +147,7 @@ def _run(command: str, worktree: Path, target: Path, log: Path) -> None:
         process.wait()
         raise
     if status:
-        said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] or ["nothing"]
+        said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] or ["it said nothing"]
         raise GateError(f"prepare failed for {worktree.name} with status {status}: {said[-1]} (see {log})")
 
 
