@@ -55,15 +55,21 @@ def test_commits_that_cannot_be_decided_are_left_out(
         assert last.startswith(f"slower since {commits[first_slow][:7]}")
 
 
-@pytest.mark.parametrize("status", [2, 130])
-def test_wrong_use_and_an_interruption_end_the_search(
-    status: int, commits: list[str], monkeypatch: pytest.MonkeyPatch, toy: Toy
-) -> None:
-    asked = pretend(monkeypatch, dict.fromkeys(commits, status) | {commits[-1]: 1})
-    assert run(["bisect", "base", "HEAD"]) == status
+def test_an_interruption_ends_the_search(commits: list[str], monkeypatch: pytest.MonkeyPatch, toy: Toy) -> None:
+    asked = pretend(monkeypatch, dict.fromkeys(commits, 130) | {commits[-1]: 1})
+    assert run(["bisect", "base", "HEAD"]) == 130
     assert len(asked) == 2
     assert len(toy.git("worktree", "list").splitlines()) == 1
     assert toy.git("for-each-ref", "refs/bisect") == ""
+
+
+def test_a_commit_that_lacks_what_is_asked_for_is_left_out(
+    commits: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    statuses = dict.fromkeys(commits[4:], 1) | {commits[2]: 0, commits[3]: 2}
+    pretend(monkeypatch, statuses, definitions=("bench",))
+    assert run(["bisect", commits[1], "HEAD"]) == 3
+    assert f"slower since one from {commits[3][:7]} (change) to {commits[4][:7]} " in capsys.readouterr().out
 
 
 def test_a_bisection_of_the_user_s_own_stays_as_it_is(

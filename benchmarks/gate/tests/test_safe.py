@@ -158,6 +158,15 @@ def test_what_pytest_refuses_is_told_in_its_words(selection: tuple[str, ...], wh
     assert "error: pytest refuses what it was asked: not found: " in said()
 
 
+def test_an_option_that_only_head_has_is_no_wrong_use(toy: Toy, said: Said) -> None:
+    toy.commit({"options.py": ""})
+    toy.git("tag", "--force", "base")
+    option = 'def pytest_addoption(parser):\n    parser.addoption("--size")\n'
+    toy.commit({"options.py": option, "pytest.ini": SETTINGS.replace("addopts =", "addopts = -p options --size=1")})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "the base arm could not collect benchmarks: " in said()
+
+
 # --- reports
 
 

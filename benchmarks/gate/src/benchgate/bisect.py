@@ -20,8 +20,8 @@ from .revisions.git import git, resolve, top, with_files_of
 from .revisions.halving import first_bad
 from .stopping import STOPPED_STATUS, StoppedError, stoppable
 
-#: What a comparison ends with when nothing regressed, when something did, and when that could not be decided.
-_NOT_SLOWER, _SLOWER, _UNDECIDED = 0, 1, 3
+#: What a comparison ends with when nothing regressed, something did, it was wrong use, or it could not be decided.
+_NOT_SLOWER, _SLOWER, _WRONG_USE, _UNDECIDED = 0, 1, 2, 3
 #: What a step of a bisection ends with for the last of them; for the others it is the same.
 _SKIP = 125
 
@@ -105,6 +105,8 @@ class _Search:
     def _compare(self, good: str, commit: str) -> int:
         head = with_files_of(self.repository, commit, self.bad, self.definitions)
         status, definitions = compare.compared(["--base", good, "--head", head, *self.others])
+        if status == _WRONG_USE and self.definitions:  # what was asked fits BAD, and this commit lacks something of it
+            return _UNDECIDED
         if status not in {_NOT_SLOWER, _SLOWER, _UNDECIDED}:
             raise _EndedError(status)
         self.definitions = self.definitions or [*definitions]

@@ -206,7 +206,7 @@ def _collected(arm: Arm) -> Collected:
     """The benchmarks of an arm; where base's own definitions cannot be read, head's will do in its place."""
     try:
         return arm.collected()
-    except (ArmError, WrongUseError) as error:
+    except ArmError as error:
         if arm.name != "base":
             raise
         return Collected([], errors=[str(error)])
