@@ -42,6 +42,11 @@ class Url:
         return tuple(part.partition("://")[0] for part in self.text.split("::") if "://" in part)
 
     @property
+    def container(self) -> str:
+        """The name or URL of the ZIP file that it is in; empty if it is in none."""
+        return self._split()[1].removeprefix("::")
+
+    @property
     def key(self) -> str:
         """What stands behind the ``://``, in a ZIP file up to the name of that."""
         return self._split()[0].partition("://")[2]
@@ -84,8 +89,7 @@ class Url:
         """What stands before, and from, the name of the ZIP file."""
         if not self.text.startswith("zip://"):
             return self.text, ""
-        head, separator, container = self.text.partition("::")
-        return head, separator + container
+        return _split_zip(self.text)
 
 
 Location = Path | Url
@@ -115,8 +119,15 @@ def located(name: str | os.PathLike[str] | Url) -> Location:
         raise UsageError(f"there is no store {scheme!r}; URLs begin with one of file, {', '.join(STORES)}")
     if scheme == "zip" and "::" not in text:
         raise UsageError("a URL into a ZIP file names that after two colons, such as zip://photos/::photos.zip")
-    head, separator, container = text.partition("::") if scheme == "zip" else (text, "", "")
+    head, container = _split_zip(text) if scheme == "zip" else (text, "")
     start = f"{scheme}://"
     if scheme == "s3" and not head.removeprefix(start).strip("/"):
         raise UsageError("a URL into S3 names a bucket, such as s3://bucket/photos/")
-    return Url(start + head.removeprefix(start).rstrip("/") + separator + container)
+    return Url(start + head.removeprefix(start).rstrip("/") + container)
+
+
+def _split_zip(text: str) -> tuple[str, str]:
+    """A URL before, and from, the name of its ZIP file: names in that may hold two colons too."""
+    match = re.search(f"::(?={_SCHEME.pattern})", text)
+    at = match.start() if match else text.rfind("::")
+    return text[:at], text[at:]

@@ -11,7 +11,7 @@ from bgremove import remove_background, remove_backgrounds
 from bgremove.batch import make_plan, run_plan
 from bgremove.errors import ImageError, OutputError, UsageError
 from bgremove.settings import Settings
-from bgremove.storage import in_parallel, store_of
+from bgremove.storage import in_parallel, store_of, zip_file
 from bgremove.url import located
 from tests.image_files import tiff
 
@@ -159,7 +159,7 @@ def test_a_batch_goes_between_here_and_a_store(root, photos, tmp_path):
 def test_a_tree_is_mirrored_without_the_output_in_it_and_hidden_files(root, photos):
     content = (photos / "0.png").read_bytes()
     for name in ("a.png", "sub/b.png", ".hidden/c.png", "sub/.d.png", "notes.txt", "e.cr2", "out/old.png"):
-        put(f"{root}/in/{name}", content)
+        put(f"{root}/in/{name}", b"no photo" if name == "notes.txt" else content)
     plan = make_plan(f"{root}/in", f"{root}/in/out", Settings(), recursive=True)
     outputs = sorted(str(path) for job in plan.todo for path in job.outputs.values())
     assert outputs == [f"{root}/in/out/a.png", f"{root}/in/out/sub/b.png"]
@@ -195,6 +195,8 @@ def test_a_key_never_leads_out_of_the_output(bucket, photos, tmp_path):
     assert {(str(record.path), record.status) for record in records} == {
         (f"{bucket.url}/in/good.png", "ok"),
         (f"{bucket.url}/in//abs.png", "failed"),
+        (f"{bucket.url}/in/../up.png", "failed"),
+        (f"{bucket.url}/in/sub/../../up.png", "failed"),
     }
     assert [path.name for path in tmp_path.rglob("*.png")] == ["good.png"]
 
@@ -203,7 +205,6 @@ def test_a_zip_file_is_read_under_worker_processes(photos, tmp_path):
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
         for file in photos.iterdir():
             archive.write(file, f"in/{file.name}")
-        archive.writestr("in/../../evil.png", b"")
     source = f"zip://in/::{tmp_path}/photos.zip"
     records = remove_backgrounds(source, tmp_path / "out", strategy="processes", workers=2)
     assert [record.error for record in records] == [None] * 6
@@ -257,6 +258,75 @@ def test_many_requests_wait_at_a_time_and_few_are_drawn_ahead():
     assert next(results) in range(8)
     assert len(drawn) < 100
     assert len(list(results)) == 199
+
+
+NAMES = {  # of members of a ZIP file: what is written of them, None if that fails
+    "a.png": "a.png", "./dot.png": "dot.png", "/top.png": "top.png", "dir//two.png": "dir/two.png",
+    "dir/./in.png": "dir/in.png", "a::b.png": "a::b.png", "../up.png": None, "dir/../../far.png": None,
+    "dir/../near.png": None, "..\\back.png": None, "dir/": "", ".hidden.png": "", "__MACOSX/._a.png": "",
+}  # fmt: skip
+
+
+def test_every_photo_in_a_zip_file_is_written_counted_or_named(photos, tmp_path):
+    content = (photos / "0.png").read_bytes()
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
+        for name in NAMES:
+            archive.writestr(name, b"" if name.endswith("/") else content)
+        for name in ("photo", "photo.dat", "raw.cr2", "../../raw.cr2"):
+            archive.writestr(name, content)
+        archive.writestr("notes.txt", "no photo")
+    plan = make_plan(f"zip://::{tmp_path}/odd.zip", tmp_path / "out", Settings(engine="opencv"), recursive=True)
+    assert plan.left_out == {"": 1, ".dat": 1, ".cr2": 2}
+    assert {each.path.key for each in plan.unusable} == {name for name, written in NAMES.items() if written is None}
+    assert {record.status for record in run_plan(plan, strategy="sequential")} == {"ok"}
+    written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")}
+    assert written == {f"out/{name}" for name in NAMES.values() if name}
+
+
+def test_a_member_that_leads_out_is_named_without_recursion_too(photos, tmp_path):
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
+        archive.write(photos / "0.png", "a.png")
+        archive.write(photos / "0.png", "../x.png")
+    records = remove_backgrounds(f"zip://::{tmp_path}/odd.zip", tmp_path / "out", engine="opencv")
+    assert [(record.path.key, record.status) for record in records] == [("../x.png", "failed"), ("a.png", "ok")]
+    assert [path.name for path in tmp_path.rglob("*.png")] == ["a.png"]
+
+
+def test_an_encrypted_member_says_so(photos, tmp_path):
+    with zipfile.ZipFile(tmp_path / "made.zip", "w") as archive:
+        archive.write(photos / "0.png", "a.png")
+    content = bytearray((tmp_path / "made.zip").read_bytes())
+    for start, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        content[content.index(start) + flags] |= 1
+    (tmp_path / "secret.zip").write_bytes(content)
+    (record,) = remove_backgrounds(f"zip://::{tmp_path}/secret.zip", tmp_path / "out")
+    assert str(record.error).endswith("it cannot be opened (it is encrypted in the ZIP file: unpack that)")
+
+
+def test_a_zip_file_is_opened_once_until_it_changes(photos, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(zip_file, "ZipFile", lambda file: opened.append(file) or zipfile.ZipFile(file))
+    for number in range(2):
+        with zipfile.ZipFile(tmp_path / "new.zip", "w") as archive:
+            archive.write(photos / f"{number}.png", "a.png")
+        (tmp_path / "new.zip").rename(tmp_path / "photos.zip")
+        for _ in range(3):
+            place = located(f"zip://a.png::{tmp_path}/photos.zip")
+            assert store_of(place).read(place) == (photos / f"{number}.png").read_bytes()
+    assert len(opened) == 2
+
+
+def test_a_zip_file_may_be_in_another_store(root, photos, tmp_path):
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
+        archive.write(photos / "0.png", "a.png")
+    with zipfile.ZipFile(tmp_path / "out.zip", "w") as archive:
+        archive.write(tmp_path / "in.zip", "in.zip")
+    put(f"{root}/out.zip", (tmp_path / "out.zip").read_bytes())
+    nested = f"zip://::zip://in.zip::{root}/out.zip"
+    (record,) = remove_backgrounds(nested, tmp_path / "cut", engine="opencv", strategy="sequential")
+    assert (str(record.path), record.error) == (f"zip://a.png::zip://in.zip::{root}/out.zip", None)
+    (record,) = remove_backgrounds(f"zip://::{root}/gone.zip", tmp_path / "gone")
+    assert str(record.error) == f"zip://::{root}/gone.zip: it cannot be reached (there is no {root}/gone.zip)"
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")  # by the archive that is made here

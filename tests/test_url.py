@@ -35,6 +35,11 @@ def test_a_zip_file_that_is_here_has_an_absolute_name(tmp_path, monkeypatch):
         assert located(text).absolute() == located(text)
 
 
+def test_colons_in_the_name_of_a_file_in_a_zip_file_are_part_of_it():
+    for text in ("zip://a::b.jpg::c.zip", "zip://a::b.jpg::s3://bucket/a::c.zip", "zip://a::b.jpg::zip://c.zip::d.zip"):
+        assert (located(text).key, located(text).container) == ("a::b.jpg", text.removeprefix("zip://a::b.jpg::"))
+
+
 def test_colons_in_the_key_of_an_object_are_part_of_it():
     assert (located("s3://bucket/a::b/c.jpg").parent / "d.jpg").text == "s3://bucket/a::b/d.jpg"
 

@@ -188,20 +188,27 @@ def _in_store(
         for entry in entries:
             reason = None
             parts = entry.relative.split("/")
-            if not single and (any(part.startswith(".") for part in parts) or _is_below(entry.url, skip)):
+            misleading = any(map(_misleads, parts))
+            hidden = any(part.startswith(".") for part in parts) and not misleading
+            if not single and (hidden or _is_below(entry.url, skip)):
                 continue
             suffix = entry.url.suffix.lower()
-            if any(not part or PurePath(part).name != part for part in parts):  # it would lead out of the output
+            if misleading and (single or suffix in SUFFIXES):
                 error = ImageError(f"{display_name(entry.url)}: no file can be called like that: rename it")
                 unusable.append(Unusable(entry.url, error))
             elif single or suffix in SUFFIXES:
                 yield Source(entry.url, entry.relative)
-            elif suffix in UNREAD_SUFFIXES:
-                left_out[suffix] += 1
+            elif suffix in UNREAD_SUFFIXES or ("s3" not in entry.url.stores and looks_like_image(entry.url)):
+                left_out[suffix] += 1  # (there, each look would be a request)
     except OSError as error:
         reason = f"it cannot be reached ({error.strerror})"
     if reason:
         unusable.append(Unusable(url, ImageError(f"{display_name(url)}: {reason}")))
+
+
+def _misleads(part: str) -> bool:
+    """Whether a name that a store gives to a folder or file can be none here: it might lead out of the output."""
+    return part in {"", ".", ".."} or PurePath(part).name != part or part.startswith("..\\")
 
 
 def _is_below(url: Url, folder: Location | None) -> bool:

@@ -101,9 +101,11 @@ def _header_pixels(file: IO[bytes]) -> int:
         return width * height
 
 
-def looks_like_image(path: Path) -> bool:
+def looks_like_image(path: Location) -> bool:
     """Whether the file `path` begins as an image does, whatever its name, be it of a format that is read or not."""
     try:
+        if isinstance(path, Url):
+            return kind_of(from_store(path, START_BYTES)) is not None
         with opened(path) as file:
             return kind_of(file.read(START_BYTES)) is not None
     except (ImageError, OSError):

@@ -134,6 +134,12 @@ class S3Store(Store):
             return self._fs.call_s3(method, **request)
 
 
+def open_s3(url: Url) -> Any:
+    """A file to read from at any position, each piece by a request when it is asked for."""
+    with reported():
+        return S3FileSystem(**s3_options()).open(url.key, "rb")
+
+
 def _split(url: Url) -> tuple[str, str]:
     bucket, _, key = url.key.partition("/")
     return bucket, key
