@@ -9,6 +9,7 @@ from bgremove.errors import ImageError
 from bgremove.formats.read import read
 from bgremove.paths import StrOrBytesPath, display_name
 from bgremove.types import Label, Mask
+from bgremove.url import Url
 
 BLACK, GRAY, WHITE = 0, 128, 255
 """Background, left open, object."""
@@ -19,7 +20,7 @@ _LABELS[[BLACK, WHITE]] = Label.BACKGROUND, Label.FOREGROUND
 _GRAYS = np.array([BLACK, WHITE, GRAY, GRAY], np.uint8)  # by label
 
 
-def read_hints(path: StrOrBytesPath, height: int, width: int) -> Mask:
+def read_hints(path: StrOrBytesPath | Url, height: int, width: int) -> Mask:
     """The hints in the image file `path`, for a photograph of `height` by `width` pixels, as it is seen upright.
 
     Returns

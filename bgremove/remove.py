@@ -15,6 +15,7 @@ from bgremove.hints import read_hints
 from bgremove.paths import StrOrBytesPath
 from bgremove.settings import Settings, merged
 from bgremove.types import Image, Label, Mask, Rect
+from bgremove.url import Url
 
 EMPTY_FOREGROUND = "nothing was found inside the rect: the foreground is empty"
 ONE_COLOUR = (
@@ -25,7 +26,7 @@ ALL_TRANSPARENT = "all of it is transparent inside the rect: the foreground is e
 
 
 def remove_background(
-    image: Any, *, hints: Mask | StrOrBytesPath | None = None, settings: Settings | None = None, **options: Any
+    image: Any, *, hints: Mask | StrOrBytesPath | Url | None = None, settings: Settings | None = None, **options: Any
 ) -> Cutout:
     """Cut the object out of one image.
 

@@ -12,7 +12,8 @@ from bgremove.errors import UsageError
 STORES = ("s3", "memory", "zip")
 """Stores that files are read from."""
 
-_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://")
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
+_SHORTENED = re.compile(rf"({'|'.join(STORES)}):/(?!/)")  # what `Path` makes of a URL
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -99,7 +100,8 @@ Location = Path | Url
 def located(name: str | os.PathLike[str] | Url) -> Location:
     """What a user means by `name`: a `Url` if it begins as one does, else a path.
 
-    Raises `UsageError` for a store that is not one of `STORES`, and for an empty name, which would mean this folder.
+    Raises `UsageError` for a store that is not one of `STORES`, for a URL that has been made a `Path`, and for an empty
+    name, which would mean this folder.
 
     >>> located("s3://bucket/photos/") / "a.jpg", located("file:///photos").name
     (Url(text='s3://bucket/photos/a.jpg', size=-1, version=''), 'photos')
@@ -109,10 +111,13 @@ def located(name: str | os.PathLike[str] | Url) -> Location:
     text = os.fspath(name)
     if not text:
         raise UsageError("a name is empty: name a file or a folder; this folder is called .")
+    if not isinstance(name, str) and _SHORTENED.match(text):
+        raise UsageError(f"{text} was a URL before it became a Path, which takes a slash from it: give it as text")
     match = _SCHEME.match(text) if isinstance(name, str) else None
     if match is None:
         return Path(name)
-    scheme = match[1]
+    scheme = match[1].lower()
+    text = scheme + text[match.end(1) :]
     if scheme == "file":
         return Path(text.removeprefix("file://"))
     if scheme not in STORES:
@@ -123,11 +128,13 @@ def located(name: str | os.PathLike[str] | Url) -> Location:
     start = f"{scheme}://"
     if scheme == "s3" and not head.removeprefix(start).strip("/"):
         raise UsageError("a URL into S3 names a bucket, such as s3://bucket/photos/")
+    if _SCHEME.match(file := container.removeprefix("::")):
+        container = f"::{located(file)}"
     return Url(start + head.removeprefix(start).rstrip("/") + container)
 
 
 def _split_zip(text: str) -> tuple[str, str]:
     """A URL before, and from, the name of its ZIP file: names in that may hold two colons too."""
-    match = re.search(f"::(?={_SCHEME.pattern})", text)
+    match = re.search(f"::(?={_SCHEME.pattern})", text, re.IGNORECASE)
     at = match.start() if match else text.rfind("::")
     return text[:at], text[at:]

@@ -2,17 +2,21 @@
 
 import os
 import shutil
+import zipfile
 
 import cv2
 import numpy as np
 import PIL.Image
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from bgremove import Label, remove_background, remove_backgrounds
 from bgremove.batch import read_table
 from bgremove.cli import run
 from bgremove.errors import ImageError
 from bgremove.hints import read_hints
+from bgremove.rects import Table
+from bgremove.types import Rect
 from fixtures.scenes import make_scene
 
 OPEN = Label.PROBABLY_FOREGROUND
@@ -60,6 +64,34 @@ def test_hints_decide_in_the_command_and_in_the_library(folder):
     plain = remove_background(folder / "a.png", rect=(10, 10, 140, 100)).foreground
     assert not plain[20:30, 20:30].any()
     assert plain[55:65, 75:85].all()
+
+
+def test_hints_are_read_by_url(folder):
+    content = (folder / "marks.png").read_bytes()
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem().pipe_file("/bucket/marks.png", content)
+    with zipfile.ZipFile(folder / "hints.zip", "w") as archive:
+        archive.writestr("marks.png", content)
+    here = remove_background(folder / "a.png", rect=(10, 10, 140, 100), hints=folder / "marks.png")
+    for url in ("memory://bucket/marks.png", f"zip://marks.png::{folder}/hints.zip"):
+        (folder / "rects.csv").write_text(f"path,x,y,width,height,hints\na.png,10,10,140,100,{url}\n")
+        line = ["remove", str(folder / "a.png"), "-o", str(folder / "out"), "--emit", "mask", "-q", "--overwrite"]
+        assert run([*line, "--rects", str(folder / "rects.csv")]) == 0
+        mask = cv2.imread(str(folder / "out/a.mask.png"), cv2.IMREAD_GRAYSCALE)
+        np.testing.assert_array_equal(here.foreground, mask == 255)
+        by_url = remove_background(folder / "a.png", rect=(10, 10, 140, 100), hints=url)
+        np.testing.assert_array_equal(here.foreground, by_url.foreground)
+        table = Table.opened(folder / "rects.csv")
+        table.put(folder / "a.png", Rect(9, 10, 140, 100), table.hints(folder / "a.png"))
+        assert url in table.text()
+
+
+def test_hints_by_url_that_are_not_there_are_named_whole(folder, capsys):
+    for url in ("memory://bucket/gone.png", "zip://gone.png::gone.zip"):
+        (folder / "rects.csv").write_text(f"path,x,y,width,height,hints\na.png,10,10,140,100,{url}\n")
+        line = ["remove", str(folder / "a.png"), "-o", str(folder / "out"), "--rects", str(folder / "rects.csv")]
+        assert run(line) == 1
+        assert f": {url}: " in capsys.readouterr().err
 
 
 def test_hints_are_no_photographs(folder):

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from bgremove import remove_background
 from bgremove.errors import UsageError
 from bgremove.paths import display_name
 from bgremove.url import Url, located
@@ -44,9 +45,23 @@ def test_colons_in_the_key_of_an_object_are_part_of_it():
     assert (located("s3://bucket/a::b/c.jpg").parent / "d.jpg").text == "s3://bucket/a::b/d.jpg"
 
 
-@pytest.mark.parametrize("name", ["photos", "C:\\photos", "a:/b", "file.s3", Path("s3://bucket")])
+@pytest.mark.parametrize("name", ["photos", "C:\\photos", "a:/b", "file.s3", Path("photos/s3:")])
 def test_what_does_not_begin_as_a_url_is_a_path(name):
     assert located(name) == Path(name)
+
+
+def test_a_url_that_has_lost_a_slash_as_a_path_is_no_name_of_a_file():
+    for path in (Path("s3://bucket/a.jpg"), Path("zip://::a.zip")):
+        with pytest.raises(UsageError, match=f"^{path} was a URL before it became a Path"):
+            located(path)
+    with pytest.raises(UsageError, match="was a URL"):
+        remove_background(Path("s3://bucket/a.jpg"))
+
+
+def test_the_scheme_of_a_url_may_be_in_capitals():
+    assert located("S3://Bucket/A.jpg").text == "s3://Bucket/A.jpg"
+    assert located("ZIP://A.jpg::S3://Bucket/B.zip").text == "zip://A.jpg::s3://Bucket/B.zip"
+    assert located("File:///Photos") == Path("/Photos")
 
 
 def test_a_url_of_this_machine_is_a_path():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from bgremove.types import Rect
 from bgremove.url import Location
@@ -16,7 +15,7 @@ class Job:
     source: Location
     outputs: dict[str, Location]
     rect: Rect | None = None
-    hints: Path | None = None
+    hints: Location | None = None
     """An image, see `bgremove.hints`."""
     overwrite: bool = False
     pixels: int | None = None

@@ -56,7 +56,7 @@ def make_plan(
     settings: Settings,
     *,
     rects: Mapping[str, Rect | None] | None = None,
-    hints: Mapping[str, Path] | None = None,
+    hints: Mapping[str, StrPath | Url] | None = None,
     recursive: bool = False,
     naming: str = "stem",
     overwrite: bool = False,
@@ -136,7 +136,7 @@ def plan_jobs(
     settings: Settings,
     *,
     rects: Mapping[str, Rect | None] | None = None,
-    hints: Mapping[str, Path] | None = None,
+    hints: Mapping[str, StrPath | Url] | None = None,
     naming: str = "stem",
     overwrite: bool = False,
 ) -> Jobs:
@@ -145,7 +145,7 @@ def plan_jobs(
         raise UsageError(f"naming is {naming}; choose from {', '.join(NAMINGS)}")
     if rects is not None and settings.rect is not None:
         raise UsageError("a rect for all images and rects by file exclude each other")
-    drawn = {os.path.abspath(path): path for path in (hints or {}).values()}
+    drawn = {absolute(image): image for image in map(located, (hints or {}).values())}
     if hints and drawn:
         for path in drawn.keys() & hints.keys():
             raise RectError(
@@ -185,7 +185,7 @@ def drawn_job(
     source: Location,
     outputs: dict[str, Location],
     rects: Mapping[str, Rect | None] | None,
-    hints: Mapping[str, Path] | None,
+    hints: Mapping[str, StrPath | Url] | None,
     *,
     overwrite: bool = False,
 ) -> Job:
@@ -194,4 +194,5 @@ def drawn_job(
     if rects is not None and path not in rects:
         raise RectError(f"{display_name(source)}: the rects hold no line for this file: add one, or leave the file out")
     rect = None if rects is None else rects[path]
-    return Job(source, outputs, rect, None if hints is None else hints.get(path), overwrite=overwrite)
+    marked = None if hints is None or path not in hints else located(hints[path])
+    return Job(source, outputs, rect, marked, overwrite=overwrite)

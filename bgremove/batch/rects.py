@@ -9,7 +9,7 @@ from pathlib import Path
 from bgremove.errors import RectError, UsageError
 from bgremove.paths import absolute, display_name
 from bgremove.types import Rect
-from bgremove.url import Url, located
+from bgremove.url import Location, Url, located
 
 COLUMNS = ("path", "x", "y", "width", "height")
 """Which a table of rects must have."""
@@ -27,7 +27,7 @@ class RectTable:
     """What stands in the file, by column."""
     rects: dict[str, Rect | None]
     """None where a line has no numbers: the margin says what is background there."""
-    hints: dict[str, Path]
+    hints: dict[str, Location]
     """Images of hints, see `bgremove.hints`, for those that have one."""
 
 
@@ -39,7 +39,7 @@ def read_table(file: Path) -> RectTable:
     """
     lines: dict[str, dict[str, str]] = {}
     rects: dict[str, Rect | None] = {}
-    hints: dict[str, Path] = {}
+    hints: dict[str, Location] = {}
     try:
         with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
             rows = csv.DictReader(stream)
@@ -50,25 +50,25 @@ def read_table(file: Path) -> RectTable:
             for row in rows:
                 line = {column: row[column] or "" for column in columns}
                 where = f"{display_name(file)}, line {rows.line_num}"
-                rect, path = _rect(line, where), _path(line, where, file.parent)
+                rect, path = _rect(line, where), absolute(_place(line["path"], where, file.parent))
                 if rects.setdefault(path, rect) != rect:
                     name = display_name(line["path"])
                     raise RectError(f"{where}: {name} has another rect in a line before it")
                 lines[path] = line
                 if line.get(HINTS):
-                    hints[path] = file.parent / line[HINTS]
+                    hints[path] = _place(line[HINTS], where, file.parent)
     except (OSError, csv.Error) as error:
         raise RectError(f"{display_name(file)}: the rects cannot be read: {error}") from error
     return RectTable(columns, lines, rects, hints)
 
 
-def _path(line: dict[str, str], where: str, folder: Path) -> str:
-    """The absolute path or URL of a line, whose path is relative to `folder`."""
+def _place(name: str, where: str, folder: Path) -> Location:
+    """What a name in a line means, which is relative to `folder`."""
     try:
-        place = located(line["path"])
+        place = located(name)
     except UsageError as error:
         raise RectError(f"{where}: {error}") from error
-    return absolute(place if isinstance(place, Url) else folder / place)
+    return place if isinstance(place, Url) else folder / place
 
 
 def _rect(line: dict[str, str], where: str) -> Rect | None:

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from bgremove import matting
@@ -40,7 +39,7 @@ def remove_backgrounds(
     output: StrPath | Url,
     *,
     rects: Mapping[str, Rect | None] | None = None,
-    hints: Mapping[str, Path] | None = None,
+    hints: Mapping[str, StrPath | Url] | None = None,
     recursive: bool = False,
     naming: str = "stem",
     overwrite: bool = False,

@@ -17,11 +17,11 @@ from bgremove.batch.worker import FileWorker
 from bgremove.errors import OutputError, UsageError
 from bgremove.files import exists
 from bgremove.formats import FORMAT_OF_SUFFIX, LOSSLESS_FORMATS
-from bgremove.paths import STANDARD, display_name, file_key
+from bgremove.paths import STANDARD, StrPath, display_name, file_key
 from bgremove.settings import Settings
 from bgremove.strategies import Task
 from bgremove.types import Rect
-from bgremove.url import Location
+from bgremove.url import Location, Url
 
 
 def names_a_file(output: Location) -> bool:
@@ -36,7 +36,7 @@ def plan_single(
     settings: Settings,
     *,
     rects: Mapping[str, Rect | None] | None = None,
-    hints: Mapping[str, Path] | None = None,
+    hints: Mapping[str, StrPath | Url] | None = None,
     overwrite: bool = False,
 ) -> Plan:
     """The plan that makes one file, or what a pipe carries, out of one image, for `run_single`.

@@ -55,18 +55,22 @@ class Place(click.Path):
 
 
 class Here(click.Path):
-    """A file, or if `folder` a folder, that is written here and in no store, or if `standard` to standard output."""
+    """A file, or if `folder` a folder, that is written here and in no store, or if `standard` to standard output.
 
-    def __init__(self, *, folder: bool = False, standard: bool = False) -> None:
-        super().__init__(path_type=Path, dir_okay=folder, file_okay=not folder, allow_dash=standard)
+    If `exists`, it is read here and in no store.
+    """
+
+    def __init__(self, *, folder: bool = False, standard: bool = False, exists: bool = False) -> None:
+        super().__init__(path_type=Path, dir_okay=folder, file_okay=not folder, allow_dash=standard, exists=exists)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """See `click.ParamType.convert`."""
         text = str(value)
         if "://" in text:
-            self.fail(f"{text} is a URL: this is written here, and can be copied from here", param, ctx)
+            advice = "read here: copy it first" if self.exists else "written here, and can be copied from here"
+            self.fail(f"{text} is a URL: this is {advice}", param, ctx)
         if not text or (text == str(STANDARD) and not self.allow_dash):
-            self.fail(f"{text!r} is no name for what is written here", param, ctx)
+            self.fail(f"{text!r} is no name for a file here", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -59,7 +59,7 @@ _BESIDE_RESULTS = "contact_sheet", "status", "json_file", "report", "plots", "tr
 @options.settings
 @click.option(
     "--rects",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=options.Here(exists=True),
     help="CSV: path,x,y,width,height, and hints, see bgremove rects.",
 )
 @click.option(

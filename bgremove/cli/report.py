@@ -13,7 +13,7 @@ from bgremove.report import Outputs, load_json
 
 
 @click.command(cls=SectionedCommand, examples=("bgremove report figures.json --report report.html --plots plots/",))
-@click.argument("figures", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.argument("figures", type=options.Here(exists=True))
 @options.made_of_json
 def report(figures: Path, outputs: Outputs) -> int:
     """Make a report of FIGURES, a file that compare or remove wrote with --json. It then holds no pictures."""

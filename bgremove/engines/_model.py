@@ -80,6 +80,8 @@ def read_model(name: StrPath) -> Model:
     text = os.fspath(name)
     preset, _, file = text.partition("=")
     path = Path(file if preset in PRESETS else text)
+    if "://" in text:
+        raise UsageError(f"{text} is a URL: a model is read from a file here, which can be copied from there")
     content = _read(path, text)
     convention = PRESETS[preset] if preset in PRESETS else _read_convention(path)
     model = Model(os.path.abspath(path), digest(content), len(content), convention)

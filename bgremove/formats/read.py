@@ -73,7 +73,7 @@ def read(path: StrOrBytesPath | Url, *, max_pixels: int = DEFAULT_MAX_PIXELS) ->
     Raises `ImageError`, whose message begins with the name of the file, if it is missing, unreadable, not a regular
     file, not one of the formats in `FORMATS`, damaged or truncated; `ImageTooLargeError` over the limit.
     """
-    place = located(path) if isinstance(path, str | Url) else Path(os.fsdecode(path))
+    place = located(path if isinstance(path, str | Url) else Path(os.fsdecode(path)))
     with _named(display_name(place)), opened(place) as file:
         return _decode(file, max_pixels, place.suffix.lower())
 

@@ -62,11 +62,11 @@ class Table:
         """The rect of an image, if it has one."""
         return self.read.rects.get(absolute(path))
 
-    def hints(self, path: Location) -> Path | None:
+    def hints(self, path: Location) -> Location | None:
         """The image of hints of an image, if it has one."""
         return self.read.hints.get(absolute(path))
 
-    def put(self, path: Location, rect: Rect, hints: Path | None = None) -> None:
+    def put(self, path: Location, rect: Rect, hints: Location | None = None) -> None:
         """Set the line of an image; `save` brings it to the disk."""
         key = absolute(path)
         line = self.read.lines.setdefault(key, {"path": self._relative(path)})
