@@ -161,11 +161,11 @@ def compiled_once(last: Callable[..., Any], apart: Iterable[Callable[[], None]] 
     if kernel.signatures or kernel.is_kept() or (folder := _folder()) is None:
         yield
         return
-    from filelock import FileLock  # noqa: PLC0415 - only those who may have to compile pay for it
+    from bgremove.engines._turns import my_turn  # noqa: PLC0415 - only those who may have to compile pay for it
 
     with ExitStack() as stack:
         with suppress(OSError, NotImplementedError):  # where no lock can be kept, each compiles for itself
-            stack.enter_context(FileLock(folder / f"{kernel.name}.lock"))  # let go of when its holder dies
+            stack.enter_context(my_turn(folder / f"{kernel.name}.lock"))
         if apart and not kernel.is_kept():
             from bgremove.engines._first_use import call_apart  # noqa: PLC0415 - as above
 
