@@ -9,8 +9,8 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +181,15 @@ def write_text_file(path: Path, text: str) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+@contextmanager
+def noting(errors: list[OutputError]) -> Iterator[None]:
+    """A block after the work: what it cannot write is noted, and what comes behind it is written all the same."""
+    try:
+        yield
+    except OutputError as error:
+        errors.append(error)
 
 
 def _own_prefix(name: str) -> str:

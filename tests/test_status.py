@@ -23,7 +23,7 @@ def test_a_status_is_whole_rewritten_once_a_second_and_says_how_it_ended(tmp_pat
     file, now_s = tmp_path / "status.json", 0.0
     pace = Pace("images", 4, lambda: now_s)
     seen = []
-    with kept_in(file, pace) as update:
+    with kept_in(file, pace, []) as update:
         for failed in (False, False, True):
             now_s += 0.6
             pace.add(failed=failed)
@@ -36,7 +36,7 @@ def test_a_status_is_whole_rewritten_once_a_second_and_says_how_it_ended(tmp_pat
     }  # fmt: skip
     assert (content["images_per_s"], content["left_s"]) == (1.667, 0.6)
     assert os.listdir(tmp_path) == ["status.json"]
-    with pytest.raises(KeyboardInterrupt), kept_in(file, pace):
+    with pytest.raises(KeyboardInterrupt), kept_in(file, pace, []):
         raise KeyboardInterrupt
     assert json.loads(file.read_text())["state"] == "interrupted"
 
@@ -45,7 +45,7 @@ def test_a_status_that_cannot_be_written_meanwhile_stops_nothing(tmp_path):
     file, now_s = tmp_path / "folder/status.json", 0.0
     file.parent.mkdir()
     pace = Pace("images", 4, lambda: now_s)
-    with kept_in(file, pace) as update:
+    with kept_in(file, pace, []) as update:
         file.unlink()
         file.parent.rmdir()
         now_s = 2.0

@@ -31,8 +31,10 @@ def with_previews(jobs: Jobs) -> Jobs:
     return jobs.replaced({index: replace(job, preview=True) for index, job in shown})
 
 
-def write_sheet(path: Path, records: Sequence[ImageRecord]) -> None:
-    """Write a picture of what was cut out or has failed, by path; whatever was there before is replaced."""
+def write_sheet(path: Path | None, records: Sequence[ImageRecord]) -> None:
+    """Write a picture of what was cut out or has failed, by path, if there is a `path`; it replaces what was there."""
+    if path is None:
+        return
     shown = sorted((r for r in records if r.preview or r.status == "failed"), key=lambda record: str(record.path))
     entries = [Entry(display_name(r.path), r.preview, bool(r.error or r.warnings)) for r in shown[:MOST_IMAGES]]
     content = encode(contact_sheet(entries), FORMAT_OF_SUFFIX[path.suffix.lower()])

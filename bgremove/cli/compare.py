@@ -13,13 +13,14 @@ from bgremove.batch.headers import largest_first
 from bgremove.batch.plan import output_paths
 from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, telling
+from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, telling, told
 from bgremove.cli.sections import SectionedCommand
 from bgremove.comparison import MIN_ROUNDS, Comparison, contenders
 from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import DEFAULT_CONTENDERS
 from bgremove.comparison.report import TABLE_WIDTH, answer, choice, comparison_json, comparison_list, comparison_table
-from bgremove.errors import UsageError
+from bgremove.errors import OutputError, UsageError
+from bgremove.files import noting
 from bgremove.machine import usable_cpus
 from bgremove.paths import STANDARD, display_name
 from bgremove.report import Gallery, Outputs
@@ -73,17 +74,18 @@ def compare(
             on_cutout=gallery.add if outputs.has_pictures else None,
         )  # fmt: skip
     failures = [str(each.error) for each in unusable] + [str(error) for _, error in comparison.failed]
+    unwritten: list[OutputError] = []
     try:
         content = comparison_json(comparison, **circumstances())
-        outputs.write(content, gallery.in_order())
+        unwritten += outputs.write(content, gallery.in_order())
     finally:
         if (omitted := left_out_text(left_out)) and not quiet:
             say(omitted)
         for line in failures:
             say(f"failed: {line}")
-        with telling():
+        with noting(unwritten), telling():
             _show(comparison, Console(stderr=outputs.json_file == STANDARD))
-    return EXIT_FAILURES if failures or comparison.differing else 0
+    return told(unwritten) or (EXIT_FAILURES if failures or comparison.differing else 0)
 
 
 def _show(comparison: Comparison, out: Console) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,18 @@ def telling() -> Iterator[None]:
         raise
     except OSError as error:
         raise OutputError(f"standard output: it cannot be written ({error.strerror})") from error
+
+
+def told(unwritten: Iterable[OutputError]) -> int:
+    """Tell what was to stand beside the results and could not be written; the exit status for that, 0 if it is nothing.
+
+    It is not that of wrong use, after which nothing has been done.
+    """
+    code = 0
+    for error in unwritten:
+        say(f"error: {error}")
+        code = EXIT_FAILURES
+    return code
 
 
 def flushed(status: int) -> int:

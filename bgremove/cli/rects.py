@@ -12,10 +12,10 @@ import click
 from bgremove.batch.sources import find_sources, left_out_text
 from bgremove.batch.summary import named_failure
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, counting, say
+from bgremove.cli.console import EXIT_FAILURES, counting, say, told
 from bgremove.cli.sections import SectionedCommand
 from bgremove.errors import OutputError, UsageError
-from bgremove.files import check_writable
+from bgremove.files import check_writable, noting
 from bgremove.paths import display_name
 from bgremove.rects import Table, is_filled, propose_rects
 from bgremove.rects.edit import EditServer, Entry, Session, survey
@@ -87,11 +87,15 @@ def rects(
                     table.add(path)
                     failed.append(named_failure(path, error))
             advance()
-    table.save()
+    unwritten: list[OutputError] = []
+    with noting(unwritten):
+        table.save()
     for line in [*(str(each.error) for each in unusable), *failed]:
         say(f"failed: {line}")
     if not quiet and (omitted := left_out_text(left_out)):
         say(omitted)
+    if unwritten:
+        return told(unwritten)
     if found:
         _serve(Session(table, found, settings), browser=not no_browser, quiet=quiet)
     return EXIT_FAILURES if failed or unusable else 0

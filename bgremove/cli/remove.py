@@ -25,10 +25,11 @@ from bgremove.batch.sources import left_out_text
 from bgremove.batch.summary import Summary, failure_text, warning_texts
 from bgremove.batch.watch import watch as watch_folders
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, telling
+from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, telling, told
 from bgremove.cli.sections import SectionedCommand
 from bgremove.cli.status import check_status, kept_in, told_on_signal
 from bgremove.errors import OutputError, UsageError
+from bgremove.files import noting
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
 from bgremove.pace import Pace
@@ -131,8 +132,9 @@ def remove(
     running = run_single(plan) if single else run_one(plan)
     pace.total = len(plan.todo)
     showing = shown(pace, quiet=quiet or not plan.todo)
+    unwritten: list[OutputError] = []
     concluding = _concluding(plan, summary, quiet=quiet)
-    with concluding, Meter() as meter, kept_in(status, pace) as update, showing as advance:
+    with concluding, Meter() as meter, kept_in(status, pace, unwritten) as update, showing as advance:
         for record in running:
             summary.add(record)
             records += [record] if recorded else []
@@ -143,13 +145,12 @@ def remove(
     facts = {**circumstances(), "settings": asdict(settings), "strategy": name}
     content = records_json(records, plan.left_out, meter.reading, facts)
     try:
-        pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
-        outputs.write(content, pictures)
-        if contact_sheet is not None:
+        unwritten += outputs.write(content, _pictures(plan, records, quiet=quiet) if outputs.has_pictures else [])
+        with noting(unwritten):
             write_sheet(contact_sheet, records)
-    finally:  # what was done is told, too, where the figures do not fit on the disk
+    finally:
         code = _conclude(plan, summary, quiet=quiet)
-    return code
+    return told(unwritten) or code
 
 
 def _checked(plan: Plan, keep: list[Location], outputs: Outputs, contact_sheet: Path | None) -> Plan:

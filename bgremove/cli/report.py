@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bgremove.cli import options
+from bgremove.cli.console import told
 from bgremove.cli.sections import SectionedCommand
 from bgremove.errors import UsageError
 from bgremove.report import Outputs, load_json
@@ -21,5 +22,4 @@ def report(figures: Path, outputs: Outputs) -> int:
         raise UsageError("say what to make: --report, --plots or --trace")
     content = load_json(figures)
     outputs.check([figures])
-    outputs.write(content)
-    return 0
+    return told(outputs.write(content))

@@ -13,7 +13,7 @@ from threading import current_thread, main_thread
 from typing import Any
 
 from bgremove.errors import OutputError, UsageError
-from bgremove.files import check_writable, write_json_file
+from bgremove.files import check_writable, noting, write_json_file
 from bgremove.pace import Pace
 from bgremove.paths import display_name
 from bgremove.url import Location
@@ -34,12 +34,12 @@ def check_status(file: Path, keep: Iterable[Location]) -> None:
 
 
 @contextmanager
-def kept_in(file: Path | None, pace: Pace) -> Iterator[Callable[[], None]]:
+def kept_in(file: Path | None, pace: Pace, errors: list[OutputError]) -> Iterator[Callable[[], None]]:
     """Keep `file`, if there is one, up to date; the function that it gives is to be called when `pace` has changed.
 
     It is written at once, then once a second at most, and at the end, with ``state`` ``running``, ``ended`` or, if the
     block is left by an exception, ``interrupted``. If it cannot be written in between, that is tried again later.
-    Raises `OutputError` if it cannot be written at first or in the end.
+    Raises `OutputError` if it cannot be written at first; in the end, that is added to the `errors`.
     """
     if file is None:
         yield lambda: None
@@ -60,7 +60,8 @@ def kept_in(file: Path | None, pace: Pace) -> Iterator[Callable[[], None]]:
         with suppress(OutputError):
             write_json_file(file, _content(pace, "interrupted"))
         raise
-    write_json_file(file, _content(pace, "ended"))
+    with noting(errors):
+        write_json_file(file, _content(pace, "ended"))
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bgremove.errors import UsageError
-from bgremove.files import check_writable, make_folder, write_bytes, write_json_file, write_text_file
+from bgremove.errors import OutputError, UsageError
+from bgremove.files import check_writable, make_folder, noting, write_bytes, write_json_file, write_text_file
 from bgremove.paths import display_name
 from bgremove.report.gallery import Picture
 from bgremove.report.report import report_from_json
@@ -49,28 +49,34 @@ class Outputs:
         if self.plots is not None:
             make_folder(self.plots)
 
-    def write(self, content: Mapping[str, Any], pictures: Sequence[Picture] = ()) -> None:
-        """Write all of them from the figures."""
-        if self.json_file is not None:
-            write_json_file(self.json_file, content)
-        if self.trace is not None:
-            write_json_file(self.trace, trace(report_from_json(content)))
+    def write(self, content: Mapping[str, Any], pictures: Sequence[Picture] = ()) -> list[OutputError]:
+        """Write all of them from the figures; why some could not be, which keeps no other from being written."""
+        errors: list[OutputError] = []
+        with noting(errors):
+            if self.json_file is not None:
+                write_json_file(self.json_file, content)
+        with noting(errors):
+            if self.trace is not None:
+                write_json_file(self.trace, trace(report_from_json(content)))
         if self.report is None and self.plots is None:
-            return
+            return errors
         from bgremove.report.markdown import markdown  # noqa: PLC0415 - matplotlib, for those who want plots
         from bgremove.report.page import page  # noqa: PLC0415
         from bgremove.report.plots import plots_of  # noqa: PLC0415
 
         report = report_from_json(content)
         plots = plots_of(report)
-        if self.plots is not None:
-            make_folder(self.plots)
-            for plot in plots:
-                for file_format in ("svg", "png"):
-                    write_bytes(self.plots / f"{plot.name}.{file_format}", plot.file(file_format), overwrite=True)
-        if self.report is not None:
-            make = page if self.report.suffix.lower() in _PAGES else markdown
-            write_text_file(self.report, make(report, plots, pictures))
+        with noting(errors):
+            if self.plots is not None:
+                make_folder(self.plots)
+                for plot in plots:
+                    for file_format in ("svg", "png"):
+                        write_bytes(self.plots / f"{plot.name}.{file_format}", plot.file(file_format), overwrite=True)
+        with noting(errors):
+            if self.report is not None:
+                make = page if self.report.suffix.lower() in _PAGES else markdown
+                write_text_file(self.report, make(report, plots, pictures))
+        return errors
 
 
 def check_installed() -> None:
