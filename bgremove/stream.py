@@ -42,7 +42,8 @@ def iter_cutouts(
     ----------
     images
         Anything that `remove_background` takes, most usefully arrays. Drawn from as workers become free, at most two
-        images a worker ahead, so that it may be long and lazy.
+        images a worker ahead, so that it may be long and lazy. What it raises is raised here, behind the outcomes of
+        all images that it had given.
     rects
         For each image in turn a rect, or None for that of the settings.
     hints

@@ -57,7 +57,16 @@ def check_strategy(make):
         stopped = strategy.run(square, tasks)
         next(stopped)
         stopped.close()
+        broken_off = strategy.run(square, _breaking_off(tasks[:2]))
+        assert sorted(next(broken_off).index for _ in range(2)) == [0, 1]
+        with pytest.raises(LookupError, match="no more to be had"):
+            next(broken_off)
         assert len(list(strategy.run(square, tasks[:2]))) == 2
+
+
+def _breaking_off(tasks):
+    yield from tasks
+    raise LookupError("no more to be had")
 
 
 def _check_outcomes(outcomes):

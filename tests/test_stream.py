@@ -69,6 +69,20 @@ def test_rects_or_hints_that_are_not_as_many_as_images_are_an_error(name, rects)
         list(iter_cutouts(IMAGES, **{name: rects}, strategy="threads"))
 
 
+@pytest.mark.parametrize("strategy", ["sequential", "threads", "processes"])
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_an_iterator_that_breaks_off_costs_no_outcome(strategy, count):
+    def broken():
+        yield from IMAGES[:count]
+        raise OSError("the camera is gone")
+
+    outcomes = iter_cutouts(broken(), strategy=strategy)
+    assert sorted(next(outcomes).index for _ in range(count)) == list(range(count))
+    with pytest.raises(OSError, match="the camera is gone"):
+        next(outcomes)
+    assert list(outcomes) == []
+
+
 @pytest.mark.parametrize("one", ["photos", b"\xff\xd8", Path("a.jpg"), IMAGES[0], IMAGES[0][..., 0]])
 def test_one_image_is_not_taken_for_many(one):
     with pytest.raises(UsageError, match="give a list of images"):

@@ -19,6 +19,8 @@ class Admission(Generic[T]):
     The `peak_bytes` of all tasks that are under way, which is from `draw` to `finish`, are never more than
     `budget_bytes`, unless there is but one. Tasks behind one that is held back overtake it if they fit beside it: it
     waits only for those that were drawn before.
+
+    What the tasks' own iterator raises ends them, and is kept for `check`: those that were drawn before are done.
     """
 
     def __init__(self, tasks: Iterable[Task[T]], budget_bytes: int | None = None) -> None:
@@ -30,6 +32,7 @@ class Admission(Generic[T]):
         self._overtaking: dict[int, int] = {}
         """Those of them that were drawn while the first of the held ones was."""
         self._exhausted = False
+        self._error: Exception | None = None
 
     @property
     def ended(self) -> bool:
@@ -42,9 +45,8 @@ class Admission(Generic[T]):
             if self._fits(task):
                 return self._drawn(task)
         while len(self._held) < _MOST_HELD:
-            task_or_none = next(self._source, None)
+            task_or_none = self._next()
             if task_or_none is None:
-                self._exhausted = True
                 break
             self._held.append(task_or_none)
             if self._fits(task_or_none):
@@ -55,6 +57,22 @@ class Admission(Generic[T]):
         """The task is no longer under way."""
         self._under_way.pop(index, None)
         self._overtaking.pop(index, None)
+
+    def check(self) -> None:
+        """Raise what the tasks' iterator has raised, if it has."""
+        if self._error is not None:
+            raise self._error
+
+    def _next(self) -> Task[T] | None:
+        if not self._exhausted:
+            try:
+                return next(self._source)
+            except StopIteration:
+                pass
+            except Exception as error:  # noqa: BLE001 - code of the caller, to whom it goes
+                self._error = error
+            self._exhausted = True
+        return None
 
     def _fits(self, task: Task[T]) -> bool:
         if self._budget_bytes is None or not self._under_way:

@@ -89,11 +89,11 @@ class Strategy:
     ) -> Generator[Outcome[R], None, None]:
         """Outcomes of ``function(task.value)`` as they come, in any order, exactly one for every task.
 
-        `tasks` may be any iterable, also a very long lazy one: it is drawn from as workers become free, never more
-        than two tasks a worker ahead (`dask`: two groups of tasks), and 64 that wait for memory. A `BgremoveError` that
-        the function raises is the outcome's error as it is; any other exception becomes a `TaskError` whose notes hold
-        the traceback. Closing the iterator cancels the rest. One run at a time; a strategy may be used for several runs
-        one after the other.
+        `tasks` may be any iterable, also a very long lazy one: it is drawn from as workers become free, never more than
+        two tasks a worker ahead (`dask`: two groups of tasks), and 64 that wait for memory. A `BgremoveError` that the
+        function raises is the outcome's error as it is; any other exception becomes a `TaskError` whose notes hold the
+        traceback. What `tasks` itself raises comes last, behind the outcomes of all that it had given. Closing the
+        iterator cancels the rest. One run at a time; a strategy may be used for several runs one after the other.
 
         With `budget_bytes`, tasks run at a time that take no more together, by their `Task.peak_bytes`, and one that
         takes more runs alone.
@@ -146,6 +146,7 @@ class Strategy:
                 for outcome in outcomes:
                     tasks.finish(outcome.index)
                     yield outcome
+            tasks.check()
             if self._stack is None:
                 raise UsageError(f"strategy {self.name!r} was left before this run was finished")
         finally:
