@@ -61,6 +61,11 @@ def start_methods() -> list[str]:
     return [method for method in ("forkserver", "spawn", "fork") if method in here]
 
 
+def may_start_no_more(error: BaseException) -> bool:
+    """Whether an error says that the system lets this user, or container, start no more threads or processes."""
+    return isinstance(error, BlockingIOError) or "start new thread" in str(error)
+
+
 def describe() -> dict[str, Any]:
     """The machine and its libraries, as JSON can hold it. Imports none of them."""
     return {

@@ -84,13 +84,15 @@ class Meter:
         self._began_s = perf_counter()
         self._samples = Samples(_MOST_SAMPLES)
         self._keep_sample()
-        self._sampler.start()
+        with suppress(RuntimeError):  # no more threads may be started: of the block, only its ends are seen
+            self._sampler.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         wall_s = perf_counter() - self._began_s
         self._stop.set()
-        self._sampler.join()
+        if self._sampler.ident is not None:
+            self._sampler.join()
         cpu_s = self._tree.cpu_s() - self._cpu_s
         self._memory.look(self._tree.members())
         self._samples.add(Sample(wall_s, cpu_s, self._memory.rss_bytes))

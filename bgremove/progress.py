@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import Protocol
 
 from rich.console import Console
@@ -29,12 +30,14 @@ def progress(console: Console, pace: Pace, *, quiet: bool = False) -> Iterator[A
         yield pace.add
     elif console.is_terminal and not console.is_dumb_terminal:
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
-        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True) as bar:
+        times = TimeElapsedColumn(), TimeRemainingColumn()
+        by_itself = _may_start_a_thread()
+        with Progress(*columns, *times, console=console, transient=True, auto_refresh=by_itself) as bar:
             task = bar.add_task(pace.what, total=pace.total, note="")
 
             def advance(*, failed: bool = False) -> None:
                 pace.add(failed=failed)
-                bar.update(task, advance=1, note=pace.note)
+                bar.update(task, advance=1, note=pace.note, refresh=not by_itself)
 
             yield advance
     else:
@@ -44,6 +47,14 @@ def progress(console: Console, pace: Pace, *, quiet: bool = False) -> Iterator[A
                 console.print(text, markup=False, highlight=False, soft_wrap=True)
 
         yield Lines(say, pace)
+
+
+def _may_start_a_thread() -> bool:
+    try:
+        Thread(target=bool).start()
+    except RuntimeError:
+        return False
+    return True
 
 
 class Lines:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import Any, TypeVar
 
 import cv2
@@ -55,7 +56,11 @@ def beside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most processes have one thread each
 
     with ThreadPoolExecutor(1) as pool:
-        yield pool.submit(work).result
+        try:
+            result: Callable[[], T] = pool.submit(work).result
+        except RuntimeError:  # no more threads may be started
+            result = work
+        yield result
 
 
 def _threads(most: int) -> int:
@@ -69,18 +74,26 @@ def _threads(most: int) -> int:
 
 
 def _run(work: Callable[[S], T], parts: Sequence[S], threads: int) -> list[T]:
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most processes have one thread each
-
     results: list[Any] = [None] * len(parts)
+    errors: list[BaseException] = []
     numbers = iter(range(len(parts)))  # of which each thread takes the next
 
     def work_on() -> None:
-        for number in numbers:
-            results[number] = work(parts[number])
+        try:
+            for number in numbers:
+                results[number] = work(parts[number])
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            errors.append(error)
 
-    with ThreadPoolExecutor(threads - 1) as pool:
-        others = [pool.submit(work_on) for _ in range(threads - 1)]
-        work_on()
+    others = [Thread(target=work_on) for _ in range(threads - 1)]
+    started = []
+    with suppress(RuntimeError):  # no more threads may be started: those that there are do it
         for other in others:
-            other.result()
+            other.start()
+            started.append(other)
+    work_on()
+    for other in started:
+        other.join()
+    if errors:
+        raise errors[0]
     return results

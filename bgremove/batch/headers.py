@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from itertools import takewhile
 from threading import Event
 
@@ -51,9 +52,12 @@ def in_windows(jobs: Sequence[Job]) -> Generator[Job, None, None]:
         try:
             window = window_at(0)
             for start in range(WINDOW, len(jobs), WINDOW):
-                ahead = reader.submit(window_at, start)
+                try:
+                    ahead = reader.submit(window_at, start).result
+                except RuntimeError:  # no more threads may be started
+                    ahead = partial(window_at, start)
                 yield from window
-                window = ahead.result()
+                window = ahead()
             yield from window
         finally:
             closed.set()

@@ -104,8 +104,18 @@ def run(arguments: Sequence[str]) -> int:
     except BgremoveError as error:
         say(f"error: {error}")
         return EXIT_USAGE if isinstance(error, UsageError | RectError | OutputError) else EXIT_FAILURES
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
+        if isinstance(error.__cause__, EOFError):  # which click takes for an interruption, too
+            say(f"error: the connection to another process has ended ({error.__cause__})")
+            return EXIT_FAILURES
         rest = "; what is written is whole, and `--resume` does the rest" if arguments[:1] == ["remove"] else ""
         say(f"interrupted{rest}")
         return EXIT_INTERRUPTED
+    except (RuntimeError, BlockingIOError) as error:
+        from bgremove.machine import may_start_no_more
+
+        if not may_start_no_more(error):
+            raise
+        say("error: no more threads or processes may be started here (ulimit -u): take fewer --workers")
+        return EXIT_FAILURES
     return status or 0

@@ -18,8 +18,17 @@ def in_parallel(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     with ThreadPoolExecutor(_REQUESTS) as pool:
         waiting: deque[Future[R]] = deque()
         for item in items:
-            waiting.append(pool.submit(function, item))
+            waiting.append(_submitted(pool, function, item))
             if len(waiting) > 2 * _REQUESTS:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def _submitted(pool: ThreadPoolExecutor, function: Callable[[T], R], item: T) -> Future[R]:
+    try:
+        return pool.submit(function, item)
+    except RuntimeError:  # no more threads may be started; if there are any, they ask for it once more
+        done: Future[R] = Future()
+        done.set_result(function(item))
+        return done

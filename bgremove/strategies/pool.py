@@ -23,6 +23,7 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from bgremove.errors import BgremoveError, NotRunError, TaskError, UsageError, WorkerLostError
+from bgremove.machine import may_start_no_more
 from bgremove.strategies._admission import Admission
 from bgremove.strategies._launch import NAME, check_guard, exit_words
 from bgremove.strategies._worker import Job, failed, outcome_of, pack, prepare, unpack, work
@@ -133,7 +134,12 @@ class Pool(Strategy):
             except ChildProcessError as error:
                 reason = "multiprocessing's fork server is a child of the process that this one was forked from"
                 raise UsageError(f"{reason}: use strategy 'processes', or start_method='spawn'") from error
-            except (ImportError, OSError) as error:
+            except (ImportError, OSError, RuntimeError, EOFError) as error:
+                if isinstance(error, EOFError) or may_start_no_more(error):  # the former: a fork server may not fork
+                    reason = "the system starts no more processes or threads (ulimit -u)"
+                    raise WorkerLostError(f"no pool of {self.workers} workers can be started: {reason}") from error
+                if isinstance(error, RuntimeError):
+                    raise
                 reason = f"multiprocessing.Pool needs semaphores, which cannot be had here ({error})"
                 raise UsageError(f"{reason}: use strategy 'processes'") from error
         return self._pool
@@ -153,12 +159,16 @@ class _Pool(MultiprocessingPool):
         self.board = context.RawArray("d", 4 * workers)
         """Two numbers for each task that has been given: the process id of its worker, and when that started it."""
         arguments = (worker_context, self.board, context.Barrier(workers))
-        super().__init__(workers, _prepare, arguments, context=context)
-        self._first = self._made[:workers]
         self._ending = Event()
         # Started now, because no thread can be when Python ends.
         self._ender = Thread(target=self._terminate_when_told, daemon=True)
-        self._ender.start()
+        try:
+            super().__init__(workers, _prepare, arguments, context=context)
+            self._ender.start()
+        except BaseException:
+            self._kill()  # those that were started
+            raise
+        self._first = self._made[:workers]
 
     def Process(self, context: Any, *arguments: Any, **options: Any) -> BaseProcess:  # type: ignore[override]  # noqa: N802
         """What Pool starts each worker by, also one that takes the place of a dead one."""
@@ -175,6 +185,9 @@ class _Pool(MultiprocessingPool):
         """End all workers. If Pool waits for a lock that a dead one held, its thread is left behind."""
         self._ending.set()
         self._ender.join(_STOP_S)
+        self._kill()
+
+    def _kill(self) -> None:
         for process in self._made:
             if process.pid is not None:
                 process.kill()
