@@ -45,6 +45,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("remove photos -o out --scheduler ''", "scheduler is empty"),
         ("remove photos -o out --background ''", "'' is no colour"),
         ("remove photos -o out --shard ''", "shard"),
+        ("remove photos -o out --json out", "out is an input or an output of this run"),
+        ("remove photos -o out.json --status out.json", "out.json is an input or an output of this run"),
+        ("remove photos -o /proc/none/out", "/proc/none/out: the folder for the results cannot be made"),
         ("remove photos -o out --rects s3://b/r.csv", "s3://b/r.csv is a URL: this is read here"),
         ("remove photos -o out --engine onnx --model isnet=s3://b/m.onnx", "isnet=s3://b/m.onnx is a URL"),
         ("report s3://b/figures.json --trace t.json", "s3://b/figures.json is a URL: this is read here"),
@@ -211,6 +214,16 @@ def test_a_full_disk_for_messages_costs_them_only_and_for_results_is_told(folder
     for line in ("info", "remove photos -o dry --dry-run", "--version", "remove --help"):
         status, messages = run(line, "stdout")
         assert (status, messages) == (2, "error: standard output: it cannot be written (No space left on device)\n")
+
+
+@pytest.mark.whole_run
+@pytest.mark.skipif(os.name == "nt", reason="there, the current folder cannot be removed")
+def test_a_current_folder_that_is_gone_is_told(tmp_path, environment):
+    script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" -m bgremove remove photos -o out'
+    line = ["sh", "-c", script, sys.executable]
+    done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "error: the current folder cannot be used" in done.stderr
 
 
 @pytest.mark.whole_run

@@ -96,6 +96,10 @@ class Journal:
         own_lock = _lock_file(self._folder, self._run)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            name = display_name(self._folder)
+            raise OutputError(f"{name}: the folder for the results cannot be made: {error.strerror}") from error
+        try:
             # Unbuffered: what a full disk refuses is not kept to be tried again.
             self._stream = stack.enter_context(self._path.open("a+b", buffering=0))
             living = [run for run in _runs(self._folder) if _lives(self._folder, run)]

@@ -76,6 +76,11 @@ def cli() -> None:
 def main() -> None:
     """Run the command, and end the process with its exit status."""
     _hold_standard_streams()
+    try:
+        os.getcwd()
+    except OSError as error:  # names are relative to it
+        say(f"error: the current folder cannot be used ({error.strerror}): go to another one")
+        sys.exit(EXIT_USAGE)
     sys.exit(flushed(run(sys.argv[1:])))
 
 

@@ -155,9 +155,10 @@ def remove(
 
 def _checked(plan: Plan, keep: list[Location], outputs: Outputs, contact_sheet: Path | None) -> Plan:
     """The plan, with previews if there is a contact sheet. No output replaces a file of the plan, or one to `keep`."""
-    keep.append(plan.folder / JOURNAL)
+    keep += plan.folder, plan.folder / JOURNAL
     for job in chain(plan.todo, plan.done):
         keep += filter(None, (job.source, job.hints, *job.outputs.values()))
+    keep += {path.parent for job in plan.todo for path in job.outputs.values()}
     outputs.check(keep)
     if contact_sheet is None:
         return plan
@@ -186,7 +187,7 @@ def _check_together(given: Mapping[str, Any]) -> None:
         if given["json_file"] == STANDARD:
             raise UsageError("standard output takes the image or the figures: name a file for one of them")
     if given["status"] is not None:
-        check_status(given["status"], [*given["inputs"], *filter(None, [given["rects"]])])
+        check_status(given["status"], [*given["inputs"], given["output"], *filter(None, [given["rects"]])])
 
 
 def _drawn(file: Path) -> dict[str, Any]:
