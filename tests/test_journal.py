@@ -71,7 +71,7 @@ def test_a_line_that_a_crash_cut_short_loses_itself_only(tmp_path, jobs):
 
 def test_an_output_folder_that_is_a_file_is_told(tmp_path):
     (tmp_path / "out").touch()
-    with pytest.raises(OutputError, match="journal cannot be kept"), Journal(tmp_path / "out", Settings()):
+    with pytest.raises(OutputError, match="results cannot be made"), Journal(tmp_path / "out", Settings()):
         pass
 
 
