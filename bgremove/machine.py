@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import multiprocessing
 import os
@@ -62,8 +63,9 @@ def start_methods() -> list[str]:
 
 
 def may_start_no_more(error: BaseException) -> bool:
-    """Whether an error says that the system lets this user, or container, start no more threads or processes."""
-    return isinstance(error, BlockingIOError) or "start new thread" in str(error)
+    """Whether an error says that the system gives this user, or container, no more threads, processes or open files."""
+    code = error.errno if isinstance(error, OSError) else None
+    return code in {errno.EAGAIN, errno.EMFILE, errno.ENFILE} or "start new thread" in str(error)
 
 
 def describe() -> dict[str, Any]:

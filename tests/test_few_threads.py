@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import multiprocessing
+import os
 import threading
 from pathlib import Path
 
@@ -98,16 +100,17 @@ def test_progress_and_figures_do_without(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "2/2" in screen.getvalue()
 
 
+@pytest.mark.parametrize("code", [errno.EAGAIN, errno.EMFILE])
 def test_the_command_says_in_words_that_no_worker_can_be_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise BlockingIOError(11, "Resource temporarily unavailable")
+        raise OSError(code, os.strerror(code))
 
     save_scene(tmp_path / "a.png", 1)
     monkeypatch.setattr("bgremove.cli.remove.run_plan", fail)
     assert run(["remove", str(tmp_path / "a.png"), "-o", str(tmp_path / "out")]) == 1
-    assert "no more threads or processes may be started" in capsys.readouterr().err
+    assert "error: the system gives no more threads, processes or open files" in capsys.readouterr().err
 
 
 def test_a_pool_that_cannot_be_started_says_why_and_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:

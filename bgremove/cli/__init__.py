@@ -116,11 +116,12 @@ def run(arguments: Sequence[str]) -> int:
         rest = "; what is written is whole, and `--resume` does the rest" if arguments[:1] == ["remove"] else ""
         say(f"interrupted{rest}")
         return EXIT_INTERRUPTED
-    except (RuntimeError, BlockingIOError) as error:
+    except (RuntimeError, OSError) as error:
         from bgremove.machine import may_start_no_more
 
         if not may_start_no_more(error):
             raise
-        say("error: no more threads or processes may be started here (ulimit -u): take fewer --workers")
+        what = "threads, processes or open files (ulimit -u, ulimit -n)"
+        say(f"error: the system gives no more {what}: take fewer --workers: {error}")
         return EXIT_FAILURES
     return status or 0

@@ -136,7 +136,7 @@ class Pool(Strategy):
                 raise UsageError(f"{reason}: use strategy 'processes', or start_method='spawn'") from error
             except (ImportError, OSError, RuntimeError, EOFError) as error:
                 if isinstance(error, EOFError) or may_start_no_more(error):  # the former: a fork server may not fork
-                    reason = "the system starts no more processes or threads (ulimit -u)"
+                    reason = f"the system gives no more processes, threads or open files ({error})"
                     raise WorkerLostError(f"no pool of {self.workers} workers can be started: {reason}") from error
                 if isinstance(error, RuntimeError):
                     raise
