@@ -98,6 +98,12 @@ def test_whoever_takes_the_rounds_over_gets_the_work_alone(run):
     assert (cases, calls) == ([], ["case"])
 
 
+def test_every_case_of_the_suite_runs(environment):
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-disable", "benchmarks"]
+    done = subprocess.run(line, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 def test_cases_of_the_suite_measure(tmp_path, environment):
     report = tmp_path / "report.json"
     cases = ["bench_engines.py::test_engine[exact-scene-160x120]", "bench_controls.py::test_empty_tasks[threads]"]
