@@ -5,9 +5,8 @@ Colours that differ a little are taken together, in bins; half of a bin's sum is
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,13 +38,6 @@ def make_space(height: int, width: int, number: int) -> Space:
     """For so many sums of each bin."""
     sums, shared = np.empty((2, _CODES * number))
     return Space(np.empty((height, width), np.int32), sums, shared, number)
-
-
-def to_lab(image: NDArray[Any]) -> Image:
-    """8-bit CIE Lab, of an image of uint8."""
-    lab = np.empty(image.shape, np.uint8)  # else OpenCV waits for the interpreter once more, to make it
-    cv2.cvtColor(image, cv2.COLOR_BGR2Lab, lab)
-    return lab
 
 
 @kernel

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from bgremove.engines import _warm_up
 from bgremove.engines._barriers import Field
-from bgremove.engines._colours import Space, clear_sums, make_space, part_of, share_sums, to_lab, total_of
+from bgremove.engines._colours import Space, clear_sums, make_space, part_of, share_sums, total_of
 from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._energy import OPEN
+from bgremove.engines._lab import to_lab
 from bgremove.types import Foreground, Image, Mask
 
 _REGRESSION = {

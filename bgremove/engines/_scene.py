@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._barriers import Field
-from bgremove.engines._colours import to_lab
 from bgremove.engines._energy import open_box
+from bgremove.engines._lab import to_lab
 from bgremove.types import Image, Mask, Rect
 
 UNITS, GRAY = (128.0, 32.0, 32.0), (1.0, 4.0, 4.0)
