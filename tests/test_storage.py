@@ -11,7 +11,7 @@ from bgremove import remove_background, remove_backgrounds
 from bgremove.batch import make_plan, run_plan
 from bgremove.errors import ImageError, OutputError, UsageError
 from bgremove.settings import Settings
-from bgremove.storage import in_parallel, store_of, zip_file
+from bgremove.storage import in_parallel, store_of
 from bgremove.url import located
 from tests.image_files import tiff
 
@@ -201,20 +201,6 @@ def test_a_key_never_leads_out_of_the_output(bucket, photos, tmp_path):
     assert [path.name for path in tmp_path.rglob("*.png")] == ["good.png"]
 
 
-def test_a_zip_file_is_read_under_worker_processes(photos, tmp_path):
-    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
-        for file in photos.iterdir():
-            archive.write(file, f"in/{file.name}")
-    source = f"zip://in/::{tmp_path}/photos.zip"
-    records = remove_backgrounds(source, tmp_path / "out", strategy="processes", workers=2)
-    assert [record.error for record in records] == [None] * 6
-    with pytest.raises(UsageError, match="only read"):
-        make_plan(photos, source, Settings())
-    (tmp_path / "broken.zip").write_bytes(b"PK no")
-    (record,) = remove_backgrounds(f"zip://::{tmp_path}/broken.zip", tmp_path / "out")
-    assert "broken.zip: it cannot be reached (File is not a zip file)" in str(record.error)
-
-
 def test_memory_is_refused_for_worker_processes(memory, photos, tmp_path):
     fill(memory, photos)
     for strategy in ("processes", "pool"):
@@ -260,62 +246,6 @@ def test_many_requests_wait_at_a_time_and_few_are_drawn_ahead():
     assert len(list(results)) == 199
 
 
-NAMES = {  # of members of a ZIP file: what is written of them, None if that fails
-    "a.png": "a.png", "./dot.png": "dot.png", "/top.png": "top.png", "dir//two.png": "dir/two.png",
-    "dir/./in.png": "dir/in.png", "a::b.png": "a::b.png", "../up.png": None, "dir/../../far.png": None,
-    "dir/../near.png": None, "..\\back.png": None, "dir/": "", ".hidden.png": "", "__MACOSX/._a.png": "",
-}  # fmt: skip
-
-
-def test_every_photo_in_a_zip_file_is_written_counted_or_named(photos, tmp_path):
-    content = (photos / "0.png").read_bytes()
-    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
-        for name in NAMES:
-            archive.writestr(name, b"" if name.endswith("/") else content)
-        for name in ("photo", "photo.dat", "raw.cr2", "../../raw.cr2"):
-            archive.writestr(name, content)
-        archive.writestr("notes.txt", "no photo")
-    plan = make_plan(f"zip://::{tmp_path}/odd.zip", tmp_path / "out", Settings(engine="opencv"), recursive=True)
-    assert plan.left_out == {"": 1, ".dat": 1, ".cr2": 2}
-    assert {each.path.key for each in plan.unusable} == {name for name, written in NAMES.items() if written is None}
-    assert {record.status for record in run_plan(plan, strategy="sequential")} == {"ok"}
-    written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")}
-    assert written == {f"out/{name}" for name in NAMES.values() if name}
-
-
-def test_a_member_that_leads_out_is_named_without_recursion_too(photos, tmp_path):
-    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
-        archive.write(photos / "0.png", "a.png")
-        archive.write(photos / "0.png", "../x.png")
-    records = remove_backgrounds(f"zip://::{tmp_path}/odd.zip", tmp_path / "out", engine="opencv")
-    assert [(record.path.key, record.status) for record in records] == [("../x.png", "failed"), ("a.png", "ok")]
-    assert [path.name for path in tmp_path.rglob("*.png")] == ["a.png"]
-
-
-def test_an_encrypted_member_says_so(photos, tmp_path):
-    with zipfile.ZipFile(tmp_path / "made.zip", "w") as archive:
-        archive.write(photos / "0.png", "a.png")
-    content = bytearray((tmp_path / "made.zip").read_bytes())
-    for start, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
-        content[content.index(start) + flags] |= 1
-    (tmp_path / "secret.zip").write_bytes(content)
-    (record,) = remove_backgrounds(f"zip://::{tmp_path}/secret.zip", tmp_path / "out")
-    assert str(record.error).endswith("it cannot be opened (it is encrypted in the ZIP file: unpack that)")
-
-
-def test_a_zip_file_is_opened_once_until_it_changes(photos, tmp_path, monkeypatch):
-    opened = []
-    monkeypatch.setattr(zip_file, "ZipFile", lambda file: opened.append(file) or zipfile.ZipFile(file))
-    for number in range(2):
-        with zipfile.ZipFile(tmp_path / "new.zip", "w") as archive:
-            archive.write(photos / f"{number}.png", "a.png")
-        (tmp_path / "new.zip").rename(tmp_path / "photos.zip")
-        for _ in range(3):
-            place = located(f"zip://a.png::{tmp_path}/photos.zip")
-            assert store_of(place).read(place) == (photos / f"{number}.png").read_bytes()
-    assert len(opened) == 2
-
-
 def test_a_zip_file_may_be_in_another_store(root, photos, tmp_path):
     with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
         archive.write(photos / "0.png", "a.png")
@@ -327,16 +257,3 @@ def test_a_zip_file_may_be_in_another_store(root, photos, tmp_path):
     assert (str(record.path), record.error) == (f"zip://a.png::zip://in.zip::{root}/out.zip", None)
     (record,) = remove_backgrounds(f"zip://::{root}/gone.zip", tmp_path / "gone")
     assert str(record.error) == f"zip://::{root}/gone.zip: it cannot be reached (there is no {root}/gone.zip)"
-
-
-@pytest.mark.filterwarnings("ignore:Duplicate name:UserWarning")  # by the archive that is made here
-def test_of_two_files_of_one_name_in_a_zip_file_none_is_taken_for_the_other(photos, tmp_path):
-    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as archive:
-        for name in ("a.png", "b.png", "b.png"):
-            archive.write(next(photos.iterdir()), name)
-    for source in (f"zip://::{tmp_path}/photos.zip", f"zip://b.png::{tmp_path}/photos.zip"):
-        records = remove_backgrounds(source, tmp_path / "out", engine="opencv", overwrite=True)
-        (error,) = [str(record.error) for record in records if record.error]
-        assert "photos.zip" in error
-        assert "(the ZIP file holds several files of this name)" in error
-    assert [path.name for path in (tmp_path / "out").iterdir() if path.suffix == ".png"] == ["a.png"]
