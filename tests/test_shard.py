@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
@@ -82,9 +83,16 @@ def test_two_images_of_one_output_are_found_in_different_shards_too(photos, tmp_
             make_plan(photos, tmp_path / "out", Settings(), shard=Shard(index, 3))
 
 
-def test_what_cannot_be_read_belongs_to_the_first(photos, tmp_path):
-    plans = [make_plan([photos, "no.png"], tmp_path, Settings(), shard=Shard(index, 2)) for index in (1, 2)]
-    assert [len(plan.unusable) for plan in plans] == [1, 0]
+def test_what_cannot_be_reached_concerns_every_shard_and_one_file_its_own(photos, tmp_path, capsys):
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
+        archive.writestr("../a.png", b"")
+    inputs = [photos, tmp_path / "absent", f"zip://::{tmp_path}/odd.zip"]
+    plans = [make_plan(inputs, tmp_path / "out", Settings(), shard=Shard(index, 2)) for index in (1, 2)]
+    assert sorted(len(plan.unusable) for plan in plans) == [1, 2]
+    assert all(plan.unusable[0].path == tmp_path / "absent" for plan in plans)
+    line = ["remove", str(tmp_path / "absent"), "-o", str(tmp_path / "out")]
+    assert [run([*line, "--shard", shard]) for shard in ("1/2", "2/2")] == [1, 1]
+    assert capsys.readouterr().err.count("absent: there is no such file, folder or match") == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the lines are those of a shell")

@@ -70,7 +70,7 @@ def make_plan(
     ``NAME.mask.png``, or as the settings' format says. `rects`, one for each image or None for the margin, and images
     of `hints`, for some, are by absolute path, as `read_table` gives them; what serves as hints is no photograph. The
     headers of the first thousand images are read, which `counting` is told of; the others are read while these are
-    done. With a `shard`, only its images are done; what cannot be read at all belongs to the first.
+    done. With a `shard`, only its images are done; an input or a folder that cannot be read concerns every shard.
 
     Cost: for a million images about half a minute, and 150 MB.
 
@@ -87,7 +87,7 @@ def make_plan(
     jobs = plan_jobs(sources, folder, settings, rects=rects, hints=hints, naming=naming, overwrite=overwrite)
     if shard is not None:  # not before all have their outputs: no two may have the same, in different shards either
         jobs = jobs.of(each for each in jobs.items if isinstance(each, Source) and shard.holds(each.relative))
-        unusable = [each for each in unusable if shard.index == 1]
+        unusable = [each for each in unusable if each.below is None or shard.holds(Path(each.below))]
     if isinstance(folder, Url):
         jobs = marked(jobs, settings)
         existing = existing_in_store(folder, jobs)

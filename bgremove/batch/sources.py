@@ -47,6 +47,8 @@ class Unusable:
 
     path: Location
     error: BgremoveError
+    below: str | None = None
+    """Of one file, its path relative to the input that it was found under; None if there may be others behind it."""
 
 
 class Found(NamedTuple):
@@ -195,7 +197,7 @@ def _in_store(
             suffix = entry.url.suffix.lower()
             if misleading and (single or suffix in SUFFIXES):
                 error = ImageError(f"{display_name(entry.url)}: no file can be called like that: rename it")
-                unusable.append(Unusable(entry.url, error))
+                unusable.append(Unusable(entry.url, error, entry.relative))
             elif single or suffix in SUFFIXES:
                 yield Source(entry.url, entry.relative)
             elif suffix in UNREAD_SUFFIXES or ("s3" not in entry.url.stores and looks_like_image(entry.url)):
