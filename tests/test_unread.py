@@ -14,12 +14,15 @@ import PIL.Image
 import pytest
 from PIL import PngImagePlugin
 
-from bgremove.batch import make_plan
+from bgremove import remove_backgrounds
+from bgremove.batch import make_plan, sources
 from bgremove.batch.sources import find_sources
 from bgremove.errors import ImageError, UsageError
 from bgremove.formats import header_pixels
 from bgremove.formats.read import decode, read
 from bgremove.settings import Settings
+from bgremove.storage.base import Entry
+from bgremove.url import Url
 from tests.heic_files import QUARTERS, TURNED
 from tests.image_files import WRITTEN, chunk, jpeg_header, png, quarters, saved
 from tests.samples import save_scene
@@ -234,6 +237,20 @@ def test_the_command_tells_what_it_left_out(command_here, folder: Path, tmp_path
     assert "3 files were left out" in command_here(*line[:-2], "--overwrite", "--dry-run").stderr
     compared = command_here("compare", folder, "--strategies", "sequential", "--rounds", "3", "--engine", "opencv")
     assert "3 files were left out" in compared.stderr
+
+
+def test_the_library_warns_of_what_it_left_out(folder: Path) -> None:
+    with pytest.warns(UserWarning, match=r"^3 files were left out: 2 \.cr2, 1 \.jxl$") as caught:
+        remove_backgrounds(folder, folder / "out", engine="opencv", strategy="sequential")
+    assert caught[0].filename == __file__
+
+
+def test_what_has_no_suffix_in_s3_is_counted_without_a_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = {"a.png": 9, "photo": 9, "sub.d/other": 9, "_SUCCESS": 0, ".hidden": 9, "notes.txt": 9, "b.cr2": 9}
+    entries = [Entry(Url(f"s3://bucket/in/{name}", size), name) for name, size in sizes.items()]
+    monkeypatch.setattr(sources, "find", lambda *_, **__: (False, iter(entries)))
+    monkeypatch.setattr(sources, "looks_like_image", None)
+    assert find_sources("s3://bucket/in").left_out == {"": 2, ".cr2": 1}
 
 
 def test_a_suffix_is_told_as_text_that_is_safe(folder: Path) -> None:

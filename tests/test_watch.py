@@ -7,17 +7,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bgremove import remove_background
+from bgremove.batch.jobs import Jobs
 from bgremove.batch.plan import Plan, plan_jobs
+from bgremove.batch.records import ImageRecord
 from bgremove.batch.run import run_plan
-from bgremove.batch.sources import Source, find_sources
+from bgremove.batch.sources import Found, Source, Unusable, find_sources
 from bgremove.batch.watch import HotFolder, Settling, _told, watch
 from bgremove.errors import ImageError, UsageError
 from bgremove.files import TEMPORARY_PREFIX
@@ -104,20 +108,18 @@ def test_what_goes_away_is_forgotten(clock: Clock, folder: Path, content: bytes)
 
 @pytest.fixture
 def plans(clock: Clock, folder: Path, tmp_path: Path) -> Callable[..., Iterator[Plan]]:
-    """Plans of a hot folder at whose every look two seconds have passed; `act` is done before each look."""
+    """Plans of a hot folder at whose every look two seconds have passed; `act` is done before three looks."""
 
-    def made(*acts: Callable[[], object], overwrite: bool = False) -> Iterator[Plan]:
+    def made(*acts: Callable[[], object], **options: object) -> Iterator[Plan]:
         def changes() -> Iterator[bool]:
             for act in acts:
                 act()
-                for _ in range(3):
+                for changed in (True, False, False):
                     clock.now_s += 2
-                    yield True
+                    yield changed
 
-        planning = partial(plan_jobs, folder=tmp_path / "out", settings=Settings(), overwrite=overwrite)
-        hot = HotFolder(
-            lambda: find_sources(folder).sources, tmp_path / "out", Settings(), planning, Settling(10**9, clock)
-        )
+        planning = partial(plan_jobs, folder=tmp_path / "out", settings=Settings(), **options)
+        hot = HotFolder(lambda: find_sources(folder), tmp_path / "out", Settings(), planning, Settling(10**9, clock))
         return hot.plans(changes())
 
     return made
@@ -162,6 +164,58 @@ def test_two_photos_with_one_output_do_not_replace_each_other(overwrite: bool, p
     first, second = outcomes(plans(lambda: None, lambda: save_scene(folder / "a.jpg", 2), overwrite=overwrite))
     assert first == "ok a.png"
     assert "a.jpg would both be written to" in second
+
+
+def test_what_is_not_read_is_told_once_the_folder_is_quiet_and_not_at_every_look(tmp_path: Path) -> None:
+    shut = Unusable(tmp_path / "shut", ImageError("it cannot be read"))
+    looks = [  # whether something has changed, what there is, and what is told of it
+        (False, [shut], {".cr2": 2}, "shut .cr2 .cr2"),
+        (True, [shut], {".cr2": 2}, ""),
+        (False, [shut], {".cr2": 2}, ""),
+        (True, [], {".cr2": 2, ".part": 1}, ""),
+        (False, [], {".cr2": 3}, ".cr2"),
+        (True, [], {}, ""),
+        (False, [], {}, ""),
+        (True, [shut], {".jxl": 1}, ""),
+        (False, [shut], {".jxl": 1}, "shut .jxl"),
+        (False, [], {}, ""),
+    ]
+    now: list[Found] = [Found([], [], {})]
+    told: list[str] = []
+
+    def changes() -> Iterator[bool]:
+        for changed, unusable, left_out, _ in looks:
+            now[0] = Found([], unusable, left_out)
+            told.append("")
+            yield changed
+
+    hot = HotFolder(lambda: now[0], tmp_path / "out", Settings(), lambda _: Jobs(()), Settling(10**9))
+    for plan in islice(hot.plans(changes()), 1, None):
+        told[-1] = " ".join([*(each.path.name for each in plan.unusable), *Counter(plan.left_out).elements()])
+    assert told == [expected for *_, expected in looks]
+
+
+def test_the_command_tells_what_is_left_out_and_what_is_doubtful(
+    command_here, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = Plan(tmp_path / "out", Settings(), Jobs(()), left_out={".cr2": 2})
+    record = ImageRecord(folder / "a.png", (), "ok", doubts=("nothing was found",))
+    monkeypatch.setattr("bgremove.cli.remove.watch_folders", lambda *_, **__: [plan])
+    monkeypatch.setattr("bgremove.cli.remove.run_plan", lambda *_, **__: [record])
+    line = "remove", folder, "-o", tmp_path / "out", "--watch"
+    advice = f"`bgremove rects --edit -o rects.csv {folder}`"
+    assert command_here(*line).stderr.splitlines()[1:] == [
+        "2 files were left out: 2 .cr2",
+        f"1 of 1 looks doubtful: {folder / 'a.png'}: {advice}",
+    ]
+    assert command_here(*line, "--quiet").stderr == ""
+
+
+def test_hints_in_the_folder_are_no_photographs(plans, folder: Path) -> None:
+    for name in ("a.png", "hints.png"):
+        save_scene(folder / name, 1)
+    hints = {str(folder / "a.png"): folder / "hints.png"}
+    assert [job.source.name for plan in plans(lambda: None, hints=hints) for job in plan.todo] == ["a.png"]
 
 
 def test_only_folders_are_watched(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

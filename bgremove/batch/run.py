@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
@@ -16,6 +17,7 @@ from bgremove.batch.marks import Marks
 from bgremove.batch.plan import Plan, make_plan
 from bgremove.batch.records import ImageRecord, finished_record, settled_records, skipped_record, unstarted_record
 from bgremove.batch.shard import Shard
+from bgremove.batch.sources import left_out_text
 from bgremove.batch.worker import FileWorker
 from bgremove.engines import make_engine
 from bgremove.errors import NotRunError, OutputError, TaskTimeoutError, UsageError, WorkerLostError
@@ -67,6 +69,7 @@ def remove_backgrounds(
     settings, options
         How they are cut out: a `Settings`, or fields of it by name, such as ``engine``, or both.
 
+    Warns of photographs that are left out, because their format is not read or their name does not say what they are.
     Raises `UsageError`, `RectError` or `OutputError` before any work starts if the whole cannot be meant, as it cannot
     if there is no image at all.
     """
@@ -82,6 +85,8 @@ def remove_backgrounds(
         resume=resume,
         shard=shard,
     )
+    if omitted := left_out_text(plan.left_out):
+        warnings.warn(omitted, stacklevel=2)
     return settled_records(plan) + list(
         run_plan(plan, strategy=strategy, workers=workers, timeout_s=timeout_s, scheduler=scheduler)
     )

@@ -70,8 +70,8 @@ def find_sources(
     the whole tree. Left out and counted is what else looks like a photograph: by its suffix, such as ``.cr2``, or by
     how it begins, if its suffix says nothing or there is none; named, it is read. So are links to folders in the tree,
     which may lead round in a circle. Not worth a word are other files, hidden ones, and the folder `exclude`, where
-    the outputs go. Raises `UsageError` if that is itself an input. Of a folder in a store only the names are looked at,
-    in one request for each thousand.
+    the outputs go. Raises `UsageError` if that is itself an input. Of a folder in S3 only the names are looked at, in
+    one request for each thousand: whatever has no suffix is counted there, and nothing whose suffix is of another kind.
     """
     groups: list[list[Source]] = []
     unusable: list[Unusable] = []
@@ -200,12 +200,17 @@ def _in_store(
                 unusable.append(Unusable(entry.url, error, entry.relative))
             elif single or suffix in SUFFIXES:
                 yield Source(entry.url, entry.relative)
-            elif suffix in UNREAD_SUFFIXES or ("s3" not in entry.url.stores and looks_like_image(entry.url)):
-                left_out[suffix] += 1  # (there, each look would be a request)
+            elif suffix in UNREAD_SUFFIXES or _may_be_image(entry.url):
+                left_out[suffix] += 1
     except OSError as error:
         reason = f"it cannot be reached ({error.strerror})"
     if reason:
         unusable.append(Unusable(url, ImageError(f"{display_name(url)}: {reason}")))
+
+
+def _may_be_image(url: Url) -> bool:
+    """Whether a file of no known suffix is counted: in S3, where each look is a request, if there is no suffix."""
+    return not url.suffix and url.size != 0 if "s3" in url.stores else looks_like_image(url)
 
 
 def _misleads(part: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import Journal
 from bgremove.batch.plan import Plan, check_folder, plan_jobs
-from bgremove.batch.sources import Source, Unusable, find_sources
+from bgremove.batch.sources import Found, Source, Unusable, find_sources
 from bgremove.errors import BgremoveError, ImageError, ImageTooLargeError, OutputError, UsageError
 from bgremove.files import exists, version_of
 from bgremove.formats import read
@@ -104,7 +105,7 @@ class HotFolder:
     Parameters
     ----------
     find
-        Gives all photographs that there are now.
+        Gives what there is now.
     output, settings
         As in `Plan`.
     plan
@@ -113,30 +114,38 @@ class HotFolder:
         Tells which photographs are whole.
     """
 
-    find: Callable[[], list[Source]]
+    find: Callable[[], Found]
     output: Path
     settings: Settings
     plan: Callable[[Sequence[Source]], Jobs]
     settling: Settling
     _written: dict[Location, Location] = field(default_factory=dict)
     """Whose each output is that this watch has written, or finds done."""
+    _unread: set[Location] = field(default_factory=set)
+    """Folders that could not be read at the last quiet look."""
+    _left_out: Counter[str] = field(default_factory=Counter)
+    """What was left out then."""
 
     def plans(self, changes: Iterable[bool]) -> Iterator[Plan]:
-        """A plan whenever something is to be done, which must be done before the next is asked for.
+        """A plan whenever something is to be done or told, which must be done before the next is asked for.
 
-        The first says what an earlier run has done. Each of `changes` says whether something may have changed.
+        The first says what an earlier run has done; the others, once, what cannot be read and what is left out. Each of
+        `changes` says whether something may have changed.
         """
         yield self._done_before()
-        first = True
+        looks = True
         for changed in changes:
-            if first or changed or self.settling.waits:
-                ready = self.settling.ready(self.find())
-                if ready:
-                    yield self._plan_of(ready)
-            first = False
+            if looks or changed or self.settling.waits:
+                found = self.find()
+                plan = self._plan_of(self.settling.ready(found.sources))
+                if not changed:  # what is being copied may have another name in the end
+                    plan = self._with_news(plan, found)
+                if plan.todo or plan.unusable or plan.left_out:
+                    yield plan
+            looks = changed
 
     def _done_before(self) -> Plan:
-        jobs, _ = self._jobs_of(self.find())
+        jobs, _ = self._jobs_of(self.find().sources)
         _, done = Journal(self.output, self.settings).resume(Jobs(jobs))
         for job in done:
             self.settling.take(job.source)
@@ -156,18 +165,26 @@ class HotFolder:
             self.output, self.settings, Jobs(largest_first(todo)), unusable=tuple(unusable), journal_bytes=planned
         )
 
+    def _with_news(self, plan: Plan, found: Found) -> Plan:
+        """The plan, and what is not read of all that was found, as far as it was not so at the last quiet look."""
+        unusable = [each for each in found.unusable if each.path not in self._unread]
+        left_out = Counter(found.left_out) - self._left_out
+        self._unread, self._left_out = {each.path for each in found.unusable}, Counter(found.left_out)
+        return replace(plan, unusable=(*plan.unusable, *unusable), left_out=left_out)
+
     def _jobs_of(self, sources: Iterable[Source]) -> tuple[list[Job], list[Unusable]]:
         """A job for each source, or why there is none: what is wrong with one costs itself only."""
         jobs: list[Job] = []
         unusable: list[Unusable] = []
         for source in sources:
             try:
-                (job,) = self.plan([source])
-                self._check_owner(job)
+                made = self.plan([source])  # none of what serves as hints
+                for job in made:
+                    self._check_owner(job)
             except BgremoveError as error:
                 unusable.append(Unusable(source.path, error))
             else:
-                jobs.append(job)
+                jobs += made
         return jobs, unusable
 
     def _check_owner(self, job: Job) -> None:
@@ -186,7 +203,7 @@ def watch(
     *,
     recursive: bool = False,
 ) -> Iterator[Plan]:
-    """A plan whenever photographs in the `folders` are new or have changed, for ever; see `HotFolder`.
+    """A plan whenever photographs in the `folders` are new or have changed, or are not read; see `HotFolder`.
 
     What the journal of `output` says is done is not done again. An output that this watch has written is replaced when
     its photograph changes; any other that exists only if the jobs that `plan` gives may overwrite. Raises `UsageError`
@@ -202,7 +219,7 @@ def watch(
     find()
     changes = _changes(here, output, recursive)
     settled = partial(plan, folder=output, settings=settings)
-    return HotFolder(lambda: find().sources, output, settings, settled, Settling(settings.max_pixels)).plans(changes)
+    return HotFolder(find, output, settings, settled, Settling(settings.max_pixels)).plans(changes)
 
 
 def _changes(folders: Sequence[Path], output: Path, recursive: bool) -> Iterator[bool]:

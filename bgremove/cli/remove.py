@@ -199,15 +199,19 @@ def _drawn(file: Path) -> dict[str, Any]:
 def _run_for_ever(plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[ImageRecord]], quiet: bool) -> int:
     """Do plan after plan, and tell of each image at once."""
     for plan in plans:
+        summary = Summary()
         if plan.done and not quiet:
             say(f"{len(plan.done)} done already")
         for record in chain(unusable_records(plan), run_one(plan)):
+            summary.add(record)
             for line in failure_text(record):
                 say(f"failed: {line}")
             if not quiet and record.status != "failed":
                 say(record.line())
                 for line in warning_texts(record):
                     say(f"warning: {line}")
+        if not quiet:
+            _remark(plan, summary)
     return 0
 
 
@@ -274,6 +278,14 @@ def _concluding(plan: Plan, summary: Summary, *, quiet: bool) -> Iterator[None]:
         raise
 
 
+def _remark(plan: Plan, summary: Summary) -> None:
+    """Tell what was left out, and which masks are doubtful."""
+    if omitted := left_out_text(plan.left_out):
+        say(omitted)
+    for line in summary.remarks(_advice(summary.doubtful)):
+        say(line)
+
+
 def _conclude(plan: Plan, summary: Summary, *, to_do: int | None = None, quiet: bool) -> int:
     """Tell what became of all, and give the exit status; `to_do` is the number of images that a dry run leaves."""
     if not quiet:
@@ -282,10 +294,7 @@ def _conclude(plan: Plan, summary: Summary, *, to_do: int | None = None, quiet: 
     for line in summary.failures:
         say(f"failed: {line}")
     if not quiet:
-        if omitted := left_out_text(plan.left_out):
-            say(omitted)
-        for line in summary.remarks(_advice(summary.doubtful)):
-            say(line)
+        _remark(plan, summary)
         first = f"{summary.ok} ok" if to_do is None else f"{to_do} to do"
         say(f"{first}, {summary.skipped} skipped, {len(summary.failures)} failed")
     return EXIT_FAILURES if summary.failures else 0
