@@ -196,7 +196,7 @@ def test_photographs_that_are_not_read_are_counted_by_suffix(folder: Path) -> No
     assert make_plan(folder, folder / "out", Settings()).left_out == {".cr2": 2, ".jxl": 1}
 
 
-@pytest.mark.parametrize("file_format", sorted({*WRITTEN, "HEIF"} - {"BMP", "PPM"}))  # they begin as a text may
+@pytest.mark.parametrize("file_format", sorted({*WRITTEN, "HEIF"}))
 @pytest.mark.parametrize("name", ["photo", "photo.jpg_large", "photo.Download", "20240229.1234"])
 def test_a_photo_whose_name_does_not_say_so_is_counted_and_read_when_named(
     file_format: str, name: str, tmp_path: Path
@@ -208,6 +208,45 @@ def test_a_photo_whose_name_does_not_say_so_is_counted_and_read_when_named(
     assert [source.path for source in found.sources] == [path]
     assert not found.left_out
     assert read(path).image.shape == (32, 48, 3)
+
+
+BEGINNINGS_LIKE_TEXT = {
+    b"P1\n# a comment\n3 2\n010\n1 0 1\n": True,
+    b"P2 3 2 255\n0 1 2\n3 4 5\n": True,
+    b"P3\n1 1\n255\n" + b"12 34 56\n" * 20: True,
+    b"P4\n8 1\n\xff": True,
+    b"P5\n4 1\n# a comment\n4095\n12345678": True,
+    b"P6\n# Created by GIMP version 2.10.36 PNM plug-in\n640 480\n255\n\xff\xd8": True,
+    b"P7\nWIDTH 640\n": True,
+    b"Pf\n640 480\n-1.0\n\0": True,
+    b"BM\x1a\0\0\0\0\0\0\0\x1a\0\0\0\x0c\0\0\0": True,  # of OS/2
+    b"BMW, Audi, Porsche, Opel and others": False,
+    b"P1\n10 20\nP2\n30 40\n": False,
+    b"P1 12 34 56\n": False,
+    b"P2\n# Tasks\n12 34 are done\n": False,
+    b"P5\t12\t34\t56\t78\n": False,
+    b"P6 of 12 34 255 pages\n": False,
+    b"P7 is the last\n": False,
+    b"PF 12\n": False,
+}
+
+
+@pytest.mark.parametrize("start", BEGINNINGS_LIKE_TEXT)
+def test_a_text_is_told_from_an_image_whose_header_is_text(start: bytes, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(start)
+    assert bool(find_sources(tmp_path).left_out) is BEGINNINGS_LIKE_TEXT[start]
+
+
+@pytest.mark.parametrize("line", [["remove", "-o", "out"], ["rects", "-o", "rects.csv"], ["compare"]])
+def test_every_command_tells_of_a_folder_of_nothing_but_what_is_left_out(
+    line: list[str], command_here, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    (folder / "a.png").unlink()
+    error = "error: there is no image under photos; 3 files were left out: 2 .cr2, 1 .jxl\n"
+    assert command_here(*line, "photos").stderr == error
+    told = command_here("compare", "photos", "absent").stderr
+    assert "absent: there is no such file, folder or match; 3 files were left out" in told
 
 
 def test_what_is_left_out_of_a_tree_is_counted_and_not_what_is_not_looked_at(folder: Path) -> None:

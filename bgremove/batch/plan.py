@@ -15,7 +15,7 @@ from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import Journal
 from bgremove.batch.marks import existing_in_store, marked, resume_marked
 from bgremove.batch.shard import Shard
-from bgremove.batch.sources import Source, Unusable, find_sources, left_out_text
+from bgremove.batch.sources import Source, Unusable, find_sources, no_image
 from bgremove.errors import OutputError, RectError, UsageError
 from bgremove.files import exists
 from bgremove.formats import FORMAT_OF_SUFFIX, SUFFIXES, UNREAD_SUFFIXES
@@ -81,9 +81,7 @@ def make_plan(
     check_folder(folder)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive, exclude=folder)
     if not sources and not unusable:
-        named = [inputs] if isinstance(inputs, str | os.PathLike | Url) else list(inputs)
-        nothing = "there is no image under " + ", ".join(display_name(path) for path in named)
-        raise UsageError("; ".join(filter(None, [nothing, left_out_text(left_out)])))
+        raise no_image(inputs, left_out)
     jobs = plan_jobs(sources, folder, settings, rects=rects, hints=hints, naming=naming, overwrite=overwrite)
     if shard is not None:  # not before all have their outputs: no two may have the same, in different shards either
         jobs = jobs.of(each for each in jobs.items if isinstance(each, Source) and shard.holds(each.relative))

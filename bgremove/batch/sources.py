@@ -121,6 +121,16 @@ def left_out_text(left_out: Mapping[str, int]) -> str | None:
     return "; ".join(lines) or None
 
 
+def no_image(
+    inputs: StrPath | Url | Iterable[StrPath | Url], left_out: Mapping[str, int], unusable: Iterable[Unusable] = ()
+) -> UsageError:
+    """What to raise where there is none among the inputs, with the reasons that are known."""
+    named = [inputs] if isinstance(inputs, str | os.PathLike | Url) else list(inputs)
+    nothing = "there is no image under " + ", ".join(map(display_name, named))
+    reasons = [str(each.error) for each in unusable] or [nothing]
+    return UsageError("; ".join(filter(None, [*reasons, left_out_text(left_out)])))
+
+
 def _refuse_output(path: Location, is_output: bool) -> None:
     if is_output:
         raise UsageError(

@@ -11,7 +11,7 @@ from rich.console import Console
 from bgremove.batch import Job
 from bgremove.batch.headers import largest_first
 from bgremove.batch.plan import output_paths
-from bgremove.batch.sources import find_sources, left_out_text
+from bgremove.batch.sources import find_sources, left_out_text, no_image
 from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, telling, told
 from bgremove.cli.sections import SectionedCommand
@@ -19,10 +19,10 @@ from bgremove.comparison import MIN_ROUNDS, Comparison, contenders
 from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import DEFAULT_CONTENDERS
 from bgremove.comparison.report import TABLE_WIDTH, answer, choice, comparison_json, comparison_list, comparison_table
-from bgremove.errors import OutputError, UsageError
+from bgremove.errors import OutputError
 from bgremove.files import noting
 from bgremove.machine import usable_cpus
-from bgremove.paths import STANDARD, display_name
+from bgremove.paths import STANDARD
 from bgremove.report import Gallery, Outputs
 from bgremove.settings import Settings
 from bgremove.url import Location
@@ -62,8 +62,7 @@ def compare(
     chosen = contenders(strategies, workers)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive)
     if not sources:
-        nothing = "there is no image under " + ", ".join(map(display_name, inputs))
-        raise UsageError("; ".join([str(each.error) for each in unusable] or [nothing]))
+        raise no_image(inputs, left_out, unusable)
     outputs.check([source.path for source in sources])
     emitted = output_paths(Path(), "cutout", settings)
     jobs = largest_first([Job(source.path, emitted) for source in sources], counting("headers", quiet=quiet))

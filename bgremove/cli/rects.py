@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from bgremove.batch.sources import find_sources, left_out_text
+from bgremove.batch.sources import find_sources, left_out_text, no_image
 from bgremove.batch.summary import named_failure
 from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, counting, say, told
@@ -71,7 +71,7 @@ def rects(
     table = Table.opened(output) if edit and not overwrite else Table(output)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive, exclude=table.hints_folder)
     if not sources and not unusable:
-        raise UsageError("there is no image under " + ", ".join(map(display_name, inputs)))
+        raise no_image(inputs, left_out)
     paths = [source.path for source in sources]
     check_writable(output, paths)
     found: list[Entry] = []

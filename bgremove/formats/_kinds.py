@@ -28,11 +28,16 @@ UNREAD_SUFFIXES = frozenset(suffix for suffixes in UNREAD.values() for suffix in
 """Of files that a user takes for photographs, and that are not read."""
 
 _HEIF = rb".{4}ftyp(hei[cmsx]|hev[cx]|mif1|msf1)"
+_NUMBER = rb"(?:\s|#[^\n]*\n)+\d+"  # in the header of a PNM, behind space and comments
 
 _STARTS = {
     "a JPEG": rb"\xff\xd8\xff",
     "a PNG": rb"\x89PNG\r\n\x1a\n",
     "a GIF": rb"GIF8[79]a",
+    "a BMP": rb"BM.{4}\0{4}.{4}[\x0c\x28\x34\x38\x40\x6c\x7c]\0{3}",
+    # A text may begin alike: in a plain PNM all else is numbers, and the header of another ends with its line.
+    "a plain PNM": rb"P(1" + 2 * _NUMBER + rb"\s[01\s]*|[23]" + 3 * _NUMBER + rb"\s[\d\s]*)\Z",
+    "a PNM": rb"P(4" + 2 * _NUMBER + rb"|[56]" + 3 * _NUMBER + rb")\r?\n",
     "a WebP": rb"RIFF.{4}WEBP",
     "an AVIF": rb".{4}ftypavi[fs]",
     "a HEIC photo": _HEIF,
@@ -40,7 +45,7 @@ _STARTS = {
     "a JPEG 2000 image": rb"\xff\x4f\xff\x51|\0\0\0\x0cjP  \r\n\x87\n",
     "a JPEG XR image": rb"II\xbc",
     "a QOI image": rb"qoif",
-    "a PAM or PFM image": rb"P(7|F|f)\s",
+    "a PAM or PFM image": rb"P7\r?\n|P[Ff]" + 2 * _NUMBER + rb"\s+-?\d",
     "a raw photo": rb"II\*\0.{4}CR|.{4}ftypcrx |FUJIFILMCCD-RAW|II(U\0|R[OS])|MMOR|FOVb|\0MRM",
     "a TIFF": rb"II\*\0|MM\0\*|II\+\0|MM\0\+",
     "a Photoshop file": rb"8BPS",
@@ -53,7 +58,7 @@ UNREAD_KINDS = frozenset(kind for kind in _STARTS if kind.endswith((" image", " 
 
 _PATTERNS = {kind: re.compile(pattern, re.DOTALL) for kind, pattern in _STARTS.items()}
 
-START_BYTES = 32
+START_BYTES = 128
 """How much of a file `kind_of` wants to see."""
 
 
@@ -64,7 +69,8 @@ def kind_of(start: bytes) -> str | None:
 
 def is_heif(start: bytes) -> bool:
     """Whether a file that begins with `start` is a HEIC photo."""
-    return re.match(_HEIF, start, re.DOTALL) is not None and b"avif" not in start
+    brands = start[: int.from_bytes(start[:4])]
+    return re.match(_HEIF, start, re.DOTALL) is not None and b"avif" not in brands
 
 
 def jpeg_process(file: IO[bytes]) -> str | None:
