@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain, islice
@@ -21,11 +19,11 @@ from bgremove.batch.records import records_json, settled_records, unusable_recor
 from bgremove.batch.run import batch_strategy
 from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
 from bgremove.batch.single import names_a_file, plan_single, run_single
-from bgremove.batch.sources import left_out_text
 from bgremove.batch.summary import Summary, failure_text, warning_texts
 from bgremove.batch.watch import watch as watch_folders
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, telling, told
+from bgremove.cli.conclusion import conclude, concluding, remark
+from bgremove.cli.console import circumstances, counting, say, shown, telling, told
 from bgremove.cli.sections import SectionedCommand
 from bgremove.cli.status import check_status, kept_in, told_on_signal
 from bgremove.errors import OutputError, UsageError
@@ -33,7 +31,7 @@ from bgremove.files import noting
 from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
 from bgremove.pace import Pace
-from bgremove.paths import STANDARD, command_line, display_name
+from bgremove.paths import STANDARD, display_name
 from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture
 from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
@@ -124,7 +122,7 @@ def remove(
         summary.add(record)
     if dry_run:
         _show_plan(plan.todo)
-        return _conclude(plan, summary, to_do=len(plan.todo), quiet=quiet)
+        return conclude(plan, summary, to_do=len(plan.todo), quiet=quiet)
     recorded = bool(outputs or contact_sheet)  # else nothing is kept of the images, which may be a million
     if recorded:
         plan = _checked(plan, [file for file in (rects, status) if file], outputs, contact_sheet)
@@ -133,8 +131,8 @@ def remove(
     pace.total = len(plan.todo)
     showing = shown(pace, quiet=quiet or not plan.todo)
     unwritten: list[OutputError] = []
-    concluding = _concluding(plan, summary, quiet=quiet)
-    with concluding, Meter() as meter, kept_in(status, pace, unwritten) as update, showing as advance:
+    ending = concluding(plan, summary, quiet=quiet)
+    with ending, Meter() as meter, kept_in(status, pace, unwritten) as update, showing as advance:
         for record in running:
             summary.add(record)
             records += [record] if recorded else []
@@ -149,7 +147,7 @@ def remove(
         with noting(unwritten):
             write_sheet(contact_sheet, records)
     finally:
-        code = _conclude(plan, summary, quiet=quiet)
+        code = conclude(plan, summary, quiet=quiet)
     return told(unwritten) or code
 
 
@@ -211,7 +209,7 @@ def _run_for_ever(plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[Imag
                 for line in warning_texts(record):
                     say(f"warning: {line}")
         if not quiet:
-            _remark(plan, summary)
+            remark(plan, summary)
     return 0
 
 
@@ -253,48 +251,3 @@ def _show_plan(jobs: Sequence[Job]) -> None:
         for job in jobs:
             for path in job.outputs.values():
                 click.echo(f"{display_name(job.source)} -> {display_name(path)}")
-
-
-def _advice(doubtful: Sequence[Location]) -> str:
-    """The command that corrects what is doubtful, by the user's own inputs unless the doubtful ones are fewer."""
-    given = click.get_current_context().params
-    if STANDARD in given["inputs"]:
-        return "a rect drawn around the object helps, see --rect"
-    named = given["inputs"] if len(given["inputs"]) <= len(doubtful) else doubtful
-    line = ["bgremove", "rects", "--edit", *(["-r"] if given["recursive"] else [])]
-    line += ["-o", os.fspath(given["rects"] or "rects.csv")]
-    if any(str(path).startswith("-") for path in named):
-        line.append("--")
-    return f"`{command_line([*line, *map(str, named)])}`"
-
-
-@contextmanager
-def _concluding(plan: Plan, summary: Summary, *, quiet: bool) -> Iterator[None]:
-    """Tell what became of all, too, if the block ends because something cannot be written."""
-    try:
-        yield
-    except OutputError:
-        _conclude(plan, summary, quiet=quiet)
-        raise
-
-
-def _remark(plan: Plan, summary: Summary) -> None:
-    """Tell what was left out, and which masks are doubtful."""
-    if omitted := left_out_text(plan.left_out):
-        say(omitted)
-    for line in summary.remarks(_advice(summary.doubtful)):
-        say(line)
-
-
-def _conclude(plan: Plan, summary: Summary, *, to_do: int | None = None, quiet: bool) -> int:
-    """Tell what became of all, and give the exit status; `to_do` is the number of images that a dry run leaves."""
-    if not quiet:
-        for line in summary.warnings:
-            say(f"warning: {line}")
-    for line in summary.failures:
-        say(f"failed: {line}")
-    if not quiet:
-        _remark(plan, summary)
-        first = f"{summary.ok} ok" if to_do is None else f"{to_do} to do"
-        say(f"{first}, {summary.skipped} skipped, {len(summary.failures)} failed")
-    return EXIT_FAILURES if summary.failures else 0
