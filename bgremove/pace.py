@@ -10,10 +10,11 @@ from datetime import timedelta
 class Pace:
     """How many of a total are done, how many of these have failed, and how fast it goes.
 
-    What passes before the first is done is starting up, and says nothing of the rest.
+    The total is None before it is known. What passes before the first is done is starting up, and says nothing of the
+    rest.
     """
 
-    def __init__(self, what: str, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, what: str, total: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.what = what
         self.total = total
         self.done = 0
@@ -39,7 +40,7 @@ class Pace:
     @property
     def left_s(self) -> float | None:
         """Seconds that the rest will take; None before that is known."""
-        return (self.total - self.done) / self.per_s if self.per_s else None
+        return None if self.total is None or not self.per_s else (self.total - self.done) / self.per_s
 
     @property
     def note(self) -> str:
@@ -55,5 +56,7 @@ class Pace:
         return ", ".join(filter(None, [rate, f"{self.failed} failed" if self.failed else ""]))
 
     def __str__(self) -> str:
+        if self.total is None:
+            return f"{self.what}: planning"
         left = "" if self.left_s is None else f"{timedelta(seconds=round(self.left_s))} left"
         return ", ".join(filter(None, [f"{self.what}: {self.done} of {self.total}", left, self.note]))

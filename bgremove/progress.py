@@ -69,6 +69,6 @@ class Lines:
         """One more is done, or has failed."""
         pace = self._pace
         pace.add(failed=failed)
-        if pace.last_s >= self._next_s and 1 < pace.done < pace.total:
+        if pace.last_s >= self._next_s and 1 < pace.done < (pace.total or 0):
             self._next_s = pace.last_s + min(max(pace.last_s - pace.first_s, _FIRST_LINE_S), _RAREST_LINE_S)
             self._say(str(pace))

@@ -296,7 +296,7 @@ def test_what_was_done_is_told_even_if_the_disk_has_filled_up_meanwhile(
 
 def test_what_was_done_is_told_even_if_the_status_can_no_longer_be_written(photos, tmp_path, monkeypatch, capsys):
     def full(path, content):
-        if content["state"] != "running":
+        if content["state"] == "ended":
             raise OutputError("no space left")
 
     monkeypatch.setattr("bgremove.cli.status.write_json_file", full)

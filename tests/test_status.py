@@ -10,9 +10,13 @@ import time
 
 import pytest
 
+from bgremove.batch import ImageRecord, Job, make_plan
+from bgremove.batch.jobs import Jobs
+from bgremove.batch.plan import Plan
 from bgremove.cli import run
 from bgremove.cli.status import kept_in, told_on_signal
 from bgremove.pace import Pace
+from bgremove.settings import Settings
 from tests.samples import save_scene
 
 QUICK = ["--engine", "opencv", "--strategy", "sequential"]
@@ -79,12 +83,52 @@ def test_the_command_keeps_a_status(photos, tmp_path, capsys):
     assert (content["state"], content["total"], content["done"]) == ("ended", 6, 6)
 
 
+def test_a_status_is_there_before_it_is_known_how_many_images_there_are(photos, tmp_path, monkeypatch):
+    file, seen = tmp_path / "status.json", []
+
+    def look():
+        content = json.loads(file.read_text())
+        seen.append((content["state"], content["total"]))
+
+    def plan(*inputs, **options):
+        look()
+        return make_plan(*inputs, **options)
+
+    def run_plan(*_, **__):
+        look()
+        yield from ()
+
+    monkeypatch.setattr("bgremove.cli.remove.make_plan", plan)
+    monkeypatch.setattr("bgremove.cli.remove.run_plan", run_plan)
+    assert run(["remove", str(photos), "-o", str(tmp_path / "out"), "--status", str(file)]) == 0
+    assert seen == [("planning", None), ("running", 6)]
+
+
+@signals
+def test_the_signal_tells_that_it_is_planned_and_how_many_have_come_under_watch(tmp_path, monkeypatch, capfd):
+    plan = Plan(tmp_path, Settings(), Jobs([Job(tmp_path / "a.png", {})] * 2))
+    records = [ImageRecord(job.source, (), status) for job, status in zip(plan.todo, ("ok", "failed"), strict=True)]
+
+    def plans(*_, **__):
+        for each in (plan, plan):
+            signal.raise_signal(signal.SIGUSR1)
+            yield each
+        signal.raise_signal(signal.SIGUSR1)
+
+    monkeypatch.setattr("bgremove.cli.remove.watch_folders", plans)
+    monkeypatch.setattr("bgremove.cli.remove.run_plan", lambda *_, **__: records)
+    assert run(["remove", str(tmp_path), "-o", str(tmp_path / "out"), "--watch", "-q"]) == 0
+    told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("images")]
+    assert [line.split(",")[0] for line in told] == ["images: planning", "images: 2 of 2", "images: 4 of 4"]
+    assert told[-1].endswith(", 2 failed")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--status", "status.txt"], "call the file .json"),
         (["--status", "in.json", "in.json"], "is an input or an output"),
-        (["--status", "status.json", "--json", "status.json"], "is an input or an output"),
+        (["--status", "in.json", "--json", "in.json"], "is an input or an output"),
         (["--json", "a.json", "--trace", "a.json"], "is an input or an output"),
         (["--status", "status.json", "--dry-run"], "leave --status"),
         (["--status", "status.json", "--watch"], "--status: of no use"),
@@ -106,7 +150,7 @@ def test_a_running_command_answers_the_signal_and_goes_on(tmp_path, environment)
     line = [sys.executable, "-m", "bgremove", "remove", "in", "-o", "out", "--status", "s.json", "--quiet", *QUICK]
     with subprocess.Popen(line, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
         end = time.monotonic() + 60
-        while not (tmp_path / "s.json").exists():
+        while not (tmp_path / "s.json").exists() or "planning" in (tmp_path / "s.json").read_text():
             assert time.monotonic() < end
             time.sleep(0.02)
         process.send_signal(signal.SIGUSR1)

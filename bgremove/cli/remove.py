@@ -94,7 +94,7 @@ def remove(
     Photographs in a folder that are not read are counted; other files in it, and hidden ones, are passed by.
     """
     _check_together(click.get_current_context().params)
-    pace = Pace("images", 0)  # before it is known how many there are
+    pace = Pace("images")  # it is not known yet how many there are
     click.get_current_context().with_resource(told_on_signal(pace))
     drawn = {} if rects is None else _drawn(rects)
     single = STANDARD in inputs or names_a_file(output)
@@ -105,41 +105,45 @@ def remove(
         settings = Settings(**fields)
         plans = watch_folders(inputs, output, settings, planning, recursive=recursive)
         chosen(Plan(output, settings, Jobs(())))  # refuses what cannot be meant
-        return _run_for_ever(plans, run_one, quiet)
+        return _run_for_ever(plans, run_one, pace, quiet)
     if single:
         of_many = "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "shard", "dry_run"
         _refuse_given("one image", *of_many, "status")
         fields["format"] = _format_of(output, fields["format"])
     settings = Settings(**fields)
-    plan = plan_single(inputs, output, settings, **drawn, overwrite=overwrite) if single else make_plan(
-        inputs, output, settings, **drawn, recursive=recursive, naming=naming, overwrite=overwrite, resume=resume,
-        shard=None if shard is None else Shard.parse(shard), counting=counting("headers", quiet=quiet),
-    )  # fmt: skip
-    name = chosen(plan).name  # of auto, what that is
-    summary = Summary()
-    summary.skipped = len(plan.done)
-    for record in unusable_records(plan):
-        summary.add(record)
-    if dry_run:
-        _show_plan(plan.todo)
-        return conclude(plan, summary, to_do=len(plan.todo), quiet=quiet)
-    recorded = bool(outputs or contact_sheet)  # else nothing is kept of the images, which may be a million
-    if recorded:
-        plan = _checked(plan, [file for file in (rects, status) if file], outputs, contact_sheet)
-    records = settled_records(plan) if recorded else []
-    running = run_single(plan) if single else run_one(plan)
-    pace.total = len(plan.todo)
-    showing = shown(pace, quiet=quiet or not plan.todo)
     unwritten: list[OutputError] = []
-    ending = concluding(plan, summary, quiet=quiet)
-    with ending, Meter() as meter, kept_in(status, pace, unwritten) as update, showing as advance:
-        for record in running:
+    with kept_in(status, pace, unwritten) as update:
+        plan = plan_single(inputs, output, settings, **drawn, overwrite=overwrite) if single else make_plan(
+            inputs, output, settings, **drawn, recursive=recursive, naming=naming, overwrite=overwrite, resume=resume,
+            shard=None if shard is None else Shard.parse(shard), counting=counting("headers", quiet=quiet),
+        )  # fmt: skip
+        name = chosen(plan).name  # of auto, what that is
+        summary = Summary()
+        summary.skipped = len(plan.done)
+        for record in unusable_records(plan):
             summary.add(record)
-            records += [record] if recorded else []
-            advance(failed=record.status == "failed")
-            update()
-            if verbose:
-                say(record.line())
+        if dry_run:
+            _show_plan(plan.todo)
+            return conclude(plan, summary, to_do=len(plan.todo), quiet=quiet)
+        recorded = bool(outputs or contact_sheet)  # else nothing is kept of the images, which may be a million
+        if recorded:
+            plan = _checked(plan, [rects] if rects else [], outputs, contact_sheet)
+        records = settled_records(plan) if recorded else []
+        running = run_single(plan) if single else run_one(plan)
+        pace.total = len(plan.todo)
+        update()
+        with (
+            concluding(plan, summary, quiet=quiet),
+            Meter() as meter,
+            shown(pace, quiet=quiet or not plan.todo) as advance,
+        ):
+            for record in running:
+                summary.add(record)
+                records += [record] if recorded else []
+                advance(failed=record.status == "failed")
+                update()
+                if verbose:
+                    say(record.line())
     facts = {**circumstances(), "settings": asdict(settings), "strategy": name}
     content = records_json(records, plan.left_out, meter.reading, facts)
     try:
@@ -185,7 +189,8 @@ def _check_together(given: Mapping[str, Any]) -> None:
         if given["json_file"] == STANDARD:
             raise UsageError("standard output takes the image or the figures: name a file for one of them")
     if given["status"] is not None:
-        check_status(given["status"], [*given["inputs"], given["output"], *filter(None, [given["rects"]])])
+        others = (given[name] for name in ("rects", *_BESIDE_RESULTS) if name != "status")
+        check_status(given["status"], [*given["inputs"], given["output"], *filter(None, others)])
 
 
 def _drawn(file: Path) -> dict[str, Any]:
@@ -194,14 +199,18 @@ def _drawn(file: Path) -> dict[str, Any]:
     return {"rects": table.rects, "hints": table.hints}
 
 
-def _run_for_ever(plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[ImageRecord]], quiet: bool) -> int:
+def _run_for_ever(
+    plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[ImageRecord]], pace: Pace, quiet: bool
+) -> int:
     """Do plan after plan, and tell of each image at once."""
     for plan in plans:
         summary = Summary()
+        pace.total = (pace.total or 0) + len(plan.unusable) + len(plan.todo)
         if plan.done and not quiet:
             say(f"{len(plan.done)} done already")
         for record in chain(unusable_records(plan), run_one(plan)):
             summary.add(record)
+            pace.add(failed=record.status == "failed")
             for line in failure_text(record):
                 say(f"failed: {line}")
             if not quiet and record.status != "failed":

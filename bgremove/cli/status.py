@@ -37,22 +37,24 @@ def check_status(file: Path, keep: Iterable[Location]) -> None:
 def kept_in(file: Path | None, pace: Pace, errors: list[OutputError]) -> Iterator[Callable[[], None]]:
     """Keep `file`, if there is one, up to date; the function that it gives is to be called when `pace` has changed.
 
-    It is written at once, then once a second at most, and at the end, with ``state`` ``running``, ``ended`` or, if the
-    block is left by an exception, ``interrupted``. If it cannot be written in between, that is tried again later.
+    It is written at once, when the total is known, then once a second at most, and at the end, with ``state``
+    ``planning``, ``running``, ``ended`` or, if the block is left by an exception, ``interrupted``. If it cannot be
+    written in between, that is tried again later.
+
     Raises `OutputError` if it cannot be written at first; in the end, that is added to the `errors`.
     """
     if file is None:
         yield lambda: None
         return
-    written_s = pace.clock()
-    write_json_file(file, _content(pace, "running"))
+    written_s, total = pace.clock(), pace.total
+    write_json_file(file, _content(pace))
 
     def update() -> None:
-        nonlocal written_s
-        if pace.clock() - written_s >= _REWRITTEN_S:
+        nonlocal written_s, total
+        if pace.total != total or pace.clock() - written_s >= _REWRITTEN_S:
             with suppress(OutputError):
-                write_json_file(file, _content(pace, "running"))
-            written_s = pace.clock()
+                write_json_file(file, _content(pace))
+            written_s, total = pace.clock(), pace.total
 
     try:
         yield update
@@ -84,11 +86,11 @@ def told_on_signal(pace: Pace) -> Iterator[None]:
         signal.signal(number, before)
 
 
-def _content(pace: Pace, state: str) -> dict[str, Any]:
+def _content(pace: Pace, state: str | None = None) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "kind": "status",
-        "state": state,
+        "state": state or ("planning" if pace.total is None else "running"),
         "process": os.getpid(),
         "updated": datetime.now(UTC).isoformat(timespec="seconds"),
         "total": pace.total,
