@@ -19,7 +19,10 @@ from bgremove.errors import UsageError
 _ROOT = Path("/")
 _BYTES_PER_THREAD = 90_000_000
 """Of addresses: 8 MB for the stack, and 64 MB, in use a little more, that glibc reserves for what it allocates."""
-_PACKAGES = ("opencv-python-headless", "opencv-python", "numpy", "numba", "pillow", "isal", "psutil")
+_PACKAGES = (
+    "opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python",
+    "numpy", "numba", "pillow", "isal", "onnxruntime", "pymatting", "pi-heif", "psutil",
+)  # fmt: skip
 
 
 def usable_cpus(root: Path = _ROOT) -> int:

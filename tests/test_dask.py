@@ -160,7 +160,20 @@ def test_other_versions_are_refused(cluster, monkeypatch):
         make_strategy("dask", scheduler=str(cluster.file)),
     ):
         pass
-    assert {"Python", "bgremove", "NumPy", "Numba", "OpenCV", "Pillow", "isal"} == set(own)
+    extras = {"onnxruntime", "PyMatting", "pi-heif"}
+    assert {"Python", "bgremove", "NumPy", "Numba", "OpenCV", "Pillow", "isal", *extras} == set(own)
+
+
+def test_any_opencv_counts_and_an_extra_where_both_have_it(monkeypatch):
+    remote = _dask_cluster.remote
+    found = {"opencv-python-headless": "4.9", "opencv-contrib-python": "4.10", "onnxruntime": "1", "psutil": "7"}
+    monkeypatch.setattr(remote, "installed", lambda: found)
+    own = remote.versions()
+    assert own["OpenCV"] == "4.10 and 4.9"
+    assert remote.differing(own, {**own, "OpenCV": "4.9", "onnxruntime": "2"}) == ["OpenCV", "onnxruntime"]
+    without = {name: version for name, version in own.items() if name != "onnxruntime"}
+    assert remote.differing(own, without) == remote.differing(without, own) == []
+    assert remote.differing(own, {**own, "isal": "1"}) == ["isal"]
 
 
 def test_a_worker_with_other_versions_that_comes_later_is_not_used(cluster, monkeypatch, tmp_path):

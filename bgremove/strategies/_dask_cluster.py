@@ -82,8 +82,8 @@ class Cluster:
             reason = ""
             if isinstance(found, Exception):
                 reason = f"bgremove cannot be used there ({type(found).__name__}: {found})"
-            elif found[1] != own:
-                names = sorted(name for name in {**own, **found[1]} if own.get(name) != found[1].get(name))
+            else:
+                names = remote.differing(own, found[1])
                 reason = "; ".join(f"{name} is {found[1].get(name)} there and {own.get(name)} here" for name in names)
             if not reason:
                 self.workers[address] = DaskWorker(address, found[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import pickle
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Lock
@@ -27,10 +27,16 @@ _SHOULD_AGREE = {
     "numba": "Numba",
     "opencv-python-headless": "OpenCV",
     "opencv-python": "OpenCV",
+    "opencv-contrib-python-headless": "OpenCV",
+    "opencv-contrib-python": "OpenCV",
     "pillow": "Pillow",
     "isal": "isal",
+    "onnxruntime": "onnxruntime",
+    "pymatting": "PyMatting",
+    "pi-heif": "pi-heif",
 }
-"""Packages of which another version may give other bytes."""
+"""Packages of which another version may give other bytes. Those of OpenCV replace each other's files."""
+_EXTRAS = {"onnxruntime", "PyMatting", "pi-heif"}
 
 
 @dataclass(slots=True)
@@ -95,8 +101,18 @@ class Again:
 def versions() -> dict[str, str]:
     """What must be the same for the same bytes, by names that people know."""
     python = ".".join(platform.python_version_tuple()[:2])
-    packages = {_SHOULD_AGREE[name]: version for name, version in installed().items() if name in _SHOULD_AGREE}
+    found: dict[str, set[str]] = {}
+    for name, version in installed().items():
+        if name in _SHOULD_AGREE:
+            found.setdefault(_SHOULD_AGREE[name], set()).add(version)
+    packages = {name: " and ".join(sorted(each)) for name, each in found.items()}
     return {"Python": python, "bgremove": __version__, **packages}
+
+
+def differing(own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """Names under which two of `versions` differ. Who lacks an extra cannot do what takes it, and is no difference."""
+    names = (own.keys() | other.keys()) - (_EXTRAS - (own.keys() & other.keys()))
+    return sorted(name for name in names if own.get(name) != other.get(name))
 
 
 def describe(dask_worker: Worker) -> tuple[int, dict[str, str]]:
