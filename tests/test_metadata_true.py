@@ -9,6 +9,7 @@ import pytest
 from PIL import ExifTags, ImageCms
 
 from bgremove.formats.read import decode
+from tests.heic_files import QUARTERS
 from tests.image_files import chunk, png, quarters, saved
 
 CARRIERS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
@@ -61,3 +62,24 @@ def test_a_profile_of_lab_says_what_is_known() -> None:
     image = PIL.Image.new("LAB", (4, 4), (128, 0, 0))
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     assert decode(saved(image, "TIFF", icc_profile=profile)).notes == ()
+
+
+def test_adobe_rgb_of_a_camera_is_noted_where_no_profile_says_it() -> None:
+    def notes(index: str, **options: object) -> tuple[str, ...]:
+        exif = PIL.Image.Exif()
+        exif[ExifTags.IFD.Exif] = {ExifTags.Base.ColorSpace: 65535, ExifTags.IFD.Interop: {1: index, 2: b"0100"}}
+        return decode(saved(quarters(), "JPEG", exif=exif.tobytes(), **options)).notes
+
+    (note,) = notes("R03")
+    assert note == "its Exif says Adobe RGB, and it has no profile: its colours are taken for those of sRGB"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert notes("R98") == notes("R03", icc_profile=profile) == ()
+
+
+@pytest.mark.parametrize("content", [saved(quarters(), "AVIF"), QUARTERS], ids=["AVIF", "HEIC"])
+def test_colours_by_code_points_beside_no_profile_are_noted(content: bytes) -> None:
+    assert content.count(b"colrnclx\0\1\0\x0d") == 1
+    assert decode(content).notes == ()
+    for others in (b"\0\x0c\0\x0d", b"\0\1\0\x10"):  # Display P3; the curve of HDR
+        photo = decode(content.replace(b"colrnclx\0\1\0\x0d", b"colrnclx" + others))
+        assert photo.notes == ("its nclx colour profile was left out: its colours are taken for those of sRGB",)

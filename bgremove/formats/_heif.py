@@ -1,4 +1,4 @@
-"""HEIC photos: what is made sure of before pi-heif sees them."""
+"""HEIC photos: what is made sure of before pi-heif sees them; and what they, and AVIF, say of their colours."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import IO
 from bgremove.errors import ImageError
 
 _MOST_META_BYTES = 2**24  # of a photograph some kilobytes
+_PRIMARIES = {1, 2}  # of sRGB; not said
+_TRANSFERS = {1, 2, 6, 13}  # of video, which is shown like sRGB; not said; of video again; of sRGB
 
 
 def check_items(file: IO[bytes]) -> None:
@@ -26,6 +28,14 @@ def check_items(file: IO[bytes]) -> None:
                         item[8 if item[0] < 3 else 10 :].decode("utf-8")  # after version, flags, number and protection
     except (UnicodeDecodeError, struct.error, IndexError) as error:
         raise ImageError("it is damaged or truncated (the list of its items)") from error
+
+
+def lost_in(file: IO[bytes]) -> Iterator[str]:
+    """What to note of a file without an ICC profile: code points (ITU-T H.273) of other colours than those of sRGB."""
+    points = _meta(file).partition(b"colrnclx")[2]
+    primaries, transfer = struct.unpack(">2H", points[:4].ljust(4, b"\0"))
+    if points and not (primaries in _PRIMARIES and transfer in _TRANSFERS):
+        yield "its nclx colour profile was left out: its colours are taken for those of sRGB"
 
 
 def _meta(file: IO[bytes]) -> bytes:

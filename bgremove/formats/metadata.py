@@ -123,6 +123,8 @@ def metadata_of(image: PIL.Image.Image, profile: bytes | None, notes: list[str])
     exif = _pillow.exif(image)
     if not exif:
         return Metadata(profile, dpi)
+    if not image.info.get("icc_profile") and _says_adobe_rgb(exif):
+        notes.append("its Exif says Adobe RGB, and it has no profile: its colours are taken for those of sRGB")
     try:
         described = warnings_noted(lambda: _described(exif, profile, dpi), notes)
     except Exception:  # noqa: BLE001 - what a damaged directory raises may be anything
@@ -131,6 +133,12 @@ def metadata_of(image: PIL.Image.Image, profile: bytes | None, notes: list[str])
         return described
     notes.append("its Exif data is damaged or too large, and was left out")
     return Metadata(profile, dpi)
+
+
+def _says_adobe_rgb(exif: PIL.Image.Exif) -> bool:
+    """Whether a camera was set to that (DCF 2.0, the interoperability index R03)."""
+    found: list[Any] = []
+    return is_quiet(lambda: found.append(exif.get_ifd(ExifTags.IFD.Interop)[1])) and found == ["R03"]
 
 
 def _described(exif: PIL.Image.Exif, profile: bytes | None, dpi: tuple[float, float] | None) -> Metadata:

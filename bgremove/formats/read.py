@@ -17,7 +17,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from bgremove.errors import ImageError, ImageTooLargeError
-from bgremove.formats import _deep, _limits, _pillow, _tiff
+from bgremove.formats import _deep, _heif, _limits, _pillow, _tiff
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
 from bgremove.formats._kinds import START_BYTES, kind_of
@@ -211,6 +211,8 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     pixels = _pillow.pixels(in_rgb)
     if file is not None:
         notes.extend(lost_in(file))
+        if image.format in {"AVIF", "HEIF"} and not image.info.get("icc_profile"):
+            notes.extend(_heif.lost_in(file))
         deeper = read_deep and read_deep(file, pixels)
         lost = 16 if read_deep and not deeper else _pillow.bits_beyond(image, file)
         if lost:
