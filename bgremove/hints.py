@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.errors import ImageError
-from bgremove.formats.read import read
+from bgremove.formats.read import DEFAULT_MAX_PIXELS, read
 from bgremove.paths import StrOrBytesPath, display_name
 from bgremove.types import Label, Mask
 from bgremove.url import Url
@@ -31,7 +31,7 @@ def read_hints(path: StrOrBytesPath | Url, height: int, width: int) -> Mask:
 
     Raises `ImageError` that names the file if it cannot be read, or has another size.
     """
-    photo = read(path)
+    photo = read(path, max_pixels=max(DEFAULT_MAX_PIXELS, height * width))
     if photo.image.shape[:2] != (height, width):
         found = "{1} x {0}".format(*photo.image.shape)
         raise ImageError(

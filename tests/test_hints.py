@@ -14,6 +14,7 @@ from bgremove import Label, remove_background, remove_backgrounds
 from bgremove.batch import read_table
 from bgremove.cli import run
 from bgremove.errors import ImageError
+from bgremove.formats import read
 from bgremove.hints import read_hints
 from bgremove.rects import Table
 from bgremove.types import Rect
@@ -51,6 +52,11 @@ def test_black_is_background_white_is_object_and_all_else_is_open(tmp_path):
 def test_hints_of_another_size_are_refused_by_name(tmp_path):
     with pytest.raises(ImageError, match=r"small\.png: the hints have 3 x 2 pixels and the image 6 x 4"):
         read_hints(save(tmp_path / "small.png", np.zeros((2, 3))), 4, 6)
+
+
+def test_hints_may_be_as_large_as_their_photograph(tmp_path, monkeypatch):
+    monkeypatch.setitem(read.__kwdefaults__, "max_pixels", 5)  # the limit, which was raised for the photograph
+    assert (read_hints(save(tmp_path / "large.png", np.zeros((2, 3))), 2, 3) == Label.BACKGROUND).all()
 
 
 def test_hints_decide_in_the_command_and_in_the_library(folder):
@@ -123,9 +129,9 @@ def test_hints_that_cannot_be_read_cost_their_own_image(folder):
     shutil.copy(folder / "a.png", folder / "b.png")
     with (folder / "rects.csv").open("a") as table:
         table.write("b.png,10,10,140,100,gone.png\n")
-    read = read_table(folder / "rects.csv")
+    drawn = read_table(folder / "rects.csv")
     records = remove_backgrounds(
-        [folder / "a.png", folder / "b.png"], folder / "out", rects=read.rects, hints=read.hints
+        [folder / "a.png", folder / "b.png"], folder / "out", rects=drawn.rects, hints=drawn.hints
     )
     assert {record.path.name: record.status for record in records} == {"a.png": "ok", "b.png": "failed"}
     assert "gone.png" in str(next(record.error for record in records if record.error))

@@ -73,6 +73,11 @@ def test_a_broken_image_costs_its_own_line(folder, tmp_path, capsys):
     assert "2 ok, 0 skipped, 1 failed" in capsys.readouterr().err
 
 
+def test_the_limit_that_is_to_be_raised_is_an_option(folder, tmp_path, capsys):
+    assert run(["rects", str(folder), "-o", str(tmp_path / "rects.csv"), "--max-pixels", "10", "-q"]) == 1
+    assert capsys.readouterr().err.count("the limit is 10 in all; if you trust it, raise the limit") == 2
+
+
 def test_a_line_without_numbers_leaves_its_image_to_the_margin(folder, tmp_path):
     table, names = tmp_path / "rects.csv", sorted(os.listdir(folder))
     table.write_text(f'path,x,y,width,height\n"{folder / names[0]}",,,,\n"{folder / names[1]}",20,20,200,150\n')
@@ -141,8 +146,10 @@ def test_the_advice_names_the_table_in_use_and_a_pipe_has_none(folder, tmp_path,
     assert run(["remove", str(folder), "-r", "-o", str(tmp_path / "out"), "--rects", str(table)]) == 0
     assert f"`bgremove rects --edit -r -o {table} {folder}`" in capsys.readouterr().err
     one = ["remove", str(folder / "vague.png"), "-o", str(tmp_path / "one.png"), "--rects", str(table)]
-    assert run(one) == 0
-    assert "1 of 1 looks doubtful" in capsys.readouterr().err
+    assert run([*one, "--max-pixels", "200000000"]) == 0
+    told = capsys.readouterr().err
+    assert "1 of 1 looks doubtful" in told
+    assert f"-o {table} --max-pixels 200000000 {folder}" in told
     with (folder / "vague.png").open("rb") as file:
         piped = command("remove", "-", "-o", tmp_path / "cut.png", stdin=file)
     assert "looks doubtful: -: a rect drawn around the object helps, see --rect" in piped.stderr

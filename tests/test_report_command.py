@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bgremove import Settings, remove_backgrounds
+from bgremove.batch import Job
 from bgremove.cli import run
-from bgremove.formats import encode
+from bgremove.formats import encode, read
+from bgremove.report import Gallery
 from fixtures.scenes import make_scene
 from tests.report_values import EVIL, content
 from tests.samples import save_scene
@@ -96,6 +99,16 @@ def test_pictures_come_from_whatever_tells_the_mask(folder, tmp_path, kind):
     line = ["remove", str(folder / "0.png"), "-o", str(tmp_path / "out"), "--strategy", "sequential", "-q", *kind]
     assert run([*line, "--report", str(tmp_path / "r.html")]) == 0
     assert (tmp_path / "r.html").read_text().count('alt="Mask of') == 1
+
+
+@pytest.mark.parametrize("kind", ["cutout", "mask"])
+def test_pictures_are_of_images_as_large_as_the_run_allows(folder, tmp_path, monkeypatch, kind):
+    settings = Settings(emit=(kind,))
+    (record,) = remove_backgrounds(folder / "0.png", tmp_path, strategy="sequential", settings=settings)
+    monkeypatch.setitem(read.__kwdefaults__, "max_pixels", 10)  # the limit, which was raised for the run
+    gallery = Gallery(settings)
+    gallery.add_written(Job(record.path, {kind: record.outputs[0]}))
+    assert len(gallery.pictures) == 1
 
 
 def test_an_image_of_16_bits_has_pictures_too(tmp_path):

@@ -13,6 +13,7 @@ from bgremove.batch.sources import left_out_text
 from bgremove.batch.summary import Summary
 from bgremove.cli.console import EXIT_FAILURES, say
 from bgremove.errors import OutputError
+from bgremove.formats import DEFAULT_MAX_PIXELS
 from bgremove.paths import STANDARD, command_line
 from bgremove.url import Location
 
@@ -57,6 +58,7 @@ def _advice(doubtful: Sequence[Location]) -> str:
     named = given["inputs"] if len(given["inputs"]) <= len(doubtful) else doubtful
     line = ["bgremove", "rects", "--edit", *(["-r"] if given["recursive"] else [])]
     line += ["-o", os.fspath(given["rects"] or "rects.csv")]
+    line += ["--max-pixels", str(given["max_pixels"])] if given["max_pixels"] > DEFAULT_MAX_PIXELS else []
     if any(str(path).startswith("-") for path in named):
         line.append("--")
     return f"`{command_line([*line, *map(str, named)])}`"

@@ -96,12 +96,15 @@ def _setting(*names: str, help: str | None = None, **options: Any) -> Callable[[
     return click.option(*names, default=shown, show_default=shown is not None, help=help, **options)
 
 
+margin = _setting("--margin", type=float, help="Fraction of each side that is certain background.")
+max_pixels = _setting("--max-pixels", type=click.IntRange(min=1), help="Refuse larger images before decoding them.")
+
 _SETTINGS = (
     _setting("--engine", type=click.Choice(ENGINES), help="How one image is segmented; auto goes by its size."),
     _setting("--model", metavar="[PRESET=]FILE", help=f"For onnx, which needs bgremove[onnx]. {', '.join(PRESETS)}."),
     _setting("--iterations", type=click.IntRange(min=1), help="How often colours and cut are refined."),
     _setting("--seed", type=click.IntRange(min=0), help="Starts the colour models."),
-    _setting("--margin", type=float, help="Fraction of each side that is certain background."),
+    margin,
     _setting(
         "--rect", type=Listed("X,Y,W,H", whole_number), help="Rectangle around the object, in pixels, for every image."
     ),
@@ -112,7 +115,7 @@ _SETTINGS = (
     _setting("--crop", is_flag=True, help="Crop what is written to the object."),
     _setting("--pad", type=click.IntRange(min=0), metavar="PIXELS", help="Room around a cropped object."),
     _setting("--metadata", type=click.Choice(METADATA), help="EXIF of the cutout; only all has the place."),
-    _setting("--max-pixels", type=click.IntRange(min=1), help="Refuse larger images before decoding them."),
+    max_pixels,
 )
 
 FILE = Here()

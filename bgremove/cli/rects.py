@@ -38,10 +38,8 @@ from bgremove.url import Location
     help="CSV for the rects, path,x,y,width,height; hints are in the folder NAME.hints beside it.",
 )  # fmt: skip
 @options.recursive
-@click.option(
-    "--margin", type=float, default=Settings().margin, show_default=True,
-    help="Fraction of each side that is certain background.",
-)  # fmt: skip
+@options.margin
+@options.max_pixels
 @click.option("--edit", is_flag=True, help="Correct them on a page; an existing CSV is gone on with.")
 @click.option("--overwrite", is_flag=True, help="Begin anew, whatever an existing CSV holds.")
 @click.option("--no-browser", is_flag=True, help="With --edit: only print the address of the page.")
@@ -51,6 +49,7 @@ def rects(
     output: Path,
     recursive: bool,
     margin: float,
+    max_pixels: int,
     edit: bool,
     overwrite: bool,
     no_browser: bool,
@@ -64,7 +63,7 @@ def rects(
     """
     if no_browser and not edit:
         raise UsageError("--no-browser: of no use without --edit, which opens a page")
-    settings = Settings(margin=margin, metadata="none")
+    settings = Settings(margin=margin, max_pixels=max_pixels, metadata="none")
     if is_filled(output) and not (edit or overwrite):
         name = display_name(output)
         raise OutputError(f"{name} exists already: correct it with --edit, or begin anew with --overwrite")

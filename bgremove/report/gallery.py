@@ -98,10 +98,10 @@ def _written_cutout(job: Job, photo: Photo, crop: Rect | None, settings: Setting
 def _written_foreground(job: Job, settings: Settings) -> Foreground | None:
     """What the files say; None if they do not."""
     if "mask" in job.outputs:
-        return read(job.outputs["mask"]).image[..., 0] > 0
+        return read(job.outputs["mask"], max_pixels=settings.max_pixels).image[..., 0] > 0
     if settings.background is not None:
         return None
-    photo = read(job.outputs["cutout"])
+    photo = read(job.outputs["cutout"], max_pixels=settings.max_pixels)
     if photo.alpha is None:
         return np.ones(photo.image.shape[:2], np.bool_)
     return np.asarray(photo.alpha > np.iinfo(photo.alpha.dtype).max // 2)
