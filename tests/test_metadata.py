@@ -227,6 +227,13 @@ def test_gray_with_a_profile_becomes_srgb(mode: str, carrier: str) -> None:
     assert (photo.alpha is None) == (mode == "L")
 
 
+def test_16_bit_gray_keeps_its_samples_and_not_its_profile() -> None:
+    deep = np.arange(12, dtype=np.uint16).reshape(3, 4) * np.uint16(5000)
+    photo = decode(saved(PIL.Image.fromarray(deep), "PNG", icc_profile=gray_profile(1.0)))
+    assert np.array_equal(photo.pixels[..., 0], deep)
+    assert photo.notes == ("its gray profile was left out: the colours of the output are RGB",)
+
+
 def test_cmyk_is_converted_and_that_is_said() -> None:
     photo = decode(saved(quarters().convert("CMYK"), "TIFF"))
     assert photo.notes == ("its CMYK colours were converted to sRGB",)

@@ -55,6 +55,8 @@ def in_bgr(
     if alpha is not None and layout.premultiplied:
         colours = _divided(colours, alpha)
     if layout.colours == 4:
+        if colours.dtype.itemsize == 2:
+            notes.append("of the 16 bits of its samples 8 were read")
         image = PIL.Image.fromarray(high_byte(colours), "CMYK")
         image.info["icc_profile"] = profile
         rgb, profile = to_rgb(image, notes)

@@ -68,7 +68,7 @@ def read(path: StrOrBytesPath | Url, *, max_pixels: int = DEFAULT_MAX_PIXELS) ->
     The content decides the format, not the name. The header is read first, and nothing is decoded if it promises
     more than `max_pixels`. The result is upright (EXIF) and the first frame of an animation or the first page. Samples
     of 16 bits are kept beside those of 8 where PNG, TIFF or PGM hold them. An RGB colour profile is kept and not
-    applied; gray with a profile and CMYK become sRGB.
+    applied; CMYK, and gray of 8 bits with a profile, become sRGB.
 
     Raises `ImageError`, whose message begins with the name of the file, if it is missing, unreadable, not a regular
     file, not one of the formats in `FORMATS`, damaged or truncated; `ImageTooLargeError` over the limit.
