@@ -11,6 +11,7 @@ from bgremove.batch import Shard, make_plan, plan, remove_backgrounds, run_plan
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import NAME, Journal
+from bgremove.engines import PRESETS, Model
 from bgremove.errors import OutputError
 from bgremove.files import exists
 from bgremove.settings import Settings
@@ -57,6 +58,19 @@ def test_another_settings_a_changed_source_or_another_rect_is_another_job(tmp_pa
     todo, done = Journal(tmp_path / "out", settings).resume(Jobs(jobs))
     assert list(done) == []
     assert todo[0].overwrite is False
+
+
+def test_a_model_is_known_by_its_content_wherever_it_is(tmp_path, jobs):
+    model = Model("/here/u2netp.onnx", "digest", 1, PRESETS["u2netp"])
+    run_some(tmp_path / "out", Settings(engine="onnx", model=model), jobs)
+    for other, done in ((replace(model, path="/there/mine.onnx"), jobs[:1]), (replace(model, digest="another"), [])):
+        settings = Settings(engine="onnx", model=other)
+        assert Journal(tmp_path / "out", settings).resume(Jobs(jobs))[1].items == done
+
+
+def test_a_limit_that_was_raised_for_some_images_leaves_the_others_done(tmp_path, jobs):
+    run_some(tmp_path / "out", Settings(max_pixels=10), jobs)
+    assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == jobs[:1]
 
 
 def test_a_line_that_a_crash_cut_short_loses_itself_only(tmp_path, jobs):

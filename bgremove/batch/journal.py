@@ -189,8 +189,15 @@ class Journal:
 
 
 def settings_key(settings: Settings) -> str:
-    """The part of `job_key` that all jobs of a run have in common."""
-    return json.dumps(asdict(settings), sort_keys=True)
+    """The part of `job_key` that all jobs of a run have in common: the settings that decide what is written.
+
+    A model is known by its digest, wherever it is; a limit of pixels decides only whether there is an output.
+    """
+    parts = asdict(settings)
+    del parts["max_pixels"]
+    if settings.model is not None:
+        del parts["model"]["path"]
+    return json.dumps(parts, sort_keys=True)
 
 
 def job_key(job: Job, settings: str) -> str:
