@@ -32,6 +32,7 @@ def check_engine(engine):
     assert (engine.segment(image, labels, iterations=5, seed=0) == mask).all()
     engine.warm_up()
     assert 0 < engine.peak_bytes(1) <= engine.peak_bytes(10**6) <= engine.peak_bytes(10**6 + 1)
+    assert engine.shared_bytes() >= 0
     for fewer, more in ((1, 10**5), (10**5, 10**6), (2 * 10**6, 10**8)):
         assert 0 < engine.estimate_s(fewer) <= engine.estimate_s(more)
 

@@ -13,11 +13,13 @@ from hypothesis import strategies as st
 
 from bgremove import machine
 from bgremove.batch import make_plan
-from bgremove.batch.run import batch_strategy, peak_bytes
+from bgremove.batch.run import batch_strategy, peak_bytes, run_jobs
+from bgremove.engines import PRESETS, Model
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings
 from bgremove.strategies import Task, make_strategy
 from bgremove.strategies._admission import Admission
+from bgremove.strategies.base import Strategy
 from tests.samples import save_scene
 
 
@@ -96,6 +98,32 @@ def test_large_images_run_fewer_at_a_time_than_small_ones(tmp_path, monkeypatch)
     plan = make_plan(tmp_path / "in", tmp_path / "out", settings)
     assert batch_strategy(plan, "threads").workers == 8
     assert [peak_bytes(settings, pixels) for pixels in (0, settings.max_pixels + 1)] == [0, 0]
+
+
+class Weighing(Strategy):
+    """Does no task."""
+
+    def __init__(self, in_this_process):
+        super().__init__()
+        self.in_this_process = in_this_process
+
+    def run(self, function, tasks, **_):  # noqa: ARG002
+        self.weights = [task.peak_bytes for task in tasks]
+        yield from ()
+
+
+def test_a_model_counts_once_for_all_threads_and_for_each_other_worker(tmp_path, monkeypatch):
+    for seed in range(8):
+        save_scene(tmp_path / f"in/{seed}.png", seed)
+    settings = Settings(engine="onnx", model=Model("", "", 9 * 10**8, PRESETS["u2netp"]))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.setattr(machine, "available_bytes", lambda: 16 * 10**9)
+    plan = make_plan(tmp_path / "in", tmp_path / "out", settings)
+    assert [batch_strategy(plan, name).workers for name in ("threads", "processes", "pool")] == [8, 2, 2]
+    for in_this_process, least, most in ((True, 10**8, 10**9), (False, 5 * 10**9, 6 * 10**9)):
+        strategy = Weighing(in_this_process)
+        assert list(run_jobs(plan, strategy)) == []
+        assert all(least < weight < most for weight in strategy.weights)
 
 
 @pytest.mark.whole_run

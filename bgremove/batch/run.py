@@ -127,7 +127,8 @@ def batch_strategy(
     pixels = [job.pixels or 0 for job in plan.todo[:WINDOW]]
     if scheduler is None and workers is None and (name == AUTO or strategy_class(name).parallel):
         # No more than can ever run at a time.
-        least_bytes = min(filter(None, (peak_bytes(settings, each) for each in pixels)), default=1)
+        in_threads = name != AUTO and strategy_class(name).in_this_process
+        least_bytes = min(filter(None, (peak_bytes(settings, each, in_threads) for each in pixels)), default=1)
         workers = min(workers_for(least_bytes), max(1, len(plan.todo)))
     stores = _stores(plan)
     if "memory" in stores:
@@ -166,15 +167,20 @@ def estimate_s(settings: Settings, pixels: int) -> float:
     return segment_s + _S_PER_READ_AND_WRITTEN_PIXEL * pixels
 
 
-def peak_bytes(settings: Settings, pixels: int) -> int:
-    """Memory that a worker takes for an image; 0 for one that will be refused, because it is too large or broken."""
+def peak_bytes(settings: Settings, pixels: int, in_threads: bool = False) -> int:
+    """Memory that a worker takes for an image; 0 for one that will be refused, because it is too large or broken.
+
+    Of workers that are threads, without what they share, such as a model: that is taken once.
+    """
     if not 0 < pixels <= settings.max_pixels:
         return 0
-    # The engine's is free again when the edge is made soft.
-    stages = [make_engine(settings.engine, settings.model).peak_bytes(pixels)]
+    engine = make_engine(settings.engine, settings.model)
+    # The engine's is free again when the edge is made soft, but for what it shares.
+    stages = [engine.peak_bytes(pixels)]
     if settings.edge == "soft":
         stages.append(matting.peak_bytes(pixels))
-    return max(stages) + _BYTES_PER_DECODED_PIXEL * pixels
+    shared_bytes = 0 if in_threads else engine.shared_bytes()
+    return max(stages) + _BYTES_PER_DECODED_PIXEL * pixels + shared_bytes
 
 
 def run_jobs(plan: Plan, strategy: Strategy, *, budget_bytes: int | None = None) -> Generator[ImageRecord, None, None]:
@@ -201,7 +207,8 @@ def run_jobs(plan: Plan, strategy: Strategy, *, budget_bytes: int | None = None)
                 left.remove(job.outputs.values())
             unfinished[index] = job
             value = job.absolute() if strategy.joins_cluster else job
-            yield Task(index, value, display_name(job.source), peak_bytes(plan.settings, job.pixels or 0))
+            bytes_at_most = peak_bytes(plan.settings, job.pixels or 0, strategy.in_this_process)
+            yield Task(index, value, display_name(job.source), bytes_at_most)
 
     kept = (
         Marks(plan.folder)

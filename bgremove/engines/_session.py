@@ -195,8 +195,13 @@ def _as_alpha(model: Model, answer: NDArray[Any]) -> Alpha:
 
 
 def peak_bytes(model: Model) -> int:
-    """Memory that the loaded model takes while it runs, beyond the image."""
-    return _COPIES * model.file_bytes + _BYTES_PER_SAMPLED_PIXEL * _sampled_pixels(model)
+    """Memory that one run of the loaded model takes, beyond the image."""
+    return _BYTES_PER_SAMPLED_PIXEL * _sampled_pixels(model)
+
+
+def shared_bytes(model: Model) -> int:
+    """Memory that the loaded model takes."""
+    return _COPIES * model.file_bytes
 
 
 def estimate_s(model: Model) -> float:

@@ -24,6 +24,10 @@ class Engine:
         """Memory that `segment` takes at most, beyond image and labels, for images of up to so many `pixels`."""
         raise NotImplementedError
 
+    def shared_bytes(self) -> int:
+        """Memory beyond that which a process takes once, from `warm_up` on, for all its threads."""
+        return 0
+
     def estimate_s(self, pixels: int) -> float:
         """About how many seconds `segment` takes for a photograph of so many `pixels`: one thread, five iterations.
 

@@ -39,8 +39,12 @@ class OnnxEngine(Engine):
         self._model = model
 
     def peak_bytes(self, pixels: int) -> int:
-        """See `bgremove.engines.Engine.peak_bytes`. The model is counted, though threads share one."""
+        """See `bgremove.engines.Engine.peak_bytes`."""
         return _session.peak_bytes(self._model) + 24 * pixels + 2_000_000
+
+    def shared_bytes(self) -> int:
+        """See `bgremove.engines.Engine.shared_bytes`: the loaded model."""
+        return _session.shared_bytes(self._model)
 
     def estimate_s(self, pixels: int) -> float:
         """See `bgremove.engines.Engine.estimate_s`. Models of the same input differ by ten times."""
