@@ -80,6 +80,11 @@ def test_every_engine_gives_the_bytes_of_the_loop(sequential, name, method, engi
     check_same(name, method, engine, photos, tmp_path, sequential)
 
 
+@pytest.mark.pixels
+def test_a_model_gives_the_bytes_of_the_loop_under_dask(sequential, photos, tmp_path):
+    check_same("dask", None, "onnx", photos, tmp_path, sequential)
+
+
 FORK = """
 import sys
 from pathlib import Path
