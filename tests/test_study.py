@@ -16,7 +16,7 @@ from benchgate.cli import run
 from benchgate.decide.metrics import log_ratios
 from benchgate.measure.records import Block, Pair, Timing, Turn
 from benchgate.revisions.git import git
-from benchmarks.study import kept, planting, race, replay, rivals, simulation, study
+from benchmarks.study import kept, planting, race, replay, rivals, simulation, study, verdicts
 from benchmarks.study.load import load
 from benchmarks.study.planting import commit_planted, planted, statement
 from benchmarks.study.subject import PLACES, make_subject
@@ -124,9 +124,11 @@ def test_the_tally_says_what_was_run_and_what_it_cannot_show() -> None:
     assert "at most 1.0% of such runs" in text
 
 
-def _pair(rng: random.Random) -> Pair:
+def _pair(rng: random.Random, loss: float = 0.0) -> Pair:
+    """Two cases, the first of them slower by that share."""
+
     def block(case: str) -> Block:
-        head = Timing(rng.lognormvariate(0, 0.005), 1.0, 1.0)
+        head = Timing(rng.lognormvariate(0, 0.005) * (1 + loss if case == "a" else 1), 1.0, 1.0)
         return Block(case, 1, (Turn(True, 0, Timing(1.0, 1.0, 1.0), head),) * 2, 0, 0, 0.0, 0.0)
 
     return Pair(1, 0, 0, 1.0, (block("a"), block("b")), ())
@@ -231,6 +233,18 @@ def test_what_is_kept_of_a_slot_is_small_and_enough(tmp_path: Path) -> None:
     for stored, pair in zip(kept.pairs(tmp_path, 0), pairs, strict=True):
         assert log_ratios(stored.blocks[0])["wall"] == pytest.approx(log_ratios(pair.blocks[0])["wall"], abs=1e-5)
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 3000
+
+
+def test_a_slot_counts_as_the_present_rule_judges_its_pairs(tmp_path: Path) -> None:
+    rng = random.Random(0)
+    slower, equal = ([_pair(rng, loss) for _ in range(40)] for loss in (0.2, 0.0))
+    kept.keep(tmp_path, _slot(0, 0.1, []), slower, {})
+    kept.keep(tmp_path, _slot(1, 0.0, ["a"]), equal, {})
+    kept.keep(tmp_path, replace(_slot(2, 0.0, []), found={"gate": [], UNDECIDED: ["no time"]}), [], {})
+    found = [slot.found for slot in verdicts.anew(tmp_path)]
+    assert [each["gate"] for each in found] == [["a"], [], []]
+    assert [each[UNDECIDED] for each in found] == [[], [], ["no time"]]
+    assert "mean:5% stored" in found[0], "what rivals said is left as it was"
 
 
 def test_the_command_replays_and_tells_what_is_kept(

@@ -27,11 +27,11 @@ from benchgate.measure.records import Pair
 from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
 from benchgate.settings import Settings
-from benchmarks.study import kept, rivals
+from benchmarks.study import kept, rivals, verdicts
 from benchmarks.study.planting import commit_planted, driver_for, size_for, statement
-from benchmarks.study.study import PATHS, SHARES, cases_of, least_often
+from benchmarks.study.study import PATHS, SHARES, least_often
 from benchmarks.study.subject import PLACES, RACED, make_subject, simple
-from benchmarks.study.tally import UNDECIDED, Slot, tally
+from benchmarks.study.tally import Slot, tally
 
 #: A whole cycle of benchmatrix's order for an even number of cases.
 PAIRS = 2 * len(RACED)
@@ -80,8 +80,7 @@ class Race:
             left_s = self._budget_s - (time.monotonic() - begun)
             schedule = Schedule(comparison.driver, comparison.cases, asked.rule, left_s)
             pairs.extend(schedule.pairs())
-            result = comparison.result(schedule.measured)
-        return {"gate": cases_of(result, "regressed"), UNDECIDED: cases_of(result, "inconclusive", "incomparable")}
+            return verdicts.of(comparison.result(schedule.measured).findings)
 
     def by_benchmatrix(self, head: str, runs: dict[str, rivals.Stored]) -> dict[str, list[str]]:
         """What benchmatrix says, whose cases are given what its runs leave of the time."""
@@ -107,12 +106,12 @@ class Race:
 
 def judged(report: dict[str, list[dict[str, str]]], threshold: str) -> dict[str, list[str]]:
     """The cases that a report of benchmatrix calls regressed, and those that it could not decide."""
-    verdicts = {simple(cell["case_name"]): cell["regression"] for cell in report["comparisons"]}
+    said = {simple(cell["case_name"]): cell["regression"] for cell in report["comparisons"]}
     name = f"benchmatrix:{threshold}"
     return {
-        name: [case for case, verdict in verdicts.items() if verdict == "regressed"],
+        name: [case for case, verdict in said.items() if verdict == "regressed"],
         f"{name} undecided": [
-            case for case, verdict in verdicts.items() if verdict not in {"regressed", "improved", "unchanged"}
+            case for case, verdict in said.items() if verdict not in {"regressed", "improved", "unchanged"}
         ],
     }
 
@@ -140,7 +139,7 @@ def _run(command: Sequence[str], folder: Path) -> str:
 
 def section(data: Path) -> str:
     """Markdown of the slots that are kept."""
-    slots = kept.slots(data)
+    slots = verdicts.anew(data)
     return tally(slots) if slots else "No slot has been run yet.\n"
 
 

@@ -20,7 +20,7 @@ from itertools import product
 from pathlib import Path
 from typing import TypeVar
 
-from benchgate.comparison import Result, prepared
+from benchgate.comparison import prepared
 from benchgate.decide.metrics import Metric
 from benchgate.decide.schedule import Schedule
 from benchgate.errors import GateError
@@ -30,7 +30,7 @@ from benchgate.measure.site import collect
 from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
 from benchgate.settings import DEFAULT_BUDGET_S, Settings
-from benchmarks.study import kept, replay, rivals, simulation
+from benchmarks.study import kept, replay, rivals, simulation, verdicts
 from benchmarks.study.load import LOADS, load
 from benchmarks.study.planting import commit_planted, driver_for, size_for, statement
 from benchmarks.study.subject import PLACES, make_subject
@@ -69,7 +69,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def section(data: Path) -> str:
     """Markdown of the study, of a replay and of a simulation, from the kept data alone."""
-    slots = kept.slots(data)
+    slots = verdicts.anew(data)
     if not slots:
         return "No slot has been run yet.\n"
     return "\n".join(filter(None, [tally(slots), replay.kept_table(data), simulation.kept_table(data)]))
@@ -125,10 +125,9 @@ class _Study:
             with prepared(self._repository, asked, self._scratch) as comparison:
                 schedule = Schedule(comparison.driver, comparison.cases, asked.rule, asked.budget_s)
                 pairs.extend(schedule.pairs())
-                result = comparison.result(schedule.measured)
+                return verdicts.of(comparison.result(schedule.measured).findings)
         except GateError as error:
             return {"gate": [], UNDECIDED: [str(error)]}
-        return {"gate": cases_of(result, "regressed"), UNDECIDED: cases_of(result, "inconclusive", "incomparable")}
 
     def _judge_by_rivals(self, head: str, runs: dict[str, rivals.Stored]) -> dict[str, list[str]]:
         revisions = (resolve(self._repository, "HEAD"), resolve(self._repository, head))
@@ -150,11 +149,6 @@ def least_often(rng: random.Random, choices: Sequence[Choice], counts: Counter[C
 
 def _metric(place: str) -> Metric:
     return "memory" if place == "memory" else "wall"
-
-
-def cases_of(result: Result, *verdicts: str) -> list[str]:
-    """The cases with one of these verdicts."""
-    return [finding.case for finding in result.findings if finding.verdict in verdicts]
 
 
 def _parse(arguments: Sequence[str] | None) -> Plan:
