@@ -235,7 +235,7 @@ def test_a_scheduler_that_ends_ends_the_run(tmp_path, environment, monkeypatch):
 
 
 def test_no_workers_are_an_error(tmp_path, environment, monkeypatch):
-    monkeypatch.setattr(_cluster, "_CONNECT_S", 1)
+    monkeypatch.setattr(_cluster, "WORKERLESS_S", 1)
     own = DaskCluster(tmp_path, environment, threads=[])
     try:
         with pytest.raises(ClusterError, match="no workers"), make_strategy("dask", scheduler=str(own.file)):

@@ -30,7 +30,9 @@ _CONFIGURATION = {
 }
 _SET_BY_DASK = "PYTHONHASHSEED", "__DASK_PARENT_PID"
 _CONNECT_S = 10
-"""How long a scheduler may take to answer, and to have a worker."""
+"""How long a scheduler may take to answer."""
+WORKERLESS_S = 60.0
+"""How long a run waits for a worker when there is none."""
 
 
 @contextmanager
@@ -74,7 +76,7 @@ def _client(address: str) -> Iterator[Client]:
         raise ClusterError(f"{address}: no scheduler of Dask answers there ({reason})") from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=_CONNECT_S)
+            client.wait_for_workers(1, timeout=WORKERLESS_S)
         except TimeoutError as error:
             reason = "the scheduler has no workers; start some with `dask worker`"
             raise ClusterError(f"{address}: {reason}") from error

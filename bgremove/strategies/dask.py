@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from bgremove.errors import BgremoveError, NotRunError, WorkerLostError
 from bgremove.strategies._admission import Admission
-from bgremove.strategies._cluster import connected
+from bgremove.strategies._cluster import WORKERLESS_S, connected
 from bgremove.strategies._dask_cluster import CANCELLED, Cluster, DaskWorker, SentGroup
 from bgremove.strategies._dask_worker import Again
 from bgremove.strategies._grouping import Grouping, Item
@@ -31,8 +31,6 @@ R = TypeVar("R")
 
 _LOOK_S = 1.0
 """How long no news may come before the scheduler is looked at."""
-_WORKERLESS_S = 60.0
-"""How long a run waits for a worker when it has none."""
 _DEATHS = 2
 """Workers that a task may cost before it is set aside."""
 _FUTILE = 8
@@ -188,8 +186,8 @@ class Dask(Strategy):
             return [each for group in self._cluster.groups for each in self._disconnected(group)]
         if self._cluster.workers:
             self._workerless_since_s = perf_counter()
-        elif perf_counter() - self._workerless_since_s > _WORKERLESS_S:
-            self._hopeless = f"the scheduler has had no worker for {_WORKERLESS_S:g} s"
+        elif perf_counter() - self._workerless_since_s > WORKERLESS_S:
+            self._hopeless = f"the scheduler has had no worker for {WORKERLESS_S:g} s"
         return []
 
     def _disconnected(self, group: SentGroup) -> list[Outcome[Any]]:
