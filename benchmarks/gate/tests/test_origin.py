@@ -172,6 +172,17 @@ def test_code_in_the_folder_of_the_cases_is_refused(toy: Toy, said: Said) -> Non
     assert "measured: `core` from base/bench, head/bench" in said()
 
 
+def test_code_in_a_folder_that_is_called_as_those_of_cases_are_is_refused(toy: Toy, said: Said) -> None:
+    cases = CASES.replace("from toy", "from toy.perf.core")
+    toy.moved({"toy/__init__.py": "", "toy/perf/__init__.py": "", "toy/perf/core.py": SOURCE,
+                "bench/bench_toy.py": None, "toy/perf/bench_core.py": cases})  # fmt: skip
+    assert run([*NO_TIME, "toy/perf"]) == 3
+    assert "no module of the project outside the case definitions was loaded" in said()
+    toy.commit({"toy/__init__.py": "import os\n", "toy/perf/core.py": SOURCE.replace("6000", "1")})
+    assert run([*NO_TIME, "toy/perf"]) == 3
+    assert "toy/perf/core.py differs between the revisions, and head's would run in both arms" in said()
+
+
 def test_paths_count_from_the_current_folder(toy: Toy, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     # pyproject.toml is among the case definitions here, and tells where the project lies all the same
     toy.moved({"packages/a/src/toy/__init__.py": SOURCE, "packages/a/pyproject.toml": SETUP,

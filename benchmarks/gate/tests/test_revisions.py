@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
 from benchgate.errors import WrongUseError
-from benchgate.revisions.definitions import changed_inside, definitions, selected
+from benchgate.revisions.definitions import changed_inside, definitions, may_be_code, selected
 from benchgate.revisions.git import WORKING_TREE, merge_base, resolve, top
+from benchgate.revisions.packages import Packages
 from benchgate.revisions.worktrees import checkouts, remove_stale
 from gate_toy import SOURCE, Toy, make_toy
 
@@ -159,6 +160,16 @@ def test_a_project_that_is_called_as_cases_are_is_no_definition(toy: Toy) -> Non
     toy.write({"pyproject.toml": "[project]\nname = 'Perf'\n"})
     assert "perf" not in laid(toy, ["perf"], cases)
     assert "perf/benchmarks" in laid(toy, ["perf"], cases)
+
+
+@pytest.mark.parametrize(("file", "found"), [
+    ("toy/perf/core.py", True), ("toy/testing/core.py", True), ("toy/speed/core.py", True),
+    # what helps cases, and cases that were not selected
+    ("toy/tests/helper.py", False), ("toy/speed/tests/helper.py", False), ("toy/perf/bench_other.py", False),
+    ("tests/perf/helper.py", False), ("bench/helper.py", False),
+])  # fmt: skip
+def test_what_lies_among_cases_may_be_code_by_its_name(file: str, found: bool) -> None:
+    assert may_be_code(PurePosixPath(file), Packages({"toy": (".",), "tests": (".",)}, (".",))) == found
 
 
 def test_configuration_that_head_has_no_more_is_taken_from_base_too(toy: Toy) -> None:

@@ -22,7 +22,7 @@ from .measure.site import Places, Site, check_collected, collect
 from .measure.suite import Suite
 from .measure.trial import Trial, try_out
 from .part import Part, Shard
-from .provenance import check_compiled, measured_line, shortened
+from .provenance import check_compiled, check_laid, measured_line, shortened
 from .revisions.builds import built, carried
 from .revisions.definitions import changed_dependencies, changed_inside, changed_outside, definitions, selected
 from .revisions.git import WORKING_TREE, Revision, git_lines, merge_base, resolve
@@ -113,12 +113,13 @@ def prepared(
         sites = sites_of(repository, trees, settings, chosen, directory / "logs")
         before, now = collect(*sites)
         check_collected(now)
-        laid = definitions(settings.paths, _relative(now.files, trees.head), trees.head, trees.base)
+        files = _relative(now.files, trees.head)
+        laid = definitions(settings.paths, files, trees.head, trees.base)
         packages = _packages(trees, laid)
         sites = [replace(site, places=replace(site.places, packages=packages, laid=laid)) for site in sites]
         trees.lay(laid)
         missing = _missing(before, now) if settings.part == Part(Shard(1, settings.part.shard.count)) else []
-        unmatched = [*_unmatched(now, _relative(now.files, trees.head), settings)]
+        unmatched = [*_unmatched(now, files, settings)]
         for line in unmatched:
             say(line)
         now = replace(now, cases=settings.part.of(now.cases))
@@ -126,9 +127,11 @@ def prepared(
         driver = PairDriver(sites[0], sites[1], frozenset(before.cases))
         trial = try_out(driver, cases, trees, say)
         trial.troubles += nameless
+        inside = changed_inside(repository, base, head, laid)
+        check_laid(driver, inside, files)
         notes = [measured_line(driver, laid, tried=bool(trial.call_s))] if now.cases else []
         notes += [f"on {_machine(repository)}", f"{shortened(laid)} from head in both arms", *unmatched]
-        notes += [*_part(settings.part, idle=not now.cases), *_differences(repository, base, head, laid, settings)]
+        notes += [*_part(settings.part, idle=not now.cases), *_differences(repository, base, head, inside, settings)]
         if before.errors:
             notes.append(f"base's own definitions: {shortened(before.errors)}")
         notes += [*_loosened(before, now, settings.rule), *map(_told_alone, driver.alone)]
@@ -207,10 +210,10 @@ def _part(part: Part, *, idle: bool) -> Iterator[str]:
 
 
 def _differences(
-    repository: Path, base: Revision, head: Revision, laid: Sequence[str], settings: Settings
+    repository: Path, base: Revision, head: Revision, inside: Sequence[str], settings: Settings
 ) -> Iterator[str]:
     """What differs between the revisions and is not compared, or not by itself."""
-    if inside := changed_inside(repository, base, head, laid):
+    if inside:
         yield f"changed, but the same in both arms as definitions of cases, so not compared: {shortened(inside)}"
     if libraries := changed_dependencies(repository, base, head):
         yield _libraries(libraries, settings)

@@ -1,5 +1,6 @@
 """What ran is shown, not assumed: which of the project's files each arm loaded, and which it should have had."""
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -7,11 +8,14 @@ from .errors import GateError
 from .measure.pair import PairDriver
 from .measure.site import PREPARE, Site
 from .revisions.compiled import compiled_by, expected, installed, lacking
-from .revisions.definitions import is_of_cases
+from .revisions.definitions import is_of_cases, may_be_code
 from .revisions.git import git_lines
 from .revisions.packages import Packages
 from .revisions.worktrees import Checkouts
 from .settings import Settings
+
+#: What a module has that does anything.
+_DOING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Call, ast.Import, ast.ImportFrom)
 
 
 def check_compiled(
@@ -63,6 +67,22 @@ def measured_line(driver: PairDriver, laid: Sequence[str], *, tried: bool) -> st
     return f"measured: {', '.join(f'`{name}`' for name in names)} from {', '.join(places)}"
 
 
+def check_laid(driver: PairDriver, changed: Sequence[str], cases: Sequence[str]) -> None:
+    """Raises GateError where code of the project was taken for case definitions: head's would run in both arms.
+
+    `changed` are the definitions that differ between the revisions, `cases` the files with cases in them.
+    """
+    site = driver.head
+    ran = {Path(file) for file in driver.loaded[site.name].values()}
+    for name in map(PurePosixPath, changed):
+        code = may_be_code(name, site.places.packages) and str(name) not in cases and name.name != "conftest.py"
+        if code and site.root.resolve() / name in ran:
+            raise GateError(
+                f"{name} differs between the revisions, and head's would run in both arms, for it lies in a folder "
+                f"that is called as those of cases are: give the files of cases alone ({shortened(cases)})"
+            )
+
+
 def _loaded_from(loaded: Mapping[str, str], site: Site, laid: Sequence[str]) -> dict[str, str]:
     """Topmost names of what was loaded, each with the folder it was in."""
     found: dict[str, str] = {}
@@ -73,6 +93,8 @@ def _loaded_from(loaded: Mapping[str, str], site: Site, laid: Sequence[str]) -> 
         own = next(folder for folder in site.own if path.is_relative_to(folder))
         if any(path.is_relative_to(definition) for definition in outside) or name.endswith("conftest"):
             continue
+        if any(definition.is_relative_to(path.parent) for definition in outside) and _is_empty_package(path):
+            continue  # pytest imports it with the cases in it
         top = next(
             (known for known in _prefixes(name) if known in site.places.packages.folders), name.partition(".")[0]
         )
@@ -83,6 +105,13 @@ def _loaded_from(loaded: Mapping[str, str], site: Site, laid: Sequence[str]) -> 
         if path.stem != "__init__" or not is_of_cases(PurePosixPath(top.partition(".")[0])):
             code.add(top)  # and not only the package around the cases, which pytest imports with them
     return {top: place for top, place in found.items() if top in code} or found
+
+
+def _is_empty_package(file: Path) -> bool:
+    """Whether a file makes its folder a package and does nothing that could be measured."""
+    return file.name == "__init__.py" and not any(
+        isinstance(node, _DOING) for node in ast.walk(ast.parse(file.read_bytes()))
+    )
 
 
 def _prefixes(name: str) -> Iterator[str]:
