@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -105,6 +106,39 @@ def test_a_package_is_found_by_the_name_that_is_installed(
     found = packages_of(toy.root, files, ())
     assert found.folders["toy"] == ("backend",)
     assert "backend" in found.roots
+
+
+def test_an_installed_copy_is_refused_though_no_folder_here_has_its_name(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "site-packages"
+    for file, text in {
+        "toy_project-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: toy-project\nVersion: 1\n",
+        "toy_project-1.dist-info/RECORD": "toy/__init__.py,,\nspace/toy.py,,\n", "toy/__init__.py": SOURCE,
+    }.items():  # fmt: skip
+        (place / file).parent.mkdir(parents=True, exist_ok=True)
+        (place / file).write_text(text)
+    monkeypatch.syspath_prepend(str(place))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(place), os.environ.get("PYTHONPATH", "")]))
+    toy.moved({"toy_src/__init__.py": SOURCE, "helper.py": "", "bench/bench_toy.py": "import helper\n" + CASES,
+                "pyproject.toml": "[project]\nname = 'toy-project'\n"})  # fmt: skip
+    assert run([*NO_TIME, "bench"]) == 3
+    assert f"did not measure its own revision but loaded toy from {place / 'toy/__init__.py'}" in said()
+    found = packages_of(toy.root, ["pyproject.toml", "toy_src/__init__.py"], ())
+    assert found.installed == {"toy"}, "a namespace may be of other distributions too"
+    assert packages_of(toy.root, ["toy/__init__.py"], ()).installed == frozenset()
+
+
+def test_a_checkout_within_an_environment_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkout, module = tmp_path / "usr/src/app", ModuleType("extra")
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "usr"))
+    monkeypatch.setattr("sys.base_prefix", str(checkout / "environment"))
+    monkeypatch.setitem(sys.modules, "extra", module)
+    loaded = Loaded([], [str(checkout)])
+    for file, told in (("extra.py", True), ("environment/extra.py", False), ("other/extra.py", True)):
+        module.__file__ = str(checkout / file)
+        assert loaded.news() == ({"extra": module.__file__} if told else {}), "also where it was loaded again"
+        assert loaded.news() == {}
 
 
 @pytest.mark.parametrize("how", [

@@ -8,9 +8,9 @@ from .errors import GateError
 from .measure.pair import PairDriver
 from .measure.site import PREPARE, Site
 from .revisions.compiled import compiled_by, expected, installed, lacking
-from .revisions.definitions import is_of_cases, may_be_code
+from .revisions.definitions import may_be_code
 from .revisions.git import git_lines
-from .revisions.packages import Packages
+from .revisions.packages import Packages, is_of_cases
 from .revisions.worktrees import Checkouts
 from .settings import Settings
 

@@ -18,21 +18,24 @@ class Loaded:
     def __init__(self, names: Sequence[str], watched: Sequence[str]) -> None:
         self._names = frozenset(names)
         self._watched = tuple(os.path.realpath(folder) + os.sep for folder in watched)
-        self._elsewhere = tuple(os.path.realpath(folder) + os.sep for folder in {sys.prefix, sys.base_prefix})
-        self._told: set[str] = set()
+        prefixes = {os.path.realpath(folder) + os.sep for folder in (sys.prefix, sys.base_prefix)}
+        # environments in the checkout, which may itself lie in one: in /usr, say
+        self._elsewhere = tuple(each for each in prefixes.difference(self._watched) if each.startswith(self._watched))
+        self._told: set[tuple[str, str | None]] = set()
 
     def news(self) -> dict[str, str]:
         """Modules with their files, and shared libraries, that were loaded since this was asked for last."""
         found: dict[str, str] = {}
         for name, module in [*sys.modules.items()]:
-            if name in self._told:
+            file = _file_of(module)
+            if (name, file) in self._told:
                 continue
-            self._told.add(name)
-            file = None if name.partition(".")[0] == _GATE else _file_of(module)
-            if file and not file.startswith(_HERE) and (self._is_of_project(name) or self._is_watched(file)):
-                found[name] = file
-        libraries = [file for file in _mapped_libraries() if file not in self._told and self._is_watched(file)]
-        self._told.update(libraries)
+            self._told.add((name, file))
+            path = os.path.realpath(file) if file and name.partition(".")[0] != _GATE else ""
+            if path and not path.startswith(_HERE) and (self._is_of_project(name) or self._is_watched(path)):
+                found[name] = path
+        libraries = [file for file in _mapped_libraries() if ("", file) not in self._told and self._is_watched(file)]
+        self._told.update(("", file) for file in libraries)
         known = set(found.values())
         return found | {os.path.basename(file): file for file in libraries if file not in known}
 
@@ -41,9 +44,7 @@ class Loaded:
         return any(".".join(parts[:end]) in self._names for end in range(1, len(parts) + 1))
 
     def _is_watched(self, file: str) -> bool:
-        if "site-packages" in file or file.startswith(self._elsewhere):
-            return False  # an environment that lies in the checkout
-        return file.startswith(self._watched)
+        return file.startswith(self._watched) and "site-packages" not in file and not file.startswith(self._elsewhere)
 
 
 def _file_of(module: object) -> str | None:
@@ -51,7 +52,7 @@ def _file_of(module: object) -> str | None:
         file = vars(module).get("__file__")
     except TypeError:  # something else than a module was put there
         return None
-    return os.path.realpath(file) if isinstance(file, str) else None
+    return file if isinstance(file, str) else None
 
 
 def _mapped_libraries() -> list[str]:

@@ -137,7 +137,7 @@ class Site:
     def _plan(self, draw: Draw) -> Plan:
         return Plan(
             root=str(self.root),
-            packages=[*self._folders()],
+            packages=[*self._folders(), *self.places.packages.installed],
             first=[] if self.places.built is None else [str(self.places.built)],
             watched=[*map(str, (self.places.checkout, *self.places.others, *self.own))],
             arguments=self.suite.arguments(self.root),

@@ -10,9 +10,8 @@ from pathlib import Path, PurePosixPath
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from .definitions import is_of_cases
 from .git import git_lines
-from .packages import Packages, at, files_of, read_toml, texts
+from .packages import Packages, at, files_of, is_of_cases, read_toml, texts
 
 #: What projects require to be built for the sake of compiled modules, and nothing else.
 _COMPILING = {

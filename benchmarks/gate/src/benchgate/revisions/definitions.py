@@ -6,14 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from ..errors import WrongUseError
 from .git import Revision, git_lines
-from .packages import Packages, project_name
+from .packages import Packages, is_of_cases, project_name
 
-#: Folders of tests and benchmarks, by name. All that lies in one is taken for definitions; elsewhere case files alone.
-_OF_CASES = re.compile(
-    r"(?i)_?((micro)?bench(es|marks?|marking)?|perf(ormance)?|tests?|testing|asv|speed)([_-]\w+)?"
-    r"|\w+[_-](bench(marks?)?|tests?|perf)"
-)
-#: Those of them by which folders of the code itself go too.
+#: Names of folders of cases by which folders of the code itself go too.
 _OF_CODE_TOO = re.compile(r"(?i)_?(bench|perf(ormance)?|test(ing)?|speed)")
 #: Pytest's configuration and hooks count as part of the definitions, in every folder above a case.
 _CONFIGURATION = (
@@ -55,23 +50,18 @@ def definitions(paths: Sequence[str], case_files: Iterable[str], head: Path, bas
     return tuple(sorted(chosen))
 
 
-def is_of_cases(folder: PurePosixPath) -> bool:
-    """Whether a folder is called as folders of tests and benchmarks are, or lies in one."""
-    return any(_OF_CASES.fullmatch(part) for part in folder.parts)
-
-
 def may_be_code(file: PurePosixPath, packages: Packages) -> bool:
     """Whether a definition is of a package of the project, by a path that may be of code as well as of cases."""
     module = file.with_suffix("")
     tops = {name.partition(".")[0] for name in packages.names_of(module)}
-    return all(_OF_CODE_TOO.fullmatch(part) for part in module.parts if _OF_CASES.fullmatch(part)) and any(
+    return all(_OF_CODE_TOO.fullmatch(part) for part in module.parts if is_of_cases(PurePosixPath(part))) and any(
         top.lower() in packages.projects or not is_of_cases(PurePosixPath(top)) for top in tops
     )
 
 
 def _is_laid(folder: PurePosixPath, root: Path) -> bool:
     """Whether a folder is one of cases by name, and not the package of a project that is called so itself."""
-    named = [each for each in (folder, *folder.parents) if _OF_CASES.fullmatch(each.name)]
+    named = [each for each in (folder, *folder.parents) if is_of_cases(PurePosixPath(each.name))]
     return any(
         each.name.lower() not in {project_name(root / home) for home in each.parents}
         or not (root / each / "__init__.py").is_file()

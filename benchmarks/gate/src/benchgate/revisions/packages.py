@@ -13,6 +13,11 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+#: Folders of tests and benchmarks, by name. All that lies in one is taken for definitions; elsewhere case files alone.
+_OF_CASES = re.compile(
+    r"(?i)_?((micro)?bench(es|marks?|marking)?|perf(ormance)?|tests?|testing|asv|speed)([_-]\w+)?"
+    r"|\w+[_-](bench(marks?)?|tests?|perf)"
+)
 #: Files that make their folder that of a distribution.
 _BUILD_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 #: Folders beside such a file in which packages usually lie.
@@ -34,11 +39,13 @@ class Packages:
 
     `roots` are the folders to be put on the path, in this order; all folders are relative to the repository's root.
     `projects` are what the distributions call themselves, as names of packages are written.
+    `installed` are names that they offer where they are installed, though nothing here is called so.
     """
 
     folders: Mapping[str, tuple[str, ...]]
     roots: tuple[str, ...]
     projects: frozenset[str] = frozenset()
+    installed: frozenset[str] = frozenset()
 
     def joined(self, other: "Packages") -> "Packages":
         """The names of both, each with the folders of both."""
@@ -47,7 +54,9 @@ class Packages:
             name: tuple(dict.fromkeys((*self.folders.get(name, ()), *other.folders.get(name, ())))) for name in names
         }
         roots = tuple(dict.fromkeys((*self.roots, *other.roots)))
-        return Packages(dict(sorted(folders.items())), roots, self.projects | other.projects)
+        return Packages(
+            dict(sorted(folders.items())), roots, self.projects | other.projects, self.installed | other.installed
+        )
 
     def names_of(self, module: PurePosixPath) -> Iterator[str]:
         """The dotted names of a module, given as a path without suffix, that lies in a package of the project."""
@@ -63,7 +72,8 @@ def packages_of(worktree: Path, files: Sequence[str], definitions: Sequence[str]
     inside = tuple(f"{path}/" for path in definitions)
     paths = [PurePosixPath(file) for file in files if file not in definitions and not file.startswith(inside)]
     homes = {path.parent for path in map(PurePosixPath, files) if path.name in _BUILD_FILES} | {PurePosixPath()}
-    projects = frozenset(filter(None, (project_name(worktree / home) for home in homes)))
+    named = {home: project_name(worktree / home) for home in homes}
+    projects = frozenset(filter(None, named.values()))
     candidates = {folder for home in homes for folder in _candidates(worktree, home)}
     folders: dict[str, dict[str, None]] = defaultdict(dict)
     roots: dict[PurePosixPath, None] = {}
@@ -81,8 +91,18 @@ def packages_of(worktree: Path, files: Sequence[str], definitions: Sequence[str]
                 roots[top.parent] = None
     declared = sorted(roots, key=lambda root: (root == PurePosixPath(), len(root.parts), str(root)))
     return Packages(
-        {name: tuple(where) for name, where in sorted(folders.items())}, tuple(map(str, declared)), projects
+        {name: tuple(where) for name, where in sorted(folders.items())},
+        tuple(map(str, declared)),
+        projects,
+        # without projects that tests play with
+        frozenset(_installed_modules(name for home, name in named.items() if name and not is_of_cases(home)))
+        - {name.partition(".")[0] for name in folders},
     )
+
+
+def is_of_cases(folder: PurePosixPath) -> bool:
+    """Whether a folder is called as folders of tests and benchmarks are, or lies in one."""
+    return any(_OF_CASES.fullmatch(part) for part in folder.parts)
 
 
 def files_of(dist: Distribution) -> list[str]:
@@ -100,6 +120,16 @@ def _installed_names(projects: Iterable[str]) -> set[str]:
             listed = (dist.read_text("top_level.txt") or "").split()
             found.update(listed or (file.partition("/")[0].removesuffix(".py") for file in files_of(dist)))
     return {name for name in found if name.isidentifier() and not name.startswith("__")}
+
+
+def _installed_modules(projects: Iterable[str]) -> Iterator[str]:
+    """Topmost packages and modules, no namespaces, that installed distributions of these projects have as files."""
+    for project in projects:
+        with suppress(PackageNotFoundError, ValueError):
+            for file in files_of(distribution(project)):
+                name = file.removesuffix("/__init__.py").removesuffix(".py")
+                if name != file and name.isidentifier() and not name.startswith("__"):
+                    yield name
 
 
 def project_name(home: Path) -> str:
