@@ -27,10 +27,14 @@ def test_no_room_knows_a_project() -> None:
 def test_what_a_measured_process_loads_needs_pytest_alone() -> None:
     """Whatever else is loaded there comes before the project, which may be that very library."""
     allowed = {"pytest", "psutil", *sys.stdlib_module_names}
-    loaded = ("arm", "channel", "control", "messages", "origin", "plan", "present", "process_tree", "system", "target")
+    loaded = (
+        "arm", "channel", "children.sitecustomize", "control", "messages", "origin", "plan", "present", "process_tree",
+        "spawned", "system", "target",
+    )  # fmt: skip
     own = _imported(HERE / "measure/children/sitecustomize.py")
     assert {name.partition(".")[0] for name in own} <= sys.stdlib_module_names
-    for file in (HERE / "__init__.py", HERE / "errors.py", *(HERE / "measure" / f"{name}.py" for name in loaded)):
+    files = (HERE / "measure" / f"{name.replace('.', '/')}.py" for name in loaded)
+    for file in (HERE / "__init__.py", HERE / "errors.py", *files):
         for name in _imported(file):
             assert name.startswith(".") or name.split(".")[0] in allowed, f"{file.name} imports {name}"
             assert name in {"..errors", "."} or not name.startswith(".") or name[1:] in loaded, f"{file.name}: {name}"

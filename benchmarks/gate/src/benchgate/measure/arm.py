@@ -19,6 +19,7 @@ from .messages import Collected, End, Ended, Finished, RunCases
 from .origin import Loaded
 from .plan import Plan
 from .present import PresentCase
+from .spawned import Children
 from .target import Target, padding
 
 #: Fixtures and markers by which a suite asks for a measurement.
@@ -32,11 +33,13 @@ class ArmPlugin:
     def __init__(self, channel: ArmEnd, plan: Plan) -> None:
         self._channel, self._plan = channel, plan
         self._present = PresentCase(channel)
-        self._loaded = Loaded(plan.packages, plan.watched)
+        self._loaded = Loaded(plan.packages, plan.watched, plan.notes)
         self._padded = padding(plan.frame_slots)
         self._collection_errors: list[str] = []
         self._items: list[pytest.Item] = []
         self._ends: dict[str, tuple[End, str]] = {}
+        # looks at every start of a program, and at much else in passing, for which it is no part of what is measured
+        self._children = Children(plan.packages, [plan.root, *plan.first]) if plan.notes else None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -137,7 +140,10 @@ class ArmPlugin:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Tells how the case ended."""
+        astray = self._children.astray() if self._children else ""
         end, why = self._ends.get(nodeid, ("failed", "no report"))
+        if astray and end == "passed":
+            end, why = "failed", astray
         self._present.end(Ended(self._case(nodeid), end, why, self._loaded.news()))
 
     def pytest_sessionfinish(self) -> None:

@@ -5,7 +5,11 @@ Runs inside measured processes, so it needs nothing but the standard library.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from .children.sitecustomize import read
+from .system import contents
 
 #: The name of the gate's own package here; a project may have the gate in its repository.
 _GATE = __name__.partition(".")[0]
@@ -13,10 +17,13 @@ _HERE = os.path.dirname(os.path.realpath(__file__)) + os.sep
 
 
 class Loaded:
-    """Which files the modules of this process came from, as far as they concern the project."""
+    """Which files the modules of this process came from, as far as they concern the project.
 
-    def __init__(self, names: Sequence[str], watched: Sequence[str]) -> None:
-        self._names = frozenset(names)
+    And those of the processes below, which they note in the file `notes`.
+    """
+
+    def __init__(self, names: Sequence[str], watched: Sequence[str], notes: str = "") -> None:
+        self._names, self._notes = frozenset(names), notes
         self._watched = tuple(os.path.realpath(folder) + os.sep for folder in watched)
         prefixes = {os.path.realpath(folder) + os.sep for folder in (sys.prefix, sys.base_prefix)}
         # environments in the checkout, which may itself lie in one: in /usr, say
@@ -26,8 +33,8 @@ class Loaded:
     def news(self) -> dict[str, str]:
         """Modules with their files, and shared libraries, that were loaded since this was asked for last."""
         found: dict[str, str] = {}
-        for name, module in [*sys.modules.items()]:
-            file = _file_of(module)
+        own = [(name, _file_of(module)) for name, module in [*sys.modules.items()]]
+        for name, file in [*own, *self._of_children()]:
             if (name, file) in self._told:
                 continue
             self._told.add((name, file))
@@ -38,6 +45,12 @@ class Loaded:
         self._told.update(("", file) for file in libraries)
         known = set(found.values())
         return found | {os.path.basename(file): file for file in libraries if file not in known}
+
+    def _of_children(self) -> Iterator[tuple[str, str]]:
+        """What processes below have found, without what this one has loaded itself."""
+        with suppress(OSError):
+            found = read(os.fsdecode(contents(self._notes))) if self._notes else {}
+            yield from ((name, file) for name, files in found.items() for file in files if name not in sys.modules)
 
     def _is_of_project(self, name: str) -> bool:
         parts = name.split(".")

@@ -76,18 +76,22 @@ class PairDriver:
         )
 
     def visit(
-        self, cases: Sequence[str], take: Callable[[Arm, Arm, str], Found], occasion: str, draw: Draw
+        self, cases: Sequence[str], take: Callable[[Arm, Arm, str], Found], occasion: str, draw: Draw | None
     ) -> Generator[Found | Trouble, None, None]:
-        """What `take` makes of each case while it waits in a fresh process of each revision, or what prevented it."""
+        """What `take` makes of each case while it waits in a fresh process of each revision, or what prevented it.
+
+        Without a `draw` it is a trial.
+        """
         with self._both(occasion, draw) as (base, head):
             yield from self._visit_all(base, head, cases, take)
 
     @contextmanager
-    def _both(self, occasion: str, draw: Draw) -> Iterator[tuple[Arm, Arm]]:
+    def _both(self, occasion: str, draw: Draw | None) -> Iterator[tuple[Arm, Arm]]:
         sites = [self.base, self.head]
         self.rng.shuffle(sites)
         with ExitStack() as stack:
-            arms = {site.name: stack.enter_context(site.started(occasion, draw)) for site in sites}
+            started = {site.name: site.started(occasion, draw, on_trial=draw is None) for site in sites}
+            arms = {name: stack.enter_context(arm) for name, arm in started.items()}
             yield arms["base"], arms["head"]
             for site in sites:
                 self._note_origin(arms[site.name], site)
@@ -166,12 +170,12 @@ class PairDriver:
             like = loops, len(timings)
         return block_of_alone(case, sites[0] is self.base, measured["base"], measured["head"], clock)
 
-    def run_alone(self, site: Site, case: str, occasion: str, draw: Draw, take: Callable[[Arm], Found]) -> Found:
+    def run_alone(self, site: Site, case: str, occasion: str, draw: Draw | None, take: Callable[[Arm], Found]) -> Found:
         """What `take` makes of a case that waits in the only living arm.
 
         Raises ArmError or CaseEndedError when it does not get so far, or does not pass.
         """
-        with site.started(occasion, draw) as arm:
+        with site.started(occasion, draw, on_trial=draw is None) as arm:
             arm.collected()
             arm.run([case])
             met = arm.meet(case)

@@ -8,7 +8,8 @@ class Plan:
     """The worktree `root` and what to run there.
 
     `packages` are the names of the project's packages; `first` is put at the head of sys.path; files that are loaded
-    from `watched` folders are told; `frame_slots` is the padding of frames.
+    from `watched` folders are told; `frame_slots` is the padding of frames. `notes` is the file in which processes
+    below note the modules that they find, none where it is no trial.
     """
 
     root: str
@@ -17,3 +18,4 @@ class Plan:
     watched: list[str]
     arguments: list[str]
     frame_slots: int
+    notes: str = ""

@@ -14,7 +14,7 @@ from ..errors import ArmError, GateError, WrongUseError
 from ..revisions.packages import Packages
 from . import strays
 from .channel import DriverEnd
-from .children.sitecustomize import VARIABLE, written
+from .children.sitecustomize import NOTES, VARIABLE, written
 from .driver import Arm
 from .messages import Collected
 from .plan import Plan
@@ -57,6 +57,7 @@ _UNWANTED = (
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
     "PYTEST_CURRENT_TEST",
     "CODSPEED_ENV",
+    NOTES,
 )
 
 
@@ -100,18 +101,24 @@ class Site:
         return [folder.resolve() for folder in (self.places.built, self.root) if folder is not None]
 
     @contextmanager
-    def started(self, occasion: str, draw: Draw | None = None) -> Iterator[Arm]:
-        """A fresh process in the worktree; whatever it leaves behind is ended with the block."""
+    def started(self, occasion: str, draw: Draw | None = None, *, on_trial: bool = False) -> Iterator[Arm]:
+        """A fresh process in the worktree; whatever it leaves behind is ended with the block.
+
+        One that is on trial tells what the processes below it load, and whether it starts them so that they can.
+        """
         draw, mark = draw or Draw(), uuid4().hex
+        notes = self.root.with_name(f"{self.name}-loads") if on_trial else None
+        if notes:
+            notes.write_bytes(b"")
         command_read, command_write = os.pipe()
         answer_read, answer_write = os.pipe()
         log = self.logs / f"{occasion}-{self.name}.log"
-        words = json.dumps([command_read, answer_write, asdict(self._plan(draw))])
+        words = json.dumps([command_read, answer_write, asdict(self._plan(draw, str(notes or "")))])
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter, no shell)
                 [sys.executable, "-c", _BOOT, str(_HERE), words],
                 cwd=self.suite.start(self.root),
-                env=self._environment(draw) | {strays.MARK: mark},
+                env=self._environment(draw) | {strays.MARK: mark} | ({NOTES: str(notes)} if notes else {}),
                 pass_fds=(command_read, answer_write),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -134,7 +141,7 @@ class Site:
         """By package of the project, the folders of this revision that it is loaded from."""
         return {name: self._folders_of(name) for name in self.places.packages.folders} | dict(self._cases_in_packages())
 
-    def _plan(self, draw: Draw) -> Plan:
+    def _plan(self, draw: Draw, notes: str) -> Plan:
         return Plan(
             root=str(self.root),
             packages=[*self._folders(), *self.places.packages.installed],
@@ -142,6 +149,7 @@ class Site:
             watched=[*map(str, (self.places.checkout, *self.places.others, *self.own))],
             arguments=self.suite.arguments(self.root),
             frame_slots=draw.frame_slots,
+            notes=notes,
         )
 
     def _cases_in_packages(self) -> Iterator[tuple[str, list[str]]]:

@@ -11,7 +11,6 @@ from ..errors import ArmError, GateError
 from .driver import Arm, CaseEndedError
 from .pair import PairDriver
 from .records import Trouble
-from .site import Draw
 
 #: A case is called a second time, warm, if the first call took no longer, in seconds.
 TWICE_S = 0.5
@@ -79,7 +78,7 @@ def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial:
             trial.start_s = time.monotonic() - begun
         return case, max(_seconds(arm, case) for arm in (base, head))
 
-    with closing(driver.visit(cases, call, f"trial-{len(cases)}", Draw())) as found:
+    with closing(driver.visit(cases, call, f"trial-{len(cases)}", None)) as found:
         for seen in found:
             case = seen.case if isinstance(seen, Trouble) else seen[0]
             if written := trees.changed():
@@ -105,7 +104,7 @@ def _works_alone(driver: PairDriver, trouble: Trouble, trial: Trial) -> bool:
         return False
     try:
         call_s = [
-            driver.run_alone(site, trouble.case, "trial-alone", Draw(), lambda arm: _seconds(arm, trouble.case))
+            driver.run_alone(site, trouble.case, "trial-alone", None, lambda arm: _seconds(arm, trouble.case))
             for site in (driver.base, driver.head)
         ]
     except (ArmError, CaseEndedError):

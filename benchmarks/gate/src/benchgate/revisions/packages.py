@@ -128,7 +128,7 @@ def _installed_modules(projects: Iterable[str]) -> Iterator[str]:
         with suppress(PackageNotFoundError, ValueError):
             for file in files_of(distribution(project)):
                 name = file.removesuffix("/__init__.py").removesuffix(".py")
-                if name != file and name.isidentifier() and not name.startswith("__"):
+                if name != file and name.isidentifier() and not (name.startswith("__") or _OF_CASES.fullmatch(name)):
                     yield name
 
 

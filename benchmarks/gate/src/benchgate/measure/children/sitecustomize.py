@@ -13,6 +13,8 @@ from types import ModuleType
 
 #: The variable that holds names of packages with the folders of each, in the characters made for units and records.
 VARIABLE = "GATE_FINDS"
+#: The variable that holds the file in which it is noted what was found; none but on trial.
+NOTES = "GATE_NOTES"
 _UNIT, _RECORD = "\x1f", "\x1e"
 
 
@@ -23,8 +25,8 @@ class OwnRevisionFinder:
     whatever order pytest, plugins or a conftest arrange sys.path.
     """
 
-    def __init__(self, folders: Mapping[str, Sequence[str]]) -> None:
-        self._folders = folders
+    def __init__(self, folders: Mapping[str, Sequence[str]], notes: str = "") -> None:
+        self._folders, self._notes = folders, notes
         self._tops = {name.partition(".")[0] for name in folders}
 
     def find_spec(
@@ -37,10 +39,21 @@ class OwnRevisionFinder:
         """
         if name not in self._folders:
             below = path is not None and name.partition(".")[0] in self._tops
-            return PathFinder.find_spec(name, path, target) if below else None
+            return self._noted(PathFinder.find_spec(name, path, target)) if below else None
         found = PathFinder.find_spec(name, list(self._folders[name]), target)
         if found is None:
             raise ModuleNotFoundError(f"this revision of the project has no {name}", name=name)
+        return self._noted(found)
+
+    def _noted(self, found: ModuleSpec | None) -> ModuleSpec | None:
+        """The same, once it is noted in a file that all processes of an arm share."""
+        if found is None or found.origin is None or not self._notes:
+            return found
+        try:
+            with open(self._notes, "a", encoding="utf-8", errors="surrogateescape") as notes:
+                notes.write(_RECORD + written({found.name: [found.origin]}))
+        except OSError:  # the case leaves no file to open
+            return found
         return found
 
 
@@ -74,5 +87,5 @@ def _give_way() -> None:
 
 
 if __name__ == "sitecustomize" and VARIABLE in os.environ:
-    sys.meta_path.insert(0, OwnRevisionFinder(read(os.environ[VARIABLE])))
+    sys.meta_path.insert(0, OwnRevisionFinder(read(os.environ[VARIABLE]), os.environ.get(NOTES, "")))
     _give_way()
