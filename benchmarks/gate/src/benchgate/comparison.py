@@ -1,7 +1,7 @@
 """One whole comparison, from two names of revisions to findings."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -134,7 +134,7 @@ def prepared(
         notes += [*_part(settings.part, idle=not now.cases), *_differences(repository, base, head, inside, settings)]
         if before.errors:
             notes.append(f"base's own definitions: {shortened(before.errors)}")
-        notes += [*_loosened(before, now, settings.rule), *map(_told_alone, driver.alone)]
+        notes += [*_loosened(before, now, settings.rule), *_told_alone(driver.alone)]
         yield Comparison(
             base=base,
             head=head,
@@ -219,8 +219,10 @@ def _differences(
         yield _libraries(libraries, settings)
 
 
-def _told_alone(case: str) -> str:
-    return f"{case} is measured in one arm after the other, for it fails in both at once"
+def _told_alone(cases: Collection[str]) -> Iterator[str]:
+    if cases:
+        why = "for both at once would fail, or might share a server"
+        yield f"measured in one arm after the other, {why}: {shortened(sorted(cases))}"
 
 
 def _libraries(files: Sequence[str], settings: Settings) -> str:

@@ -44,8 +44,9 @@ class CaseEndedError(Exception):
 class Arm:
     """A running measured process of the revision called `name` ("base" or "head")."""
 
-    def __init__(self, name: str, pid: int, end: DriverEnd, timeout_s: float, log: Path) -> None:
-        self.name, self.pid, self._end, self._timeout_s, self._log = name, pid, end, timeout_s, log
+    def __init__(self, name: str, pid: int, end: DriverEnd, timeout_s: float, log: Path, mark: str = "") -> None:
+        self.name, self.pid, self.mark = name, pid, mark  # what the processes that it starts are known by
+        self._end, self._timeout_s, self._log = end, timeout_s, log
         self.loaded: dict[str, str] = {}  # modules of the project, with their files, that the process told of
         self._cases: frozenset[str] = frozenset()
         self.orderly = False  # whether the session came to its own end

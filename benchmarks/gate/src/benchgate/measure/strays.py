@@ -31,6 +31,18 @@ def end(process: subprocess.Popen[bytes], mark: str) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def members(pid: int, mark: str) -> set[psutil.Process]:
+    """A measured process and the living ones that it has started."""
+    found: set[psutil.Process] = set()
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        found |= {process, *process.children(recursive=True)}
+    for other in _marked(f"{MARK}={mark}".encode()):
+        with suppress(psutil.NoSuchProcess):
+            found.add(psutil.Process(other))
+    return found
+
+
 def _marked(entry: bytes) -> Iterator[int]:
     """Processes that have this in their environment; none where the system does not tell (there is no /proc)."""
     for name in os.listdir(_PROC) if _PROC.is_dir() else ():

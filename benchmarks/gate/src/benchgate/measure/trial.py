@@ -11,6 +11,7 @@ from ..errors import ArmError, GateError
 from .driver import Arm, CaseEndedError
 from .pair import PairDriver
 from .records import Trouble
+from .servers import may_share
 
 #: A case is called a second time, warm, if the first call took no longer, in seconds.
 TWICE_S = 0.5
@@ -73,10 +74,11 @@ def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial:
     """One pair of processes; the cases that it came to, which are not all if one ended a process."""
     begun = time.monotonic()
 
-    def call(base: Arm, head: Arm, case: str) -> tuple[str, float]:
+    def call(base: Arm, head: Arm, case: str) -> tuple[str, float, bool]:
         if not trial.start_s:
             trial.start_s = time.monotonic() - begun
-        return case, max(_seconds(arm, case) for arm in (base, head))
+        seconds = max(_seconds(arm, case) for arm in (base, head))
+        return case, seconds, may_share(base, head)
 
     with closing(driver.visit(cases, call, f"trial-{len(cases)}", None)) as found:
         for seen in found:
@@ -90,6 +92,8 @@ def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial:
                 trial.troubles.append(seen)
             else:
                 trial.call_s[case] = seen[1]
+                if seen[2]:
+                    driver.alone.add(case)
             yield case
 
 
