@@ -52,6 +52,15 @@ def file_of_a_socket():
         yield
 
 @pytest.fixture
+def only_user_of_a_file():
+    try:
+        os.close(os.open({path!r} + ".user", os.O_CREAT | os.O_EXCL))
+    except OSError:
+        raise SystemExit(1) from None  # as of a server, with no word of what it lacks
+    yield
+    os.unlink({path!r} + ".user")
+
+@pytest.fixture
 def own_server(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX) as listening:
@@ -63,7 +72,7 @@ def test_{fixture}(benchmark, {fixture}):
     benchmark(work)
 """
 TOGETHER = ("own_server",)
-ALONE = ("server_that_answers", "port_of_two", "file_of_a_socket")
+ALONE = ("server_that_answers", "port_of_two", "file_of_a_socket", "only_user_of_a_file")
 
 
 def free_port() -> int:
@@ -84,6 +93,31 @@ def test_what_both_arms_would_share_is_measured_in_one_after_the_other(tmp_path:
     assert trial.troubles == []
     assert set(trial.call_s) == set(ids.values())
     assert driver.alone == {ids[fixture] for fixture in ALONE}
+
+
+FAILING = """
+import pytest, toy
+from pathlib import Path
+
+@pytest.mark.parametrize("number", range(3))
+def test_work(benchmark, number):
+    with Path({starts!r}).open("a") as starts:
+        starts.write(".")
+    benchmark(toy.added)
+"""
+
+
+def test_cases_that_fail_alone_for_one_reason_are_not_all_tried_alone(tmp_path: Path) -> None:
+    toy, starts = make_toy(tmp_path / "toy"), tmp_path / "starts"
+    base = resolve(toy.root, toy.commit({"bench/bench_toy.py": FAILING.format(starts=str(starts))}))
+    head = resolve(toy.root, toy.commit({"toy.py": "def added():\n    pass\n"}))
+    cases = [f"bench/bench_toy.py::test_work[{number}]" for number in range(3)]
+    with checkouts(toy.root, base, head) as trees:
+        driver = PairDriver(*toy_sites(toy, trees, tmp_path), frozenset(cases))
+        trial = try_out(driver, cases, trees)
+    assert [trouble.verdict for trouble in trial.troubles] == ["incomparable"] * 3
+    assert driver.alone == set()
+    assert len(starts.read_text()) == 2 * 3 + 1, "once in both arms, and once in the arm that failed"
 
 
 def test_it_is_told_once_which_cases_are_measured_so() -> None:

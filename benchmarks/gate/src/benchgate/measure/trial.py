@@ -19,6 +19,10 @@ TWICE_S = 0.5
 TELLING_S = 10.0
 #: Errors of a case that may come from the other arm, which holds what both want: a port, a lock, a file.
 _CONFLICT = re.compile(r"(?i)in use|lock|exist|busy|OSError|ConnectionError|PermissionError")
+#: What is said of a case that is sound in base, or in head.
+_SOUND_IN_BASE, _SOUND_IN_HEAD = re.compile(r"base: (ready|passed); head: "), re.compile(r"; head: (ready|passed)$")
+#: What is said of a case that is of no use, alone or not.
+_WRITES = "it writes into the files it is made of"
 
 
 class Worktrees(Protocol):
@@ -66,7 +70,8 @@ def try_out(
                 "Let it write elsewhere, or have git ignore them"
             )
         left = [case for case in left if case not in visited]
-    trial.troubles = [trouble for trouble in trial.troubles if not _works_alone(driver, trouble, trial)]
+    in_vain: set[str] = set()
+    trial.troubles = [trouble for trouble in trial.troubles if not _works_alone(driver, trouble, trial, in_vain)]
     return trial
 
 
@@ -85,7 +90,7 @@ def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial:
             case = seen.case if isinstance(seen, Trouble) else seen[0]
             if written := trees.changed():
                 trees.restore()
-                why = f"it writes into the files it is made of: {', '.join(written[:3])}"
+                why = f"{_WRITES}: {', '.join(written[:3])}"
                 said = [seen.why, why] if isinstance(seen, Trouble) else [why]
                 trial.troubles.append(Trouble(case, "incomparable", "; ".join(said)))
             elif isinstance(seen, Trouble):
@@ -102,16 +107,23 @@ def _seconds(arm: Arm, case: str) -> float:
     return first if first > TWICE_S or arm.once else arm.call(case, 1, None).wall_s
 
 
-def _works_alone(driver: PairDriver, trouble: Trouble, trial: Trial) -> bool:
-    """Whether a case that failed beside its other arm passes without it; it is then measured so."""
-    if trouble.verdict != "incomparable" or not _CONFLICT.search(trouble.why):
+def _works_alone(driver: PairDriver, trouble: Trouble, trial: Trial, in_vain: set[str]) -> bool:
+    """Whether a case that failed beside its other arm passes without it; it is then measured so.
+
+    It may fail for the other arm if it says so, and if it fails in one arm only. What was said of cases that fail alone
+    too, often many for one reason, is put into `in_vain`: those of which the same is said are not tried.
+    """
+    in_base, in_head = _SOUND_IN_BASE.match(trouble.why), _SOUND_IN_HEAD.search(trouble.why)
+    may_be_of_the_other = bool(in_base) != bool(in_head) or _CONFLICT.search(trouble.why)
+    if not may_be_of_the_other or trouble.verdict != "incomparable" or trouble.why in in_vain or _WRITES in trouble.why:
         return False
     try:
         call_s = [
             driver.run_alone(site, trouble.case, "trial-alone", None, lambda arm: _seconds(arm, trouble.case))
-            for site in (driver.base, driver.head)
+            for site in ((driver.head, driver.base) if in_base else (driver.base, driver.head))
         ]
     except (ArmError, CaseEndedError):
+        in_vain.add(trouble.why)
         return False
     driver.alone.add(trouble.case)
     trial.call_s[trouble.case] = max(call_s)
