@@ -32,7 +32,12 @@ def test_a_projects_own_packages_are_not_shadowed_by_the_gate(toy: Toy, said: Sa
     assert "incomparable" not in words
 
 
-def test_options_of_the_project_stay_unless_they_spoil_the_measurement(toy: Toy, said: Said) -> None:
+def test_options_of_the_project_stay_unless_they_spoil_the_measurement(
+    toy: Toy, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--flag-of-tox -n 2 --basetemp=basetemp --json-report")
+    monkeypatch.setenv("PYTEST_PLUGINS", "of_tox,pytest_cov")
+    of_tox = "def pytest_addoption(parser):\n    parser.addoption('--flag-of-tox', action='store_true')\n"
     options = "-n 2 --cov=toy -x --benchmark-disable --import-mode=importlib -p helper --own-flag -p no:benchmark"
     settings = f"[pytest]\npython_files = bench_*.py\naddopts = {options}\npythonpath = bench\n"
     helper = (
@@ -42,17 +47,18 @@ def test_options_of_the_project_stay_unless_they_spoil_the_measurement(toy: Toy,
     )
     cases = CASES.replace("(benchmark)", "(benchmark, pytestconfig)") + (
         "    assert pytestconfig.getoption('--own-flag')\n"
+        "    assert pytestconfig.getoption('--flag-of-tox')\n"
         "    assert pytestconfig.getoption('importmode') == 'importlib'\n"
         "    assert pytestconfig.getoption('verbose') == 2\n"
         "    import os\n"
         "    assert pytestconfig.getoption('randomly_seed') == int(os.environ['PYTHONHASHSEED'])\n"
         "def test_other(benchmark):\n    benchmark(work)\n"
     )
-    toy.commit({"pytest.ini": settings, "helper.py": helper, "bench/bench_toy.py": cases})
+    toy.commit({"pytest.ini": settings, "helper.py": helper, "of_tox.py": of_tox, "bench/bench_toy.py": cases})
     toy.git("tag", "--force", "base")
     assert run([*NO_TIME, "bench", "--pytest-arg=-vv"]) == 3
     words = said()
-    assert "measured: `helper`, `toy`" in words
+    assert "measured: `helper`, `of_tox`, `toy`" in words
     assert "incomparable" not in words
 
 

@@ -18,7 +18,7 @@ from .children.sitecustomize import NOTES, VARIABLE, written
 from .driver import Arm
 from .messages import Collected
 from .plan import Plan
-from .suite import Suite
+from .suite import Suite, kept_variables
 
 #: How long an arm may take to end after it has said that it finished, in seconds.
 ENDING_S = 20.0
@@ -52,8 +52,6 @@ sys.exit(arm.main(read_fd, write_fd, Plan(**fields)))
 _UNWANTED = (
     "COVERAGE_PROCESS_START",
     "COVERAGE_PROCESS_CONFIG",
-    "PYTEST_ADDOPTS",
-    "PYTEST_PLUGINS",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
     "PYTEST_CURRENT_TEST",
     "CODSPEED_ENV",
@@ -170,6 +168,7 @@ class Site:
         kept = {
             name: value for name, value in os.environ.items() if name not in _UNWANTED and not name.startswith("GIT_")
         }
+        kept |= kept_variables(os.environ)
         roots = [self.root / root for root in self.places.packages.roots]
         first = [] if self.places.built is None else [self.places.built]
         paths = [str(path) for path in (_CHILDREN, *first, *roots, self.root, *self._callers_path())]

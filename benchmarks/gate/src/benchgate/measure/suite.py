@@ -5,10 +5,12 @@ import os
 import shlex
 import tomllib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ..errors import WrongUseError
 
 #: Options of a project that would spoil a measurement: the first word of each, and whether a word of its own follows.
 _SPOILING = {
@@ -20,8 +22,9 @@ _SPOILING = {
     "--junit-xml": True, "--forked": False, "--reruns": True, "--count": True, "--html": True, "--setup-only": False,
     "--setup-plan": False, "--help": False, "-h": False, "--version": False, "--fixtures": False, "--markers": False,
     "--random-order": False, "--codspeed": False, "--memray": False, "--profile": False, "--profile-svg": False,
+    "--basetemp": True, "--json-report": False, "--log-file": True, "--debug": False, "--color": True,
 }  # fmt: skip
-_SPOILING_FAMILIES = ("--cov", "--no-cov", "--benchmark-", "--codspeed-", "--report-log")
+_SPOILING_FAMILIES = ("--cov", "--no-cov", "--benchmark-", "--codspeed-", "--report-log", "--json-report-")
 #: Plugins that a project loads for what is left out here.
 _SPOILING_PLUGINS = ("pytest_cov", "pytest_cov.plugin", "xdist", "xdist.plugin", "pytest_randomly")
 #: Plugins that a project may switch off in its tests, and that are needed here.
@@ -98,6 +101,21 @@ def _toml_options(content: dict[str, Any], *, whole: bool) -> list[str] | None:
         return None
     options = table.get("ini_options", table).get("addopts", [])
     return shlex.split(options) if isinstance(options, str) else [str(option) for option in options]
+
+
+def kept_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Of the caller's variables for pytest, what does not spoil a measurement; raises WrongUseError for an odd quote.
+
+    >>> dict(kept_variables({"PYTEST_ADDOPTS": "-n 4 --basetemp=/a -m 'not b'", "PYTEST_PLUGINS": "helper,pytest_cov"}))
+    {'PYTEST_ADDOPTS': "-m 'not b'", 'PYTEST_PLUGINS': 'helper'}
+    """
+    try:
+        options = shlex.split(environment.get("PYTEST_ADDOPTS", ""))
+    except ValueError as error:
+        raise WrongUseError(f"PYTEST_ADDOPTS cannot be read: {error}") from None
+    plugins = environment.get("PYTEST_PLUGINS", "").split(",")
+    yield "PYTEST_ADDOPTS", shlex.join(kept_options(options))
+    yield "PYTEST_PLUGINS", ",".join(name for name in plugins if name not in _SPOILING_PLUGINS)
 
 
 def kept_options(options: Sequence[str]) -> Iterator[str]:
