@@ -168,13 +168,23 @@ def test_neither_arm_always_leaves_a_case_and_comes_to_the_next_before_the_other
 
 
 DEEP = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from toy import work
 
 def recurse(depth):
     return recurse(depth - 1) if depth else work(10)
 
+def locals_of_padding():
+    frame = sys._getframe()
+    while frame.f_code.co_name != "padded":
+        frame = frame.f_back
+    return frame.f_code.co_nlocals
+
 def test_work(benchmark):
     benchmark(recurse, 210)
+    with ThreadPoolExecutor() as threads:
+        assert threads.submit(locals_of_padding).result() > 1
 """
 
 

@@ -20,7 +20,7 @@ from .origin import Loaded
 from .plan import Plan
 from .present import PresentCase
 from .spawned import Children
-from .target import Target, padding
+from .target import Target, pad_threads, padding
 
 #: Fixtures and markers by which a suite asks for a measurement.
 _FIXTURES = {"benchmark", "codspeed_benchmark"}
@@ -215,5 +215,6 @@ def _last_line(text: str) -> str:
 
 def main(read_fd: int, write_fd: int, plan: Plan) -> int:
     """Runs pytest with the arm's plugin in the current directory; returns pytest's status."""
+    pad_threads(padding(plan.frame_slots))
     arguments: Sequence[str] = plan.arguments
     return int(pytest.main([*arguments], plugins=[ArmPlugin(ArmEnd(read_fd, write_fd), plan)]))

@@ -2,10 +2,12 @@
 
 import cProfile
 import inspect
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -36,6 +38,19 @@ def padding(slots: int) -> Padding:
     exec(f"def padded(call):\n{body}    return call()\n", space)  # noqa: S102 (our own text)
     padded: Padding = space["padded"]
     return padded
+
+
+def pad_threads(padded: Padding) -> None:
+    """Has threads of this process, each of which has chunks of its own, begin below a frame of that size too.
+
+    For good: the whole process exists for this measurement. A class of threads with a `run` of its own is not reached.
+    """
+    run = threading.Thread.run
+
+    def run_padded(thread: threading.Thread) -> None:
+        padded(partial(run, thread))
+
+    threading.Thread.run = run_padded  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True)
