@@ -124,6 +124,33 @@ with checkouts(repository, resolve(repository, "base"), resolve(repository, "bas
     assert len(toy.git("worktree", "list").splitlines()) == 1
 
 
+def test_a_git_that_knows_no_list_of_worktrees_with_z_will_do(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "bin/git"  # as before 2.36
+    program.parent.mkdir()
+    real = shutil.which("git")
+    program.write_text(f'#!/bin/sh\ncase "$*" in *"worktree list"*-z*) exit 129;; esac\nexec {real} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    base = resolve(toy.root, "base")
+    with checkouts(toy.root, base, base) as trees:
+        remove_stale(toy.root)
+        assert trees.base.exists()
+
+
+def test_worktrees_that_another_user_has_left_are_left_alone(toy: Toy) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    base = resolve(toy.root, "base")
+    with checkouts(toy.root, base, base) as trees:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Path, "open", refuse)
+            remove_stale(toy.root)
+        assert trees.base.exists()
+
+
 def laid(toy: Toy, paths: list[str], cases: list[str], *files: str) -> tuple[str, ...]:
     toy.write(dict.fromkeys((*files, *cases), ""))
     return definitions(paths, cases, toy.root, toy.root)

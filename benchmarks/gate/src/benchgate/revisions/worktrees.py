@@ -91,7 +91,7 @@ def _add(repository: Path, root: Path, commit: str, *how: str) -> None:
 def remove_stale(repository: Path) -> None:
     """Removes worktrees of runs that were killed."""
     with _alone(repository):
-        for entry in git_lines(repository, "worktree", "list", "--porcelain", "-z"):
+        for entry in git(repository, "worktree", "list", "--porcelain").split("\n"):  # -z came with git 2.36
             directory = Path(entry.removeprefix("worktree ")).parent
             if entry.startswith("worktree ") and directory.name.startswith(_PREFIX) and not _is_in_use(directory):
                 _remove(repository, directory)
@@ -114,7 +114,7 @@ def _is_in_use(directory: Path) -> bool:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    except BlockingIOError:
+    except (BlockingIOError, PermissionError):  # another user's is not ours to remove
         return True
     return False
 
