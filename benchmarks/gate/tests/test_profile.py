@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from benchgate.errors import ArmError
 from benchgate.explain import look
 from benchgate.explain.flame import own_time, parse, svg
 from benchgate.explain.profiles import ProfilerError, _recorded, explain, growths
@@ -19,7 +20,8 @@ from benchgate.measure.pair import PairDriver
 from benchgate.revisions.git import resolve
 from benchgate.revisions.packages import Packages
 from benchgate.revisions.worktrees import checkouts
-from gate_toy import SOURCE, Toy, make_toy, toy_sites
+from benchgate.stopping import StoppedError
+from gate_toy import SOURCE, Toy, make_toy, toy_site, toy_sites
 
 pytestmark = pytest.mark.whole_run
 
@@ -70,6 +72,33 @@ def test_the_functions_named_are_outlined_and_stand_whole_in_a_strip() -> None:
     assert widths == [300.0, 300.0, 600.0]
     height = float(drawing.get("viewBox", "").split()[3])
     assert max(float(group[1].get("y", "")) for group in drawing) < height
+
+
+def test_a_stack_may_be_deeper_than_pythons_own() -> None:
+    stack = tuple(f"f{depth}" for depth in range(5000))
+    boxes = ET.fromstring(svg("deep", {stack: 2.0}, {stack[:-1]: 1.0}))  # noqa: S314 (our own text)
+    assert len(boxes) == 1 + len(stack)
+    assert boxes.get("viewBox") == f"0 0 1200 {18 * (len(stack) + 2)}"
+
+
+@pytest.mark.parametrize("error", [
+    RecursionError("too deep"), OSError("disk full"), ArmError("head", "died"), StoppedError("stopped"),
+])  # fmt: skip
+def test_an_explanation_that_fails_in_any_way_costs_no_verdict(
+    error: Exception, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("benchgate.explain.profiles._profiled", fail)
+    driver = PairDriver(toy_site(toy, tmp_path), toy_site(toy, tmp_path), frozenset())
+    if isinstance(error, StoppedError):
+        with pytest.raises(StoppedError):
+            explain(driver, "case", 1)
+    else:
+        note = explain(driver, "case", 1).note
+        assert note.startswith("not profiled: ")
+        assert note.endswith(str(error))
 
 
 def test_functions_are_named_that_grew_by_more_than_sampling_may_be_wrong_by() -> None:

@@ -62,14 +62,14 @@ class _Frame:
     callees: "dict[str, _Frame]" = field(default_factory=dict)
 
     def add(self, stack: Stack, base_s: float, head_s: float) -> None:
+        """Counts a stack below this frame; a loop, for stacks may be deeper than Python's own may be."""
         self.base_s += base_s
         self.head_s += head_s
-        if stack:
-            callee = self.callees.setdefault(stack[0], _Frame(stack[0]))
-            callee.add(stack[1:], base_s, head_s)
-
-    def depth(self) -> int:
-        return 1 + max((callee.depth() for callee in self.callees.values()), default=0)
+        frame = self
+        for name in stack:
+            frame = frame.callees.setdefault(name, _Frame(name))
+            frame.base_s += base_s
+            frame.head_s += head_s
 
 
 def svg(title: str, head: Profile, base: Profile | None = None, named: Sequence[str] = ()) -> str:
@@ -83,7 +83,7 @@ def svg(title: str, head: Profile, base: Profile | None = None, named: Sequence[
     root = _Frame(title)
     for stack in {*base, *head}:
         root.add(stack, base.get(stack, 0.0), head.get(stack, 0.0))
-    depth = root.depth()
+    depth = 1 + max(map(len, (*base, *head)), default=0)
     height = (depth + 1 + bool(named)) * _ROW
     scale = _WIDTH / root.head_s if root.head_s else 0.0
     whole_s = root.base_s or root.head_s or 1.0
@@ -109,21 +109,29 @@ def _strip(
 def _boxes(
     frame: _Frame, x: float, row: int, scale: float, whole_s: float, alone: bool, named: frozenset[str]
 ) -> Iterator[str]:
+    """The frame and all below it that are wide enough to be seen."""
+    left = [(frame, x, row)]
+    while left:
+        frame, x, row = left.pop()
+        if frame.head_s * scale < 0.5:
+            continue
+        yield _box(frame, x, row, scale, whole_s, alone, named)
+        for callee in sorted(frame.callees.values(), key=lambda callee: callee.name):
+            left.append((callee, x, row + 1))
+            x += callee.head_s * scale
+
+
+def _box(frame: _Frame, x: float, row: int, scale: float, whole_s: float, alone: bool, named: frozenset[str]) -> str:
     width = frame.head_s * scale
-    if width < 0.5:
-        return
     growth = (frame.head_s - frame.base_s) / whole_s
     share = f"{frame.head_s / whole_s:.1%} of the call" if alone else f"{growth:+.1%} of base's call"
     words = escape(f"{frame.name}: {time_of(frame.head_s)} a call, {share}")
     shown = escape(frame.name[: int(width / 6.5)])
     outline = ' stroke="black" stroke-width="2"' if frame.name in named else ""
-    yield (
+    return (
         f'<g><title>{words}</title><rect x="{x:.1f}" y="{row * _ROW}" width="{width:.1f}" height="{_ROW - 1}" '
         f'fill="{_colour(growth)}"{outline}/><text x="{x + 3:.1f}" y="{row * _ROW + 13}">{shown}</text></g>'
     )
-    for callee in sorted(frame.callees.values(), key=lambda callee: callee.name):
-        yield from _boxes(callee, x, row + 1, scale, whole_s, alone, named)
-        x += callee.head_s * scale
 
 
 def _colour(growth: float) -> str:

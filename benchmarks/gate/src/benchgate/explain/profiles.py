@@ -18,6 +18,7 @@ from ..measure.messages import Ended
 from ..measure.pair import PairDriver
 from ..measure.site import ENDING_S, Site
 from ..measure.turns import calibrate
+from ..stopping import StoppedError
 from ..units import time_of
 from .flame import Profile, own_time, parse, svg
 
@@ -83,15 +84,21 @@ class ProfilerError(Exception):
 def explain(driver: PairDriver, case: str, loops: int) -> Explanation:
     """Profiles one case in both revisions, with py-spy if it can attach, else with cProfile.
 
-    `loops` runs make one call, as in the measurement, so that waiting between calls does not dominate.
+    `loops` runs make one call, as in the measurement, so that waiting between calls does not dominate. Whatever goes
+    wrong is told in the note: the case is proven to be slower without an explanation too.
     """
     try:
         (base, head), note, sample_s = _profiled((driver.base, driver.head), case, loops)
+        grown = growths(base, head, sample_s)
+        named = [growth.function for growth in grown]
+        return Explanation(case, grown, svg(case, head, base, named) if sample_s else "", note)
+    except StoppedError:
+        raise
     except (ArmError, CaseEndedError) as error:
-        return Explanation(case, (), "", f"not profiled: {error}")
-    grown = growths(base, head, sample_s)
-    named = [growth.function for growth in grown]
-    return Explanation(case, grown, svg(case, head, base, named) if sample_s else "", note)
+        why = str(error)
+    except Exception as error:  # noqa: BLE001 (of a profiler, of whatever stacks a project has, of a full disk)
+        why = f"{type(error).__name__}: {error}"
+    return Explanation(case, (), "", f"not profiled: {why}")
 
 
 def look(site: Site, case: str) -> Look:
