@@ -90,6 +90,15 @@ def test_a_loss_that_looked_like_a_gain_by_chance_is_found() -> None:
     assert findings[0].verdict == "regressed"
 
 
+def test_a_proven_loss_stays_proven_when_the_case_fails_afterwards() -> None:
+    measured, _ = run_gate(PretendedDriver({"slow": normal(0.1, QUIET), "same": normal(0, QUIET)}))
+    measured.evidence.troubles |= {case: Trouble(case, "incomparable", "head: failed") for case in measured.cases}
+    slow, same = find(measured, [])
+    assert (slow.verdict, slow.why) == ("regressed", "measured no further: head: failed")
+    assert slow.metrics[0].verdict == "regressed"
+    assert (same.verdict, same.why) == ("incomparable", "head: failed")
+
+
 def test_missing_cases_and_no_cases_are_no_pass() -> None:
     measured, _ = run_gate(PretendedDriver({"same": normal(0, 0.001)}))
     assert exit_status(find(measured, [Trouble("old", "missing", "renamed")])) == 3

@@ -89,12 +89,14 @@ def exit_status(findings: list[CaseFinding]) -> Literal[0, 1, 3]:
 
 def _find_case(measured: Measured, case: str) -> CaseFinding:
     evidence = measured.evidence
-    disturbed = len(evidence.disturbed(case))
-    if trouble := evidence.troubles.get(case):
-        return CaseFinding(case, trouble.verdict, trouble.why, disturbed=disturbed)
+    disturbed, trouble = len(evidence.disturbed(case)), evidence.troubles.get(case)
     metrics = tuple(_find_metric(measured, case, metric) for metric in evidence.metrics(case))
     verdict: CaseVerdict = min((finding.verdict for finding in metrics), key=GRAVITY.index, default="inconclusive")
-    why = _open_still(measured, metrics, case) if verdict == "inconclusive" else ""
+    if trouble and verdict != "regressed":
+        return CaseFinding(case, trouble.verdict, trouble.why, disturbed=disturbed)
+    why = f"measured no further: {trouble.why}" if trouble else ""  # what was proven before stays proven
+    if verdict == "inconclusive":
+        why = _open_still(measured, metrics, case)
     return CaseFinding(case, verdict, why, metrics, disturbed, measured.rule_of(case).tolerance)
 
 
