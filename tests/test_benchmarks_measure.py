@@ -84,8 +84,9 @@ def test_a_case_carries_what_pytest_benchmark_does_not_measure(run):
 TAKEN_OVER = """
 from pytest_benchmark.fixture import BenchmarkFixture
 
-def pedantic(self, target, setup=None, teardown=None):
+def pedantic(self, target, setup=None, teardown=None, rounds=1):
     assert (setup, teardown) == (None, None)
+    assert rounds > 1  # it may be called again
     self._mode = "taken over"
     return target()
 

@@ -168,11 +168,12 @@ def _traced(sites: Sequence[Site], case: str) -> list[Profile]:
 
 @contextmanager
 def _waiting(sites: Sequence[Site], case: str, occasion: str) -> Iterator[list[Arm]]:
-    """An arm of each site, warm and waiting at the case."""
+    """An arm of each site, waiting at the case, and warm unless it may be called only once."""
     with ExitStack() as stack:
         arms = [stack.enter_context(_at_case(site, case, occasion)) for site in sites]
         for arm in arms:
-            arm.call_for_memory(case)
+            if not arm.once:
+                arm.call_for_memory(case)
         yield arms
 
 
@@ -190,9 +191,9 @@ def _at_case(site: Site, case: str, occasion: str) -> Iterator[Arm]:
 
 
 def _take_turns(arms: Sequence[Arm], case: str, loops: int) -> int:
-    """Calls all until the time is up, at least once; returns how often each was called."""
+    """Calls all until the time is up, or once if they may not be called again; returns how often each was called."""
     calls, end = 0, time.monotonic() + PROFILE_S
-    while calls == 0 or time.monotonic() < end:
+    while calls == 0 or (time.monotonic() < end and not any(arm.once for arm in arms)):
         for arm in arms if calls % 2 else reversed(arms):
             arm.call(case, loops, None)
         calls += 1

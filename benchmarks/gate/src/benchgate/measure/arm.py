@@ -34,6 +34,8 @@ class ArmPlugin:
         self._channel, self._plan = channel, plan
         self._present = PresentCase(channel)
         self._loaded = Loaded(plan.packages, plan.watched, plan.notes)
+        named = [(plan.root, "{worktree}"), *((folder, "{build}") for folder in plan.first)]
+        self._folders = [(each, name) for folder, name in named for each in (os.path.realpath(folder), folder)]
         self._padded = padding(plan.frame_slots)
         self._collection_errors: list[str] = []
         self._items: list[pytest.Item] = []
@@ -91,8 +93,10 @@ class ArmPlugin:
             self._measure_whole(item)
 
     def _case(self, nodeid: str) -> str:
-        """The id of a case, the same in every process: without the path of the worktree."""
-        return nodeid.replace(self._plan.root, "{worktree}")
+        """The id of a case, the same in every process: without the paths of the worktree and of its build."""
+        for folder, name in self._folders:
+            nodeid = nodeid.replace(folder, name)
+        return nodeid
 
     def _measure_whole(self, item: Any) -> None:
         """Makes a test that has only a marker, as pytest-codspeed allows, a target itself."""
@@ -153,6 +157,19 @@ class ArmPlugin:
     def _replace_rounds(self, fixture_class: Any) -> None:
         one_round: Callable[..., Any] = fixture_class.pedantic
 
+        def obeyed(
+            fixture: Any, once: bool, target: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any],
+            setup: Callable[[], Any] | None = None, teardown: Callable[..., Any] | None = None,
+        ) -> Any:  # fmt: skip
+            case = self._case(_nodeid_of(fixture))
+            stand_in = Target(
+                self._channel, self._present, self._padded, case, target, args, kwargs, setup, teardown, once
+            )
+            result = one_round(fixture, stand_in.obey)
+            if getattr(fixture, "stats", None) is not None and stand_in.seen:  # pytest-codspeed's has none
+                fixture.stats.stats.data[:] = stand_in.seen[1:] or stand_in.seen  # the first warms up
+            return result
+
         def pedantic(
             fixture: Any,
             target: Callable[..., Any],
@@ -160,19 +177,15 @@ class ArmPlugin:
             kwargs: dict[str, Any] | None = None,
             setup: Callable[[], Any] | None = None,
             teardown: Callable[..., Any] | None = None,
-            **rounds: int,
+            rounds: int = 1,
+            warmup_rounds: int = 0,
+            iterations: int = 1,
         ) -> Any:
-            once = rounds.get("rounds") == 1 and rounds.get("iterations", 1) == 1 and not rounds.get("warmup_rounds")
-            case = self._case(_nodeid_of(fixture))
-            given = tuple(args)
-            stand_in = Target(
-                self._channel, self._present, self._padded, case, target, given, kwargs or {}, setup, teardown,
-                once and setup is None,
-            )  # fmt: skip
-            return one_round(fixture, stand_in.obey)
+            once = setup is None and rounds == iterations == 1 and not warmup_rounds
+            return obeyed(fixture, once, target, tuple(args), kwargs or {}, setup, teardown)
 
         def call(fixture: Any, function_to_benchmark: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-            return pedantic(fixture, function_to_benchmark, args, kwargs)
+            return obeyed(fixture, False, function_to_benchmark, args, kwargs)
 
         # The whole process exists for this measurement and ends after it, so nothing is put back.
         fixture_class.pedantic = pedantic

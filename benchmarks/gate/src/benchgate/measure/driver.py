@@ -82,7 +82,7 @@ class Arm:
 
     @property
     def loopable(self) -> bool:
-        """Whether the case that is met has no set-up of its own for each call."""
+        """Whether several calls of the case that is met may be timed as one: it has no set-up of its own for each."""
         return self.ready is not None and self.ready.loopable
 
     @property

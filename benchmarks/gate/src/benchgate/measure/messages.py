@@ -29,7 +29,7 @@ class Collected:
 
 @dataclass(frozen=True)
 class Ready:
-    """A case waits to be called; `loopable` if it has no set-up of its own for each call, `once` if it asks for one."""
+    """A case waits to be called; `loopable` if several calls may be timed as one, `once` if it asks for one call."""
 
     case: str
     loopable: bool

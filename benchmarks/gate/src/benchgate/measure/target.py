@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import CodeType
@@ -57,8 +57,8 @@ def pad_threads(padded: Padding) -> None:
 class Target:
     """One case's function; it stands in for the single round that the suite's plugin believes it runs.
 
-    Everything else about the fixture (that it is used once, its errors, its figures being there afterwards) stays the
-    plugin's own.
+    Everything else about the fixture (that it is used once, its errors) stays the plugin's own. `seen` are the seconds
+    of one run of the function in each timed call, of which the plugin's figures are made.
     """
 
     channel: ArmEnd
@@ -71,10 +71,11 @@ class Target:
     setup: Callable[[], Any] | None = None
     teardown: Callable[..., Any] | None = None
     once: bool = False
+    seen: list[float] = field(default_factory=list)
 
     def obey(self) -> Any:
         """Calls as the driver says until it says finish; returns what the last call of the function returned."""
-        loopable = self.setup is None and self.teardown is None
+        loopable = self.setup is None and self.teardown is None and not self.once
         with self.present.waiting(Ready(self.case, loopable=loopable, once=self.once)):
             return self._obey()
 
@@ -107,6 +108,8 @@ class Target:
         if self.teardown is not None:
             self.teardown(*args, **kwargs)
         _check_that_it_ran(result)
+        if not command.watch_memory:
+            self.seen.append(figures["wall_s"] / command.loops)
         self.channel.send(Called(self.case, control_s=control_s, **figures))
         return result
 

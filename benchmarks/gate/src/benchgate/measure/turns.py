@@ -45,6 +45,8 @@ def take_turns(base: Arm, head: Arm, case: str, block_s: float, rng: random.Rand
 
 def call_alone(arm: Arm, case: str, block_s: float, like: tuple[int, int] | None) -> tuple[int, list[Timing], int]:
     """The loops, timings and peak memory of a case in one arm: as many as `like` says (loops, calls), or as fit."""
+    if arm.once:
+        return 1, [arm.call(case, 1, None)], 0
     _, peak_bytes = _warm_up(arm, case, block_s)
     loops = like[0] if like else (calibrate([arm], case) if arm.loopable else 1)
     began, timings = time.monotonic(), []
