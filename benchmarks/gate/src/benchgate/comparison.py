@@ -30,7 +30,7 @@ from .revisions.packages import Packages, packages_of
 from .revisions.worktrees import Checkouts, checkouts
 from .settings import Settings
 
-#: What a default ``repr`` puts into an id: another number in every process.
+#: What a default ``repr`` puts into an id: another number in every process, unless it is a constant in hexadecimal.
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 #: What is said before the first silence.
 _TRIAL_FIRST = "before measuring, every case is called once or twice in both revisions: what runs, and for how long"
@@ -123,7 +123,7 @@ def prepared(
         for line in unmatched:
             say(line)
         now = replace(now, cases=settings.part.of(now.cases))
-        cases, nameless = _named(now.cases)
+        cases, nameless = _named(now.cases, before.cases)
         driver = PairDriver(sites[0], sites[1], frozenset(before.cases))
         trial = try_out(driver, cases, trees, say)
         trial.troubles += nameless
@@ -174,11 +174,14 @@ def _relative(files: Sequence[str], root: Path) -> list[str]:
     return [str(file.relative_to(root.resolve())) for file in inside if file.is_relative_to(root.resolve())]
 
 
-def _named(cases: Sequence[str]) -> tuple[list[str], list[Trouble]]:
-    """Cases that another process knows by the same id, and those whose id holds an address of memory."""
+def _named(cases: Sequence[str], of_base: Sequence[str]) -> tuple[list[str], list[Trouble]]:
+    """Cases that another process knows by the same id, as base's did, and those whose id holds an address of memory."""
     why = "its id holds an address of memory, which is another in every process: give its parameter an id"
-    nameless = [Trouble(case, "incomparable", why) for case in cases if _ADDRESS.search(case)]
-    return [case for case in cases if not _ADDRESS.search(case)], nameless
+    nameless = {case for case in cases if _ADDRESS.search(case)}.difference(of_base)
+    return (
+        [case for case in cases if case not in nameless],
+        [Trouble(case, "incomparable", why) for case in cases if case in nameless],
+    )
 
 
 def _machine(repository: Path) -> str:
@@ -274,8 +277,10 @@ def _but_renamed(missing: Sequence[Trouble], of_head: Sequence[Trouble]) -> list
 
 
 def _missing(base: Collected, head: Collected) -> list[Trouble]:
+    """Cases that base alone has, without those that head has with another address in their id."""
+    there, addressed = set(head.cases), {case.partition("[")[0] for case in head.cases if _ADDRESS.search(case)}
     return [
         Trouble(case, "missing", "base has this case, head has not: removed or renamed")
         for case in base.cases
-        if case not in set(head.cases) and not _ADDRESS.search(case)
+        if case not in there and not (_ADDRESS.search(case) and case.partition("[")[0] in addressed)
     ]
