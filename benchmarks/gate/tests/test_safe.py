@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from benchgate.cli import run
+from benchgate.compare import cleared
+from benchgate.revisions.git import WORKING_TREE, resolve
 from gate_toy import NO_TIME, SETTINGS, SOURCE, Toy
 
 pytestmark = pytest.mark.whole_run
@@ -194,6 +196,14 @@ def test_a_folder_for_reports_is_made_only_for_reports(
     toy.write({"file": ""})
     assert run([*NO_TIME, "bench", "--output", "file"]) == 2
     assert "reports cannot be written into file" in said()
+
+
+def test_reports_in_the_checkout_are_no_part_of_what_is_compared_next(toy: Toy) -> None:
+    before = resolve(toy.root, WORKING_TREE)
+    (cleared(toy.root / "part-1") / "gate.json").touch()
+    assert resolve(toy.root, WORKING_TREE) == before
+    toy.write({"own/file.py": ""})
+    assert not (cleared(toy.root / "own") / ".gitignore").exists(), "it has files of the project"
 
 
 def test_a_report_that_cannot_be_written_changes_no_verdict(

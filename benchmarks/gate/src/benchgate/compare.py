@@ -135,8 +135,7 @@ def _annotate(lines: Iterable[str]) -> None:
 def cleared(output: Path) -> Path:
     """The directory of a run's reports, without those of the run before; WrongUseError where there can be none."""
     try:
-        directory = output.resolve()
-        (directory / "logs").mkdir(parents=True, exist_ok=True)
+        directory = files.made(output.resolve())
         files.clear(directory)
     except (OSError, RuntimeError) as error:
         raise WrongUseError(f"reports cannot be written into {output}: {error}") from None

@@ -62,6 +62,18 @@ def _written(file: Path, content: Callable[[], str]) -> str:
     return ""
 
 
+def made(directory: Path) -> Path:
+    """The directory of a run's reports with its folder for logs, made if need be; raises OSError where it cannot be.
+
+    git ignores all in it if it is new: it may lie in the checkout, and the next run would take it for head's files.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    if not any(directory.iterdir()):
+        (directory / ".gitignore").write_text("*\n", encoding="ascii")
+    (directory / "logs").mkdir(exist_ok=True)
+    return directory
+
+
 def clear(directory: Path) -> None:
     """Removes what an earlier run wrote: it must not be taken for this one's."""
     for pattern in ("gate.json", "gate.xml", "gate.md", "gate.html", "flame-*.svg", pairs_file(directory).name):
