@@ -2,7 +2,11 @@
 
 import math
 import random
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,7 +14,7 @@ from benchgate.cli import run
 from benchgate.decide.rule import Rule
 from benchgate.decide.schedule import MOST_PAIRS
 from benchgate.doctor import Machine, of_machine, of_noise, of_troubles
-from benchgate.measure.records import Trouble
+from benchgate.measure.records import Pair, Trouble
 from benchgate.settings import Settings
 from gate_fakes import PretendedDriver, normal
 from gate_toy import make_toy
@@ -67,3 +71,26 @@ def test_the_command_measures_one_revision_against_itself(
     assert len(toy.git("worktree", "list").splitlines()) == 1
     assert run(["doctor", "nowhere"]) == 2
     assert [*left.iterdir()] == []
+
+
+def test_a_stop_loses_no_pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @contextmanager
+    def prepared(*_: object) -> Iterator[object]:
+        yield SimpleNamespace(trial=SimpleNamespace(troubles=[]))
+
+    def pairs(*_: object) -> Iterator[Pair]:
+        driver = PretendedDriver({"case": normal(0, 0.01)})
+        yield from (driver.measure({"case": 1.0}) for _ in range(20))
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("benchgate.doctor.IDLE_S", 0.0)
+    monkeypatch.setattr("benchgate.doctor.prepared", prepared)
+    monkeypatch.setattr("benchgate.doctor._pairs", pairs)
+    monkeypatch.chdir(make_toy(tmp_path / "toy").root)
+    # a project that has to be built is looked at as it would be compared
+    assert run(["doctor", "bench", "--prepare", "make {target}", "--carry", "x", "--tolerance", "0.1"]) == 130
+    said = capsys.readouterr().out
+    assert said.startswith("stopped by SIGINT\n20 pairs of one revision against itself")
+    assert "a loss of 3.2% would be seen" in said, "a third of the tolerance is the least"

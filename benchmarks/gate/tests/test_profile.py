@@ -1,4 +1,4 @@
-"""The profiles of the gate: of base against head, and of one revision for developers."""
+"""The profiles of the gate, of base against head."""
 
 import subprocess
 import sys
@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from benchgate.errors import ArmError
-from benchgate.explain import look
 from benchgate.explain.flame import own_time, parse, svg
 from benchgate.explain.profiles import ProfilerError, _recorded, explain, growths
 from benchgate.measure.channel import DriverEnd
@@ -220,113 +219,3 @@ def test_nothing_is_called_before_the_profiler_has_attached(
     with _recorded(arm, tmp_path / "raw", native=False):
         assert (tmp_path / "attached").exists()
     assert (tmp_path / "raw").exists()
-
-
-# calls of a tenth of a second and more: what is runnable but waits for a processor is sampled too
-POOLED = """
-import multiprocessing
-from concurrent.futures import ThreadPoolExecutor
-import pytest
-from toy import work
-
-@pytest.fixture
-def pool():
-    with multiprocessing.get_context("forkserver").Pool(2) as made:
-        yield made
-
-def test_pool(benchmark, pool):
-    benchmark(pool.map, work, [3_000_000] * 2)
-
-def test_threads(benchmark):
-    with ThreadPoolExecutor(1) as threads:
-        benchmark(lambda: threads.submit(work, 3_000_000).result())
-
-def test_other(benchmark):
-    benchmark(work)
-"""
-
-
-@pytest.mark.parametrize("attached", [True, False])
-def test_one_revision_is_profiled_by_a_command(
-    attached: bool, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 1.0)
-    if not attached:
-        monkeypatch.setattr("benchgate.explain.profiles.RATE_HZ", "no rate")  # py-spy then ends at once
-    toy.write({"bench/bench_toy.py": POOLED})
-    monkeypatch.chdir(toy.root)
-    assert look.run(["bench", "-k", "pool", "--output", str(tmp_path / "out")]) == 0
-    shown = capsys.readouterr().out
-    assert shown.startswith("bench/bench_toy.py::test_pool: ")
-    assert "test_other" not in shown
-    if not attached or "cProfile" in shown:  # no right to ptrace here
-        assert "cProfile instead, which does not see worker processes" in shown
-        return
-    assert "work (toy.py)" in shown.splitlines()[1], "the function that runs in the workers comes first"
-    (drawing,) = [file.read_text() for file in (tmp_path / "out").glob("flame-bench-bench-toy-py-test-pool-*.svg")]
-    assert "% of the call" in drawing
-    assert "work (toy.py)" in drawing
-
-
-def test_work_in_threads_is_profiled(
-    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 1.0)
-    toy.write({"bench/bench_toy.py": POOLED})
-    monkeypatch.chdir(toy.root)
-    assert look.run(["bench", "-k", "threads", "--output", str(tmp_path / "out")]) == 0
-    shown = capsys.readouterr().out
-    if "cProfile" not in shown:  # no right to ptrace here
-        assert "work (toy.py)" in shown
-
-
-def test_a_case_that_cannot_be_profiled_costs_itself_only(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 0.1)
-    broken = "\ndef test_a(benchmark):\n    benchmark(lambda: 1 / 0)\n\ndef test_b(benchmark):\n    pass\n"
-    toy.write({"bench/bench_a.py": broken})
-    monkeypatch.chdir(toy.root)
-    assert look.run(["bench"]) == 3
-    first, second, *others = capsys.readouterr().out.splitlines()
-    assert first == "error: bench/bench_a.py::test_a: call: ZeroDivisionError: division by zero"
-    assert second == "error: bench/bench_a.py::test_b: it passed without calling the benchmark fixture"
-    assert others[0].startswith("bench/bench_toy.py::test_work: ")
-
-
-ADDRESSED = """
-import pytest
-from toy import work
-
-@pytest.mark.parametrize("value", [object(), "named"], ids=repr)
-def test_work(benchmark, value):
-    benchmark(work)
-"""
-
-
-def test_a_case_whose_id_is_another_in_every_process_is_called_that(
-    toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 0.1)
-    monkeypatch.chdir(toy.root)
-    toy.write({"bench/bench_toy.py": ADDRESSED})
-    assert look.run(["bench"]) == 3
-    said = capsys.readouterr().out
-    assert "INTERNALERROR" not in said
-    assert "not collected again: its id is another in every process, so give its parameter an id" in said
-    assert "bench/bench_toy.py::test_work['named']: " in said
-
-
-@pytest.mark.parametrize(("arguments", "status"), [
-    (["bench", "-k", "nothing_like_it"], 2), (["benhc"], 2), (["bench", "-k", "fails"], 3), (["bench"], 3),
-    (["bench", "--output", "toy.py/out"], 3),
-])  # fmt: skip
-def test_a_profile_of_nothing_is_an_error(
-    arguments: list[str], status: int, toy: Toy, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    toy.write({"bench/bench_toy.py": "def test_fails(benchmark):\n    benchmark(lambda: 1 / 0)\n"})
-    if arguments == ["bench"]:
-        toy.write({"bench/bench_more.py": "import nowhere_to_be_found\n"})
-    monkeypatch.chdir(toy.root)
-    assert look.run(arguments) == status
-    assert capsys.readouterr().out.startswith("error: ")

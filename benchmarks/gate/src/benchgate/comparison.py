@@ -106,8 +106,6 @@ def prepared(
     say(_TRIAL_FIRST)
     with checkouts(repository, base, head) as trees:
         chosen = selected(settings.paths, trees.head)
-        for root in (trees.base, trees.head):
-            carried(repository, settings.carry, root)
         if settings.prepare:
             say(f"each revision is built, unless its build is kept: {settings.prepare}")
         sites = sites_of(repository, trees, settings, chosen, directory / "logs")
@@ -151,11 +149,15 @@ def prepared(
 
 
 def sites_of(checkout: Path, trees: Checkouts, settings: Settings, chosen: Sequence[str], logs: Path) -> list[Site]:
-    """Both sites, built if that was asked for; raises GateError where compiled modules are lacking."""
+    """Both sites, with what is carried, and built if that was asked for.
+
+    Raises GateError where compiled modules are lacking.
+    """
     packages = _packages(trees, chosen)
     suite = Suite(settings.paths, settings.selection, settings.pytest_args, settings.folder)
     sites: list[Site] = []
     for root in (trees.base, trees.head):
+        carried(checkout, settings.carry, root)
         target = built(settings.prepare, root, logs / f"prepare-{root.name}.log") if settings.prepare else None
         others = tuple(other for other in (trees.base, trees.head) if other != root)
         places = Places(checkout, packages, target, others, tuple(chosen))

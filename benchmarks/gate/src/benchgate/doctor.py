@@ -18,9 +18,10 @@ from .decide.schedule import FEWEST_PAIRS, MOST_PAIRS, planned_block_s
 from .errors import GateError
 from .measure.control import Clock, load_average, processors
 from .measure.records import Pair, Trouble
+from .report.files import made
 from .report.plain import plain
 from .revisions.git import resolve, top
-from .settings import Settings, add_selection, seconds, settings
+from .settings import Settings, add_selection, seconds, settings, share
 from .stopping import STOPPED_STATUS, StoppedError, stoppable
 
 #: Seconds for the pairs, and for looking at the machine while nothing of ours runs.
@@ -45,17 +46,22 @@ class Machine:
 def run(arguments: Sequence[str]) -> int:
     """Measures for some time and prints what that says; returns the exit status."""
     given = _parser().parse_args(arguments)
+    pairs: list[Pair] = []
+    status = 0
     try:
         with stoppable(), ExitStack() as stack:
             repository = top(Path.cwd())
             asked = settings(given, Path.cwd(), repository)
             commit = resolve(repository, asked.head).commit
-            directory = asked.output or Path(stack.enter_context(TemporaryDirectory(prefix="benchgate-doctor-")))
-            (directory / "logs").mkdir(parents=True, exist_ok=True)
+            directory = made(asked.output or Path(stack.enter_context(TemporaryDirectory(prefix="benchgate-doctor-"))))
             busy_share, load = _busy_share(), load_average()
             with prepared(repository, replace(asked, base=commit, head=commit), directory, _say) as comparison:
                 clock, throttled = Clock.now(), _throttled()
-                pairs = list(_pairs(comparison, given.seconds))
+                try:
+                    pairs.extend(_pairs(comparison, given.seconds))
+                except StoppedError as stopped:  # what was measured until then tells something too
+                    _say(str(stopped))
+                    status = STOPPED_STATUS
                 troubles = [*of_troubles(comparison.trial.troubles, pairs)]
             machine = Machine(
                 busy_share,
@@ -70,7 +76,7 @@ def run(arguments: Sequence[str]) -> int:
         return STOPPED_STATUS if isinstance(error, StoppedError) else getattr(error, "exit_status", 3)
     for line in [*of_noise(pairs, asked), *troubles, *of_machine(machine)]:
         _say(line)
-    return 0
+    return status
 
 
 def _say(line: str) -> None:
@@ -172,4 +178,5 @@ def _parser() -> argparse.ArgumentParser:
     add_selection(parser)
     parser.add_argument("--seconds", type=seconds, default=DEFAULT_S, help="for measuring (%(default)g)")
     parser.add_argument("--budget-s", type=seconds, help="of the comparisons that are meant (600)")
+    parser.add_argument("--tolerance", type=share, help="of the comparisons that are meant (0.03)")
     return parser

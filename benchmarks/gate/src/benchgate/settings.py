@@ -181,7 +181,7 @@ def inside(path: str, folder: Path, root: Path) -> str:
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
-    """The arguments that choose cases, as pytest's."""
+    """The arguments that choose cases, as pytest's, and what a revision needs to run them."""
     parser.add_argument("paths", nargs="*", default=None, metavar="PATH", help="as for pytest (benchmarks)")
     parser.add_argument("-k", dest="keyword", metavar="EXPRESSION", help="as for pytest")
     parser.add_argument("-m", dest="marker", metavar="EXPRESSION", help="as for pytest")
@@ -193,6 +193,12 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="ARG",
         help="goes to pytest as it is; may be repeated",
+    )
+    parser.add_argument(
+        "--prepare", type=_text, metavar="COMMAND", help="builds a revision; may name {target}, {worktree} and {python}"
+    )
+    parser.add_argument(
+        "--carry", action="append", metavar="PATTERN", help="ignored files that both revisions need; may be repeated"
     )
 
 
@@ -214,12 +220,6 @@ def add_comparison(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--alpha", type=share, help="false alarms of the whole suite (0.01)")
     parser.add_argument("--budget-s", type=seconds, help="seconds for all measuring (600)")
-    parser.add_argument(
-        "--prepare", type=_text, metavar="COMMAND", help="builds a revision; may name {target}, {worktree} and {python}"
-    )
-    parser.add_argument(
-        "--carry", action="append", metavar="PATTERN", help="ignored files that both revisions need; may be repeated"
-    )
     parser.add_argument(
         "--shard",
         type=Shard.parsed,

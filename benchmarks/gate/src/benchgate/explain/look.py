@@ -1,25 +1,30 @@
 """``benchgate profile``: where the time of cases goes, in one revision, worker processes included.
 
-It looks in the way in which the gate looks into what regressed, at the files as they are, and keeps a flame graph of
-each case.
+It looks in the way in which the gate looks into what regressed, at the files as they are or at what `prepare` builds of
+them, and keeps a flame graph of each case.
 """
 
 import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from ..comparison import sites_of
 from ..errors import ArmError, GateError
 from ..measure.driver import CaseEndedError
-from ..measure.site import Places, Site, check_collected, collect
+from ..measure.site import PREPARE, Places, Site, check_collected, collect
 from ..measure.suite import Suite
-from ..report.files import flame_file
+from ..report.files import flame_file, made
 from ..report.plain import plain
+from ..revisions.compiled import expected, installed, lacking
 from ..revisions.definitions import selected
-from ..revisions.git import git_lines, top
+from ..revisions.git import WORKING_TREE, git_lines, resolve, top
 from ..revisions.packages import packages_of
+from ..revisions.worktrees import checkouts
 from ..settings import Settings, add_selection, settings
+from ..stopping import STOPPED_STATUS, StoppedError, stoppable
 from ..units import time_of
 from .profiles import Look, look
 
@@ -30,36 +35,49 @@ MOST_SHOWN = 15
 def run(arguments: Sequence[str]) -> int:
     """Profiles the selected cases one after the other, prints what they say, and returns the exit status."""
     given = _parser().parse_args(arguments)
-    try:
-        root = top(Path.cwd())
-        asked = settings(given, Path.cwd(), root)
-        directory = (asked.output or Path(tempfile.mkdtemp(prefix="benchgate-profile-"))).resolve()
-        directory.mkdir(parents=True, exist_ok=True)
-        site, cases = _selected(root, asked, directory)
-    except (GateError, OSError) as error:  # such as a folder that cannot be made
-        sys.stdout.write(f"error: {plain(str(error))}\n")
-        return getattr(error, "exit_status", GateError.exit_status)
     status = 0
-    for case in cases:
-        try:
-            lines = [*_lines(look(site, case), directory)]
-        except (ArmError, CaseEndedError) as error:  # it costs itself only
-            lines, status = [f"error: {case}: {_why(error)}"], GateError.exit_status
-        sys.stdout.writelines(f"{plain(line)}\n" for line in lines)
+    try:
+        with stoppable(), ExitStack() as stack:
+            root = top(Path.cwd())
+            asked = settings(given, Path.cwd(), root)
+            directory = made((asked.output or Path(tempfile.mkdtemp(prefix="benchgate-profile-"))).resolve())
+            site = stack.enter_context(_site(root, asked, directory / "logs"))
+            (found,) = collect(site)
+            check_collected(found)
+            for case in found.cases:
+                try:
+                    lines = [*_lines(look(site, case), directory)]
+                except (ArmError, CaseEndedError) as error:  # it costs itself only
+                    lines, status = [f"error: {case}: {_why(error)}"], GateError.exit_status
+                sys.stdout.writelines(f"{plain(line)}\n" for line in lines)
+    except (GateError, StoppedError, OSError) as error:  # such as a folder that cannot be made
+        sys.stdout.write(f"error: {plain(str(error))}\n")
+        return STOPPED_STATUS if isinstance(error, StoppedError) else getattr(error, "exit_status", 3)
     return status
 
 
-def _selected(root: Path, asked: Settings, directory: Path) -> tuple[Site, list[str]]:
-    """Where the files as they are run, and the cases; raises GateError where there are none."""
+@contextmanager
+def _site(root: Path, asked: Settings, logs: Path) -> Iterator[Site]:
+    """Where the cases are run: among the files as they are, or in a worktree of them that is built.
+
+    Raises GateError where compiled modules are lacking.
+    """
     chosen = selected(asked.paths, root)
-    packages = packages_of(
-        root, git_lines(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"), chosen
-    )
+    if asked.prepare is not None:
+        now = resolve(root, WORKING_TREE)
+        with checkouts(root, now, now) as trees:
+            yield sites_of(root, trees, asked, chosen, logs)[1]
+        return
+    files = git_lines(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    packages = packages_of(root, files, chosen)
+    there = git_lines(root, "ls-files", "-z", "--cached", "--others")  # what was built in place is not kept by git
+    for name, why in lacking(expected(root, packages, files, installed(root, packages)), packages, there).items():
+        raise GateError(
+            f"the checkout has no compiled {name}, which is known from {why}: what would be profiled is not what users "
+            f"run. Build it in place, or have it built: {PREPARE}"
+        )
     suite = Suite(asked.paths, asked.selection, asked.pytest_args, asked.folder)
-    site = Site("head", root, suite, asked.timeout_s, directory, Places(root, packages))
-    (found,) = collect(site)
-    check_collected(found)
-    return site, found.cases
+    yield Site("head", root, suite, asked.timeout_s, logs, Places(root, packages))
 
 
 def _why(error: ArmError | CaseEndedError) -> str:
@@ -74,7 +92,7 @@ def _lines(case_look: Look, directory: Path) -> Iterator[str]:
     for name, seconds in sorted(case_look.own_s.items(), key=lambda item: -item[1])[:MOST_SHOWN]:
         yield f"  {seconds / whole_s:6.1%}  {time_of(seconds):>8}  {name}"
     if case_look.flame:
-        flame_file(directory, case_look.case).write_text(case_look.flame)
+        flame_file(directory, case_look.case).write_text(case_look.flame, encoding="utf-8", errors="backslashreplace")
         yield f"  flame graph: {flame_file(directory, case_look.case)}"
 
 
