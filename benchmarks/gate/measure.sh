@@ -7,8 +7,15 @@ words=(--output "$OUTPUT")
 if [ -n "${BASE:-}" ]; then words+=(--base "$BASE"); fi
 if [ -n "${CONFIRM:-}" ]; then words+=(--confirm "$CONFIRM"); fi
 if [ -n "${ARGUMENTS:-}" ]; then
+    split=$(mktemp)
+    trap 'rm "$split"' EXIT
     # xargs splits as a shell does, and expands nothing
-    while IFS= read -r -d '' word; do words+=("$word"); done < <(printf '%s' "$ARGUMENTS" | xargs printf '%s\0')
+    if ! printf '%s' "$ARGUMENTS" | xargs -r printf '%s\0' > "$split"; then
+        echo "::error title=benchgate::the arguments are no words of a shell: is a quote open?"
+        echo "status=2" >> "$GITHUB_OUTPUT"
+        exit 2
+    fi
+    while IFS= read -r -d '' word; do words+=("$word"); done < "$split"
 fi
 
 status=0

@@ -25,12 +25,14 @@ if [ -z "${found:-}" ]; then
     exit 0
 fi
 
-# Text of a stranger: it mentions nobody, and is cut where GitHub would refuse it.
+# Text of a stranger: it mentions nobody, for a space of no width follows each @, which code shows as it is. It is cut
+# where GitHub would refuse it.
+sed $'s/@/@\xe2\x80\x8b/g' "$found" > "$work/text"
 {
     echo "$marker"
     echo "Measured by the code of this pull request itself."
     echo
-    head -c 60000 "$found" | sed 's/@/\&#64;/g'
+    head -c 60000 "$work/text"
 } > "$work/comment.md"
 
 own=$(gh api --paginate "repos/$GH_REPO/issues/$number/comments" \

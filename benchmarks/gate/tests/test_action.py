@@ -78,6 +78,16 @@ def test_what_is_not_given_is_not_passed_on(scripts: Scripts) -> None:
     assert scripts.calls == [["--output", "o"], ["--output", "o", "--confirm", "first/gate.json"]]
 
 
+def test_words_that_cannot_be_split_are_wrong_use_and_no_other_selection(scripts: Scripts) -> None:
+    done = scripts.run("measure.sh", "benchgate", ARGUMENTS="tests/bench -k don't", OUTPUT="o")
+    assert done.returncode == 2
+    assert "is a quote open?" in done.stdout
+    assert (scripts.folder / "outputs").read_text() == "status=2\n"
+    assert not (scripts.folder / "calls").exists()
+    assert scripts.run("measure.sh", "benchgate", ARGUMENTS=" \n", OUTPUT="o").returncode == 0
+    assert scripts.calls == [["--output", "o"]], "white space is no word"
+
+
 @pytest.mark.parametrize(("status", "regression", "ends"), [
     (0, "fail", 0), (1, "fail", 1), (1, "pass", 0), (2, "pass", 2), (3, "pass", 3), (130, "pass", 130),
 ])  # fmt: skip
@@ -104,7 +114,7 @@ def test_the_text_is_posted_and_then_updated_in_place(scripts: Scripts) -> None:
     assert {"POST", COMMENTS} <= {*scripts.calls[-1]}
     posted = (scripts.folder / "posted").read_text()
     assert posted.startswith("<!-- benchgate -->\n")
-    assert "1 regressed, says &#64;you" in posted, "nobody is mentioned"
+    assert "1 regressed, says @\u200byou" in posted, "nobody is mentioned"
     scripts.answers.append(([COMMENTS, "--paginate"], 0, "345\n", ""))
     assert scripts.run("comment/post.sh", "gh", **RUN).returncode == 0
     assert {"PATCH", "repos/me/it/issues/comments/345"} <= {*scripts.calls[-1]}
@@ -127,8 +137,9 @@ def test_where_there_is_nothing_to_post_nothing_is(
     assert not (scripts.folder / "posted").exists()
 
 
-def test_a_text_that_is_too_long_is_cut(scripts: Scripts) -> None:
-    scripts.answers = [([PULLS], 0, "12\n", ""), NEVER, (["run", "download", "gate"], 0, "", "x" * 200_000)]
+@pytest.mark.parametrize("text", ["x", "@"])
+def test_a_text_that_is_too_long_is_cut(text: str, scripts: Scripts) -> None:
+    scripts.answers = [([PULLS], 0, "12\n", ""), NEVER, (["run", "download", "gate"], 0, "", text * 200_000)]
     assert scripts.run("comment/post.sh", "gh", **RUN).returncode == 0
     assert len((scripts.folder / "posted").read_text()) < 65536
 

@@ -11,7 +11,7 @@ from benchgate.cli import run
 from benchgate.errors import GateError
 from benchgate.measure.messages import Collected
 from benchgate.measure.site import check_collected
-from benchgate.revisions.builds import built
+from benchgate.revisions.builds import _OF_BUILDS, built
 from benchgate.revisions.compiled import compiled_by
 from gate_toy import CASES, NO_TIME, SETTINGS, SOURCE, Toy, make_toy
 
@@ -51,6 +51,15 @@ def test_a_build_is_kept_for_what_it_was_made_from(toy: Toy, tmp_path: Path, mon
     monkeypatch.setenv("XDG_CACHE_HOME", str(log))
     with pytest.raises(GateError, match="set XDG_CACHE_HOME"):
         built(command, toy.root, log)
+
+
+@pytest.mark.parametrize(("name", "counts"), [
+    ("CFLAGS", True), ("LDSHARED", True), ("RUSTC", True), ("CPATH", True), ("C_INCLUDE_PATH", True),
+    ("PKG_CONFIG_PATH", True), ("MULTIDICT_NO_EXTENSIONS", True), ("DISABLE_SQLALCHEMY_CEXT", True),
+    ("CMAKE_ARGS", True), ("PATH", False), ("HOME", False), ("CI", False),
+])  # fmt: skip
+def test_variables_that_change_a_build_are_known(name: str, counts: bool) -> None:
+    assert bool(_OF_BUILDS.fullmatch(name)) is counts
 
 
 SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")

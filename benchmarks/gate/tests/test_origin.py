@@ -79,7 +79,8 @@ def test_every_process_of_an_arm_finds_its_own_revision_and_the_environments_own
         "environment/toy.py": "place = 'installed'", "toy.py": "place = 'checkout'", "build/toy.py": "place = 'build'",
     })  # fmt: skip
     children = Path(sitecustomize.__file__).parent
-    told = {sitecustomize.VARIABLE: sitecustomize.written({"toy": [str(toy.root / "build")]})}
+    toy.write({"told": sitecustomize.written({"toy": [str(toy.root / "build")]})})
+    told = {sitecustomize.VARIABLE: str(toy.root / "told")}
     script = "import sys, toy; print(toy.place, sys.customized, sys.argv[1] in sys.path)"
     for path, place in ((f"{children}{os.pathsep}", "build"), ("", "checkout")):
         environment = {"PYTHONPATH": f"{path}{toy.root / 'environment'}", **told}

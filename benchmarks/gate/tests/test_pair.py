@@ -1,6 +1,7 @@
 """Pairs of real processes."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from benchgate.measure.records import Pair
 from benchgate.measure.site import collect
 from benchgate.measure.target import padding
 from benchgate.revisions.git import resolve
+from benchgate.revisions.packages import Packages
 from benchgate.revisions.worktrees import checkouts
 from gate_toy import Toy, make_toy, toy_site, toy_sites
 
@@ -82,6 +84,13 @@ def test_an_arm_that_cannot_start_is_an_error_with_its_last_words(toy: Toy, tmp_
     toy.write({"bench/conftest.py": "raise RuntimeError('out of order')\n"})
     with pytest.raises(GateError, match="out of order"):
         collect(toy_site(toy, tmp_path))
+
+
+def test_a_project_of_thousands_of_modules_is_started(toy: Toy, tmp_path: Path) -> None:
+    site = toy_site(toy, tmp_path)
+    many = Packages({f"module_{number:060}": (".",) for number in range(3000)}, (".",))
+    (found,) = collect(replace(site, places=replace(site.places, packages=many)))
+    assert found.cases == ["bench/bench_toy.py::test_work"]
 
 
 ONCE = """

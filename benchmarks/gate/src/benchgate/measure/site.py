@@ -41,7 +41,9 @@ spec = importlib.util.spec_from_file_location("{_PACKAGE}", sys.argv[1] + "/__in
                                               submodule_search_locations=[sys.argv[1]])
 package = sys.modules["{_PACKAGE}"] = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(package)
-read_fd, write_fd, fields = json.loads(sys.argv[2])
+read_fd, write_fd, told = json.loads(sys.argv[2])
+with open(told, encoding="utf-8") as file:
+    fields = json.load(file)
 del sys.argv[1:]
 from {_PACKAGE}.measure import arm
 from {_PACKAGE}.measure.plan import Plan
@@ -111,7 +113,8 @@ class Site:
         command_read, command_write = os.pipe()
         answer_read, answer_write = os.pipe()
         log = self.logs / f"{occasion}-{self.name}.log"
-        words = json.dumps([command_read, answer_write, asdict(self._plan(draw, str(notes or "")))])
+        plan = self._noted("plan", json.dumps(asdict(self._plan(draw, str(notes or "")))))
+        words = json.dumps([command_read, answer_write, plan])
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter, no shell)
                 [sys.executable, "-c", _BOOT, str(_HERE), words],
@@ -179,8 +182,17 @@ class Site:
                 drawn["PYTHONPYCACHEPREFIX"] = str(self.root.parent / "bytecode")
         if self.places.built is not None:  # a package is not where pytest has seen the cases in it
             drawn["PY_IGNORE_IMPORTMISMATCH"] = "1"
-        own = {"PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), VARIABLE: written(self._folders())}
+        own = {
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+            VARIABLE: self._noted("finds", written(self._folders())),
+        }
         return kept | own | drawn
+
+    def _noted(self, what: str, text: str) -> str:
+        """The path of a file of what a process is told: a system takes no more than 128 KB in a word or a variable."""
+        file = (self.root.parent if self.places.others else self.logs.resolve()) / f"{what}-{self.name}"
+        file.write_text(text, encoding="utf-8", errors="surrogateescape")
+        return str(file)
 
     def _callers_path(self) -> Iterator[Path]:
         """The caller's PYTHONPATH: what is in the checkout is in the worktree; the gate's own place is left out."""

@@ -18,7 +18,8 @@ from .git import git, git_lines
 
 #: Variables that change what a build makes.
 _OF_BUILDS = re.compile(
-    r"(C|CPP|CXX|LD|F|RUST)FLAGS|CC|CXX|LD|AR|(CARGO|CMAKE|MESON|MESONPY|PIP|UV|SETUPTOOLS|SKBUILD|MATURIN|CYTHON)_\w+"
+    r"\w*(FLAGS|EXTENSIONS?|CEXT|CYTHON|MYPYC)|CC|CXX|LD|LDSHARED|AR|RUSTC\w*|RUSTUP_\w+|(\w+_)?(INCLUDE|LIBRARY)_PATH|CPATH"
+    r"|PKG_CONFIG\w*|(CARGO|CMAKE|MESON|MESONPY|PIP|UV|SETUPTOOLS|SKBUILD|MATURIN|CYTHON|HATCH)_\w+"
 )
 #: Builds that were not used for so long are removed, in seconds.
 _KEPT_S = 30 * 86400.0

@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 
-#: The variable that holds names of packages with the folders of each, in the characters made for units and records.
+#: The variable that names a file of packages with the folders of each, in the characters made for units and records.
 VARIABLE = "GATE_FINDS"
 #: The variable that holds the file in which it is noted what was found; none but on trial.
 NOTES = "GATE_NOTES"
@@ -58,7 +58,7 @@ class OwnRevisionFinder:
 
 
 def written(folders: Mapping[str, Sequence[str]]) -> str:
-    """What the variable holds for these packages.
+    """What the file holds for these packages.
 
     >>> read(written({"toy": ["/a", "/b c"], "other": ["/a"]}))
     {'toy': ['/a', '/b c'], 'other': ['/a']}
@@ -67,7 +67,7 @@ def written(folders: Mapping[str, Sequence[str]]) -> str:
 
 
 def read(text: str) -> dict[str, list[str]]:
-    """The packages that a variable holds."""
+    """The packages that such a file holds."""
     records = (record.split(_UNIT) for record in text.split(_RECORD) if record)
     return {name: where for name, *where in records}
 
@@ -87,5 +87,6 @@ def _give_way() -> None:
 
 
 if __name__ == "sitecustomize" and VARIABLE in os.environ:
-    sys.meta_path.insert(0, OwnRevisionFinder(read(os.environ[VARIABLE]), os.environ.get(NOTES, "")))
+    with open(os.environ[VARIABLE], encoding="utf-8", errors="surrogateescape") as _file:
+        sys.meta_path.insert(0, OwnRevisionFinder(read(_file.read()), os.environ.get(NOTES, "")))
     _give_way()
