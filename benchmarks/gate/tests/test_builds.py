@@ -174,7 +174,9 @@ def test_generated_files_are_carried(toy: Toy, said: Said) -> None:
     toy.git("tag", "--force", "base")
     toy.write({"toy/_version.py": "v = 1\n"})
     assert run([*NO_TIME, "bench"]) == 3
-    assert "No module named 'toy._version'" in said()
+    words = said()
+    assert "No module named 'toy._version'" in words
+    assert "name them with carry" in words
     assert run([*NO_TIME, "bench", "--carry", "toy/_version.py"]) == 3
     assert "measured: `toy`" in said()
     assert run([*NO_TIME, "bench", "--carry", "nothing.py"]) == 2

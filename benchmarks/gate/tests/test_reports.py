@@ -18,7 +18,7 @@ from benchgate.explain.profiles import Explanation, Growth
 from benchgate.measure.records import FORMAT_VERSION, Block, Pair, Timing, Turn
 from benchgate.report import files
 from benchgate.report.progress import show_progress
-from benchgate.report.text import annotations, failure, markdown, reason, show
+from benchgate.report.text import annotations, failure, interval, markdown, reason, show
 from benchgate.revisions.git import Revision
 from benchgate.settings import Settings
 from gate_fakes import PretendedDriver, run_gate
@@ -41,10 +41,22 @@ ALL = ("regressed", "improved", "unchanged", "inconclusive", "new", "missing", "
 def test_junit_fails_on_a_loss_and_errs_on_what_is_undecided() -> None:
     element = files.as_junit(a_result(*ALL))
     assert (element.get("tests"), element.get("failures"), element.get("errors")) == ("7", "1", "4")
-    assert [child.tag for case in element for child in case] == ["failure", "error", "error", "error", "error"]
+    assert [child.tag for case in element.iter("testcase") for child in case] == [
+        "failure",
+        "error",
+        "error",
+        "error",
+        "error",
+    ]
 
 
-def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path) -> None:
+def test_junit_has_what_was_measured_on_which_machine() -> None:
+    properties = files.as_junit(replace(a_result("unchanged"), notes=["measured: `toy`", "on \x1b a machine"]))[0]
+    assert [each.get("value") for each in properties] == ["measured: `toy`", "on \\x1b a machine"]
+
+
+def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_RUN_ID", raising=False)
     explanation = Explanation("b.py::test_x", (Growth("f (a.py)", 0.1, 0.2, 0.5, 0.1),), "<svg/>", "py-spy")
     files.write(tmp_path, a_result("regressed"), [explanation], SETTINGS)
     stored = json.loads((tmp_path / "gate.json").read_text())
@@ -53,9 +65,18 @@ def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path) -> None:
     assert stored["findings"][0]["verdict"] == "regressed"
     page = (tmp_path / "gate.md").read_text()
     assert "f (a.py)" in page
-    assert f"]({files.flame_file(tmp_path, 'b.py::test_x').name})" in page
+    name = files.flame_file(tmp_path, "b.py::test_x").name
+    assert f"[flame graph]({name}) of `b.py::test_x`" in page
     assert files.flame_file(tmp_path, "b.py::test_x").read_text() == "<svg/>"
     assert ET.parse(tmp_path / "gate.xml").getroot().get("failures") == "1"  # noqa: S314 (our own file)
+
+
+def test_a_comment_of_github_names_the_run_that_has_the_flame_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SERVER_URL", "https://github.com"), ("REPOSITORY", "me/it"), ("RUN_ID", "7")):
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    text = markdown(a_result("regressed"), [Explanation("b.py::test_x", (), "<svg/>", "a note")], SETTINGS)
+    assert "](flame-" not in text, "there is nothing beside it"
+    assert ".svg in the artifact of [this run](https://github.com/me/it/actions/runs/7)" in text
 
 
 def test_the_page_takes_ids_for_text_and_shows_the_gravest_first(tmp_path: Path) -> None:
@@ -79,9 +100,18 @@ def test_each_pair_is_kept_at_once(tmp_path: Path) -> None:
 
 def test_what_too_few_pairs_cannot_bound_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     result = a_result("inconclusive")
-    show(result, [], Console(width=200))
+    show(result, [], Console(width=250))
     text = capsys.readouterr().out + markdown(result, [], SETTINGS)
     assert max(map(len, re.findall(r"\d+", text))) <= 12
+    assert text.count("1.051 to 1.062, the lowest and highest of 3") == 2
+
+
+@pytest.mark.parametrize(("pairs", "shown"), [
+    (0, ""), (1, ""), (5, "+1.0% to +5.1%, the lowest and highest of 5"), (6, "+1.0% to +6.2%"), (7, "+2.0% to +6.2%"),
+])  # fmt: skip
+def test_an_interval_is_shown_as_soon_as_there_is_one(pairs: int, shown: str) -> None:
+    values = [0.01 * number for number in range(1, pairs + 1)]
+    assert interval(MetricFinding.of("wall", "inconclusive", Estimate.of(values), 1.0)) == shown
 
 
 def test_a_case_for_which_no_time_was_left_shows_no_ratio() -> None:
@@ -97,6 +127,8 @@ def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:
     lines = list(annotations(a_result("regressed", "missing", "unchanged")))
     assert [line.split(",")[0] for line in lines] == ["::error file=b.py", "::warning file=b.py"]
     assert "why 5%25" in lines[1]
+    (of_a_folder,) = annotations(replace(a_result("regressed"), rootdir="packages/a"))
+    assert of_a_folder.startswith("::error file=packages/a/b.py,"), "as from the root of the repository"
 
 
 def test_markdown_keeps_its_columns_when_an_id_has_a_bar() -> None:
@@ -106,8 +138,10 @@ def test_markdown_keeps_its_columns_when_an_id_has_a_bar() -> None:
 
 def test_markdown_shows_names_in_angle_brackets() -> None:
     growth = Growth("work.<locals>.<genexpr> (toy.py)", 0.01, 0.02, 1.0, 0.1)
-    text = markdown(a_result("regressed"), [Explanation("b.py::test_x", (growth,), "", "a note")], SETTINGS)
-    assert ": work.&lt;locals>.&lt;genexpr> (toy.py): +100.0%" in text
+    text = markdown(a_result("regressed"), [Explanation("b.py::test__x__", (growth,), "", "a <note>")], SETTINGS)
+    assert "grew in `b.py::test__x__`: `work.<locals>.<genexpr> (toy.py)`: +100.0%" in text
+    assert "profile of `b.py::test__x__`: a &lt;note>" in text
+    assert "- regressed: `b.py::test_regressed[a|b]`: " in text
 
 
 def test_the_table_shows_the_parameters_of_a_case(capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,7 +189,7 @@ def test_lines_that_say_the_same_are_one() -> None:
     result = replace(a_result(), findings=[replace(finding, case=f"b.py::test_{index}") for index in range(88)])
     page = markdown(result, [], SETTINGS)
     assert page.count("no time was left") == 1
-    assert "b.py::test_0, b.py::test_1, b.py::test_2 and 85 more: no time was left to measure it" in page
+    assert "`b.py::test_0`, `b.py::test_1`, `b.py::test_2` and 85 more: no time was left to measure it" in page
     assert sum(line.startswith("|") for line in page.splitlines()) == 3
     assert len(list(annotations(result))) == 1
     assert files.as_junit(result).get("errors") == "88"

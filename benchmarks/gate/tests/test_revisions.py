@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from benchgate.errors import WrongUseError
-from benchgate.revisions.definitions import changed_inside, definitions, may_be_code, selected
+from benchgate.revisions.definitions import changed_dependencies, changed_inside, definitions, may_be_code, selected
 from benchgate.revisions.git import WORKING_TREE, merge_base, resolve, top
 from benchgate.revisions.packages import Packages
 from benchgate.revisions.worktrees import checkouts, remove_stale
@@ -209,6 +209,15 @@ def test_configuration_that_head_has_no_more_is_taken_from_base_too(toy: Toy) ->
         assert changed_inside(toy.root, resolve(toy.root, base), resolve(toy.root, "HEAD"), found) == [
             "bench/[1].py", "conftest.py",
         ]  # fmt: skip
+
+
+def test_files_that_name_libraries_are_known(toy: Toy) -> None:
+    named = (
+        "requirements.txt", "dev-requirements.txt", "requirements/base.txt", "requirements.in", "sub/constraints.txt",
+        "pylock.toml", "pylock.dev.toml", "uv.lock", "conda-lock.yml", "environment.yml", "pyproject.toml", "setup.cfg",
+    )  # fmt: skip
+    commit = toy.commit(dict.fromkeys((*named, "docs/requirements.md", "lock.py", "src/constraints.py"), "x"))
+    assert sorted(changed_dependencies(toy.root, resolve(toy.root, "base"), resolve(toy.root, commit))) == sorted(named)
 
 
 def test_a_path_that_head_lacks_is_refused(toy: Toy) -> None:

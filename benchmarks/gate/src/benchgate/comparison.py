@@ -19,7 +19,7 @@ from .measure.messages import Collected
 from .measure.pair import PairDriver
 from .measure.records import Pair, Trouble
 from .measure.site import Places, Site, check_collected, collect
-from .measure.suite import Suite
+from .measure.suite import Suite, configured
 from .measure.trial import Trial, try_out
 from .part import Part, Shard
 from .provenance import check_compiled, check_laid, measured_line, shortened
@@ -40,7 +40,8 @@ _TRIAL_FIRST = "before measuring, every case is called once or twice in both rev
 class Result:
     """What a comparison found, with the pairs it was found in and what a reader should know beside.
 
-    `idle` is a shard to which no case falls, since there are fewer than shards.
+    `idle` is a shard to which no case falls, since there are fewer than shards. Ids of cases count from `rootdir`, a
+    folder of the repository.
     """
 
     base: Revision
@@ -50,6 +51,7 @@ class Result:
     notes: list[str]
     stopped: str = ""
     idle: bool = False
+    rootdir: str = "."
 
     @property
     def exit_status(self) -> int:
@@ -88,7 +90,11 @@ class Comparison:
     def result(self, measured: Measured, stopped: str = "") -> Result:
         """The verdicts on what was measured and on cases that only base has; `stopped` says why that is not all."""
         findings = find(measured, self.missing)
-        return Result(self.base, self.head, findings, measured.evidence.pairs, self.notes, stopped, not self.cases)
+        home, _ = configured(self._trees.head, self.driver.head.suite.paths)
+        return Result(
+            self.base, self.head, findings, measured.evidence.pairs, self.notes, stopped, not self.cases,
+            home.relative_to(self._trees.head).as_posix(),
+        )  # fmt: skip
 
 
 @contextmanager
@@ -189,7 +195,9 @@ def _named(cases: Sequence[str], of_base: Sequence[str]) -> tuple[list[str], lis
 def _machine(repository: Path) -> str:
     here = identity(repository)
     cores = f"{here['usable cores']} cores, {here['memory']}"
-    return f"{here['processor']}, {cores}, {here['architecture']}, {here['python']}, benchgate {__version__}"
+    libraries = [f"{name.removeprefix('version of ')} {of}" for name, of in here.items() if name.startswith("version ")]
+    python = ", ".join([here["python"], *libraries])
+    return f"{here['processor']}, {cores}, {here['architecture']}, {python}, benchgate {__version__}"
 
 
 def _unmatched(head: Collected, files: Sequence[str], settings: Settings) -> Iterator[str]:

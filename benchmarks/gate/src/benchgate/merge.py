@@ -56,6 +56,7 @@ def join(runs: Sequence[Stored]) -> Stored:
         [pair for run in runs for pair in run.result.pairs],
         [*notes],
         "; ".join(run.result.stopped for run in runs if run.result.stopped),
+        rootdir=first.result.rootdir,
     )
     rule = replace(first.settings.rule, alpha=sum(run.settings.rule.alpha for run in runs))
     explanations = [explanation for run in runs for explanation in run.explanations]

@@ -40,6 +40,16 @@ class Estimate:
         half = len(means) // 2
         return cls(len(values), float(means[half] + means[-1 - half]) / 2 if len(means) else 0.0, means)
 
+    @property
+    def lowest(self) -> float:
+        """The least of the numbers, of which there is one at least."""
+        return float(self._means[0])
+
+    @property
+    def highest(self) -> float:
+        """The largest of the numbers, of which there is one at least."""
+        return float(self._means[-1])
+
     def upper(self, miss: float) -> float:
         """What the truth exceeds with probability `miss` at most; infinite with too few pairs to say."""
         outside = _ranks_outside(self.pairs, miss)

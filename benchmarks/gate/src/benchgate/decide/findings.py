@@ -20,14 +20,15 @@ GRAVITY: tuple[CaseVerdict, ...] = (
     "regressed", "incomparable", "missing", "new", "inconclusive", "improved", "unchanged",
 )  # fmt: skip
 
-#: The interval shown misses the true ratio on either side with this probability.
-SHOWN_MISS = 0.025
+#: The interval shown misses the true ratio on either side with this probability, from so many pairs on.
+SHOWN_MISS, FEWEST_SHOWN = 0.025, 6
 
 
 @dataclass(frozen=True)
 class MetricFinding:
     """One metric of one case: ratios head/base, so 1.03 is a loss of 3%; `base` and `head` in seconds, or bytes.
 
+    `lower` and `upper` are the ends of the interval, or of fewer than `FEWEST_SHOWN` pairs the lowest and the highest.
     `evidence` for a change in the direction of the ratio is a proof from 1/alpha on.
     """
 
@@ -52,8 +53,10 @@ class MetricFinding:
         absolute: tuple[float | None, float | None] = (None, None),
     ) -> "MetricFinding":
         """From an estimate in log ratios; `visible` is the smallest loss, as a share, that it could have seen."""
-        bounds = (estimate.middle, estimate.lower(SHOWN_MISS), estimate.upper(SHOWN_MISS))
-        ratio, lower, upper = (_exp(value) for value in bounds)
+        ends = estimate.lower(SHOWN_MISS), estimate.upper(SHOWN_MISS)
+        if 0 < estimate.pairs < FEWEST_SHOWN:
+            ends = estimate.lowest, estimate.highest
+        ratio, lower, upper = (_exp(value) for value in (estimate.middle, *ends))
         visible = _exp(smallest_seen(estimate)) - 1
         return cls(metric, verdict, estimate.pairs, ratio, lower, upper, visible, evidence, *absolute)
 

@@ -43,10 +43,14 @@ class Growth:
     share: float
     error: float
 
-    def __str__(self) -> str:
+    @property
+    def figures(self) -> str:
+        """By how much it grew, in words."""
         error = f" (±{self.error:.1%})" if self.error else ""
-        times = f"{time_of(self.base_s)} to {time_of(self.head_s)}"
-        return f"{self.function}: {self.share:+.1%}{error} of base's call ({times})"
+        return f"{self.share:+.1%}{error} of base's call ({time_of(self.base_s)} to {time_of(self.head_s)})"
+
+    def __str__(self) -> str:
+        return f"{self.function}: {self.figures}"
 
 
 @dataclass(frozen=True)

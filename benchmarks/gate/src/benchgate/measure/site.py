@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -23,8 +24,13 @@ from .suite import Suite, kept_variables
 #: How long an arm may take to end after it has said that it finished, in seconds.
 ENDING_S = 20.0
 
-#: What the loader says of a library on a file system that is mounted noexec.
-_NO_EXEC = "failed to map segment from shared object"
+#: What to do about errors of collecting, by what they say.
+_HINTS = {
+    r"failed to map segment from shared object":
+        "it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere",
+    r"No module named '\w+\.|this revision of the project has no":
+        "files that are generated and ignored by git are in no worktree: name them with carry",
+}  # fmt: skip
 
 #: The usual way to have each revision built, as it stands in the configuration.
 PREPARE = 'prepare = "pip install --no-deps --target {target} {worktree}"'
@@ -235,8 +241,8 @@ def check_collected(head: Collected) -> None:
     """Raises GateError when not all could be collected, WrongUseError when there is nothing."""
     if head.errors:
         said = "; ".join(head.errors)
-        where = "; it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere"
-        raise GateError(f"head's benchmarks cannot be collected: {said}{where if _NO_EXEC in said else ''}")
+        hints = [hint for sign, hint in _HINTS.items() if re.search(sign, said)]
+        raise GateError("; ".join([f"head's benchmarks cannot be collected: {said}", *hints]))
     if not head.cases:
         raise WrongUseError(
             "no benchmark was selected: give files or directories with tests that use `benchmark`, or another -k or -m"

@@ -109,6 +109,7 @@ def as_json(result: Result, explanations: list[Explanation], settings: Settings)
         "shard": [settings.part.shard.number, settings.part.shard.count],
         "notes": result.notes,
         "stopped": result.stopped,
+        "rootdir": result.rootdir,
         "findings": [asdict(finding) for finding in result.findings],
         "explanations": [
             {"case": e.case, "note": e.note, "growths": [asdict(g) for g in e.growths]} for e in explanations
@@ -126,12 +127,15 @@ def pairs_of(stored: Mapping[str, Any]) -> list[Pair]:
 
 
 def as_junit(result: Result) -> ET.Element:
-    """A test case for each benchmark: a failure when it regressed, an error when it was not decided."""
+    """A test case for each benchmark: a failure when it regressed, an error when it was not decided; notes beside."""
     verdicts = [finding.verdict for finding in result.findings]
     good = verdicts.count("unchanged") + verdicts.count("improved")
     failures = verdicts.count("regressed")
     counts = {"tests": len(verdicts), "failures": failures, "errors": len(verdicts) - failures - good}
     suite = ET.Element("testsuite", {"name": "gate", **{name: str(count) for name, count in counts.items()}})
+    properties = ET.SubElement(suite, "properties")
+    for number, note in enumerate(result.notes, start=1):
+        ET.SubElement(properties, "property", {"name": f"note {number}", "value": plain(note)})
     for finding in result.findings:
         file, _, name = finding.case.partition("::")
         element = ET.SubElement(suite, "testcase", {"classname": plain(file), "name": plain(name or file)})

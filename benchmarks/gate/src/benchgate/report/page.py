@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ..comparison import Result
 from ..decide.estimate import FEWEST_BOUNDED
-from ..decide.findings import GRAVITY, CaseFinding, MetricFinding
+from ..decide.findings import FEWEST_SHOWN, GRAVITY, CaseFinding, MetricFinding
 from ..explain.profiles import Explanation
 from ..settings import Settings
 from .document import document, table, text
@@ -77,10 +77,10 @@ def _rows(finding: CaseFinding, usual: float) -> Iterator[str]:
         yield f'<tr class="{verdict}"><th scope="row">{name}</th><td>{verdict}</td>{nothing}</tr>'
     tolerance = finding.tolerance or usual
     for index, metric in enumerate(finding.metrics):
-        bounded = metric.pairs >= FEWEST_BOUNDED
         cells = [metric.verdict, metric.metric, amount(metric.base, metric), amount(metric.head, metric)]
         cells += [change(metric), interval(metric)]
-        last = [f"{metric.visible:+.1%}" if bounded else "", f"{100 * tolerance:g}%", str(metric.pairs)]
+        visible = f"{metric.visible:+.1%}" if metric.pairs >= FEWEST_BOUNDED else ""
+        last = [visible, f"{100 * tolerance:g}%", str(metric.pairs)]
         yield (
             f'<tr class="{metric.verdict}"><th scope="row">{text(finding.case) if index == 0 else ""}</th>'
             + "".join(f"<td>{text(cell)}</td>" for cell in cells)
@@ -102,7 +102,7 @@ def _drawn(metric: MetricFinding, tolerance: float) -> str:
         f'<line class="{kind}" x1="{x(at):.1f}" x2="{x(at):.1f}" y1="0" y2="{_HEIGHT}"/>'
         for kind, at in (("zero", 1.0), ("tolerance", 1 + tolerance), ("tolerance", 1 / (1 + tolerance)))
     ]
-    if metric.pairs >= FEWEST_BOUNDED:
+    if metric.pairs >= FEWEST_SHOWN:
         ends = f'x1="{x(metric.lower):.1f}" x2="{x(metric.upper):.1f}"'
         lines.append(f'<line class="bar" {ends} y1="{_HEIGHT / 2}" y2="{_HEIGHT / 2}"/>')
     said = text(f"{metric.metric} {change(metric)} {interval(metric)}")

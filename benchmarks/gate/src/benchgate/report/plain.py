@@ -35,14 +35,14 @@ def flame_name(case: str) -> str:
 
 
 def in_code_span(text: str) -> str:
-    r"""The text as code in a cell of a Markdown table, whatever is in it.
+    """The text as code in Markdown, whatever is in it.
 
-    >>> print(in_code_span("a|b`c"))
-    ``a\|b`c``
+    >>> print(in_code_span("a__b__`c"))
+    ``a__b__`c``
     """
     ticks = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     space = " " if text.startswith("`") or text.endswith("`") else ""
-    return f"{ticks}{space}{plain(text).replace('|', chr(92) + '|')}{space}{ticks}"
+    return f"{ticks}{space}{plain(text)}{space}{ticks}"
 
 
 def _spelled(code: int) -> str:

@@ -34,7 +34,8 @@ def read(file: Path) -> Stored:
         pairs = pairs_of(stored)
         findings = [_finding(finding) for finding in stored["findings"]]
         base, head = (Revision(**stored[name]) for name in ("base", "head"))
-        result = Result(base, head, findings, pairs, list(stored["notes"]), stored["stopped"])
+        rootdir = stored.get("rootdir", ".")
+        result = Result(base, head, findings, pairs, list(stored["notes"]), stored["stopped"], rootdir=rootdir)
         explanations = [_explanation(explanation, file.parent) for explanation in stored["explanations"]]
         rule = Rule(stored["tolerance"], stored["alpha"])
         part = Part(Shard(*stored.get("shard", (1, 1))))

@@ -1,7 +1,9 @@
 """The findings for people: a table in the terminal, Markdown for a pull request, annotations for GitHub."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
+from pathlib import PurePosixPath
 
 from rich.console import Console
 from rich.markup import escape
@@ -9,7 +11,7 @@ from rich.table import Column, Table
 
 from ..comparison import Result
 from ..decide.estimate import FEWEST_BOUNDED
-from ..decide.findings import CaseFinding, MetricFinding
+from ..decide.findings import FEWEST_SHOWN, CaseFinding, MetricFinding
 from ..errors import GateError
 from ..explain.profiles import Explanation
 from ..settings import Settings
@@ -35,7 +37,7 @@ def show(result: Result, explanations: Sequence[Explanation], console: Console) 
     for verdict, row in _table(result.findings):
         table.add_row(*(escape(plain(cell)) for cell in row), style=_COLOURS.get(verdict, "yellow"))
     console.print(table)
-    for line in _words(result, explanations):
+    for line in _words(result, explanations, str, str):
         console.print(plain(line), markup=False, highlight=False)
 
 
@@ -43,13 +45,10 @@ def markdown(result: Result, explanations: Sequence[Explanation], settings: Sett
     """The same as a comment for a pull request."""
     lines = [f"### benchgate: {plain(summary(result))}", ""]
     lines += ["| " + " | ".join(_HEADER) + " |", "| --- " * 3 + "| ---: " * 7 + "|"]
-    for _, (case, *cells) in _table(result.findings):
-        lines.append("| " + " | ".join([in_code_span(case) if case else "", *map(_cell, cells)]) + " |")
-    # else the names of functions, as <lambda>, are taken for tags and left out
-    lines += ["", *(f"- {plain(line).replace('<', '&lt;')}" for line in _words(result, explanations)[:-1])]
-    for explanation in explanations:
-        if explanation.flame:
-            lines.append(f"- [flame graph]({flame_name(explanation.case)}) of {in_code_span(explanation.case)}")
+    for _, row in _table(result.findings, in_code_span):
+        lines.append("| " + " | ".join(map(_cell, row)) + " |")
+    lines += ["", *(f"- {line}" for line in _words(result, explanations, in_code_span, _unmarked)[:-1])]
+    lines += [f"- {_flame(explanation.case)}" for explanation in explanations if explanation.flame]
     lines += [
         f"- At most {100 * settings.rule.alpha:g}% of runs raise any false alarm; "
         "a case in which a loss as large as its tolerance could be hidden is inconclusive."
@@ -57,16 +56,30 @@ def markdown(result: Result, explanations: Sequence[Explanation], settings: Sett
     return "\n".join(lines) + "\n"
 
 
+def _flame(case: str) -> str:
+    """Where a flame graph is: beside the report, or of which run, since a comment on GitHub has nothing beside it."""
+    name, of_case = flame_name(case), in_code_span(case)
+    server, repository, run = (os.environ.get(f"GITHUB_{part}") for part in ("SERVER_URL", "REPOSITORY", "RUN_ID"))
+    if not run:
+        return f"[flame graph]({name}) of {of_case}"
+    return f"flame graph of {of_case}: {name} in the artifact of [this run]({server}/{repository}/actions/runs/{run})"
+
+
+def _unmarked(text: str) -> str:
+    """Text in which Markdown takes nothing for a tag, as the names of functions like <lambda>."""
+    return plain(text).replace("<", "&lt;")
+
+
 def annotations(result: Result) -> Iterator[str]:
     """GitHub workflow commands: an error for each regressed case, a warning for those that were not decided."""
     for finding in result.findings:
         if finding.verdict == "regressed":
-            yield _annotation("error", [finding])
+            yield _annotation("error", [finding], result.rootdir)
     undecided = [
         finding for finding in result.findings if finding.verdict not in {"regressed", "unchanged", "improved"}
     ]
     for _, alike in groupby(sorted(undecided, key=_line_of), key=_line_of):
-        yield _annotation("warning", list(alike))
+        yield _annotation("warning", list(alike), result.rootdir)
 
 
 def failure(error: Exception) -> str:
@@ -88,8 +101,8 @@ def disturbed(result: Result) -> Iterator[str]:
         yield f"{count} {were} disturbed from outside and {'do' if count != 1 else 'does'} not count"
 
 
-def _annotation(level: str, alike: Sequence[CaseFinding]) -> str:
-    file = alike[0].case.split("::", maxsplit=1)[0]
+def _annotation(level: str, alike: Sequence[CaseFinding], rootdir: str) -> str:
+    file = PurePosixPath(rootdir, alike[0].case.partition("::")[0])  # GitHub's count from the root of the repository
     names = _names([finding.case for finding in alike])
     return f"::{level} file={file},title={alike[0].verdict}::{_escaped(f'{names}: {reason(alike[0])}')}"
 
@@ -99,46 +112,47 @@ def _line_of(finding: CaseFinding) -> tuple[str, str]:
     return finding.verdict, reason(finding)
 
 
-def _names(cases: Sequence[str]) -> str:
+def _names(cases: Sequence[str], name: Callable[[str], str] = str) -> str:
     more = f" and {len(cases) - MOST_NAMED} more" if len(cases) > MOST_NAMED else ""
-    return ", ".join(cases[:MOST_NAMED]) + more
+    return ", ".join(map(name, cases[:MOST_NAMED])) + more
 
 
-def _words(result: Result, explanations: Sequence[Explanation]) -> list[str]:
+def _words(
+    result: Result, explanations: Sequence[Explanation], name: Callable[[str], str], other: Callable[[str], str]
+) -> list[str]:
+    """Lines beside the table; what has a name is written by `name`, and `other` text so."""
     told = [finding for finding in result.findings if finding.why or finding.verdict == "regressed"]
     alike = {line: [finding.case for finding in told if _line_of(finding) == line] for line in map(_line_of, told)}
-    lines = [f"{verdict}: {_names(cases)}: {why}" for (verdict, why), cases in alike.items()]
-    grown = [line for explanation in explanations for line in _explained(explanation)]
-    return [*lines, *grown, *disturbed(result), *result.notes, *filter(None, [result.stopped]), summary(result)]
+    lines = [f"{verdict}: {_names(cases, name)}: {other(why)}" for (verdict, why), cases in alike.items()]
+    for explanation in explanations:
+        case = name(explanation.case)
+        lines += [f"grew in {case}: {name(each.function)}: {each.figures}" for each in explanation.growths]
+        lines.append(f"profile of {case}: {other(explanation.note)}")
+    rest = [*disturbed(result), *result.notes, *filter(None, [result.stopped]), summary(result)]
+    return [*lines, *map(other, rest)]
 
 
-def _explained(explanation: Explanation) -> list[str]:
-    functions = [f"grew in {explanation.case}: {growth}" for growth in explanation.growths]
-    return [*functions, f"profile of {explanation.case}: {explanation.note}"]
-
-
-def _table(findings: Iterable[CaseFinding]) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _table(findings: Iterable[CaseFinding], name: Callable[[str], str] = str) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Rows with their verdicts; cases in a row of which nothing is known but an equal line share one."""
     for (measured, line), alike in groupby(findings, key=lambda finding: (bool(finding.metrics), _line_of(finding))):
         cases = list(alike)
         if measured:
-            yield from ((row[1], row) for finding in cases for row in _rows(finding))
+            yield from ((row[1], row) for finding in cases for row in _rows(finding, name))
         else:
-            yield line[0], (_names([finding.case for finding in cases]), line[0], *[""] * (len(_HEADER) - 2))
+            yield line[0], (_names([finding.case for finding in cases], name), line[0], *[""] * (len(_HEADER) - 2))
 
 
-def _rows(finding: CaseFinding) -> Iterator[tuple[str, ...]]:
+def _rows(finding: CaseFinding, name: Callable[[str], str]) -> Iterator[tuple[str, ...]]:
     for index, metric in enumerate(finding.metrics):
-        bounded = metric.pairs >= FEWEST_BOUNDED
         yield (
-            finding.case if index == 0 else "",
+            name(finding.case) if index == 0 else "",
             metric.verdict,
             metric.metric,
             amount(metric.base, metric),
             amount(metric.head, metric),
             f"{metric.ratio:.3f}" if metric.pairs else "",
-            f"{metric.lower:.3f} to {metric.upper:.3f}" if bounded else "",
-            f"{metric.visible:+.1%}" if bounded else "",
+            _ends(metric, f"{metric.lower:.3f}", f"{metric.upper:.3f}"),
+            f"{metric.visible:+.1%}" if metric.pairs >= FEWEST_BOUNDED else "",
             "" if finding.tolerance is None else f"{100 * finding.tolerance:g}%",
             str(metric.pairs),
         )
@@ -157,8 +171,16 @@ def change(metric: MetricFinding) -> str:
 
 
 def interval(metric: MetricFinding) -> str:
-    """What the change may be; nothing where too few pairs bound it."""
-    return f"{metric.lower - 1:+.1%} to {metric.upper - 1:+.1%}" if metric.pairs >= FEWEST_BOUNDED else ""
+    """What the change may be; of too few pairs to bound it the lowest and the highest, and nothing of a single one."""
+    return _ends(metric, f"{metric.lower - 1:+.1%}", f"{metric.upper - 1:+.1%}")
+
+
+def _ends(metric: MetricFinding, lower: str, upper: str) -> str:
+    if metric.pairs < 2:
+        return ""
+    return f"{lower} to {upper}" + (
+        "" if metric.pairs >= FEWEST_SHOWN else f", the lowest and highest of {metric.pairs}"
+    )
 
 
 def _figures(metric: MetricFinding) -> str:

@@ -89,7 +89,10 @@ def changed_outside(repository: Path, base: Revision, head: Revision, laid: Sequ
 
 
 #: Files that say which other libraries a project is run with.
-_LOCKS = re.compile(r"(^|/)(requirements[^/]*\.txt|[^/]*\.lock|environment\.ya?ml|pyproject\.toml|setup\.(py|cfg))$")
+_LOCKS = re.compile(
+    r"(^|/)(([^/]*requirements|[^/]*constraints)[^/]*\.(txt|in)|requirements/[^/]*\.(txt|in)|pylock[^/]*\.toml|[^/]*\.lock"
+    r"|(environment[^/]*|conda-lock)\.ya?ml|pyproject\.toml|setup\.(py|cfg))$"
+)
 
 
 def changed_dependencies(repository: Path, base: Revision, head: Revision) -> list[str]:
