@@ -21,6 +21,7 @@ INPUTS = len(CUES) + 2
 """The cues, whether a pixel is open, and whether the box was drawn."""
 UNITS = (24, 24, 32, 48)
 """Of each pixel by itself, and at a half, a quarter and an eighth of the size."""
+_TILE = 1024  # pixels of some planes that are in the cache together
 
 
 class Layer(NamedTuple):
@@ -229,38 +230,57 @@ def _between(nearer: float, farther: float) -> float:
 
 @fused_kernel
 def mix(planes: Field, weights: Field, bias: Field, least: float, sums: Field) -> None:
-    """Write sums of whole planes, `least` where they are less, to `sums`, (units, pixels)."""
-    for unit in range(len(bias)):
-        out = sums[unit]
-        for i in range(len(out)):
-            out[i] = bias[unit]
-        for k in range(len(planes)):
-            weight, plane = weights[unit, k], planes[k]
+    """Write sums of whole planes, `least` where they are less, to `sums`, (units, pixels).
+
+    Six planes at a time, of as many pixels as stay in the cache: what is summed so far is read and written once for six
+    products.
+    """
+    sixes = len(planes) // 6 * 6
+    for begin in range(0, sums.shape[1], _TILE):
+        for unit in range(len(bias)):
+            out, w = sums[unit, begin : begin + _TILE], weights[unit]
             for i in range(len(out)):
-                out[i] += weight * plane[i]
-        for i in range(len(out)):
-            out[i] = max(out[i], np.float32(least))
+                out[i] = bias[unit]
+            for k in range(0, sixes, 6):
+                a, b, c, d, e, f = w[k], w[k + 1], w[k + 2], w[k + 3], w[k + 4], w[k + 5]
+                p, q, r = planes[k, begin:], planes[k + 1, begin:], planes[k + 2, begin:]
+                s, t, u = planes[k + 3, begin:], planes[k + 4, begin:], planes[k + 5, begin:]
+                for i in range(len(out)):
+                    out[i] = out[i] + a * p[i] + b * q[i] + c * r[i] + d * s[i] + e * t[i] + f * u[i]
+            for k in range(sixes, len(planes)):
+                weight, plane = w[k], planes[k, begin:]
+                for i in range(len(out)):
+                    out[i] += weight * plane[i]
+            for i in range(len(out)):
+                out[i] = max(out[i], np.float32(least))
 
 
 @fused_kernel
 def convolve(planes: Field, weights: Field, bias: Field, stride: int, sums: Field) -> None:
     """Write sums over pixels and their neighbours, 0 where they are less, to `sums`.
 
-    All planes have a rim of one pixel, of zeros in those that are given; what is written to the rim means nothing.
+    All planes have a rim of one pixel, of zeros in those that are given; what is written to the rim means nothing. Two
+    units at a time, which see the same pixels, and the last one twice at once if their number is odd.
     """
     size = sums.shape[1] - 2 * stride - 2
-    for unit in range(len(bias)):
-        out = sums[unit, stride + 1 :]
+    for unit in range(0, len(bias), 2):
+        second = min(unit + 1, len(bias) - 1)
+        out, other = sums[unit, stride + 1 :], sums[second, stride + 1 :]
         for i in range(size):
             out[i] = bias[unit]
+            other[i] = bias[second]
         for k in range(len(planes)):
-            w, above, at, below = weights[unit, k], planes[k], planes[k, stride:], planes[k, 2 * stride :]
+            above, at, below = planes[k], planes[k, stride:], planes[k, 2 * stride :]
+            w, v = weights[unit, k], weights[second, k]
             a, b, c, d, e, f, g, h, j = w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8]
+            m, n, o, p, q, r, s, t, u = v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8]
             for i in range(size):
-                out[i] += (
-                    (a * above[i] + b * above[i + 1] + c * above[i + 2])
-                    + (d * at[i] + e * at[i + 1] + f * at[i + 2])
-                    + (g * below[i] + h * below[i + 1] + j * below[i + 2])
-                )
+                x, y, z = above[i], above[i + 1], above[i + 2]
+                first, last = out[i] + a * x + b * y + c * z, other[i] + m * x + n * y + o * z
+                x, y, z = at[i], at[i + 1], at[i + 2]
+                first, last = first + d * x + e * y + f * z, last + p * x + q * y + r * z
+                x, y, z = below[i], below[i + 1], below[i + 2]
+                out[i], other[i] = first + g * x + h * y + j * z, last + s * x + t * y + u * z
         for i in range(size):
             out[i] = max(out[i], np.float32(0))
+            other[i] = max(other[i], np.float32(0))
