@@ -1,6 +1,5 @@
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -13,7 +12,7 @@ from bgremove import remove_background
 from bgremove.batch import remove_backgrounds
 from bgremove.batch.journal import NAME
 from bgremove.cli import run
-from bgremove.errors import OutputError, UsageError, WorkerLostError
+from bgremove.errors import UsageError
 from tests.samples import save_scene
 
 pytestmark = pytest.mark.whole_run
@@ -180,46 +179,6 @@ def test_rects_come_out_of_a_csv(command_here, photos, tmp_path):
         assert ((alpha(tmp_path / "out" / f"{n}.png") == 255) == expected).all()
 
 
-def test_compare_answers_with_evidence(command, photos, tmp_path):
-    result = command("compare", photos, "--rounds", "3", "--json", tmp_path / "c.json")
-    assert result.returncode == 0, result.stderr
-    assert "processes" in result.stdout
-    content = json.loads((tmp_path / "c.json").read_text())
-    assert content["workload"]["images"] == 6
-    assert content["workload"]["pixels"] == 6 * 60 * 80
-    assert content["parity"] == {"identical": True, "differing": []}
-    assert [each["name"] for each in content["strategies"]] == [
-        "sequential", "opencv_threads", "threads", "pool", "processes",
-    ]  # fmt: skip
-    for each in content["strategies"]:
-        assert len(each["wall_s"]) == 3
-        assert each["speedup"]["low"] <= each["speedup"]["estimate"] <= each["speedup"]["high"]
-        assert 0 < each["cpu_utilisation"] <= 1
-        assert each["peak_memory_bytes"] > 2**20
-        assert each["memory_metric"] in ("pss", "rss")
-        assert each["images_per_s"] == pytest.approx(6 / sorted(each["wall_s"])[1])
-        assert {image["path"] for image in each["images"]} == {str(path) for path in photos.iterdir()}
-        assert all(image["segment_s"] > 0 for image in each["images"])
-    assert content["strategies"][0]["speedup"] == {"estimate": 1, "low": 1, "high": 1}
-    assert content["answer"] in " ".join(result.stdout.split())
-
-
-def test_compare_names_what_it_could_not_do_and_compares_the_rest(command_here, photos, tmp_path):
-    (tmp_path / "broken.jpg").write_text("this is text")
-    result = command_here("compare", photos, tmp_path / "broken.jpg", "--rounds", "3", "--strategies", "threads")
-    assert result.returncode == 1
-    assert "broken.jpg" in result.stderr
-    assert "6 images" in result.stdout
-
-
-def test_compare_takes_images_of_one_name_out_of_several_folders(command_here, photos, tmp_path):
-    shutil.copytree(photos, tmp_path / "again")
-    line = ["compare", photos, tmp_path / "again", "--rounds", "3", "--strategies", "threads"]
-    result = command_here(*line, "--json", tmp_path / "new/c.json")
-    assert result.returncode == 0, result.stderr
-    assert json.loads((tmp_path / "new/c.json").read_text())["workload"]["images"] == 12
-
-
 def test_quiet_is_silent_unless_something_fails(command, command_here, tmp_path):
     save_scene(tmp_path / "in/a.png", 1)
     os.rename(tmp_path / "in/a.png", tmp_path / "in/a.jpg")  # worth a warning
@@ -269,83 +228,3 @@ def test_an_unreadable_input_does_not_stop_the_command(photos, tmp_path, monkeyp
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
     arguments = ["remove", str(photos / "0.png"), "-o", str(tmp_path / "out"), "--strategy", "sequential"]
     assert run(arguments) == 0
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["remove", "PHOTO", "-o", "OUT", "--strategy", "sequential"], "1 ok"),
-        (["compare", "PHOTO"], "speed of the loop"),
-    ],
-)
-def test_what_was_done_is_told_even_if_the_disk_has_filled_up_meanwhile(
-    photos, tmp_path, monkeypatch, capsys, arguments, told
-):
-    def full(path, content):
-        raise OutputError("no space left")
-
-    monkeypatch.setattr("bgremove.report.outputs.write_json_file", full)
-    places = {"PHOTO": str(photos / "0.png"), "OUT": str(tmp_path / "out")}
-    more = ["--strategies", "threads", "--rounds", "3"] if arguments[0] == "compare" else []
-    line = [places.get(argument, argument) for argument in arguments] + more
-    assert run([*line, "--json", str(tmp_path / "r.json")]) == 1
-    shown = capsys.readouterr()
-    assert told in " ".join((shown.out + shown.err).split())
-    assert "no space left" in shown.err
-
-
-def test_what_was_done_is_told_even_if_the_status_can_no_longer_be_written(photos, tmp_path, monkeypatch, capsys):
-    def full(path, content):
-        if content["state"] == "ended":
-            raise OutputError("no space left")
-
-    monkeypatch.setattr("bgremove.cli.status.write_json_file", full)
-    (tmp_path / "broken.png").write_bytes(b"")
-    inputs = [str(photos / "0.png"), str(tmp_path / "broken.png")]
-    assert run(["remove", *inputs, "-o", str(tmp_path / "out"), "--status", str(tmp_path / "status.json")]) == 1
-    shown = capsys.readouterr().err
-    assert "broken.png: the file is empty" in shown
-    assert "1 ok, 0 skipped, 1 failed" in shown
-    assert "no space left" in shown
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no such device")
-@pytest.mark.parametrize("full", ["json", "trace", "report", "plots", "contact-sheet"])
-def test_what_cannot_be_written_beside_the_results_costs_itself_only(photos, tmp_path, monkeypatch, capsys, full):
-    names = {"json": "r.json", "trace": "t.json", "report": "r.md", "plots": "plots", "contact-sheet": "sheet.png"}
-    options = [text for name, file in names.items() for text in (f"--{name}", str(tmp_path / file))]
-    if full in {"json", "trace", "report"}:
-        (tmp_path / names[full]).symlink_to("/dev/full")
-        reason = "No space left on device"
-    else:
-        place = {"plots": "bgremove.report.outputs", "contact-sheet": "bgremove.batch.sheet"}[full]
-        reason = "the disk is full"
-
-        def fail(*_, **__):
-            raise OutputError(reason)
-
-        monkeypatch.setattr(f"{place}.write_bytes", fail)
-    out = tmp_path / "out"
-    assert run(["remove", str(photos / "0.png"), "-o", str(out), "--strategy", "sequential", *options]) == 1
-    shown = capsys.readouterr().err
-    assert shown.count(reason) == 1
-    assert "1 ok, 0 skipped, 0 failed" in shown
-    assert (out / "0.png").exists()
-    for name, file in names.items():
-        written = tmp_path / file
-        assert name == full or (any(written.iterdir()) if name == "plots" else written.stat().st_size > 0), name
-
-
-@pytest.mark.parametrize(
-    ("error", "status", "told"),
-    [(WorkerLostError("a.jpg: killed"), 1, "error: a.jpg: killed"), (KeyboardInterrupt(), 130, "interrupted")],
-)
-def test_a_comparison_that_ends_early_is_no_wrong_use_and_cannot_be_resumed(
-    photos, monkeypatch, capsys, error, status, told
-):
-    def end(*_, **__):
-        raise error
-
-    monkeypatch.setattr("bgremove.cli.compare.compare_strategies", end)
-    assert run(["compare", str(photos)]) == status
-    assert capsys.readouterr().err.strip() == told

@@ -2,7 +2,7 @@
 
 It has the shape of a U (Ronneberger, Fischer, Brox 2015, https://doi.org/10.1007/978-3-319-24574-4_28): each pixel by
 itself, then its neighbourhood at a half, a quarter and an eighth of the size, and back again, with what was seen on the
-way down. At the eighth the mean of the whole picture is added. About a millisecond for 64 by 64 pixels.
+way down. At the eighth the mean of the whole picture is added. Two to three milliseconds for 64 by 64 pixels.
 """
 
 from __future__ import annotations
