@@ -75,10 +75,10 @@ def foreground_of(mask: Mask) -> Foreground:
 
 
 def cut_photo_out(
-    photo: Photo, foreground: Foreground, labels: Mask, *, soft: bool, unsure: Foreground | None = None
+    photo: Photo, foreground: Foreground, labels: Mask, *, soft: bool, alpha: NDArray[np.uint8] | None = None
 ) -> NDArray[Any]:
     """BGRA with all that the photo has: 16 bits where it has them, and an alpha that is never above its own."""
-    bgra = cut_out_softly(photo, foreground, labels, unsure) if soft else cut_out(photo.pixels, foreground)
+    bgra = cut_out_softly(photo, foreground, labels, alpha) if soft else cut_out(photo.pixels, foreground)
     if photo.alpha is not None:
         np.minimum(bgra[..., 3], photo.alpha, out=bgra[..., 3])
     return bgra
@@ -110,10 +110,10 @@ def cut_out(image: NDArray[Any], foreground: Foreground) -> NDArray[Any]:
 
 
 def cut_out_softly(
-    photo: Photo, foreground: Foreground, labels: Mask, unsure: Foreground | None = None
+    photo: Photo, foreground: Foreground, labels: Mask, prior: NDArray[np.uint8] | None = None
 ) -> NDArray[Any]:
     """BGRA with a soft edge, see `bgremove.matting.soften`; it ends where `labels` are certain, as at the rect."""
-    alpha, colours = matting.soften(photo.image, foreground, unsure)
+    alpha, colours = matting.soften(photo.image, foreground, prior)
     alpha[labels == Label.BACKGROUND] = 0
     kept = labels == Label.FOREGROUND
     alpha[kept] = 255

@@ -71,12 +71,12 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
     height, width = image.shape[:2]
     rect = chosen_rect(settings, height, width)
     settled = _settled(photo, rect)
-    unsure, overlap = None, None
+    alpha, overlap = None, None
     if settled is None:
         labels = initial_labels(photo, rect, hints)
         if settings.model is None:
             _check_background(labels, rect)
-        mask, unsure, overlap = make_engine(settings.engine, settings.model).judge(
+        mask, alpha, overlap = make_engine(settings.engine, settings.model).judge(
             image, labels, iterations=settings.iterations, seed=settings.seed, drawn=settings.rect is not None
         )
         warnings = () if foreground_of(mask).any() else (EMPTY_FOREGROUND,)
@@ -84,7 +84,7 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
         labels = mask = settled[0]
         warnings = (settled[1],)
     soft = settings.edge == "soft" and settled is None
-    pixels = cut_photo_out(photo, foreground_of(mask), labels, soft=soft, unsure=unsure)
+    pixels = cut_photo_out(photo, foreground_of(mask), labels, soft=soft, alpha=alpha)
     doubts: tuple[str, ...] = ()
     if settled is None:
         doubts = find_doubts(image, mask, rect, drawn=settings.rect is not None, overlap=overlap)

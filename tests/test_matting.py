@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from bgremove.errors import EngineError
 from bgremove.matting._closed_form import estimate_alpha
 
 
@@ -48,3 +49,29 @@ def test_only_three_modules_are_loaded_by_however_many_threads(environment: dict
         "pymatting.preconditioner.ichol",
         "pymatting.solver.cg",
     ]
+
+
+@pytest.mark.pixels
+def test_what_is_expected_decides_where_colours_leave_alpha_open() -> None:
+    """Glass of one colour that touches nothing known."""
+    image = np.full((40, 60, 3), (0.3, 0.5, 0.6))
+    image[8:32, 10:50] = (0.5, 0.6, 0.4)
+    trimap = np.zeros((40, 60))
+    trimap[4:36, 6:54] = 0.5
+    expected = np.zeros((40, 60), np.float32)
+    expected[8:32, 10:50] = 0.4
+    found = estimate_alpha(image, trimap, expected)
+    assert np.abs(found - expected).max() < 0.1
+    np.testing.assert_array_equal(found[trimap == 0], 0)
+    assert np.abs(estimate_alpha(image, np.full((40, 60), 0.5), expected) - expected).max() < 0.1
+
+
+@pytest.mark.pixels
+def test_what_cannot_be_solved_says_nothing_on_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
+    """A cutout may be going there; PyMatting prints what it tries."""
+    image = np.kron(np.random.default_rng(0).random((6, 8, 3)), np.ones((10, 10, 1)))
+    trimap = np.full((60, 80), 0.5)
+    trimap[0] = 0
+    with pytest.raises(EngineError, match="no soft edge"):
+        estimate_alpha(image, trimap)
+    assert capfd.readouterr().out == ""

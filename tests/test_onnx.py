@@ -125,6 +125,20 @@ def test_a_soft_edge_is_as_wide_as_the_model_is_unsure(tmp_path):
     assert not cutout.image[cutout.image[..., 3] == 0].any()
 
 
+def test_a_soft_edge_starts_from_the_models_alpha(tmp_path):
+    """Glass that is half transparent all over: its colours alone do not tell it from a solid object."""
+    y, x = np.indices((160, 200))
+    truth = 0.5 * (np.hypot(y - 80, x - 100) < 50)
+    noise = np.random.default_rng(0).integers(-3, 4, (160, 200, 3))
+    image = (truth[..., None] * (60, 110, 160) + (1 - truth[..., None]) * (60, 140, 50) + noise).astype(np.uint8)
+    name = write_model(tmp_path / "m.onnx", gain=0.05)
+    read = read_model(name)
+    answer = cv2.resize(_session.estimate_alpha(read, image), (200, 160))
+    assert 0.6 < answer[truth > 0].min() < answer[truth > 0].max() < 0.8
+    soft = remove_background(image, engine="onnx", model=name, edge="soft").image[..., 3] / 255
+    assert np.abs(soft - answer)[truth > 0].mean() < 0.05
+
+
 @pytest.mark.whole_run
 def test_other_weights_of_the_same_name_are_no_reason_to_skip(command_here, photos, tmp_path):
     path = tmp_path / "m.onnx"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bgremove.types import Foreground, Image, Mask
+import numpy as np
+from numpy.typing import NDArray
+
+from bgremove.types import Image, Mask
 
 
 class Segmentation(NamedTuple):
     """A mask, and what its engine can say of it."""
 
     mask: Mask
-    unsure: Foreground | None = None
-    """(H, W): the open pixels that a model was not sure of, where an object may end more softly than the mask tells."""
+    alpha: NDArray[np.uint8] | None = None
+    """(H, W): what a model answers, 0 (background) to 255 (object), and just these where it is sure, or labels are."""
     overlap: float | None = None
     """What its intersection over union with the truth will be about, if that was predicted."""
 

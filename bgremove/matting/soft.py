@@ -61,7 +61,7 @@ class _Matte(NamedTuple):
     """(h, w, 3): B, the colour of the background nearby."""
 
 
-def soften(image: Image, foreground: Foreground, unsure: Foreground | None = None) -> Soft:
+def soften(image: Image, foreground: Foreground, prior: NDArray[np.uint8] | None = None) -> Soft:
     """Alpha and object colours in a band around the boundary of a hard mask; elsewhere nothing changes.
 
     Closed-form matting (Levin, Lischinski, Weiss 2008, https://doi.org/10.1109/TPAMI.2007.1177), solved by PyMatting.
@@ -77,14 +77,15 @@ def soften(image: Image, foreground: Foreground, unsure: Foreground | None = Non
     image : (H, W, 3) uint8
     foreground : (H, W) bool
         The band reaches 4 pixels to each side of its boundary, in a large image in proportion.
-    unsure : (H, W) bool, optional
-        Pixels that the band takes in besides.
+    prior : (H, W) uint8, optional
+        What a model takes alpha for. The band takes in all that is neither 0 nor 255 there; where colours leave alpha
+        open, as in glass in front of a plain wall, it is what the model says.
 
     Raises `UsageError` if PyMatting (extra ``soft``) is not installed, `EngineError` if it finds no solution.
     """
     alpha, colours = foreground * np.uint8(255), image.copy()
     scale = max(1.0, max(foreground.shape) / _LONG)
-    matte = _solve(image, alpha, scale, unsure)
+    matte = _solve(image, alpha, scale, prior)
     if matte is None:
         return Soft(alpha, colours)
     for tile in _tiles(matte.band, foreground.shape):
@@ -102,23 +103,25 @@ def soften(image: Image, foreground: Foreground, unsure: Foreground | None = Non
     return Soft(alpha, colours)
 
 
-def _solve(image: Image, alpha: NDArray[np.uint8], scale: float, unsure: Foreground | None) -> _Matte | None:
-    """Matting at a smaller size; nothing if there is no boundary, or nothing but boundary."""
+def _solve(image: Image, alpha: NDArray[np.uint8], scale: float, prior: NDArray[np.uint8] | None) -> _Matte | None:
+    """Matting at a smaller size; nothing if there is no boundary, or no `prior` and nothing but boundary."""
     height, width = (max(1, round(side / scale)) for side in alpha.shape)
     pixels = _reduce(image, height, width)
     hard = (_reduce(alpha, height, width) >= 0.5).astype(np.uint8)
+    expected = None if prior is None else _reduce(prior, height, width)
     for reach in _REACHES:
         square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
         band = cv2.morphologyEx(hard, cv2.MORPH_GRADIENT, square).view(np.bool_)
-        if unsure is not None:
-            band |= _reduce(unsure * np.uint8(255), height, width) > 0
+        if expected is not None:
+            band |= (expected > 0) & (expected < 1)
         known = hard[~band]
         if known.any() and not known.all():
             break
     else:
-        return None if unsure is None else _solve(image, alpha, scale, None)
+        if expected is None or not band.any():
+            return None
     trimap = np.where(band, 0.5, hard)
-    solved = _closed_form.estimate_alpha(pixels.astype(np.float64), trimap).astype(np.float32)
+    solved = _closed_form.estimate_alpha(pixels.astype(np.float64), trimap, expected).astype(np.float32)
     return _Matte(band.astype(np.float32), solved, _fit(pixels, solved), *_estimate_f_and_b(pixels, solved))
 
 
