@@ -19,6 +19,7 @@ from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.shard import Shard
 from bgremove.batch.sources import Source
+from bgremove.batch.tree import JOURNAL_PREFIX
 from bgremove.errors import OutputError
 from bgremove.files import TEMPORARY_PREFIX, version_of
 from bgremove.interrupts import interrupts_deferred
@@ -26,8 +27,8 @@ from bgremove.paths import absolute, display_name
 from bgremove.settings import Settings
 from bgremove.url import Location
 
-NAME = ".bgremove-journal.jsonl"
-_SHARDS = ".bgremove-journal-{}-of-{}.jsonl"
+NAME = f"{JOURNAL_PREFIX}.jsonl"
+_SHARDS = JOURNAL_PREFIX + "-{}-of-{}.jsonl"
 FORMAT_VERSION = 1
 
 _LOCK_SUFFIX = ".lock"
