@@ -187,7 +187,7 @@ def _in_store(
             parts = entry.relative.split("/")
             misleading = any(map(_misleads, parts))
             hidden = any(part.startswith(".") for part in parts) and not misleading
-            if not single and (hidden or _is_below(entry.url, skip)):
+            if not single and (hidden or (_is_below(skip, url) and _is_below(entry.url, skip))):
                 continue
             suffix = entry.url.suffix.lower()
             if misleading and (single or suffix in SUFFIXES):
@@ -213,5 +213,5 @@ def _misleads(part: str) -> bool:
     return part in {"", ".", ".."} or PurePath(part).name != part or part.startswith("..\\")
 
 
-def _is_below(url: Url, folder: Location | None) -> bool:
-    return isinstance(folder, Url) and url.text.startswith(f"{folder}/")
+def _is_below(place: Location | None, folder: Location | None) -> bool:
+    return isinstance(place, Url) and isinstance(folder, Url) and place.text.startswith(f"{folder}/")
