@@ -169,11 +169,15 @@ def test_cmyk_with_alpha(dtype: type, layout: dict[str, object]) -> None:
     assert photo.notes == (("of the 16 bits of its samples 8 were read",) if dtype is np.uint16 else ()) + (converted,)
 
 
-def test_what_is_beside_the_colours_and_no_alpha_is_left_out() -> None:
-    samples = np.random.default_rng(0).integers(0, 65536, (8, 9, 5), np.uint16)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_what_is_beside_the_colours_and_no_alpha_is_left_out(dtype: type) -> None:
+    samples = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (8, 9, 5), dtype)
     photo = decode(tiff_of(samples, 2, extras=(0, 2)))
-    assert np.array_equal(photo.samples, samples[..., 2::-1])
+    assert np.array_equal(photo.pixels, samples[..., 2::-1])
     assert np.array_equal(photo.alpha, samples[..., 4])
+    gray = decode(tiff_of(samples[..., :2], 0, extras=(2,)))
+    assert np.array_equal(gray.pixels[..., 0], ~samples[..., 0])
+    assert np.array_equal(gray.alpha, samples[..., 1])
     assert decode(tiff_of(samples[..., :4], 2, extras=(0,))).alpha is None
 
 

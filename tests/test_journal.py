@@ -60,6 +60,42 @@ def test_another_settings_a_changed_source_or_another_rect_is_another_job(tmp_pa
     assert todo[0].overwrite is False
 
 
+def test_a_source_that_changes_while_it_is_done_is_not_done(tmp_path, jobs):
+    with Journal(tmp_path / "out", Settings()) as journal:
+        journal.take(jobs[0])
+        jobs[0].outputs["cutout"].touch()
+        jobs[0].source.write_bytes(b"another picture")
+        journal.done(jobs[0])
+    assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == []
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "processes"])
+@pytest.mark.parametrize("emit", [("cutout",), ("cutout", "mask"), ("mask", "cutout")])
+def test_what_appears_where_an_output_was_to_be_is_not_replaced_by_a_later_run(tmp_path, photos, emit, strategy):
+    settings, out = Settings(engine="opencv", emit=emit), tmp_path / "out"
+    plan = make_plan(photos, out, settings)
+    out.mkdir()
+    (out / "1.png").write_bytes(b"precious")
+    records = list(run_plan(plan, strategy=strategy))
+    assert [record.path.name for record in records if record.error] == ["1.png"]
+    assert not (out / "1.mask.png").exists()
+    with pytest.raises(OutputError, match=r"1 of the outputs exist .*1\.png"):
+        make_plan(photos, out, settings, resume=True)
+    (out / "1.png").unlink()
+    later = remove_backgrounds(photos, out, settings=settings, resume=True)
+    assert sorted(record.status for record in later) == ["ok"] + 5 * ["skipped"]
+
+
+def test_a_folder_that_is_lost_meanwhile_costs_what_would_be_in_it(tmp_path, photos):
+    records = run_plan(make_plan(photos, tmp_path / "out", Settings(engine="opencv")), strategy="sequential")
+    assert next(records).error is None
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    (tmp_path / "out").touch()
+    assert {str(record.error).rpartition("out: ")[2] for record in records} == {
+        "the folder cannot be made (File exists)"
+    }
+
+
 def test_a_model_is_known_by_its_content_wherever_it_is(tmp_path, jobs):
     model = Model("/here/u2netp.onnx", "digest", 1, PRESETS["u2netp"])
     run_some(tmp_path / "out", Settings(engine="onnx", model=model), jobs)
@@ -78,6 +114,7 @@ def test_a_line_that_a_crash_cut_short_loses_itself_only(tmp_path, jobs):
     path = tmp_path / "out" / NAME
     path.write_text(path.read_text() + '\n{"version": 1, "state": "do')
     with Journal(tmp_path / "out", Settings()) as journal:
+        journal.take(jobs[2])
         jobs[2].outputs["cutout"].touch()
         journal.done(jobs[2])
     assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == [jobs[0], jobs[2]]

@@ -144,6 +144,24 @@ def test_a_rect_that_cannot_be_cut_is_refused_and_one_in_the_table_can_be_correc
     assert not session.entries[index].doubts
 
 
+@pytest.mark.parametrize("hints", [None, "some"])
+def test_what_is_changed_elsewhere_meanwhile_is_not_replaced(server, session, folder, hints):
+    table = folder / "rects.csv"
+    theirs = table.read_text() + "photos/other.png,1,2,3,4\n"
+    table.write_text(theirs)
+    before = contents(folder)
+    gray = np.full((200, 260), OPEN, np.uint8)
+    gray[90:110, 90:110] = 255
+    change = {"rect": [30, 40, 100, 80]} | ({} if hints is None else {"hints": encoded(gray)})
+    status, _, content = ask(server, "PUT", f"photos/{index_of(session, 'a, b.png')}", change)
+    assert status == 422
+    assert "rects.csv was changed elsewhere" in json.loads(content)["error"]
+    assert contents(folder) == before
+    table.unlink()
+    assert ask(server, "PUT", f"photos/{index_of(session, 'a, b.png')}", change)[0] == 200
+    assert len(read_rects(table)) == 3
+
+
 def test_nothing_is_written_through_a_link_or_after_the_end(session, folder, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (folder / "rects.hints").symlink_to(elsewhere)

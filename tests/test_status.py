@@ -13,6 +13,7 @@ import pytest
 from bgremove.batch import ImageRecord, Job, make_plan
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.plan import Plan
+from bgremove.batch.sources import find_sources
 from bgremove.cli import run
 from bgremove.cli.status import kept_in, told_on_signal
 from bgremove.pace import Pace
@@ -109,18 +110,40 @@ def test_the_signal_tells_that_it_is_planned_and_how_many_have_come_under_watch(
     plan = Plan(tmp_path, Settings(), Jobs([Job(tmp_path / "a.png", {})] * 2))
     records = [ImageRecord(job.source, (), status) for job, status in zip(plan.todo, ("ok", "failed"), strict=True)]
 
+    kept = []
+
     def plans(*_, **__):
         for each in (plan, plan):
             signal.raise_signal(signal.SIGUSR1)
             yield each
+            content = json.loads(file.read_text())
+            kept.append((content["state"], content["total"], content["done"], content["failed"]))
         signal.raise_signal(signal.SIGUSR1)
 
     monkeypatch.setattr("bgremove.cli.remove.watch_folders", plans)
     monkeypatch.setattr("bgremove.cli.remove.run_plan", lambda *_, **__: records)
-    assert run(["remove", str(tmp_path), "-o", str(tmp_path / "out"), "--watch", "-q"]) == 0
+    file = tmp_path / "s.json"
+    assert run(["remove", str(tmp_path), "-o", str(tmp_path / "out"), "--watch", "-q", "--status", str(file)]) == 0
     told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("images")]
     assert [line.split(",")[0] for line in told] == ["images: planning", "images: 2 of 2", "images: 4 of 4"]
     assert told[-1].endswith(", 2 failed")
+    assert kept == [("running", 2, 2, 1), ("running", 4, 4, 2)], "whatever has passed since it was last written"
+    assert json.loads(file.read_text())["state"] == "ended"
+
+
+@signals
+@pytest.mark.parametrize("line", [["rects", "-o", "r.csv"], ["compare", "--strategies", "sequential"]])
+def test_the_signal_ends_no_other_command_either(line, photos, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    name = f"bgremove.cli.{line[0]}.find_sources"
+
+    def asked(*arguments, **options):
+        signal.raise_signal(signal.SIGUSR1)
+        return find_sources(*arguments, **options)
+
+    monkeypatch.setattr(name, asked)
+    assert run([*line, str(photos / "0.png"), "--quiet"]) == 0
+    assert "images: planning\n" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -131,7 +154,6 @@ def test_the_signal_tells_that_it_is_planned_and_how_many_have_come_under_watch(
         (["--status", "in.json", "--json", "in.json"], "is an input or an output"),
         (["--json", "a.json", "--trace", "a.json"], "is an input or an output"),
         (["--status", "status.json", "--dry-run"], "leave --status"),
-        (["--status", "status.json", "--watch"], "--status: of no use"),
     ],
 )
 def test_what_a_status_or_another_file_cannot_be_is_refused(photos, tmp_path, capsys, options, message, monkeypatch):

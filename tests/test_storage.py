@@ -168,6 +168,12 @@ def test_a_tree_is_mirrored_without_the_output_in_it_and_hidden_files(root, phot
         make_plan(f"{root}/in", f"{root}/in/", Settings())
 
 
+def test_the_output_may_be_a_folder_above_the_input(memory, photos):
+    fill(f"{memory}/in", photos)
+    assert {record.status for record in remove_backgrounds(f"{memory}/in", memory, engine="opencv")} == {"ok"}
+    assert listed(memory, recursive=False) == [f"{n}.png" for n in range(6)]
+
+
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [("in/*.png", ["a"]), ("in/**/*.png", ["a", "b"]), ("in/sub/[ab].png", ["b"]), ("*/?.png", ["a"]), ("x/*.png", [])],

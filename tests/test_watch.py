@@ -21,7 +21,8 @@ from bgremove.batch.jobs import Jobs
 from bgremove.batch.plan import Plan, plan_jobs
 from bgremove.batch.records import ImageRecord
 from bgremove.batch.run import run_plan
-from bgremove.batch.sources import Found, Source, Unusable, find_sources
+from bgremove.batch.sources import Found, Source, find_sources
+from bgremove.batch.tree import Unusable
 from bgremove.batch.watch import HotFolder, Settling, _told, watch
 from bgremove.errors import ImageError, UsageError
 from bgremove.files import TEMPORARY_PREFIX

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from bgremove import Settings, cli, remove_backgrounds
-from bgremove.batch.sources import LINKED, find_sources
 from bgremove.errors import RectError, UsageError
 from bgremove.types import as_rect
 from tests.image_files import quarters, saved
@@ -160,15 +159,6 @@ def test_a_named_file_is_the_cutout_whatever_is_emitted_first(folder):
     assert cli.run(["remove", "a.png", "-o", "cut.png", "--emit", "mask,cutout"]) == 0
     assert (folder / "cut.mask.png").exists()
     assert (folder / "cut.png").read_bytes()[25] == 6, "red, green, blue and alpha"
-
-
-def test_linked_folders_are_counted_and_not_followed(folder, capfd):
-    (folder / "photos/loop").symlink_to(folder / "photos", target_is_directory=True)
-    assert find_sources("photos").left_out == {}
-    found = find_sources("photos", recursive=True)
-    assert (len(found.sources), found.left_out) == (1, {LINKED: 1})
-    assert cli.run(["remove", "photos", "-r", "-o", "out", "--dry-run"]) == 0
-    assert "1 linked folder was left out: links are not followed" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(

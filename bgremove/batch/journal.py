@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import math
 import os
@@ -11,36 +10,36 @@ import platform
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
+from bgremove.batch.keys import job_key, settings_key
 from bgremove.batch.shard import Shard
 from bgremove.batch.sources import Source
+from bgremove.batch.tree import JOURNAL_PREFIX
 from bgremove.errors import OutputError
-from bgremove.files import TEMPORARY_PREFIX, version_of
+from bgremove.files import TEMPORARY_PREFIX
 from bgremove.interrupts import interrupts_deferred
 from bgremove.paths import absolute, display_name
 from bgremove.settings import Settings
 from bgremove.url import Location
 
-NAME = ".bgremove-journal.jsonl"
-_SHARDS = ".bgremove-journal-{}-of-{}.jsonl"
+NAME = f"{JOURNAL_PREFIX}.jsonl"
+_SHARDS = JOURNAL_PREFIX + "-{}-of-{}.jsonl"
 FORMAT_VERSION = 1
 
 _LOCK_SUFFIX = ".lock"
 _CHUNK_BYTES = 1_000_000
-
-_canonical = json.JSONEncoder(sort_keys=True).encode
 
 
 class _Entry(NamedTuple):
     """A line of the journal."""
 
     state: str
-    """``opened`` (a run begins), ``started`` (it takes a job) or ``done``."""
+    """``opened`` (a run begins), ``started`` (it takes a job), ``done``, or ``failed`` (nothing of it is written)."""
     run: str
     key: str = ""
     """Of the job."""
@@ -54,8 +53,8 @@ class Journal:
     Each shard has a file of its own, so that machines need not append to the same one; `resume` reads all.
 
     A job is known by the path, size and time of change of its source and of its hints, its rect, its outputs and the
-    settings. What was taken under that key and not finished may be written again; what is finished, and still there, is
-    skipped.
+    settings. What was taken under that key and not finished may be written again, unless it has failed; what is
+    finished, and still there, is skipped.
 
     Runs that go on at the same time share the work: lines are appended, which puts them in one order for all, and the
     first run that takes a job has it. Each run holds a lock of its own as long as it lives, which the system lets go
@@ -72,6 +71,8 @@ class Journal:
         self._run = secrets.token_hex(8)
         self._taken: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        self._keys: dict[Location, str] = {}
+        """Of the jobs that this run has taken."""
         self.planned = _size(self._path) if planned is None else planned
 
     def __enter__(self) -> Self:
@@ -103,7 +104,7 @@ class Journal:
             # Unbuffered: what a full disk refuses is not kept to be tried again.
             self._stream = stack.enter_context(self._path.open("a+b", buffering=0))
             living = [run for run in _runs(self._folder) if _lives(self._folder, run)]
-            stack.callback(own_lock.unlink, missing_ok=True)
+            stack.callback(_unlink, own_lock)
             with suppress(NotImplementedError):  # a file system without locks: other runs cannot see this one
                 stack.enter_context(FileLock(own_lock))
         except OSError as error:
@@ -116,7 +117,7 @@ class Journal:
 
     def take(self, job: Job) -> str | None:
         """Take `job` before anything of it is written; if another run has it, tell which. `OutputError` if neither."""
-        key = job_key(job, self._settings)
+        key = self._keys[job.source] = job_key(job, self._settings)
         self._note(self._new_entries())
         if key not in self._taken:
             self._append(_Entry("started", self._run, key, str(job.source)))
@@ -125,8 +126,16 @@ class Journal:
         return None if other is None else self._names.get(other, "one that has ended")
 
     def done(self, job: Job) -> None:
-        """Note that all outputs of `job` are written. `OutputError` if that cannot be; resuming does it again then."""
-        self._append(_Entry("done", self._run, job_key(job, self._settings), str(job.source)))
+        """Note that all outputs of `job` are written, as it was when it was taken: its source may have changed since.
+
+        `OutputError` if that cannot be; resuming does it again then.
+        """
+        self._append(_Entry("done", self._run, self._keys.pop(job.source), str(job.source)))
+
+    def failed(self, job: Job) -> None:
+        """Note that nothing of `job` is written, so that a file that has the name of an output is not this batch's."""
+        with suppress(OutputError):
+            self._append(_Entry("failed", self._run, self._keys.pop(job.source), str(job.source)))
 
     def resume(self, jobs: Jobs) -> tuple[Jobs, Jobs]:
         """The jobs that are still to do, and those that are done already.
@@ -140,7 +149,11 @@ class Journal:
         except OSError as error:
             raise _unwritable(self._path, error) from error
         for path in sorted({self._path, *shards, self._folder / NAME}):
-            last = {entry.key: entry.state == "done" for entry in _entries_of(path)}
+            last: dict[str, bool] = {}
+            for entry in _entries_of(path):
+                last[entry.key] = entry.state == "done"
+                if entry.state == "failed":
+                    del last[entry.key]
             is_done = last | {key: done or last.get(key, False) for key, done in is_done.items()}
         todo: list[Source | Job] = []
         done: list[Source | Job] = []
@@ -188,26 +201,6 @@ class Journal:
                 self._taken.setdefault(entry.key, entry.run)
 
 
-def settings_key(settings: Settings) -> str:
-    """The part of `job_key` that all jobs of a run have in common: the settings that decide what is written.
-
-    A model is known by its digest, wherever it is; a limit of pixels decides only whether there is an output.
-    """
-    parts = asdict(settings)
-    del parts["max_pixels"]
-    if settings.model is not None:
-        del parts["model"]["path"]
-    return json.dumps(parts, sort_keys=True)
-
-
-def job_key(job: Job, settings: str) -> str:
-    """Equal for two jobs that make the same of the same; `settings` is what `settings_key` gives."""
-    outputs = {kind: path.name for kind, path in job.outputs.items()}
-    files = [_version(file) for file in (job.source, job.hints) if file is not None]
-    parts = _canonical([files, job.rect, outputs, settings])
-    return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
-
-
 def _entries_of(path: Path) -> Iterator[_Entry]:
     """All lines of a journal, if there is one."""
     try:
@@ -217,14 +210,6 @@ def _entries_of(path: Path) -> Iterator[_Entry]:
         return
     except OSError as error:
         raise _unwritable(path, error) from error
-
-
-def _version(file: Location) -> list[str | int]:
-    """Name and version of a file; only the name, if it cannot be looked at: it will fail in its turn."""
-    version: tuple[str | int, ...] = ()
-    with suppress(OSError):
-        version = version_of(file)
-    return [absolute(file), *version]
 
 
 def _entries(path: Path, lines: Iterable[bytes]) -> Iterator[_Entry]:
@@ -265,6 +250,11 @@ def _size(path: Path) -> int:
 
 def _lock_file(folder: Path, run: str) -> Path:
     return folder / f"{TEMPORARY_PREFIX}{run}{_LOCK_SUFFIX}"
+
+
+def _unlink(file: Path) -> None:
+    with suppress(OSError):  # the folder is gone, or may no longer be written; nobody takes a free lock for a run
+        file.unlink()
 
 
 def _lives(folder: Path, run: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Self
 
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
-from bgremove.batch.journal import job_key, settings_key
+from bgremove.batch.keys import job_key, settings_key
 from bgremove.batch.sources import Source
 from bgremove.errors import OutputError
 from bgremove.paths import display_name
@@ -46,6 +46,9 @@ class Marks:
 
     def done(self, job: Job) -> None:
         """See `Journal.done`: the outputs say so."""
+
+    def failed(self, job: Job) -> None:
+        """See `Journal.failed`: what is not there has no mark."""
 
 
 def marked(jobs: Jobs, settings: Settings) -> Jobs:

@@ -15,7 +15,8 @@ from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import Journal
 from bgremove.batch.marks import existing_in_store, marked, resume_marked
 from bgremove.batch.shard import Shard
-from bgremove.batch.sources import Source, Unusable, find_sources, no_image
+from bgremove.batch.sources import Source, find_sources, no_image
+from bgremove.batch.tree import Unusable
 from bgremove.errors import OutputError, RectError, UsageError
 from bgremove.files import exists
 from bgremove.formats import FORMAT_OF_SUFFIX, SUFFIXES, UNREAD_SUFFIXES

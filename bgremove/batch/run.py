@@ -223,6 +223,8 @@ def run_jobs(plan: Plan, strategy: Strategy, *, budget_bytes: int | None = None)
                     job = unfinished[outcome.index]
                     if not isinstance(outcome.error, WorkerLostError | TaskTimeoutError | NotRunError):
                         del unfinished[outcome.index]
+                    if outcome.index not in unfinished and outcome.error and not job.overwrite:
+                        journal.failed(job)
                     if outcome.error is None:
                         with suppress(OutputError):  # it is written all the same; a resumed batch does it again
                             journal.done(job)

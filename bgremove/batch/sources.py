@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from glob import has_magic
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from bgremove.errors import BgremoveError, ImageError, UsageError
+from bgremove.batch.tree import LINKED, RESULTS, Tree, Unusable
+from bgremove.errors import ImageError, UsageError
 from bgremove.formats import SUFFIXES, UNREAD_SUFFIXES, looks_like_image
 from bgremove.paths import StrPath, absolute, display_name
 from bgremove.storage import find
 from bgremove.url import Location, Url, located
-
-LINKED = "/"
-"""Among what is left out by suffix, links to folders; no suffix is called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +39,14 @@ class Source:
         return Path(self.below)
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """An input from which nothing can be read, and why; the batch goes on without it."""
-
-    path: Location
-    error: BgremoveError
-    below: str | None = None
-    """Of one file, its path relative to the input that it was found under; None if there may be others behind it."""
-
-
 class Found(NamedTuple):
     """What there is under the inputs."""
 
     sources: list[Source]
     unusable: list[Unusable]
     left_out: dict[str, int]
-    """How many files in folders look like photographs and are not read, by suffix in lower case; under `LINKED`, how
-    many links to folders there are."""
+    """How many files in folders look like photographs and are not read, by suffix in lower case; under `LINKED` and
+    `RESULTS`, how many links to folders and folders of results there are."""
 
 
 def find_sources(
@@ -77,13 +65,14 @@ def find_sources(
     unusable: list[Unusable] = []
     left_out: Counter[str] = Counter()
     skip = None if exclude is None or isinstance(exclude, Url) else os.path.realpath(exclude)
-    for path in _expand(inputs):
+    tree = Tree(skip, unusable, left_out)
+    for path in _expand(inputs, tree, unusable):
         if isinstance(path, Url):
             _refuse_output(path, path == exclude)
             found = _in_store(path, recursive, exclude, unusable, left_out)
         elif os.path.isdir(path):
             _refuse_output(path, os.path.realpath(path) == skip)
-            found = _in_folder(path, recursive, skip, unusable, left_out)
+            found = _in_folder(path, recursive, tree, left_out)
         elif reason := _why_absent(path):
             unusable.append(Unusable(path, ImageError(f"{display_name(path)}: {reason}")))
             continue
@@ -111,12 +100,14 @@ def left_out_text(left_out: Mapping[str, int]) -> str | None:
     >>> left_out_text({LINKED: 1})
     '1 linked folder was left out: links are not followed, name it to read what is in it'
     """
-    linked = left_out.get(LINKED, 0)
-    files = {suffix: count for suffix, count in left_out.items() if suffix != LINKED}
+    files = {suffix: count for suffix, count in left_out.items() if suffix not in {LINKED, RESULTS}}
     kinds = sorted(files.items(), key=lambda item: (-item[1], not item[0], item[0]))
     listed = ", ".join(f"{count} {display_name(suffix) or 'without suffix'}" for suffix, count in kinds)
-    folders = "links are not followed, name it to read what is in it"
-    parts = (("file", sum(files.values()), listed), ("linked folder", linked, folders))
+    parts = (
+        ("file", sum(files.values()), listed),
+        ("linked folder", left_out.get(LINKED, 0), "links are not followed, name it to read what is in it"),
+        ("folder", left_out.get(RESULTS, 0), "a journal says that it holds earlier results, name it to read them"),
+    )
     lines = [f"{n} {what}{' was' if n == 1 else 's were'} left out: {which}" for what, n, which in parts if n]
     return "; ".join(lines) or None
 
@@ -139,16 +130,23 @@ def _refuse_output(path: Location, is_output: bool) -> None:
         )
 
 
-def _expand(inputs: StrPath | Url | Iterable[StrPath | Url]) -> Iterator[Location]:
+def _expand(
+    inputs: StrPath | Url | Iterable[StrPath | Url], tree: Tree, unusable: Sequence[Unusable]
+) -> Iterator[Location]:
     for item in [inputs] if isinstance(inputs, str | os.PathLike | Url) else inputs:
         place = located(item)
         if isinstance(place, Url):
             yield place
             continue
-        text = os.fspath(place)
         # A file may really be called `a[1].jpg`: what exists is meant literally.
-        matches = [] if os.path.lexists(text) else sorted(glob.glob(text, recursive=True))
-        yield from map(Path, matches or [text])
+        if not has_magic(os.fspath(place)) or os.path.lexists(place):
+            yield place
+            continue
+        told = len(unusable)
+        matches = tree.matches(place)
+        yield from matches
+        if not matches and len(unusable) == told:
+            yield place
 
 
 def _why_absent(path: Path) -> str | None:
@@ -164,24 +162,11 @@ def _why_absent(path: Path) -> str | None:
     return None
 
 
-def _in_folder(
-    folder: Path, recursive: bool, skip: str | None, unusable: list[Unusable], left_out: Counter[str]
-) -> Iterator[Source]:
-    def report(error: OSError) -> None:
-        path = Path(error.filename)
-        reason = f"{display_name(path)}: the folder cannot be read: {error.strerror}"
-        unusable.append(Unusable(path, ImageError(reason)))
-
+def _in_folder(folder: Path, recursive: bool, tree: Tree, left_out: Counter[str]) -> Iterator[Source]:
     start = len(os.path.join(folder, ""))
-    for parent, folders, files in os.walk(folder, onerror=report):
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and recursive)
-        if skip is not None:
-            folders[:] = [f for f in folders if os.path.realpath(os.path.join(parent, f)) != skip]
-        linked = sum(os.path.islink(os.path.join(parent, f)) for f in folders)  # os.walk passes them over
-        if linked:
-            left_out[LINKED] += linked
+    for parent, _, files in tree.walk(folder, recursive=recursive):
         below = os.path.join(parent, "")[start:]
-        for name in sorted(files):
+        for name in files:
             suffix = os.path.splitext(name)[1].lower()
             if name.startswith("."):
                 continue
@@ -202,7 +187,7 @@ def _in_store(
             parts = entry.relative.split("/")
             misleading = any(map(_misleads, parts))
             hidden = any(part.startswith(".") for part in parts) and not misleading
-            if not single and (hidden or _is_below(entry.url, skip)):
+            if not single and (hidden or (_is_below(skip, url) and _is_below(entry.url, skip))):
                 continue
             suffix = entry.url.suffix.lower()
             if misleading and (single or suffix in SUFFIXES):
@@ -228,5 +213,5 @@ def _misleads(part: str) -> bool:
     return part in {"", ".", ".."} or PurePath(part).name != part or part.startswith("..\\")
 
 
-def _is_below(url: Url, folder: Location | None) -> bool:
-    return isinstance(folder, Url) and url.text.startswith(f"{folder}/")
+def _is_below(place: Location | None, folder: Location | None) -> bool:
+    return isinstance(place, Url) and isinstance(folder, Url) and place.text.startswith(f"{folder}/")

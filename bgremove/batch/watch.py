@@ -16,7 +16,8 @@ from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import Journal
 from bgremove.batch.plan import Plan, check_folder, plan_jobs
-from bgremove.batch.sources import Found, Source, Unusable, find_sources
+from bgremove.batch.sources import Found, Source, find_sources
+from bgremove.batch.tree import Unusable
 from bgremove.errors import BgremoveError, ImageError, ImageTooLargeError, OutputError, UsageError
 from bgremove.files import exists, version_of
 from bgremove.formats import read

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bgremove.batch.job import Job
 from bgremove.cutout import Cutout
+from bgremove.errors import OutputError
 from bgremove.files import make_folder, store_bytes, write_bytes, write_standard_output
 from bgremove.formats import DEEP_FORMATS, NO_METADATA, Photo, decode, encode, read
 from bgremove.hints import read_hints
@@ -68,21 +72,37 @@ def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
     hints = None if job.hints is None else read_hints(job.hints, *photo.image.shape[:2])
     cutout = cut_photo(photo, settings if job.rect is None else replace(settings, rect=job.rect), hints)
     segmented = time.perf_counter()
-    for kind, path in job.outputs.items():
-        metadata = cutout.metadata if kind == "cutout" else NO_METADATA
-        content = encode(cutout.emitted(kind, settings), settings.format_of(kind), metadata)
-        if path == STANDARD:
-            write_standard_output(content)
-        elif isinstance(path, Url):
-            store_bytes(path, content, mark=job.mark, overwrite=job.overwrite)
-        else:
-            make_folder(path.parent)
-            write_bytes(path, content, overwrite=job.overwrite)
+    _write(job, {kind: _encoded(cutout, kind, settings) for kind in job.outputs})
     written = time.perf_counter()
     if cutout.image.dtype.itemsize == 2 and "cutout" in settings.emit and settings.format not in DEEP_FORMATS:
         note = f"its 16 bits a sample were reduced to 8, as {settings.format} holds no more"
         cutout = replace(cutout, warnings=(*cutout.warnings, note))
     return photo, cutout, Times(decoded - start, segmented - decoded, written - segmented)
+
+
+def _encoded(cutout: Cutout, kind: str, settings: Settings) -> bytes:
+    metadata = cutout.metadata if kind == "cutout" else NO_METADATA
+    return encode(cutout.emitted(kind, settings), settings.format_of(kind), metadata)
+
+
+def _write(job: Job, contents: Mapping[str, bytes]) -> None:
+    """Write all outputs; or none here, if one cannot be written and they may not replace what is there."""
+    written: list[Path] = []
+    try:
+        for kind, path in job.outputs.items():
+            if path == STANDARD:
+                write_standard_output(contents[kind])
+            elif isinstance(path, Url):
+                store_bytes(path, contents[kind], mark=job.mark, overwrite=job.overwrite)
+            else:
+                make_folder(path.parent)
+                write_bytes(path, contents[kind], overwrite=job.overwrite)
+                written.append(path)
+    except OutputError:
+        for path in () if job.overwrite else written:
+            with suppress(OSError):
+                path.unlink()
+        raise
 
 
 def _preview(photo: Photo, cutout: Cutout) -> bytes:

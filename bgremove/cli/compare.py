@@ -13,8 +13,9 @@ from bgremove.batch.headers import largest_first
 from bgremove.batch.plan import output_paths
 from bgremove.batch.sources import find_sources, left_out_text, no_image
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, telling, told
+from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, telling, told
 from bgremove.cli.sections import SectionedCommand
+from bgremove.cli.status import told_on_signal
 from bgremove.comparison import MIN_ROUNDS, Comparison, contenders
 from bgremove.comparison import compare as compare_strategies
 from bgremove.comparison.compare import DEFAULT_CONTENDERS
@@ -22,6 +23,7 @@ from bgremove.comparison.report import TABLE_WIDTH, answer, choice, comparison_j
 from bgremove.errors import OutputError
 from bgremove.files import noting
 from bgremove.machine import usable_cpus
+from bgremove.pace import Pace
 from bgremove.paths import STANDARD
 from bgremove.report import Gallery, Outputs
 from bgremove.settings import Settings
@@ -59,6 +61,8 @@ def compare(
 ) -> int:  # fmt: skip
     """Does parallel pay? Run INPUTS under each strategy in turn, and say so with evidence."""
     settings = Settings(**fields)
+    pace = Pace("images")
+    click.get_current_context().with_resource(told_on_signal(pace))
     chosen = contenders(strategies, workers)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive)
     if not sources:
@@ -67,7 +71,8 @@ def compare(
     emitted = output_paths(Path(), "cutout", settings)
     jobs = largest_first([Job(source.path, emitted) for source in sources], counting("headers", quiet=quiet))
     gallery = Gallery(settings)
-    with counting("images", quiet=quiet)(len(jobs) * (1 + rounds * len(chosen))) as advance:
+    pace.total = len(jobs) * (1 + rounds * len(chosen))
+    with shown(pace, quiet=quiet) as advance:
         comparison = compare_strategies(
             jobs, settings, chosen, rounds=rounds, on_image=advance,
             on_cutout=gallery.add if outputs.has_pictures else None,

@@ -12,10 +12,12 @@ import click
 from bgremove.batch.sources import find_sources, left_out_text, no_image
 from bgremove.batch.summary import named_failure
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, counting, say, told
+from bgremove.cli.console import EXIT_FAILURES, say, shown, told
 from bgremove.cli.sections import SectionedCommand
+from bgremove.cli.status import told_on_signal
 from bgremove.errors import OutputError, UsageError
 from bgremove.files import check_writable, noting
+from bgremove.pace import Pace
 from bgremove.paths import display_name
 from bgremove.rects import Table, is_filled, propose_rects
 from bgremove.rects.edit import EditServer, Entry, Session, survey
@@ -63,6 +65,8 @@ def rects(
     """
     if no_browser and not edit:
         raise UsageError("--no-browser: of no use without --edit, which opens a page")
+    pace = Pace("images")
+    click.get_current_context().with_resource(told_on_signal(pace))
     settings = Settings(margin=margin, max_pixels=max_pixels, metadata="none")
     if is_filled(output) and not (edit or overwrite):
         name = display_name(output)
@@ -75,7 +79,8 @@ def rects(
     check_writable(output, paths)
     found: list[Entry] = []
     failed = []
-    with counting("images", quiet=quiet)(len(paths)) as advance:
+    pace.total = len(paths)
+    with shown(pace, quiet=quiet) as advance:
         for path, result in survey(paths, table, settings) if edit else propose_rects(paths, settings):
             match result:
                 case Entry():

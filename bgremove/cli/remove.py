@@ -37,6 +37,7 @@ from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 from bgremove.url import Location
 
+_OF_MANY = "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "shard", "dry_run", "status"
 _BESIDE_RESULTS = "contact_sheet", "status", "json_file", "report", "plots", "trace"
 
 
@@ -105,10 +106,10 @@ def remove(
         settings = Settings(**fields)
         plans = watch_folders(inputs, output, settings, planning, recursive=recursive)
         chosen(Plan(output, settings, Jobs(())))  # refuses what cannot be meant
-        return _run_for_ever(plans, run_one, pace, quiet)
+        with kept_in(status, pace, []) as update:
+            return _run_for_ever(plans, run_one, pace, update, quiet=quiet)
     if single:
-        of_many = "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "shard", "dry_run"
-        _refuse_given("one image", *of_many, "status")
+        _refuse_given("one image", *_OF_MANY)
         fields["format"] = _format_of(output, fields["format"])
     settings = Settings(**fields)
     unwritten: list[OutputError] = []
@@ -181,7 +182,8 @@ def _check_together(given: Mapping[str, Any]) -> None:
     if given["emit"] == ("mask",):
         _refuse_given("masks alone", "background", "edge", "metadata")
     if given["watch"]:
-        _refuse_given("a run without an end", "shard", "dry_run", "scheduler", *_BESIDE_RESULTS)
+        of_an_end = (name for name in _BESIDE_RESULTS if name != "status")
+        _refuse_given("a run without an end", "shard", "dry_run", "scheduler", *of_an_end)
         if given["strategy"] == "dask":
             raise UsageError("--watch starts its workers anew for each photo that arrives: run it without a cluster")
     if given["output"] == STANDARD:
@@ -200,17 +202,24 @@ def _drawn(file: Path) -> dict[str, Any]:
 
 
 def _run_for_ever(
-    plans: Iterable[Plan], run_one: Callable[[Plan], Iterable[ImageRecord]], pace: Pace, quiet: bool
+    plans: Iterable[Plan],
+    run_one: Callable[[Plan], Iterable[ImageRecord]],
+    pace: Pace,
+    update: Callable[[], None],
+    *,
+    quiet: bool,
 ) -> int:
     """Do plan after plan, and tell of each image at once."""
     for plan in plans:
         summary = Summary()
         pace.total = (pace.total or 0) + len(plan.unusable) + len(plan.todo)
+        update()
         if plan.done and not quiet:
             say(f"{len(plan.done)} done already")
         for record in chain(unusable_records(plan), run_one(plan)):
             summary.add(record)
             pace.add(failed=record.status == "failed")
+            update()
             for line in failure_text(record):
                 say(f"failed: {line}")
             if not quiet and record.status != "failed":

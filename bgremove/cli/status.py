@@ -37,9 +37,9 @@ def check_status(file: Path, keep: Iterable[Location]) -> None:
 def kept_in(file: Path | None, pace: Pace, errors: list[OutputError]) -> Iterator[Callable[[], None]]:
     """Keep `file`, if there is one, up to date; the function that it gives is to be called when `pace` has changed.
 
-    It is written at once, when the total is known, then once a second at most, and at the end, with ``state``
-    ``planning``, ``running``, ``ended`` or, if the block is left by an exception, ``interrupted``. If it cannot be
-    written in between, that is tried again later.
+    It is written at once, when the total is known or reached, between that once a second at most, and at the end, with
+    ``state`` ``planning``, ``running``, ``ended`` or, if the block is left by an exception, ``interrupted``. If it
+    cannot be written in between, that is tried again later.
 
     Raises `OutputError` if it cannot be written at first; in the end, that is added to the `errors`.
     """
@@ -51,7 +51,7 @@ def kept_in(file: Path | None, pace: Pace, errors: list[OutputError]) -> Iterato
 
     def update() -> None:
         nonlocal written_s, total
-        if pace.total != total or pace.clock() - written_s >= _REWRITTEN_S:
+        if pace.total != total or pace.done == total or pace.clock() - written_s >= _REWRITTEN_S:
             with suppress(OutputError):
                 write_json_file(file, _content(pace))
             written_s, total = pace.clock(), pace.total

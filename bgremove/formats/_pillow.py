@@ -38,8 +38,9 @@ Pixels = tuple[NDArray[Any], NDArray[Any] | None]
 
 _S = TypeVar("_S", np.uint8, np.uint16)
 
-_SUBFILE_TYPE, _BITS_PER_SAMPLE, _COMPRESSION, _PLANAR, _SAMPLE_FORMAT = 254, 258, 259, 284, 339  # TIFF 6.0
-_WEBP, _SIGNED = 50001, 2
+_SUBFILE_TYPE, _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _PLANAR = 254, 258, 259, 262, 284  # TIFF 6.0
+_SAMPLE_FORMAT, _SUBSAMPLING = 339, 530
+_UNCOMPRESSED, _WEBP, _SIGNED, _YCBCR = 1, 50001, 2, 6
 _AVIF_HEADER_BYTES = 2**16
 _PLUGINS = ("Jpeg", "Mpo", "Png", "WebP", "Tiff", "Bmp", "Gif", "Ppm", "Avif")
 
@@ -84,9 +85,11 @@ def _is_misread(image: PIL.Image.Image) -> bool:
     """Whether Pillow opens a TIFF, and then fails or, worse, gives other samples than it holds."""
     tags = getattr(image, "tag_v2", {})
     bits = _bits_of(image)
-    wide_planes = tags.get(_PLANAR, 1) == 2 and len(bits) > 1 and max(bits) > 8
+    wide_planes = tags.get(_PLANAR, 1) == 2 and len(bits) > 1 and (max(bits) > 8 or image.mode == "PA")
+    halved = tags.get(_PHOTOMETRIC) == _YCBCR and tuple(tags.get(_SUBSAMPLING, (2, 2))) != (1, 1)
     signed_bytes = _SIGNED in tags.get(_SAMPLE_FORMAT, (1,)) and max(bits) <= 8
-    return wide_planes or signed_bytes or tags.get(_COMPRESSION) == _WEBP
+    compression = tags.get(_COMPRESSION, _UNCOMPRESSED)
+    return wide_planes or signed_bytes or compression == _WEBP or (halved and compression == _UNCOMPRESSED)
 
 
 def check_size(width: int, height: int, max_pixels: int) -> None:

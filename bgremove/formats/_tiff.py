@@ -64,7 +64,8 @@ class Layout:
 def layout_of(file: IO[bytes]) -> Layout | None:
     """The layout of a TIFF of which Pillow would not give all samples as they are; None if it is anything else.
 
-    That is: 16 bits a sample, alpha beside CMYK, or anything beside colours that are stored in planes.
+    That is: 16 bits a sample, alpha beside CMYK or where white is zero, several samples beside colours, or anything
+    beside colours that are stored in planes.
     """
     try:
         order, entries, _ = _directory(file)
@@ -73,8 +74,9 @@ def layout_of(file: IO[bytes]) -> Layout | None:
         return None
     if layout is None:
         return None
-    beside = layout.samples > layout.colours and (layout.photometric == 5 or layout.planes > 1)
-    return layout if layout.bits == 16 or beside else None
+    beside = layout.samples - layout.colours
+    unknown = beside > 1 or (beside and (layout.photometric in {0, 5} or layout.planes > 1))
+    return layout if layout.bits == 16 or unknown else None
 
 
 def samples_text(file: IO[bytes]) -> str | None:

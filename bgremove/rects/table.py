@@ -13,7 +13,7 @@ from typing import Self
 from bgremove.batch import RectTable, read_table
 from bgremove.batch.rects import COLUMNS, HINTS
 from bgremove.errors import OutputError
-from bgremove.files import write_bytes, write_text_file
+from bgremove.files import version_of, write_bytes, write_text_file
 from bgremove.formats import encode
 from bgremove.hints import as_gray
 from bgremove.paths import absolute, display_name
@@ -42,11 +42,13 @@ class Table:
 
     file: Path
     read: RectTable = field(default_factory=lambda: RectTable(COLUMNS, {}, {}, {}))
+    _version: tuple[int, int | str] | None = None
+    """Of the file, as it was read or written last."""
 
     @classmethod
     def opened(cls, file: Path) -> Self:
         """The table that `file` holds; an empty one if there is nothing. `RectError` if it is something else."""
-        return cls(file, read_table(file)) if is_filled(file) else cls(file)
+        return cls(file, _version=version_of(file), read=read_table(file)) if is_filled(file) else cls(file)
 
     @property
     def hints_folder(self) -> Path:
@@ -84,12 +86,15 @@ class Table:
         self.read.lines.setdefault(absolute(path), {"path": self._relative(path)})
 
     def save(self) -> None:
-        """Write the CSV."""
+        """Write the CSV. `OutputError` if it cannot be, or somebody else has changed it, whose lines would be lost."""
+        self._check_version()
         write_text_file(self.file, self.text())
+        self._version = version_of(self.file)
 
     def save_marked(self, path: Location, rect: Rect, labels: Mask) -> None:
         """Set the line of an image and write its hints and the CSV; if `labels` leave all open, it has no hints."""
         file = self._hints_file(path)
+        self._check_version()
         if self.hints_folder.is_symlink():
             raise OutputError(f"{display_name(self.hints_folder)} is a link: hints are written into a folder only")
         try:
@@ -121,6 +126,12 @@ class Table:
         rows.writeheader()
         rows.writerows(lines)
         return text.getvalue()
+
+    def _check_version(self) -> None:
+        """Raise `OutputError` if the file is another than was read or written last; one that is gone is made anew."""
+        if self._version is not None and os.path.isfile(self.file) and version_of(self.file) != self._version:
+            name = display_name(self.file)
+            raise OutputError(f"{name} was changed elsewhere, and is left as it is: start the command again to go on")
 
     def _hints_file(self, path: Location) -> Path:
         """Named after the image, and after where it is: there may be others of that name."""

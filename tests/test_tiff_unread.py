@@ -1,0 +1,67 @@
+"""TIFF files that are not read are told by what they hold; none is taken for another picture."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from bgremove.errors import ImageError
+from bgremove.formats.read import decode
+from tests.tiff_files import tiff_of
+
+
+def test_a_tiff_that_is_not_read_is_named_by_its_samples() -> None:
+    samples = np.zeros((4, 4, 3), np.uint16)
+    tiff = tiff_of(samples, 2, more={258: (3, (12, 12, 12))})
+    with pytest.raises(ImageError, match=r"a TIFF of 3 samples of 12 bits \(photometric interpretation 2, compr"):
+        decode(tiff)
+
+
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ({339: (3, (2,) * 3)}, "3 signed samples of 8 bits"),
+        ({259: (3, (50001,))}, "compression 50001"),
+        ({259: (3, (34712,))}, "compression 34712"),
+    ],
+)
+def test_a_tiff_that_pillow_would_take_for_another_is_named(
+    more: dict[int, tuple[int, tuple[int, ...]]], name: str
+) -> None:
+    with pytest.raises(ImageError, match=f"a TIFF of .*{name}.*which is not read"):
+        decode(tiff_of(np.zeros((4, 4, 3), np.uint8), 2, more=more))
+
+
+@pytest.mark.parametrize("more", [{}, {530: (3, (2, 2))}, {530: (3, (2, 1))}])
+def test_colour_of_which_there_is_less_than_of_brightness_is_refused_uncompressed(more) -> None:
+    whole = tiff_of(np.full((4, 4, 3), 128, np.uint8), 6, more={530: (3, (1, 1))})
+    assert decode(whole).image.max() < 130
+    with pytest.raises(ImageError, match=r"3 samples of 8 bits \(photometric interpretation 6, compression 1\)"):
+        decode(tiff_of(np.zeros((4, 4, 3), np.uint8), 6, more=more))
+
+
+def test_a_palette_and_alpha_in_planes_are_refused() -> None:
+    palette = {320: (3, tuple(range(768)))}
+    with pytest.raises(ImageError, match="a TIFF of 2 samples of 8 bits"):
+        decode(tiff_of(np.zeros((4, 4, 2), np.uint8), 3, extras=(2,), planar=True, deflate=True, more=palette))
+
+
+def test_gray_of_signed_bytes_is_refused() -> None:
+    with pytest.raises(ImageError, match="a TIFF of 1 signed samples of 8 bits"):
+        decode(tiff_of(np.zeros((4, 4, 1), np.uint8), 1, more={339: (3, (2,))}))
+
+
+def test_a_bigtiff_cannot_make_a_directory_without_end() -> None:
+    entries = b"".join(struct.pack("<HHQQ", tag, 1, 2**25, 16) for tag in range(4))
+    content = b"II+\0" + struct.pack("<HHQ", 8, 0, 16) + struct.pack("<Q", 4) + entries + bytes(8 + 2**25)
+    with pytest.raises(ImageError, match="damaged or truncated"):
+        decode(content)
+
+
+def test_struct_of_a_tiff_without_directory_is_damage() -> None:
+    with pytest.raises(ImageError, match="no image, or its header is damaged"):
+        decode(b"II*\0" + struct.pack("<I", 4000) + bytes(20))
+    assert PIL.Image.MAX_IMAGE_PIXELS is not None
