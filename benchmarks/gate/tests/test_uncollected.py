@@ -33,6 +33,7 @@ FILES = {
     "bench/sub/bench_sub.py": CASES,
     "more/conftest.py": "raise RuntimeError('of a selected folder')\n",
     "more/bench_more.py": CASES,
+    "more_of_the_same_name/bench_sound.py": CASES,
 }
 #: What is said of the file, folder or case.
 INCOMPARABLE = {
@@ -47,6 +48,7 @@ INCOMPARABLE = {
     "bench/bench_tolerance.py::test_work": "give the marker tolerance one share",
     "bench/sub": "RuntimeError: of a folder",
     "more": "RuntimeError: of a selected folder",
+    "more_of_the_same_name/bench_sound.py": "import file mismatch:; base has no case there; two files of cases",
 }
 
 
@@ -64,7 +66,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
 
 
 def test_files_that_cannot_be_imported_cost_themselves_only(toy: Toy, said: Said, tmp_path: Path) -> None:
-    assert run([*NO_TIME, "bench", "more", "--output", str(tmp_path / "output")]) == 3
+    assert run([*NO_TIME, "bench", "more", "more_of_the_same_name", "--output", str(tmp_path / "output")]) == 3
     assert "bench/bench_exits.py cannot be collected in head: SystemExit: 0" in said()
     found = json.loads((tmp_path / "output/gate.json").read_text())["findings"]
     verdicts = {finding["case"]: (finding["verdict"], finding["why"]) for finding in found}

@@ -30,6 +30,8 @@ _HINTS = {
         "it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere",
     r"No module named '\w+\.|this revision of the project has no":
         "files that are generated and ignored by git are in no worktree: name them with carry",
+    "import file mismatch":
+        "two files of cases have the same name: give their folders an __init__.py, or pytest --import-mode=importlib",
     r"No module named '\w+'":
         "a library must be installed in the environment that runs the gate",
     r"cannot import name '\w+' from|has no attribute '\w+'":
