@@ -14,6 +14,13 @@ pytestmark = pytest.mark.whole_run
 Said = Callable[[], str]
 
 NEEDS_HEAD = "from toy import added\n\ndef test_{}(benchmark):\n    benchmark(added)\n"
+TWICE = """
+import pytest
+
+def pytest_pycollect_makeitem(collector, name, obj):
+    if name == "test_twice":
+        return [pytest.Function.from_parent(collector, name=name) for _ in range(2)]
+"""
 #: Files of head; each name says what is wrong with it.
 FILES = {
     "bench/bench_sound.py": CASES,
@@ -29,6 +36,8 @@ FILES = {
     "bench/bench_tolerance.py": f"import pytest\n{CASES}\n".replace(
         "def test", "@pytest.mark.tolerance('much')\ndef test"
     ),
+    "bench/bench_twice.py": CASES.replace("test_work", "test_twice"),
+    "bench/conftest.py": TWICE,
     "bench/sub/conftest.py": "raise RuntimeError('of a folder')\n",
     "bench/sub/bench_sub.py": CASES,
     "more/conftest.py": "raise RuntimeError('of a selected folder')\n",
@@ -46,6 +55,7 @@ INCOMPARABLE = {
     "bench/bench_ends_pytest.py": "Exit: enough",
     "bench/bench_data.py": "No such file or directory: 'no/such/file.csv'",
     "bench/bench_tolerance.py::test_work": "give the marker tolerance one share",
+    "bench/bench_twice.py::test_twice": "two cases have this id",
     "bench/sub": "RuntimeError: of a folder",
     "more": "RuntimeError: of a selected folder",
     "more_of_the_same_name/bench_sound.py": "import file mismatch:; base has no case there; two files of cases",

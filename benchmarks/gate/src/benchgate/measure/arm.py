@@ -71,7 +71,10 @@ class ArmPlugin:
         """Tells which benchmarks there are and keeps those that the driver wants."""
         for folder in reversed(self._plan.first):  # a conftest's folder was put before it
             sys.path[:] = [folder, *(path for path in sys.path if path != folder)]
-        by_case = {self._case(item.nodeid): item for item in items if _is_benchmark(item)}
+        by_case: dict[str, pytest.Item] = {}
+        for item in filter(_is_benchmark, items):
+            if by_case.setdefault(self._case(item.nodeid), item) is not item:
+                self.uncollected.errors[item.nodeid] = "two cases have this id: give one of them another"
         tolerances = {case: tolerance for case, item in by_case.items() if (tolerance := self._tolerance(item))}
         errors = {self._case(node): self._case(why) for node, why in self.uncollected.errors.items()}
         self._channel.send(
