@@ -13,6 +13,8 @@ from benchgate.measure.messages import Collected
 from benchgate.measure.site import check_collected
 from benchgate.revisions.builds import _OF_BUILDS, built
 from benchgate.revisions.compiled import compiled_by
+from benchgate.revisions.git import WORKING_TREE, resolve
+from benchgate.revisions.worktrees import checkouts
 from gate_toy import CASES, NO_TIME, SETTINGS, SOURCE, Toy, make_toy
 
 pytestmark = pytest.mark.whole_run
@@ -148,9 +150,9 @@ def test_each_revision_is_built_once_and_its_own_build_is_measured(
 
 
 def test_a_build_where_no_program_may_run_is_called_that() -> None:
-    said = "bench/bench_toy.py: ImportError: {worktree}/_fast.so: failed to map segment from shared object"
+    said = "ImportError: {worktree}/_fast.so: failed to map segment from shared object"
     with pytest.raises(GateError, match=r"\(noexec\): set TMPDIR, or XDG_CACHE_HOME for builds"):
-        check_collected(Collected([], errors=[said]))
+        check_collected(Collected([], errors={"bench/bench_toy.py": said}))
 
 
 @pytest.mark.parametrize(("command", "status", "why"), [
@@ -204,6 +206,20 @@ def test_submodules_are_at_their_own_commits(
     words = said()
     assert "base/vendor/part" in words
     assert "head/vendor/part" in words
+
+
+def test_what_is_not_committed_in_a_submodule_is_part_of_the_working_tree(toy: Toy, tmp_path: Path) -> None:
+    part = make_toy(tmp_path / "part")
+    toy.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(part.root), "vendor/part")
+    base = toy.commit({})
+    assert resolve(toy.root, WORKING_TREE).commit == base, "nothing differs from it"
+    toy.write({"vendor/part/toy.py": "changed = 1\n", "vendor/part/new.py": "new = 1\n"})
+    before = toy.git("status", "--porcelain")
+    with checkouts(toy.root, resolve(toy.root, base), resolve(toy.root, WORKING_TREE)) as trees:
+        assert (trees.base / "vendor/part/toy.py").read_text() == SOURCE
+        assert (trees.head / "vendor/part/toy.py").read_text() == "changed = 1\n"
+        assert (trees.head / "vendor/part/new.py").exists()
+    assert toy.git("status", "--porcelain") == before
 
 
 def test_a_case_that_writes_into_a_submodule_is_named(toy: Toy, said: Said, tmp_path: Path) -> None:

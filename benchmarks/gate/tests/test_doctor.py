@@ -78,7 +78,7 @@ def test_a_stop_loses_no_pair(
 ) -> None:
     @contextmanager
     def prepared(*_: object) -> Iterator[object]:
-        yield SimpleNamespace(trial=SimpleNamespace(troubles=[]))
+        yield SimpleNamespace(trial=SimpleNamespace(troubles=[]), missing=[])
 
     def pairs(*_: object) -> Iterator[Pair]:
         driver = PretendedDriver({"case": normal(0, 0.01)})

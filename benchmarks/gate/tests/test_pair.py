@@ -81,7 +81,7 @@ def test_work(benchmark):
 
 
 def test_an_arm_that_cannot_start_is_an_error_with_its_last_words(toy: Toy, tmp_path: Path) -> None:
-    toy.write({"bench/conftest.py": "raise RuntimeError('out of order')\n"})
+    toy.write({"bench/conftest.py": "raise SystemExit('out of order')\n"})
     with pytest.raises(GateError, match="out of order"):
         collect(toy_site(toy, tmp_path))
 

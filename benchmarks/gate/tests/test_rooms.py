@@ -26,10 +26,10 @@ def test_no_room_knows_a_project() -> None:
 
 def test_what_a_measured_process_loads_needs_pytest_alone() -> None:
     """Whatever else is loaded there comes before the project, which may be that very library."""
-    allowed = {"pytest", "psutil", *sys.stdlib_module_names}
+    allowed = {"pytest", "_pytest", "psutil", *sys.stdlib_module_names}
     loaded = (
         "arm", "channel", "children.sitecustomize", "control", "messages", "origin", "plan", "present", "process_tree",
-        "spawned", "system", "target",
+        "spawned", "system", "target", "uncollected",
     )  # fmt: skip
     own = _imported(HERE / "measure/children/sitecustomize.py")
     assert {name.partition(".")[0] for name in own} <= sys.stdlib_module_names

@@ -228,7 +228,6 @@ WHOLE_RUNS: dict[str, tuple[dict[str, str | None], list[str], int]] = {
     "no benchmark in the file": (
         {"bench/bench_toy.py": "def test_plain():\n    pass\n"}, ["--base", "base", "bench"], 2,
     ),
-    "import error in head": ({"bench/bench_more.py": "import nowhere_to_be_found\n"}, ["--base", "base", "bench"], 3),
     "error in conftest": ({"bench/conftest.py": "raise RuntimeError\n"}, ["--base", "base", "bench"], 3),
     "exit in conftest": ({"bench/conftest.py": "import os\nos._exit(0)\n"}, ["--base", "base", "bench"], 3),
     "pytest.exit in conftest": (

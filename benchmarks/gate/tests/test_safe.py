@@ -61,7 +61,8 @@ def test_what_was_measured_before_a_stop_is_judged_and_written(
     stored = json.loads((output / "gate.json").read_text())
     assert len(stored["pairs"]) >= 2
     (finding,) = stored["findings"]
-    assert finding["metrics"][0]["pairs"] + finding["disturbed"] >= 2, "whatever was measured is shown"
+    clean = sum(metric["pairs"] for metric in finding["metrics"][:1])  # there may be none on a busy host
+    assert clean + finding["disturbed"] >= 2, "whatever was measured is shown"
     assert ET.parse(output / "gate.xml").getroot().get("errors") == "1"  # noqa: S314 (our own file)
     assert len(toy.git("worktree", "list").splitlines()) == 1
 

@@ -13,13 +13,14 @@ import pytest
 from benchgate import compare
 from benchgate.cli import run
 from benchgate.compare import cleared
-from benchgate.comparison import _missing, _named, prepared
+from benchgate.comparison import prepared
 from benchgate.measure.messages import Collected
 from benchgate.measure.pair import PairDriver
 from benchgate.measure.trial import try_out
 from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
 from benchgate.settings import Settings
+from benchgate.uncompared import missing, named
 from gate_toy import CASES, NO_TIME, SETTINGS, Toy, make_toy, toy_sites
 
 pytestmark = pytest.mark.whole_run
@@ -252,9 +253,9 @@ def test_a_case_in_trouble_costs_itself_only(judged: dict[str, tuple[str, str]])
 def test_a_constant_in_an_id_is_no_address_of_memory() -> None:
     base = Collected(["b.py::a[0xdeadbeef]", "b.py::b[<object at 0x7f0000000001>]", "b.py::c[0xdeadbeef]"])
     head = Collected(["b.py::a[0xdeadbeef]", "b.py::b[<object at 0x7f0000000002>]"])
-    cases, nameless = _named(head.cases, base.cases)
+    cases, nameless = named(head.cases, base.cases)
     assert (cases, [trouble.case for trouble in nameless]) == (head.cases[:1], head.cases[1:])
-    assert [trouble.case for trouble in _missing(base, head)] == base.cases[2:]
+    assert [trouble.case for trouble in missing(base, head)] == base.cases[2:]
 
 
 def test_a_slow_case_is_said_beforehand_not_afterwards(toy: Toy, said: Said) -> None:

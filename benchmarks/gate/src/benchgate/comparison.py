@@ -13,7 +13,6 @@ from .decide.measured import Measured
 from .decide.rule import Rule
 from .errors import GateError, WrongUseError
 from .guard.machine import identity
-from .measure.driver import OTHER_ID
 from .measure.executed import cases_that_run
 from .measure.messages import Collected
 from .measure.pair import PairDriver
@@ -29,9 +28,8 @@ from .revisions.git import WORKING_TREE, Revision, git_lines, merge_base, resolv
 from .revisions.packages import Packages, packages_of
 from .revisions.worktrees import Checkouts, checkouts
 from .settings import Settings
+from .uncompared import but_renamed, missing, named, uncollected
 
-#: What a default ``repr`` puts into an id: another number in every process, unless it is a constant in hexadecimal.
-_ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 #: What is said before the first silence.
 _TRIAL_FIRST = "before measuring, every case is called once or twice in both revisions: what runs, and for how long"
 
@@ -122,12 +120,13 @@ def prepared(
         packages = _packages(trees, laid)
         sites = [replace(site, places=replace(site.places, packages=packages, laid=laid)) for site in sites]
         trees.lay(laid)
-        missing = _missing(before, now) if settings.part == Part(Shard(1, settings.part.shard.count)) else []
+        whole = settings.part == Part(Shard(1, settings.part.shard.count))  # one of the shards tells of what they share
+        lost = [*uncollected(before, now), *missing(before, now)] if whole else []
         unmatched = [*_unmatched(now, files, settings)]
-        for line in unmatched:
+        for line in (*(f"{node} cannot be collected in head: {why}" for node, why in now.errors.items()), *unmatched):
             say(line)
         now = replace(now, cases=settings.part.of(now.cases))
-        cases, nameless = _named(now.cases, before.cases)
+        cases, nameless = named(now.cases, before.cases)
         driver = PairDriver(sites[0], sites[1], frozenset(before.cases))
         trial = try_out(driver, cases, trees, say)
         trial.troubles += nameless
@@ -136,8 +135,8 @@ def prepared(
         notes = [measured_line(driver, laid, tried=bool(trial.call_s))] if now.cases else []
         notes += [f"on {_machine(repository)}", f"{shortened(laid)} from head in both arms", *unmatched]
         notes += [*_part(settings.part, idle=not now.cases), *_differences(repository, base, head, inside, settings)]
-        if before.errors:
-            notes.append(f"base's own definitions: {shortened(before.errors)}")
+        if of_base := [f"{node}: {why}" for node, why in before.errors.items() if node not in now.errors]:
+            notes.append(f"base's own definitions: {shortened(of_base)}")
         notes += [*_loosened(before, now, settings.rule), *_told_alone(driver.alone)]
         yield Comparison(
             base=base,
@@ -145,7 +144,7 @@ def prepared(
             driver=driver,
             cases=now.cases,
             tolerances=_tolerances(now, settings),
-            missing=_but_renamed(missing, trial.troubles),
+            missing=but_renamed(lost, trial.troubles),
             trial=trial,
             notes=notes,
             changed=changed_outside(repository, base, head, laid),
@@ -180,16 +179,6 @@ def _packages(trees: Checkouts, laid: Sequence[str]) -> Packages:
 def _relative(files: Sequence[str], root: Path) -> list[str]:
     inside = [Path(file).resolve() for file in files]
     return [str(file.relative_to(root.resolve())) for file in inside if file.is_relative_to(root.resolve())]
-
-
-def _named(cases: Sequence[str], of_base: Sequence[str]) -> tuple[list[str], list[Trouble]]:
-    """Cases that another process knows by the same id, as base's did, and those whose id holds an address of memory."""
-    why = "its id holds an address of memory, which is another in every process: give its parameter an id"
-    nameless = {case for case in cases if _ADDRESS.search(case)}.difference(of_base)
-    return (
-        [case for case in cases if case not in nameless],
-        [Trouble(case, "incomparable", why) for case in cases if case in nameless],
-    )
 
 
 def _machine(repository: Path) -> str:
@@ -277,20 +266,4 @@ def _loosened(base: Collected, head: Collected, rule: Rule) -> list[str]:
         f"{case}: head tolerates {100 * now:g}%, base {100 * before:g}%"
         for case, before, now in told
         if now and now > before
-    ]
-
-
-def _but_renamed(missing: Sequence[Trouble], of_head: Sequence[Trouble]) -> list[Trouble]:
-    """Those of base that are not cases of head by an id that is another in every process."""
-    renamed = {trouble.case.partition("[")[0] for trouble in of_head if OTHER_ID in trouble.why}
-    return [trouble for trouble in missing if trouble.case.partition("[")[0] not in renamed]
-
-
-def _missing(base: Collected, head: Collected) -> list[Trouble]:
-    """Cases that base alone has, without those that head has with another address in their id."""
-    there, addressed = set(head.cases), {case.partition("[")[0] for case in head.cases if _ADDRESS.search(case)}
-    return [
-        Trouble(case, "missing", "base has this case, head has not: removed or renamed")
-        for case in base.cases
-        if case not in there and not (_ADDRESS.search(case) and case.partition("[")[0] in addressed)
     ]

@@ -62,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
                 except StoppedError as stopped:  # what was measured until then tells something too
                     _say(str(stopped))
                     status = STOPPED_STATUS
-                troubles = [*of_troubles(comparison.trial.troubles, pairs)]
+                troubles = [*of_troubles([*comparison.missing, *comparison.trial.troubles], pairs)]
             machine = Machine(
                 busy_share,
                 load,

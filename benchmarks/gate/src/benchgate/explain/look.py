@@ -14,7 +14,7 @@ from pathlib import Path
 from ..comparison import sites_of
 from ..errors import ArmError, GateError
 from ..measure.driver import CaseEndedError
-from ..measure.site import PREPARE, Places, Site, check_collected, collect
+from ..measure.site import PREPARE, Places, Site, check_collected, collect, hinted
 from ..measure.suite import Suite
 from ..report.files import flame_file, made
 from ..report.plain import plain
@@ -44,6 +44,9 @@ def run(arguments: Sequence[str]) -> int:
             site = stack.enter_context(_site(root, asked, directory / "logs"))
             (found,) = collect(site)
             check_collected(found)
+            for node, why in found.errors.items():
+                status = GateError.exit_status
+                sys.stdout.write(f"error: {node}: {hinted(f'cannot be collected: {why}')}\n")
             for case in found.cases:
                 try:
                     lines = [*_lines(look(site, case), directory)]

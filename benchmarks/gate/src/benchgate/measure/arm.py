@@ -21,6 +21,7 @@ from .plan import Plan
 from .present import PresentCase
 from .spawned import Children
 from .target import Target, pad_threads, padding
+from .uncollected import Uncollected, reason_of
 
 #: Fixtures and markers by which a suite asks for a measurement.
 _FIXTURES = {"benchmark", "codspeed_benchmark"}
@@ -37,7 +38,7 @@ class ArmPlugin:
         named = [(plan.root, "{worktree}"), *((folder, "{build}") for folder in plan.first)]
         self._folders = [(each, name) for folder, name in named for each in (os.path.realpath(folder), folder)]
         self._padded = padding(plan.frame_slots)
-        self._collection_errors: list[str] = []
+        self.uncollected = Uncollected()
         self._items: list[pytest.Item] = []
         self._ends: dict[str, tuple[End, str]] = {}
         # looks at every start of a program, and at much else in passing, for which it is no part of what is measured
@@ -65,23 +66,22 @@ class ArmPlugin:
         """A suite's own timeout would count the other arm's turns; the driver has one of its own."""
         return True
 
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Notes files that could not be imported."""
-        if report.failed:
-            self._collection_errors.append(f"{report.nodeid}: {_last_line(report.longreprtext)}")
-
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Tells which benchmarks there are and keeps those that the driver wants."""
         for folder in reversed(self._plan.first):  # a conftest's folder was put before it
             sys.path[:] = [folder, *(path for path in sys.path if path != folder)]
-        by_case = {self._case(item.nodeid): item for item in items if _is_benchmark(item)}
+        by_case: dict[str, pytest.Item] = {}
+        for item in filter(_is_benchmark, items):
+            if by_case.setdefault(self._case(item.nodeid), item) is not item:
+                self.uncollected.errors[item.nodeid] = "two cases have this id: give one of them another"
         tolerances = {case: tolerance for case, item in by_case.items() if (tolerance := self._tolerance(item))}
+        errors = {self._case(node): self._case(why) for node, why in self.uncollected.errors.items()}
         self._channel.send(
             Collected(
-                cases=list(by_case),
+                cases=[case for case in by_case if case not in errors],
                 files=sorted({str(item.path) for item in by_case.values()}),
-                errors=[self._case(error) for error in self._collection_errors],
+                errors=errors,
                 tolerances=tolerances,
                 loaded=self._loaded.news(),
             )
@@ -113,7 +113,7 @@ class ArmPlugin:
         share = marker.args[0] if len(marker.args) == 1 and not marker.kwargs else None
         if isinstance(share, float) and 0 < share < 1:
             return share
-        self._collection_errors.append(f"{item.nodeid}: give the marker tolerance one share, as in tolerance(0.10)")
+        self.uncollected.errors[item.nodeid] = "give the marker tolerance one share, as in tolerance(0.10)"
         return None
 
     @pytest.hookimpl(tryfirst=True)
@@ -212,22 +212,12 @@ def _is_benchmark(item: pytest.Item) -> bool:
 def _reason(report: pytest.TestReport) -> str:
     if hasattr(report, "wasxfail"):
         return f"marked xfail{report.wasxfail and f' ({report.wasxfail})'}"
-    # a skip's explanation is a tuple of file, line and reason
-    return str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else _last_line(report.longreprtext)
-
-
-def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    errors = [line[2:].strip() for line in lines if line.startswith("E  ")]
-    if errors and errors[0].startswith('File "'):  # a syntax error is told at the end
-        errors.reverse()
-    if errors or not lines:
-        return (errors or ["no explanation"])[0]
-    return lines[-1 if lines[0].startswith("Traceback") else 0]
+    return reason_of(report)
 
 
 def main(read_fd: int, write_fd: int, plan: Plan) -> int:
     """Runs pytest with the arm's plugin in the current directory; returns pytest's status."""
     pad_threads(padding(plan.frame_slots))
     arguments: Sequence[str] = plan.arguments
-    return int(pytest.main([*arguments], plugins=[ArmPlugin(ArmEnd(read_fd, write_fd), plan)]))
+    plugin = ArmPlugin(ArmEnd(read_fd, write_fd), plan)
+    return int(pytest.main([*arguments], plugins=[plugin, plugin.uncollected]))

@@ -15,16 +15,27 @@ _JSON = (JSONEncoder().encode, JSONDecoder().decode)
 
 @dataclass(frozen=True)
 class Collected:
-    """The benchmarks there are with their files, what could not be collected, tolerances that cases have of their own.
+    """The benchmarks there are with their files, and tolerances that cases have of their own.
 
+    `errors` say by node, such as a file, why it could not be collected.
     `loaded` are modules of the project, or from watched folders, with their files, which collecting has loaded.
     """
 
     cases: list[str]
     files: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
+    errors: dict[str, str] = field(default_factory=dict)
     tolerances: dict[str, float] = field(default_factory=dict)
     loaded: dict[str, str] = field(default_factory=dict)
+
+    def error_of(self, case: str) -> str:
+        """Which node that could not be collected would have the case, and why not; nothing if there is none.
+
+        >>> Collected([], errors={"a/b.py": "ImportError: c"}).error_of("a/b.py::test_x[1]")
+        'a/b.py: ImportError: c'
+        """
+        nodes = (node for node in self.errors if case == node or case.startswith((f"{node}::", f"{node}/")))
+        node = next(nodes, "." if "." in self.errors else None)
+        return "" if node is None else f"{node}: {self.errors[node]}"
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import TypeVar
 from ..errors import ArmError
 from .control import Clock
 from .driver import OTHER_ID, Arm, CaseEndedError
-from .messages import Ended, Ready
+from .messages import Collected, Ended, Ready
 from .records import Block, Pair, Timing, Trouble
-from .site import Draw, Site, check_origin
+from .site import Draw, Site, check_origin, hinted
 from .turns import block_of_alone, call_alone, take_turns
 
 #: The largest random addition to the environment of a pair. Its size moves the stack, which alone can change a
@@ -103,12 +103,11 @@ class PairDriver:
     def _visit_all(
         self, base: Arm, head: Arm, cases: Sequence[str], take: Callable[[Arm, Arm, str], Found]
     ) -> Iterator[Found | Trouble]:
-        offered = [set(arm.collected().cases) for arm in (base, head)]
-        for case in cases:
-            if not all(case in of_arm for of_arm in offered):
-                base_said, head_said = ("ready" if case in of_arm else "not collected" for of_arm in offered)
-                yield self._trouble(case, base_said, "ready" if head_said == "ready" else OTHER_ID)
-        both = [case for case in cases if all(case in of_arm for of_arm in offered)]
+        of_base, of_head = base.collected(), head.collected()
+        offered = set(of_base.cases).intersection(of_head.cases)
+        for case in (case for case in cases if case not in offered):
+            yield self._trouble(case, _offered(of_base, case, "not collected"), _offered(of_head, case, OTHER_ID))
+        both = [case for case in cases if case in offered]
         for arm in self._drawn(base, head):
             arm.run(both)
         for case in both:
@@ -197,6 +196,14 @@ def _tried(arm: Arm, case: str, ready: Ready) -> Ready | Ended:
     except CaseEndedError as ended:
         return ended.ended
     return ready
+
+
+def _offered(collected: Collected, case: str, otherwise: str) -> str:
+    """What an arm says of a case before it runs any: that it has it, or why not."""
+    if case in collected.cases:
+        return "ready"
+    error = collected.error_of(case)
+    return hinted(f"cannot be collected ({error})") if error else otherwise
 
 
 def _said(end: Ended, waited: bool, *, measured: bool) -> str:

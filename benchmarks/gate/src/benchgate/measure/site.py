@@ -30,6 +30,12 @@ _HINTS = {
         "it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere",
     r"No module named '\w+\.|this revision of the project has no":
         "files that are generated and ignored by git are in no worktree: name them with carry",
+    "import file mismatch":
+        "two files of cases have the same name: give their folders an __init__.py, or pytest --import-mode=importlib",
+    r"No module named '\w+'":
+        "a library must be installed in the environment that runs the gate",
+    r"cannot import name '\w+' from|has no attribute '\w+'":
+        "what one revision lacks is best imported in the cases that need it",
 }  # fmt: skip
 
 #: The usual way to have each revision built, as it stands in the configuration.
@@ -234,19 +240,23 @@ def _collected(arm: Arm) -> Collected:
     except ArmError as error:
         if arm.name != "base":
             raise
-        return Collected([], errors=[str(error)])
+        return Collected([], errors={"all": str(error)})
 
 
 def check_collected(head: Collected) -> None:
-    """Raises GateError when not all could be collected, WrongUseError when there is nothing."""
-    if head.errors:
-        said = "; ".join(head.errors)
-        hints = [hint for sign, hint in _HINTS.items() if re.search(sign, said)]
-        raise GateError("; ".join([f"head's benchmarks cannot be collected: {said}", *hints]))
+    """Raises GateError when nothing could be collected, WrongUseError when there is nothing."""
+    if head.errors and not head.cases:
+        said = "; ".join(f"{node}: {why}" for node, why in head.errors.items())
+        raise GateError(hinted(f"head's benchmarks cannot be collected: {said}"))
     if not head.cases:
         raise WrongUseError(
             "no benchmark was selected: give files or directories with tests that use `benchmark`, or another -k or -m"
         )
+
+
+def hinted(said: str) -> str:
+    """What is said of something that cannot be collected, and what to do, if that is known."""
+    return "; ".join([said, *(hint for sign, hint in _HINTS.items() if re.search(sign, said))])
 
 
 def strangers(loaded: Mapping[str, str], site: Site) -> dict[str, str]:

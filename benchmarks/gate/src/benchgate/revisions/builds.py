@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import GateError, WrongUseError
-from .git import git, git_lines
+from .git import git, git_lines, own_submodules
 
 #: Variables that change what a build makes.
 _OF_BUILDS = re.compile(
@@ -51,7 +51,7 @@ def _files_in(match: Path) -> Iterator[Path]:
 
 def with_submodules(checkout: Path, worktree: Path) -> None:
     """Fills the folders of submodules in a worktree, from the checkout's own; raises GateError where one is empty."""
-    for name, commit in _own_submodules(worktree).items():
+    for name, commit in own_submodules(worktree).items():
         source = checkout / name
         if not (source / ".git").exists():
             raise GateError(f"the submodule {name} is empty: run git submodule update --init --recursive")
@@ -72,18 +72,10 @@ def without_submodules(checkout: Path) -> None:
 
 def submodules(root: Path) -> Iterator[str]:
     """Folders of the submodules that are filled, and of theirs, from `root`."""
-    for name in _own_submodules(root):
+    for name in own_submodules(root):
         if (root / name / ".git").exists():
             yield name
             yield from (f"{name}/{inner}" for inner in submodules(root / name))
-
-
-def _own_submodules(root: Path) -> dict[str, str]:
-    """The folders of submodules in the index of `root`, each with its commit there."""
-    if not (root / ".gitmodules").exists():
-        return {}
-    entries = (line.partition("\t") for line in git_lines(root, "ls-files", "--stage", "-z"))
-    return {name: stage.split()[1] for stage, _, name in entries if stage.startswith("160000")}
 
 
 def built(command: str, worktree: Path, log: Path) -> Path:

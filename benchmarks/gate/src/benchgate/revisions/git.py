@@ -71,9 +71,9 @@ def _kept() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | {"LC_ALL": "C"}
 
 
-def git_lines(directory: Path, *arguments: str) -> list[str]:
+def git_lines(directory: Path, *arguments: str, **environment: str) -> list[str]:
     """What git prints with -z, one entry an element."""
-    return [entry for entry in git(directory, *arguments).split("\0") if entry]
+    return [entry for entry in git(directory, *arguments, **environment).split("\0") if entry]
 
 
 def top(directory: Path) -> Path:
@@ -132,10 +132,25 @@ def with_files_of(repository: Path, commit: str, other: str, paths: Sequence[str
         return _committed(repository, commit, tree(), f"{commit[:10]} with cases of {other[:10]}")
 
 
+def own_submodules(root: Path, **environment: str) -> dict[str, str]:
+    """The folders of submodules in the index of `root`, each with its commit there."""
+    if not (root / ".gitmodules").exists():
+        return {}
+    entries = (line.partition("\t") for line in git_lines(root, "ls-files", "--stage", "-z", **environment))
+    return {name: stage.split()[1] for stage, _, name in entries if stage.startswith("160000")}
+
+
 def _snapshot(repository: Path) -> str:
-    """A commit of everything that is not ignored, on no branch; neither index nor files are touched."""
+    """A commit of everything that is not ignored, on no branch; neither index nor files are touched.
+
+    Submodules are as their files are too, each by a commit of its own.
+    """
     with _index(repository, "HEAD") as (tree, index):
         git(repository, "add", "--all", ".", **index)
+        for folder in own_submodules(repository, **index):
+            if (repository / folder / ".git").exists():
+                entry = f"160000,{_snapshot(repository / folder)},{folder}"
+                git(repository, "update-index", "--cacheinfo", entry, **index)
         return _committed(repository, "HEAD", tree(), "working tree, for benchgate")
 
 

@@ -1,0 +1,77 @@
+"""What a measured process cannot collect: each file costs itself only, and is told with what it said."""
+
+from collections.abc import Generator, Iterable
+from pathlib import Path
+
+import pytest
+from _pytest.config import ConftestImportFailure
+
+#: What a module may raise that pytest would end the whole session for.
+_ENDING = (SystemExit, KeyboardInterrupt, pytest.exit.Exception)
+
+
+class Uncollected:
+    """The pytest plugin that notes, by node, why files, folders and classes of cases could not be collected.
+
+    What is skipped as a whole counts as well, if it mentions benchmarks: it would have been measured.
+    """
+
+    def __init__(self) -> None:
+        self.errors: dict[str, str] = {}
+        self._session: pytest.Session | None = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_load_initial_conftests(self) -> Generator[None, object, object]:
+        """Lets pytest start in spite of a conftest that fails: it does so again when its folder is collected."""
+        try:
+            return (yield)
+        except ConftestImportFailure:
+            return None
+
+    def pytest_collection(self, session: pytest.Session) -> None:
+        """Keeps the session."""
+        self._session = session
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Notes what failed, or was skipped with benchmarks in it."""
+        try:
+            report = yield
+        except _ENDING as error:
+            report = pytest.CollectReport(collector.nodeid, "failed", f"{type(error).__name__}: {error}", [])
+        if report.failed:
+            self.errors[collector.nodeid] = last_line(report.longreprtext)
+        elif report.skipped and _mentions_benchmarks(collector.path):
+            self.errors[collector.nodeid] = f"skipped as a whole ({reason_of(report)})"
+        return report
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Forgets that nothing was found of what was asked for by name in a file that failed: pytest would end here."""
+        found_nothing = getattr(self._session, "_notfound", None)
+        if report.nodeid == "" and found_nothing and self.errors:
+            found_nothing[:] = [(asked, collectors) for asked, collectors in found_nothing if collectors]
+
+
+def reason_of(report: pytest.CollectReport | pytest.TestReport) -> str:
+    """Why a report is not of a pass; a skip's explanation is a tuple of file, line and reason."""
+    if isinstance(report.longrepr, tuple):
+        return str(report.longrepr[2]).removeprefix("Skipped: ")
+    return last_line(report.longreprtext)
+
+
+def last_line(text: str) -> str:
+    """The line of an explanation that says what was wrong."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    errors = [line[2:].strip() for line in lines if line.startswith("E  ")]
+    if errors and errors[0].startswith('File "'):  # a syntax error is told at the end
+        errors.reverse()
+    if errors or not lines:
+        return (errors or ["no explanation"])[0]
+    return lines[-1 if lines[0].startswith("Traceback") else 0]
+
+
+def _mentions_benchmarks(path: Path) -> bool:
+    files: Iterable[Path] = path.rglob("*.py") if path.is_dir() else [path]
+    return any(b"benchmark" in file.read_bytes() for file in files)
