@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,7 @@ def test_a_folder_that_may_not_be_entered_is_named(line, message, monkeypatch, c
         (folder / "shut").mkdir(mode=0)
         monkeypatch.chdir(folder)
         # Who may read nothing here can import nothing either, nor load a kernel.
+        import_module("watchfiles")
         assert cli.run(["remove", "a.png", "-o", "first.png"]) == cli.run([line.split()[0], "--help"]) == 0
         with unprivileged():
             status = cli.run(line.split())
