@@ -20,12 +20,6 @@ collect_ignore = [
 TOLERANCE_OF_PROCESSES = 0.10
 """Of strategies with worker processes: as many as there are cores, they vary too much from start to start for 3%."""
 
-collect_ignore = [
-    "gate",  # a distribution of its own, with tests of its own
-    "location/fit.py",  # imports JAX, which nothing but fitting needs
-]
-"""A distribution of its own, whose tests are run by themselves."""
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """Benchmarks are in files called ``bench_*.py``, so that a run of the tests does not meet them."""

@@ -55,10 +55,10 @@ def fixture(name: str) -> Picture:
 
 
 def pictures(source: str, count: int | None = None) -> list[Picture]:
-    """The images of a source out of `SOURCES`; scenes in any number."""
+    """The images of a source out of `SOURCES`; scenes in any number, the same twelve again and again."""
     if source == "fixtures":
         return [fixture(name) for name in _FIXTURES]
-    return [scene(_SCENE_HEIGHT, seed) for seed in range(count or _SCENES)]
+    return [scene(_SCENE_HEIGHT, number % _SCENES) for number in range(count or _SCENES)]
 
 
 def jobs(source: str, folder: Path) -> list[Job]:

@@ -183,7 +183,7 @@ def _holds(folder: Path, name: str) -> bool:
 
 @cache
 def _announce() -> None:
-    sys.stderr.write("bgremove: compiling its kernels, which takes some seconds once\n")
+    sys.stderr.write("bgremove: compiling its kernels, which takes up to a minute, once\n")
 
 
 @cache
