@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import pytest
 
+from bgremove.batch.records import FORMAT_VERSION
+from bgremove.comparison.compare import Contender, result_of
 from bgremove.comparison.report import choice
 from bgremove.comparison.statistics import amdahl, serial_fraction
 from bgremove.errors import UsageError
@@ -24,7 +26,7 @@ from bgremove.report.plots import plots_of
 from bgremove.report.report import report_from_json
 from bgremove.report.trace import trace
 from bgremove.report.words import cards, strategies_table
-from tests.report_values import EVIL, READ_S, STARTUP_S, WRITE_S, comparison, content, segment_s
+from tests.report_values import EVIL, READ_S, STARTUP_S, WRITE_S, comparison, content, made_round, segment_s
 
 pytestmark = pytest.mark.pixels
 
@@ -93,10 +95,18 @@ def test_cpu_over_time_is_of_all_cpus():
 
 def test_the_crossover_is_where_pays_from_says():
     for line in crossovers(report())[1:]:
-        loop, first = crossovers(report())[0], line.contender.pays_from_images
+        loop, first = crossovers(report())[0], line.contender.pays_from.images
         assert first is not None
         assert line.total_s(first) < loop.total_s(first)
         assert first == 1 or line.total_s(first - 1) >= loop.total_s(first - 1)
+
+
+def test_what_the_loop_takes_to_start_is_no_cost_of_the_others():
+    def found(loop_s):
+        loop = [made_round(8, 1, loop_s, 0.0, 1.0)] * 3
+        return result_of(Contender("threads", 2), [made_round(8, 2, 1.0, 0.0, 1.0)] * 3, loop).pays_from.images
+
+    assert found(1.0) < found(0.5) < found(0.0)
 
 
 def test_amdahls_law_is_fitted_to_the_points_of_each_strategy():
@@ -117,15 +127,15 @@ def test_the_questions_four_figures_come_first():
 
 def test_a_column_without_figures_is_left_out():
     alone = report(chosen=[("sequential", 1)])
-    assert "pays from, images" in strategies_table(report()).headings
-    assert "pays from, images" not in strategies_table(alone).headings
+    assert "pays from, images (95%)" in strategies_table(report()).headings
+    assert "pays from, images (95%)" not in strategies_table(alone).headings
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format_version": 3}, "a newer bgremove is needed"),
-        ({"format_version": 1}, "run it anew"),
+        ({"format_version": FORMAT_VERSION + 1}, "a newer bgremove is needed"),
+        ({"format_version": FORMAT_VERSION - 1}, "run it anew"),
         ({"format_version": None}, "run it anew"),
         ({"kind": "gate"}, "its kind is 'gate'"),
         ({"strategies": 5}, "it is not what --json writes"),

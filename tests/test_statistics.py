@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgremove.comparison.statistics import paired_ratio, pays_from
+from bgremove.comparison.statistics import Costs, break_even, paired_ratio, pays_from
 from bgremove.errors import UsageError
 
 seconds = st.floats(1e-3, 1e3)
@@ -50,9 +50,32 @@ def test_from_the_number_on_parallel_always_wins_and_just_before_it_does_not(loo
     def wins(n):
         return startup + -(-n // workers) * worker < n * loop
 
-    first = pays_from(loop_s=loop, worker_s=worker, startup_s=startup, dispatch_s=0, workers=workers)
+    first = pays_from(Costs(loop, worker, startup), workers)
     if first is None:
         assert worker / workers >= loop
     elif first < 10_000:
         assert all(wins(n) for n in range(first, first + 200))
         assert first == 1 or not wins(first - 1)
+
+
+def test_the_number_that_pays_is_hardly_ever_outside_of_its_interval():
+    random = np.random.default_rng(1)
+    truth = pays_from(Costs(0.1, 0.11, 0.5), 2)
+    hits = 0
+    for trial in range(200):
+        rounds = [Costs(*row) for row in np.multiply((0.1, 0.11, 0.5), np.exp(random.normal(0, 0.05, (8, 3))))]
+        found = break_even(rounds, 2, resamples=300, seed=trial)
+        hits += found.low <= truth <= found.high
+    assert hits / 200 >= 0.90
+
+
+def test_a_gain_that_rounds_leave_open_may_never_pay():
+    found = break_even([Costs(1.0, 1.7, 0.1), Costs(1.0, 2.2, 0.1), Costs(1.0, 1.8, 0.1)], 2)
+    assert found.images is not None
+    assert found.high is None
+    assert str(found).endswith(" to never)")
+
+
+def test_what_is_slower_in_each_round_never_pays():
+    found = break_even([Costs(1.0, 2.1, 0.0), Costs(1.0, 2.3, 0.0)], 2)
+    assert (found.images, found.low, found.high, str(found)) == (None, None, None, "never")

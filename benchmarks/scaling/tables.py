@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.scaling.cells import IDEAL, LOOP, Cell
 from benchmarks.scaling.law import fitted_intervals
 from benchmarks.scaling.stages import COPY, COPY_BYTES
-from bgremove.comparison.statistics import Interval, paired_ratio, pays_from, serial_fraction
+from bgremove.comparison.statistics import Costs, Interval, paired_ratio, pays_from, serial_fraction
 
 Kept = dict[str, Any]
 
@@ -88,13 +88,12 @@ def _pays_from(name: str, cells: list[Cell], start_s: dict[str, float]) -> str:
     if not both:
         return ""
     cell = both[-1]
-    count = pays_from(
+    costs = Costs(
         loop_s=median(cell.seconds[LOOP]) / cell.images,
         worker_s=median(cell.seconds[name]) * min(cell.workers, cell.images) / cell.images,
         startup_s=start_s[name] - start_s[LOOP],
-        dispatch_s=0.0,
-        workers=cell.workers,
     )
+    count = pays_from(costs, cell.workers)
     return "never" if count is None else str(count)
 
 

@@ -11,7 +11,7 @@ from bgremove.batch import Job
 from bgremove.batch.run import estimate_s
 from bgremove.batch.worker import Times
 from bgremove.comparison.rounds import MeasuringWorker, Round, run_round
-from bgremove.comparison.statistics import Interval, paired_ratio, pays_from
+from bgremove.comparison.statistics import BreakEven, Costs, Interval, break_even, paired_ratio
 from bgremove.cutout import Cutout
 from bgremove.errors import BgremoveError, UsageError
 from bgremove.machine import usable_cpus
@@ -68,7 +68,8 @@ class StrategyResult:
     speedup: Interval
     total_speedup: Interval
     efficiency: float
-    pays_from_images: int | None
+    pays_from: BreakEven | None
+    """With start-up; None of what runs one image at a time."""
     images: tuple[Times, ...]
     rounds: tuple[Round, ...]
 
@@ -156,13 +157,12 @@ def result_of(contender: Contender, own: Sequence[Round], baseline: Sequence[Rou
     """The figures of one contender, from its rounds and those of the loop."""
     count = len(own[0].outcomes)
     walls, loop_walls = _walls(own), _walls(baseline)
-    startup_s = median([each.startup_s for each in own])
     speedup = paired_ratio(loop_walls, walls)
     parallel = contender.name not in ONE_AT_A_TIME
     return StrategyResult(
         name=contender.name,
         workers=contender.workers,
-        startup_s=startup_s,
+        startup_s=median([each.startup_s for each in own]),
         wall_s=tuple(walls),
         cpu_utilisation=median([each.reading.cpu_utilisation for each in own]),
         peak_memory_bytes=max(each.reading.peak_bytes for each in own),
@@ -171,21 +171,23 @@ def result_of(contender: Contender, own: Sequence[Round], baseline: Sequence[Rou
         speedup=speedup,
         total_speedup=paired_ratio(_totals(baseline), _totals(own)),
         efficiency=speedup.estimate / contender.workers,
-        pays_from_images=_pays_from(contender, own, median(loop_walls) / count, startup_s) if parallel else None,
+        pays_from=break_even(_costs(own, baseline), contender.workers) if parallel else None,
         images=tuple(_median_times([each.values()[index].times for each in own]) for index in range(count)),
         rounds=tuple(own),
     )
 
 
-def _pays_from(contender: Contender, own: Sequence[Round], loop_s: float, startup_s: float) -> int | None:
-    outcomes = [outcome for each in own for outcome in each.outcomes]
-    return pays_from(
-        loop_s=loop_s,
-        worker_s=fmean(outcome.ended_s - outcome.started_s for outcome in outcomes),
-        startup_s=startup_s,
-        dispatch_s=median([outcome.received_s - outcome.ended_s for outcome in outcomes]),
-        workers=contender.workers,
-    )
+def _costs(own: Sequence[Round], baseline: Sequence[Round]) -> list[Costs]:
+    """Of each round, beside that of the loop."""
+    return [
+        Costs(
+            loop_s=loop.reading.wall_s / len(loop.outcomes),
+            worker_s=fmean(outcome.ended_s - outcome.started_s for outcome in each.outcomes)
+            + median([outcome.received_s - outcome.ended_s for outcome in each.outcomes]),
+            startup_s=each.startup_s - loop.startup_s,
+        )
+        for each, loop in zip(own, baseline, strict=True)
+    ]
 
 
 def _walls(rounds: Sequence[Round]) -> list[float]:

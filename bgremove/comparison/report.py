@@ -9,15 +9,13 @@ from typing import Any
 
 from rich.table import Table
 
-from bgremove.batch.records import reading_json, span_json
+from bgremove.batch.records import FORMAT_VERSION, reading_json, span_json
 from bgremove.batch.worker import Times
 from bgremove.comparison.compare import BASELINE, ONE_AT_A_TIME, Comparison, StrategyResult
 from bgremove.comparison.rounds import Round
 from bgremove.comparison.statistics import Interval
 
-FORMAT_VERSION = 2
-
-TABLE_WIDTH = 132
+TABLE_WIDTH = 144
 """Columns of a terminal that the table needs."""
 
 _FIGURES = (
@@ -64,6 +62,7 @@ def _strategy_json(result: StrategyResult, images: Sequence[dict[str, Any]], ori
         **own,
         "speedup": asdict(result.speedup),
         "total_speedup": asdict(result.total_speedup),
+        "pays_from": None if result.pays_from is None else asdict(result.pays_from),
         "images": times,
         "rounds": [_round_json(each, origin_s) for each in result.rounds],
     }
@@ -90,8 +89,8 @@ def comparison_table(comparison: Comparison) -> Table:
     table.add_column("work-\ners", justify="right")
     for name, unit in _FIGURES:
         table.add_column(f"{name}\n{unit}", justify="right", no_wrap=True)
-    for heading in ("effic-\niency", "pays from\nimages"):
-        table.add_column(heading, justify="right")
+    table.add_column("effic-\niency", justify="right")
+    table.add_column("pays from\nimages (95%)", justify="right", no_wrap=True)
     for result in comparison.results:
         table.add_row(*_cells(result))
     return table
@@ -99,7 +98,7 @@ def comparison_table(comparison: Comparison) -> Table:
 
 def comparison_list(comparison: Comparison) -> str:
     """The same for a narrow terminal: a paragraph for each contender, with a figure on each line."""
-    names = [*(f"{name}, {unit}" for name, unit in _FIGURES), "efficiency", "pays from, images"]
+    names = [*(f"{name}, {unit}" for name, unit in _FIGURES), "efficiency", "pays from, images (95%)"]
     paragraphs = [_title(comparison)]
     for result in comparison.results:
         title, workers, *figures = _cells(result)
@@ -115,7 +114,6 @@ def _title(comparison: Comparison) -> str:
 def _cells(result: StrategyResult) -> list[str]:
     stages = [fmean(getattr(times, stage) for times in result.images) for stage in Times.__dataclass_fields__]
     is_baseline = result.name == BASELINE
-    pays = "" if result.name in ONE_AT_A_TIME else str(result.pays_from_images or "never")
     return [
         result.name,
         str(result.workers),
@@ -126,7 +124,7 @@ def _cells(result: StrategyResult) -> list[str]:
         f"{result.peak_memory_bytes / 1e6:.0f}",
         "1" if is_baseline else _shown(result.speedup),
         "" if is_baseline else f"{result.efficiency:.0%}",
-        pays,
+        str(result.pays_from or ""),
     ]
 
 
@@ -143,9 +141,9 @@ def answer(comparison: Comparison) -> str:
         return f"No parallel strategy was compared ({evidence}; {masks})."
     best = max(parallel, key=lambda result: result.speedup.estimate)
     figures = f"{_shown(best.speedup)} times the speed of the loop"
-    how = f"`{best.name}` with {best.workers} workers"
-    if best.speedup.low > 1 and best.pays_from_images is not None:
-        pays = f"start-up included, it pays from {best.pays_from_images} images on"
+    how = f"`{best.name}` with {best.workers} {'worker' if best.workers == 1 else 'workers'}"
+    if best.speedup.low > 1 and best.pays_from is not None and best.pays_from.images is not None:
+        pays = f"start-up included, it pays from {best.pays_from} images on"
         return f"Yes, parallel pays: {how} ran at {figures}; {pays} ({evidence}; {masks})."
     if best.speedup.high < 1:
         return f"No, parallel does not pay here: the best, {how}, ran at {figures} ({evidence}; {masks})."

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bgremove.errors import UsageError
 
@@ -34,41 +36,92 @@ def paired_ratio(base: Sequence[float], other: Sequence[float], *, resamples: in
     >>> round(paired_ratio([2.0, 4.0, 2.0], [1.0, 2.0, 1.0]).estimate, 9)
     2.0
     """
-    from scipy import stats  # noqa: PLC0415 (half a second, for this alone)
-
     if len(base) != len(other) or len(base) < 2:
         raise UsageError(f"{len(base)} and {len(other)} values: an interval takes pairs, two at least")
     logs = np.log(np.divide(base, other))
-    n = len(logs)
-    tail = float(stats.norm.cdf(math.sqrt(n / (n - 1)) * stats.t.ppf((1 - _CONFIDENCE) / 2, n - 1)))
-    draws = np.random.default_rng(seed).integers(0, n, (resamples, n))
+    tail = _widened_tail(len(logs))
+    draws = np.random.default_rng(seed).integers(0, len(logs), (resamples, len(logs)))
     low, high = np.quantile(logs[draws].mean(axis=1), [tail, 1 - tail])
     return Interval(*(math.exp(value) for value in (logs.mean(), low, high)))
 
 
-def pays_from(*, loop_s: float, worker_s: float, startup_s: float, dispatch_s: float, workers: int) -> int | None:
+def _widened_tail(n: int) -> float:
+    """The share of a bootstrap of `n` values that is left out at either end: Hesterberg's, see `paired_ratio`."""
+    from scipy import stats  # noqa: PLC0415 (half a second, for this alone)
+
+    return float(stats.norm.cdf(math.sqrt(n / (n - 1)) * stats.t.ppf((1 - _CONFIDENCE) / 2, n - 1)))
+
+
+class Costs(NamedTuple):
+    """What one image, and one start, cost a loop and a parallel run. Units are in the names."""
+
+    loop_s: float
+    """An image in the loop."""
+    worker_s: float
+    """An image in a worker, until the result is back."""
+    startup_s: float
+    """By how much longer the parallel run takes to start."""
+
+
+def pays_from(costs: Costs, workers: int) -> int | None:
     """Smallest number of images from which a parallel run, start-up included, always beats the loop.
 
     A model of measured figures: `n` images take the loop ``n * loop_s``; in parallel they take ``startup_s`` and
-    then waves of `workers` images, each wave ``worker_s + dispatch_s``. The last wave may be part empty, so a
-    number that wins can be followed by one that loses; the answer is the number after the last loss. None if
-    there is no such number.
+    then waves of `workers` images, each wave ``worker_s``. The last wave may be part empty, so a number that wins can
+    be followed by one that loses; the answer is the number after the last loss. None if there is no such number.
 
-    >>> pays_from(loop_s=1.0, worker_s=1.0, startup_s=0.5, dispatch_s=0.0, workers=2)
+    >>> pays_from(Costs(loop_s=1.0, worker_s=1.0, startup_s=0.5), workers=2)
     2
-    >>> pays_from(loop_s=1.0, worker_s=2.0, startup_s=0.5, dispatch_s=0.0, workers=2) is None
+    >>> pays_from(Costs(loop_s=1.0, worker_s=2.0, startup_s=0.5), workers=2) is None
     True
     """
-    wave_s = worker_s + dispatch_s
-    gain_s = loop_s - wave_s / workers
+    loop_s, worker_s, startup_s = costs
+    gain_s = workers * loop_s - worker_s  # of a full wave
     if gain_s <= 0:
         return None
-    # Each wave costs at most one more than n / workers of them: past this number no loss is possible.
-    losable = math.ceil((startup_s + wave_s) / gain_s)
-    for n in range(losable, 0, -1):
-        if startup_s + math.ceil(n / workers) * wave_s >= n * loop_s:
-            return n + 1
-    return 1
+    # Of a wave its first image alone is the likeliest to lose: the last wave in which that does has the last loss.
+    wave = math.floor((startup_s + (workers - 1) * loop_s) / gain_s)
+    if wave < 1:
+        return 1
+    return min(wave * workers, math.floor((startup_s + wave * worker_s) / loop_s)) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEven:
+    """From how many images on a strategy pays, and the ends of the 95% interval. None: from no number."""
+
+    images: int | None
+    low: int | None
+    high: int | None
+
+    def __str__(self) -> str:
+        """As it is shown."""
+        images, low, high = ("never" if count is None else str(count) for count in (self.images, self.low, self.high))
+        return images if low == high else f"{images} ({low} to {high})"
+
+
+def break_even(rounds: Sequence[Costs], workers: int, *, resamples: int = 999, seed: int = 0) -> BreakEven:
+    """`pays_from` of the mean costs of all rounds, with its 95% interval.
+
+    A bootstrap over the rounds, each with its loop, whose percentiles are widened as those of `paired_ratio`: the
+    interval is as wide as the rounds scatter, and reaches to *never* where they leave open whether there is a gain.
+
+    >>> str(break_even([Costs(1.0, 1.0, 0.5), Costs(1.1, 1.0, 0.5), Costs(0.9, 1.0, 0.5)], workers=2))
+    '2'
+    """
+    costs = np.array(rounds)
+    draws = np.random.default_rng(seed).integers(0, len(costs), (resamples, len(costs)))
+    found = sorted(_count(each, workers) for each in costs[draws].mean(axis=1))
+    tail = _widened_tail(len(costs))
+    ends = found[math.floor(tail * (resamples - 1))], found[math.ceil((1 - tail) * (resamples - 1))]
+    images = _count(costs.mean(axis=0), workers)
+    return BreakEven(*(None if math.isinf(count) else int(count) for count in (images, *ends)))
+
+
+def _count(costs: NDArray[np.float64], workers: int) -> float:
+    """`pays_from` as a number that can be put in order."""
+    count = pays_from(Costs(*costs.tolist()), workers)
+    return math.inf if count is None else count
 
 
 def serial_fraction(workers: Sequence[int], speedups: Sequence[float]) -> float | None:

@@ -164,14 +164,20 @@ def crossovers(report: Report) -> list[Crossover]:
     loop = loop_of(report)
     if loop is None:
         return []
-    loop_s = summary(loop).image_wall_s
-    found = [Crossover(loop, 0.0, loop_s)]
-    for contender in report.contenders:
-        if is_parallel(contender):
-            spans = [span for each in contender.rounds for span in each.spans]
-            wave_s = fmean(span.work_s for span in spans) + median([s.received_s - s.ended_s for s in spans])
-            found.append(Crossover(contender, summary(contender).startup_s, wave_s))
-    return found
+    return [_crossover(loop), *(_crossover(contender) for contender in report.contenders if is_parallel(contender))]
+
+
+def _crossover(contender: Contender) -> Crossover:
+    """By means over the rounds, as `bgremove.comparison.compare` reckons."""
+    rounds = contender.rounds
+    if contender.name == BASELINE:
+        wave_s = fmean(each.wall_s / len(each.spans) for each in rounds)
+    else:
+        wave_s = fmean(
+            fmean(span.work_s for span in each.spans) + median([s.received_s - s.ended_s for s in each.spans])
+            for each in rounds
+        )
+    return Crossover(contender, fmean(each.startup_s for each in rounds), wave_s)
 
 
 def scalings(report: Report) -> list[Scaling]:

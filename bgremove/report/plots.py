@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from bgremove.comparison.statistics import amdahl
 from bgremove.report.drawing import BLUE, GREEN, GRID, INK, MUTED, ORANGE, PURPLE, SKY, Plot, Table, rows_axis, ticks
 from bgremove.report.figures import (
+    Crossover,
     crossovers,
     histogram_words,
     is_parallel,
@@ -180,12 +181,17 @@ def _scaling(report: Report) -> Plot | None:
     )
 
 
+def _first(line: Crossover) -> int:
+    """From how many images on it pays, 0 where it never does."""
+    return (line.contender.pays_from and line.contender.pays_from.images) or 0
+
+
 def _crossover(report: Report) -> Plot | None:
     lines = crossovers(report)
     if len(lines) < 2:
         return None
-    paying = [line.contender.pays_from_images for line in lines if line.contender.pays_from_images]
-    most = max(10, math.ceil(1.6 * max(paying, default=0)))
+    paying = [_first(line) for line in lines]
+    most = max(10, math.ceil(1.6 * max(paying)))
     counts = np.unique(np.linspace(1, most, min(most, 400)).astype(int))
 
     def draw(figure: Figure) -> None:
@@ -196,8 +202,7 @@ def _crossover(report: Report) -> Plot | None:
             colour, dashes = colours[index % 7], ["-", "--", "-."][index // 7 % 3]
             totals = [line.total_s(count) for count in counts]
             axes.plot(counts, totals, dashes, color=colour, linewidth=1.6, label=line.contender.title)
-            first = line.contender.pays_from_images
-            if first:
+            if first := _first(line):
                 axes.plot([first], [line.total_s(first)], "o", color=colour, markersize=8)
         axes.set_xlabel("images")
         axes.set_ylabel("seconds, start-up included")
@@ -210,16 +215,16 @@ def _crossover(report: Report) -> Plot | None:
             line.contender.title,
             f"{line.startup_s:.2f}",
             f"{1e3 * line.wave_s:.0f}",
-            "" if index == 0 else str(line.contender.pays_from_images or "never"),
+            str(line.contender.pays_from or ""),
         )
-        for index, line in enumerate(lines)
+        for line in lines
     ]
     return Plot(
         "crossover",
         "From how many images on it pays",
         "Total time against the number of images, computed from the measured start-up and time an image. A dot is the "
         "number from which a strategy, started afresh, is always faster than the loop.",
-        Table(("strategy", "start-up, s", "a wave, ms", "pays from, images"), tuple(rows)),
+        Table(("strategy", "start-up, s", "a wave, ms", "pays from, images (95%)"), tuple(rows)),
         4.2,
         draw,
     )

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bgremove.comparison.statistics import Interval
+from bgremove.batch.records import FORMAT_VERSION
+from bgremove.comparison.statistics import BreakEven, Interval
 from bgremove.errors import UsageError
 from bgremove.meter import Sample
 from bgremove.paths import display_name
-
-FORMAT_VERSION = 2
-"""The newest format that is understood here. The first one held no times of single rounds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ class Contender:
     rounds: tuple[Round, ...]
     speedup: Interval | None = None
     total_speedup: Interval | None = None
-    pays_from_images: int | None = None
+    pays_from: BreakEven | None = None
 
     @property
     def title(self) -> str:
@@ -169,7 +167,7 @@ def _contender(content: Mapping[str, Any]) -> Contender:
         ),
         speedup=Interval(**content["speedup"]),
         total_speedup=Interval(**content["total_speedup"]),
-        pays_from_images=content["pays_from_images"],
+        pays_from=BreakEven(**content["pays_from"]) if content["pays_from"] else None,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from bgremove.comparison.statistics import Interval
 from bgremove.paths import printable
 from bgremove.report.drawing import Table
-from bgremove.report.figures import best_of, is_parallel, loop_of, summary
+from bgremove.report.figures import best_of, loop_of, summary
 from bgremove.report.report import Contender, Report
 
 
@@ -58,13 +58,12 @@ def strategies_table(report: Report) -> Table:
     """A row for each strategy, and a column for each figure that there is."""
     headings = (
         "strategy", "workers", "wall, ms an image", "total, s", "CPUs used", "speed-up (95%)",
-        "speed-up with start-up (95%)", "pays from, images", "in the worker, ms an image", "start-up, s",
+        "speed-up with start-up (95%)", "pays from, images (95%)", "in the worker, ms an image", "start-up, s",
         "peak memory, MB",
     )  # fmt: skip
     rows = []
     for contender in report.contenders:
         own = summary(contender)
-        compared = is_parallel(contender) and contender.speedup is not None
         rows.append(
             (
                 contender.name,
@@ -74,7 +73,7 @@ def strategies_table(report: Report) -> Table:
                 f"{own.cpu_utilisation:.0%}",
                 interval_words(contender.speedup),
                 interval_words(contender.total_speedup),
-                str(contender.pays_from_images or "never") if compared else "",
+                str(contender.pays_from or ""),
                 _ms(own.image_s),
                 f"{own.startup_s:.2f}",
                 f"{own.peak_memory_bytes / 1e6:.0f}",
@@ -96,8 +95,8 @@ def strategies_note(report: Report) -> str:
     if best_of(report) is None:
         return note
     return (
-        f"{note} Speed-ups are geometric means over pairs of rounds, with a bootstrapped interval. Pays from: the "
-        "number of images from which the strategy, started afresh, is always faster than the loop."
+        f"{note} Speed-ups are geometric means over pairs of rounds. Pays from: the number of images from which the "
+        "strategy, started afresh, is always faster than the loop. Both have bootstrapped intervals."
     )
 
 
