@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -45,8 +46,20 @@ def of(name, **options):
 def test_what_auto_would_have_chosen_is_told_beside_the_fastest():
     told = {name: choice(comparison(IMAGES, auto=name)) for name in ("threads", "processes", "pool")}
     assert told["threads"] == "`auto` would have chosen `threads`, which was the fastest, start included."
-    assert re.search(r"chosen `processes`, which took \d+% longer, start included, than `threads`", told["processes"])
+    interval = r"1\.\d\d \(1\.\d\d to 1\.\d\d\)"
+    assert re.search(
+        f"`processes`, which took {interval} times as long, start included, as `threads`", told["processes"]
+    )
     assert told["pool"].endswith("`pool`, which was not compared; the fastest was `threads`.")
+
+
+def test_auto_is_not_called_slower_than_what_is_faster_by_chance():
+    made = comparison(IMAGES, auto="sequential")
+    loop, threads, _ = made.results
+    rounds = tuple(replace(each, startup_s=startup) for each, startup in zip(loop.rounds, (0.5, 0.0, 0.1), strict=True))
+    other = replace(threads, rounds=rounds, wall_s=tuple(0.99 * wall for wall in loop.wall_s), startup_s=0.0)
+    told = choice(replace(made, results=(loop, other)))
+    assert "which was not shown to be slower than the fastest, `threads`: " in told
 
 
 def test_figures_of_a_strategy():

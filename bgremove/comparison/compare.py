@@ -73,6 +73,10 @@ class StrategyResult:
     images: tuple[Times, ...]
     rounds: tuple[Round, ...]
 
+    def totals_s(self) -> list[float]:
+        """What each round took, start-up included."""
+        return _totals(self.rounds)
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

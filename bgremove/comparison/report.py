@@ -13,7 +13,7 @@ from bgremove.batch.records import FORMAT_VERSION, reading_json, span_json
 from bgremove.batch.worker import Times
 from bgremove.comparison.compare import BASELINE, ONE_AT_A_TIME, Comparison, StrategyResult
 from bgremove.comparison.rounds import Round
-from bgremove.comparison.statistics import Interval
+from bgremove.comparison.statistics import Interval, paired_ratio
 
 TABLE_WIDTH = 144
 """Columns of a terminal that the table needs."""
@@ -164,8 +164,12 @@ def choice(comparison: Comparison) -> str:
     own = min(chosen, key=_total_s)
     if own is best:
         return f"`auto` would have chosen `{own.name}`, which was the fastest, start included."
-    more = _total_s(own) / _total_s(best) - 1
-    return f"`auto` would have chosen `{own.name}`, which took {more:.0%} longer, start included, than `{best.name}`."
+    longer = paired_ratio(own.totals_s(), best.totals_s())
+    if longer.low > 1:
+        how = f"took {_shown(longer)} times as long, start included, as `{best.name}`"
+    else:
+        how = f"was not shown to be slower than the fastest, `{best.name}`: {_shown(longer)} times as long"
+    return f"`auto` would have chosen `{own.name}`, which {how}."
 
 
 def _total_s(result: StrategyResult) -> float:
