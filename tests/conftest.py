@@ -25,18 +25,19 @@ multiprocessing.set_forkserver_preload(["bgremove.batch.worker", "tests.contract
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session):
+    """Kernels are compiled by the first of the processes that run tests, before the time limit of any test begins."""
+    if not session.config.option.collectonly:
+        make_engine(DEFAULT_ENGINE).warm_up()  # runs what the others run, and compiles it side by side
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _not_in_a_worker_of_xdist():
     """What a test starts is a run of its own; pytest-benchmark would measure nothing in a worker of pytest-xdist."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTEST_XDIST_WORKER", raising=False)
         yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _kernels():
-    """Compiled once, by the first of the processes that run tests, while the others wait."""
-    make_engine(DEFAULT_ENGINE).warm_up()  # runs what the others run, and compiles it side by side
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
+from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,23 @@ def test_who_has_loaded_the_kernels_looks_for_them_nowhere(monkeypatch: pytest.M
     monkeypatch.setattr(_compile, "_folders", look)
     for engine in WITHOUT_MODEL:
         make_engine(engine).warm_up()
+
+
+def test_kernels_outlive_another_installation_of_the_same_compiler(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def installed(version: str) -> str:
+        shutil.rmtree(tmp_path / "numba", ignore_errors=True)
+        (tmp_path / "numba").mkdir()
+        (tmp_path / "numba/__init__.py").touch()
+        (tmp_path / "numba/_version.py").write_text(version)
+        return _compile._digest.__wrapped__()
+
+    specification = spec_from_file_location("numba", tmp_path / "numba/__init__.py")
+    monkeypatch.setattr(_compile, "find_spec", lambda name: specification if name == "numba" else None)
+    first = installed("0.68.1")
+    assert installed("0.68.1") == first
+    assert installed("0.68.2") != first
 
 
 def test_where_no_lock_can_be_kept_each_compiles_for_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -217,9 +217,10 @@ def _digest() -> str:
     """Of all that machine code depends on: the sources of the kernels, the processor, and what compiles."""
     llvm, _ = _llvm()
     digest = hashlib.sha256(f"{llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}".encode())
-    for module in ("numba", "llvmlite"):
+    for module in ("numba", "llvmlite"):  # by a file, since asking for their metadata takes longer
         found = find_spec(module)
-        digest.update(f"{found and os.stat(found.origin or '').st_mtime_ns}".encode())
+        if found and found.origin:
+            digest.update(Path(found.origin).with_name("_version.py").read_bytes())
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
