@@ -7,8 +7,8 @@ import pytest
 
 from bgremove.batch.records import FORMAT_VERSION
 from bgremove.comparison.compare import Contender, result_of
-from bgremove.comparison.report import choice
-from bgremove.comparison.statistics import amdahl, serial_fraction
+from bgremove.comparison.report import answer, choice
+from bgremove.comparison.statistics import BreakEven, Interval, amdahl, serial_fraction
 from bgremove.errors import UsageError
 from bgremove.report import Outputs, load_json
 from bgremove.report.drawing import Plot, Table
@@ -60,6 +60,26 @@ def test_auto_is_not_called_slower_than_what_is_faster_by_chance():
     other = replace(threads, rounds=rounds, wall_s=tuple(0.99 * wall for wall in loop.wall_s), startup_s=0.0)
     told = choice(replace(made, results=(loop, other)))
     assert "which was not shown to be slower than the fastest, `threads`: " in told
+
+
+def test_the_answer_says_from_how_many_images_on_where_there_are_fewer():
+    """`processes` are faster by the image; their start of half a second is paid back after more than three of these."""
+    processes = (("sequential", 1), ("processes", 2))
+    pays = r"^Yes, parallel pays: .* it pays from \d+ .*images on"
+    assert re.search(rf"{pays}, more than there are here \(", answer(comparison(3, processes)))
+    assert re.search(rf"{pays} \(", answer(comparison(100, processes)))
+    one = answer(comparison(1, (("sequential", 1), ("threads", 2))))
+    assert "interleaved rounds of 1 image;" in one
+
+
+def test_the_answer_of_one_image_says_when_there_would_be_a_gain():
+    made = comparison(1, (("sequential", 1), ("threads", 2)))
+    loop, threads = made.results
+    slower = replace(threads, speedup=Interval(0.9, 0.8, 0.95), pays_from=BreakEven(2, 1, 2))
+    assert re.search(
+        r"^No, parallel .* \(0\.80 to 0\.95\) .*; start-up included, it pays from 2 \(1 to 2\) images on \(",
+        answer(replace(made, results=(loop, slower))),
+    )
 
 
 def test_figures_of_a_strategy():

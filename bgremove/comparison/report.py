@@ -108,7 +108,7 @@ def comparison_list(comparison: Comparison) -> str:
 
 
 def _title(comparison: Comparison) -> str:
-    return f"{len(comparison.jobs)} images, engine {comparison.settings.engine}, {comparison.rounds} rounds"
+    return f"{counted(len(comparison.jobs))}, engine {comparison.settings.engine}, {comparison.rounds} rounds"
 
 
 def _cells(result: StrategyResult) -> list[str]:
@@ -132,21 +132,31 @@ def _shown(interval: Interval) -> str:
     return f"{interval.estimate:.2f} ({interval.low:.2f} to {interval.high:.2f})"
 
 
+def counted(images: int) -> str:
+    """A number of images, in words."""
+    return f"{images} {'image' if images == 1 else 'images'}"
+
+
 def answer(comparison: Comparison) -> str:
     """One sentence: does parallel pay, by how much, from how many images on, and on what evidence."""
+    images = len(comparison.jobs)
     parallel = [result for result in comparison.results if result.name not in ONE_AT_A_TIME]
-    evidence = f"{comparison.rounds} interleaved rounds of {len(comparison.jobs)} images"
-    masks = "all masks identical" if not comparison.differing else f"MASKS OF {len(comparison.differing)} IMAGES DIFFER"
+    evidence = f"{comparison.rounds} interleaved rounds of {counted(images)}"
+    differing = len(comparison.differing)
+    masks = f"MASKS OF {counted(differing).upper()} DIFFER" if differing else "all masks identical"
     if not parallel:
         return f"No parallel strategy was compared ({evidence}; {masks})."
     best = max(parallel, key=lambda result: result.speedup.estimate)
     figures = f"{_shown(best.speedup)} times the speed of the loop"
     how = f"`{best.name}` with {best.workers} {'worker' if best.workers == 1 else 'workers'}"
-    if best.speedup.low > 1 and best.pays_from is not None and best.pays_from.images is not None:
-        pays = f"start-up included, it pays from {best.pays_from} images on"
+    pays_from = None if best.pays_from is None else best.pays_from.images
+    later = pays_from is not None and pays_from > images
+    if best.speedup.low > 1 and pays_from is not None:
+        pays = f"start-up included, it pays from {best.pays_from} images on" + (", more than there are here" * later)
         return f"Yes, parallel pays: {how} ran at {figures}; {pays} ({evidence}; {masks})."
     if best.speedup.high < 1:
-        return f"No, parallel does not pay here: the best, {how}, ran at {figures} ({evidence}; {masks})."
+        pays = f"; start-up included, it pays from {best.pays_from} images on" * later
+        return f"No, parallel does not pay here: the best, {how}, ran at {figures}{pays} ({evidence}; {masks})."
     return f"Not shown: the best, {how}, ran at {figures}, which may be no gain at all ({evidence}; {masks})."
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from bgremove.batch import Job
+from bgremove.comparison.report import counted
 from bgremove.cutout import Cutout, cut_out, foreground_of
 from bgremove.engines import make_engine
 from bgremove.errors import BgremoveError
@@ -185,4 +186,4 @@ def _data_url(pixels: NDArray[Any]) -> str:
 def shown_first(pictures: Sequence[Picture]) -> str:
     """How many there are and how many are doubtful, in words."""
     doubtful = sum(bool(picture.doubts) for picture in pictures)
-    return f"{len(pictures)} images, {doubtful} of them doubtful" + (", these first." if doubtful else ".")
+    return f"{counted(len(pictures))}, {doubtful} of them doubtful" + (", these first." if doubtful else ".")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bgremove.comparison.report import counted
 from bgremove.comparison.statistics import Interval
 from bgremove.paths import printable
 from bgremove.report.drawing import Table
@@ -35,7 +36,7 @@ def cards(report: Report) -> list[Card]:
             f"wall time by number of images: the loop, then {best.title}",
         ),
         Card(
-            f"Total for {report.done} images",
+            f"Total for {counted(report.done)}",
             f"{one.total_s:.2f} → {many.total_s:.2f} s",
             "start-up included",
         ),
@@ -48,7 +49,7 @@ def _single(contender: Contender, report: Report) -> list[Card]:
     own = summary(contender)
     return [
         Card("Time an image", f"{_ms(own.image_wall_s)} ms", f"wall time by number of images, {contender.title}"),
-        Card(f"Total for {report.done} images", f"{own.total_s:.2f} s", "start-up included"),
+        Card(f"Total for {counted(report.done)}", f"{own.total_s:.2f} s", "start-up included"),
         Card("CPUs used", f"{own.cpu_utilisation:.0%}", "of all usable CPUs"),
         Card("In the worker", f"{_ms(own.image_s)} ms", "median time of one image"),
     ]
