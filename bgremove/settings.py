@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from operator import index
 from typing import Any
@@ -14,7 +14,7 @@ from bgremove import matting
 from bgremove.engines import DEFAULT_ENGINE, ENGINES, Model, make_engine, read_model
 from bgremove.errors import UsageError
 from bgremove.formats import DEFAULT_MAX_PIXELS, LOSSLESS_FORMATS, METADATA, OUTPUT_FORMATS
-from bgremove.types import Rect, as_rect
+from bgremove.types import Rect, as_number, as_rect, as_whole
 
 EMITS = ("cutout", "mask")
 """What can be written of an image: the cutout, and a mask that is 0 or 255."""
@@ -90,19 +90,22 @@ class Settings:
             object.__setattr__(self, "model", read_model(self.model))
         make_engine(self.engine, self.model)  # refuses a model that is missing, or too much
         _check_names("edge", [self.edge], matting.EDGES)
+        many = isinstance(self.emit, Iterable) and not isinstance(self.emit, str)
+        object.__setattr__(self, "emit", tuple(self.emit) if many else (self.emit,))
         _check_names("emit", self.emit, EMITS)
         _check_names("format", [self.format], OUTPUT_FORMATS)
         _check_names("metadata", [self.metadata], METADATA)
         if self.edge == "soft":
             matting.check_installed()
         for name in ("iterations", "seed", "max_pixels", "pad"):
-            object.__setattr__(self, name, _as_whole(name, getattr(self, name)))
+            object.__setattr__(self, name, as_whole(name, getattr(self, name)))
         if self.iterations < 1:
             raise UsageError(f"iterations is {self.iterations}; it must be at least 1")
         if not 0 <= self.seed < 2**31:
             raise UsageError(f"seed is {self.seed}; it must lie between 0 and 2**31 - 1")
         if self.max_pixels < 1:
             raise UsageError(f"max_pixels is {self.max_pixels}; it must be at least 1")
+        object.__setattr__(self, "margin", as_number("margin", self.margin))
         Rect.from_margin(self.margin, 100, 100)
         if self.rect is not None:
             object.__setattr__(self, "rect", as_rect(self.rect))
@@ -116,7 +119,9 @@ class Settings:
         if isinstance(self.background, str):
             object.__setattr__(self, "background", parse_colour(self.background))
         elif self.background is not None:
-            _check_bgr(self.background, self.background)
+            object.__setattr__(self, "background", _as_bgr(self.background, self.background))
+        if self.crop not in (True, False):
+            raise UsageError(f"crop is {self.crop!r}; it must be True or False")
 
     def format_of(self, kind: str) -> str:
         """The format that one of `emit` is written in."""
@@ -125,6 +130,8 @@ class Settings:
 
 def merged(settings: Settings | None, options: dict[str, Any]) -> Settings:
     """`settings`, or the defaults, with the given `options` in place of its own."""
+    if settings is not None and not isinstance(settings, Settings):
+        raise UsageError(f"settings is {settings!r}; it must be a value of Settings")
     return replace(settings or Settings(), **options)
 
 
@@ -140,20 +147,17 @@ def parse_colour(text: str) -> tuple[int, int, int]:
         raise UsageError(f"{text!r} is no colour; write it as white or #ffffff") from error
     if alpha:
         raise UsageError(f"{text!r} has an alpha; a background is opaque, such as white or #ffffff")
-    _check_bgr((blue, green, red), text)
-    return blue, green, red
+    return _as_bgr((blue, green, red), text)
 
 
-def _as_whole(name: str, value: Any) -> int:
+def _as_bgr(value: Any, said: object) -> tuple[int, int, int]:
     try:
-        return index(value)
-    except TypeError:
-        raise UsageError(f"{name} is {value!r}; it must be a whole number") from None
-
-
-def _check_bgr(bgr: Sequence[int], said: object) -> None:
-    if len(bgr) != 3 or not all(0 <= part <= 255 for part in bgr):
+        blue, green, red = map(index, value)
+    except (TypeError, ValueError):
+        blue = green = red = -1
+    if not all(0 <= part <= 255 for part in (blue, green, red)):
         raise UsageError(f"{said!r} is no colour; it has three parts of 0 to 255 each, as white or #ffffff have")
+    return blue, green, red
 
 
 def _check_names(option: str, chosen: Sequence[str], allowed: Sequence[str]) -> None:

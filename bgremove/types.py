@@ -1,8 +1,10 @@
-"""The values that every other module speaks of: image, mask, rect."""
+"""The values that every other module speaks of: image, mask, rect; and numbers as a caller gives them."""
 
 from __future__ import annotations
 
 from enum import IntEnum
+from numbers import Real
+from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,3 +90,18 @@ def as_rect(value: Any) -> Rect:
     if min(numbers.width, numbers.height, numbers.x + numbers.width, numbers.y + numbers.height) < 1:
         raise RectError(f"rect {tuple(numbers)} holds no pixel of any image: width and height must be at least 1")
     return numbers
+
+
+def as_whole(name: str, value: Any) -> int:
+    """The whole number `value` of the option `name`, of whatever type has such; `UsageError` if it is none."""
+    try:
+        return index(value)
+    except TypeError:
+        raise UsageError(f"{name} is {value!r}; it must be a whole number") from None
+
+
+def as_number(name: str, value: Any) -> float:
+    """The number `value` of the option `name`; `UsageError` if it is none."""
+    if not isinstance(value, Real):
+        raise UsageError(f"{name} is {value!r}; it must be a number")
+    return float(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bgremove import Settings, cli, remove_backgrounds
+from bgremove import Settings, cli, iter_cutouts, remove_background, remove_backgrounds
 from bgremove.errors import RectError, UsageError
 from bgremove.types import as_rect
 from tests.image_files import quarters, saved
@@ -108,8 +109,49 @@ def test_a_setting_that_counts_is_a_whole_number(name, value):
         Settings(**{name: value})
 
 
-def test_whole_numbers_of_numpy_are_those_of_python():
-    assert type(Settings(iterations=np.int64(3)).iterations) is int
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"margin": "0.1"}, "margin is '0.1'; it must be a number"),
+        ({"margin": None}, "margin is None; it must be a number"),
+        ({"background": 5}, "5 is no colour"),
+        ({"background": ("a", 1, 2)}, "is no colour"),
+        ({"background": (1.5, 2, 3)}, "is no colour"),
+        ({"emit": "masks"}, "emit is masks; choose from cutout, mask"),
+        ({"emit": None}, "emit is None; choose from cutout, mask"),
+        ({"crop": "no"}, "crop is 'no'; it must be True or False"),
+        ({"settings": {"margin": 0.1}}, "it must be a value of Settings"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused(wrong, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
+        remove_background(quarters(), **wrong)
+
+
+def test_what_comes_as_numpy_or_as_a_list_equals_what_does_not():
+    plain = Settings(iterations=3, margin=0.5**4, background=(1, 2, 3), emit=("mask",))
+    other = Settings(iterations=np.int64(3), margin=np.float32(0.5**4), background=[1, 2, 3], emit="mask")
+    assert plain == other
+    assert hash(plain) == hash(other)
+    assert type(other.iterations) is int
+
+
+@pytest.mark.parametrize("strategy", ["auto", "sequential", "threads", "pool", "processes"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"workers": 0}, "workers is 0; it must be at least 1"),
+        ({"workers": 2.5}, "workers is 2.5; it must be a whole number"),
+        ({"workers": "2"}, "workers is '2'; it must be a whole number"),
+        ({"timeout_s": "3"}, "timeout_s is '3'; it must be a number"),
+        ({"timeout_s": 0}, "timeout_s is 0; it must be more than 0"),
+    ],
+)
+def test_workers_and_time_are_numbers_under_every_strategy(folder, strategy, wrong, message):
+    with pytest.raises(UsageError, match=rf"{message}|cannot honour timeout_s"):
+        remove_backgrounds(["a.png", "photos"], "out", strategy=strategy, **wrong)
+    with pytest.raises(UsageError, match=rf"{message}|cannot honour timeout_s"):
+        list(iter_cutouts([quarters()], strategy=strategy, **wrong))
 
 
 def test_the_library_refuses_them_too(folder):

@@ -14,6 +14,7 @@ from bgremove.strategies.pool import Pool
 from bgremove.strategies.processes import Processes
 from bgremove.strategies.sequential import Sequential
 from bgremove.strategies.threads import Threads
+from bgremove.types import as_number, as_whole
 
 _CLASSES: dict[str, type[Strategy]] = {each.name: each for each in (Sequential, Threads, Pool, Processes, Dask)}
 
@@ -29,7 +30,7 @@ _LONGEST_S = 2_000_000.0  # 23 days: what a system can wait at once
 def strategy_class(name: str) -> type[Strategy]:
     """The class of the strategy called `name`, which says what it can; see the attributes of `Strategy`."""
     if name not in _CLASSES:
-        raise UsageError(f"there is no strategy {name!r}; choose one of {', '.join(STRATEGIES)}")
+        raise UsageError(f"there is no strategy {name!r}; choose one of {', '.join((AUTO, *STRATEGIES))}")
     return _CLASSES[name]
 
 
@@ -68,6 +69,10 @@ def make_strategy(
 
     Raises `UsageError` if a value, or a combination, cannot be meant, or worker processes cannot be had here.
     """
+    if workers is not None and (workers := as_whole("workers", workers)) < 1:
+        raise UsageError(f"workers is {workers}; it must be at least 1")
+    if timeout_s is not None and not (timeout_s := as_number("timeout_s", timeout_s)) > 0:
+        raise UsageError(f"timeout_s is {timeout_s:g}; it must be more than 0")
     if name == AUTO:
         cpus = usable_cpus() if workers is None else workers
         by_option = "dask" if scheduler else "processes" if start_method else ""
@@ -81,10 +86,6 @@ def make_strategy(
     _check(cls, "scheduler", scheduler, lambda each: each.joins_cluster)
     if scheduler is not None and workers is not None:
         raise UsageError(f"workers is {workers}, but the workers are those of the scheduler {scheduler}")
-    if workers is not None and workers < 1:
-        raise UsageError(f"workers is {workers}; it must be at least 1")
-    if timeout_s is not None and not timeout_s > 0:
-        raise UsageError(f"timeout_s is {timeout_s}; it must be more than 0")
     if not cls.parallel and workers not in {None, 1}:
         raise UsageError(f"workers is {workers}, but strategy {name!r} has one worker")
     methods = [method for method in start_methods() if method in cls.start_methods]
