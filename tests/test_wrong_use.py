@@ -11,6 +11,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -152,6 +153,31 @@ def test_workers_and_time_are_numbers_under_every_strategy(folder, strategy, wro
         remove_backgrounds(["a.png", "photos"], "out", strategy=strategy, **wrong)
     with pytest.raises(UsageError, match=rf"{message}|cannot honour timeout_s"):
         list(iter_cutouts([quarters()], strategy=strategy, **wrong))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"rects": "r.csv"}, "rects is 'r.csv'; it must be a mapping from files, such as read_table makes of a CSV"),
+        ({"rects": {"a.png": (1, 2, 3)}}, r"a\.png: rect is \(1, 2, 3\); it must be four whole numbers"),
+        ({"hints": ["marks.png"]}, "hints is .* must be a mapping from files"),
+        ({"shard": "1/8"}, r"shard is '1/8'; it must be a Shard, such as Shard\(1, 8\)"),
+        ({"inputs": []}, "there is no image named"),
+    ],
+)
+def test_what_is_given_by_file_is_a_mapping_of_values(folder, wrong, message):
+    with pytest.raises((UsageError, RectError), match=message):
+        remove_backgrounds(**{"inputs": "a.png", "output": "out"} | wrong)
+
+
+@pytest.mark.parametrize("name", ["a.png", "./photos/../a.png", Path("a.png"), "file:///a.png"])
+def test_a_rect_is_given_by_any_name_of_its_file(folder, name):
+    name = f"file://{folder}/a.png" if name == "file:///a.png" else name
+    drawn = {name: [10, 12, 20, 16]}
+    assert [record.status for record in remove_backgrounds("a.png", "out", rects=drawn, emit="mask")] == ["ok"]
+    mask = cv2.imread("out/a.mask.png", cv2.IMREAD_GRAYSCALE)
+    mask[12:28, 10:30] = 0
+    assert not mask.any()
 
 
 def test_the_library_refuses_them_too(folder):

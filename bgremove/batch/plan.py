@@ -78,6 +78,8 @@ def make_plan(
     Raises `UsageError` if there is no image at all, `OutputError` if `output` is a file, two images would have the same
     output, or an output would be an input, or exists and may not be overwritten, `RectError` if `rects` lacks an image.
     """
+    if not isinstance(shard, Shard | None):
+        raise UsageError(f"shard is {shard!r}; it must be a Shard, such as Shard(1, 8)")
     folder = located(output)
     check_folder(folder)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive, exclude=folder)

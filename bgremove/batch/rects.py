@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from bgremove.errors import RectError, UsageError
-from bgremove.paths import absolute, display_name
-from bgremove.types import Rect
+from bgremove.paths import StrPath, absolute, display_name
+from bgremove.types import Rect, as_rect
 from bgremove.url import Location, Url, located
+
+T = TypeVar("T")
 
 COLUMNS = ("path", "x", "y", "width", "height")
 """Which a table of rects must have."""
@@ -31,12 +35,31 @@ class RectTable:
     """Images of hints, see `bgremove.hints`, for those that have one."""
 
 
-def read_table(file: Path) -> RectTable:
+def by_file(option: str, given: Mapping[Any, T]) -> dict[str, T]:
+    """What is given for files, whatever they are called by, by their absolute paths or URLs."""
+    if not isinstance(given, Mapping):
+        raise UsageError(f"{option} is {given!r}; it must be a mapping from files, such as read_table makes of a CSV")
+    return {absolute(located(name)): value for name, value in given.items()}
+
+
+def rects_by_file(given: Mapping[Any, Sequence[int] | None]) -> dict[str, Rect | None]:
+    """The rects of a caller by absolute path or URL; `RectError` that names the file of one that is none."""
+    rects: dict[str, Rect | None] = {}
+    for path, rect in by_file("rects", given).items():
+        try:
+            rects[path] = None if rect is None else as_rect(rect)
+        except RectError as error:
+            raise RectError(f"{display_name(path)}: {error}") from error
+    return rects
+
+
+def read_table(file: StrPath) -> RectTable:
     """A CSV with the columns ``path,x,y,width,height``, and ``hints`` or not.
 
     Paths are relative to the CSV's folder, unless they are URLs. A line may leave all four numbers out. Raises
     `RectError` that names the line.
     """
+    file = Path(file)
     lines: dict[str, dict[str, str]] = {}
     rects: dict[str, Rect | None] = {}
     hints: dict[str, Location] = {}

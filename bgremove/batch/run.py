@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import chain
 from typing import Any
@@ -16,6 +16,7 @@ from bgremove.batch.journal import Journal
 from bgremove.batch.marks import Marks
 from bgremove.batch.plan import Plan, make_plan
 from bgremove.batch.records import ImageRecord, finished_record, settled_records, skipped_record, unstarted_record
+from bgremove.batch.rects import by_file, rects_by_file
 from bgremove.batch.shard import Shard
 from bgremove.batch.sources import left_out_text
 from bgremove.batch.worker import FileWorker
@@ -27,7 +28,6 @@ from bgremove.paths import StrPath, display_name
 from bgremove.preparation import Preparation
 from bgremove.settings import Settings, merged
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, Strategy, Task, make_strategy, strategy_class
-from bgremove.types import Rect
 from bgremove.url import Url
 
 _BYTES_PER_DECODED_PIXEL = 16
@@ -40,8 +40,8 @@ def remove_backgrounds(
     inputs: StrPath | Url | Iterable[StrPath | Url],
     output: StrPath | Url,
     *,
-    rects: Mapping[str, Rect | None] | None = None,
-    hints: Mapping[str, StrPath | Url] | None = None,
+    rects: Mapping[Any, Sequence[int] | None] | None = None,
+    hints: Mapping[Any, StrPath | Url] | None = None,
     recursive: bool = False,
     naming: str = "stem",
     overwrite: bool = False,
@@ -62,7 +62,11 @@ def remove_backgrounds(
 
     Parameters
     ----------
-    rects, hints, recursive, naming, overwrite, resume
+    rects
+        By file name ``(x, y, width, height)`` around its object, in pixels, or None for the margin; for all images.
+    hints
+        By file name an image that marks object and background; for as many as have one.
+    recursive, naming, overwrite, resume, shard
         As in `make_plan`.
     strategy, workers, timeout_s, scheduler
         As in `bgremove.strategies.make_strategy`; `workers` defaults to what the CPUs and the free memory allow.
@@ -77,8 +81,8 @@ def remove_backgrounds(
         inputs,
         output,
         merged(settings, options),
-        rects=rects,
-        hints=hints,
+        rects=None if rects is None else rects_by_file(rects),
+        hints=None if hints is None else by_file("hints", hints),
         recursive=recursive,
         naming=naming,
         overwrite=overwrite,

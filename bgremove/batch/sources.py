@@ -117,7 +117,7 @@ def no_image(
 ) -> UsageError:
     """What to raise where there is none among the inputs, with the reasons that are known."""
     named = [inputs] if isinstance(inputs, str | os.PathLike | Url) else list(inputs)
-    nothing = "there is no image under " + ", ".join(map(display_name, named))
+    nothing = f"there is no image under {', '.join(map(display_name, named))}" if named else "there is no image named"
     reasons = [str(each.error) for each in unusable] or [nothing]
     return UsageError("; ".join(filter(None, [*reasons, left_out_text(left_out)])))
 
