@@ -10,13 +10,14 @@ from rich.table import Table
 from bgremove.cli.console import telling
 from bgremove.cli.sections import SectionedCommand
 from bgremove.machine import describe, describe_opencv
+from bgremove.report.facts import rows_of
 
 
 @click.command(cls=SectionedCommand)
 def info() -> None:
     """What this machine offers: CPUs, memory, library versions, start methods."""
     table = Table(show_header=False)
-    for key, value in {**describe(), "opencv": describe_opencv()}.items():
-        table.add_row(key, escape(str(value)))
+    for name, value in rows_of({**describe(), "opencv": describe_opencv()}):
+        table.add_row(name, escape(value))
     with telling():
         Console().print(table)

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from bgremove.paths import command_line, display_name, printable
 from bgremove.report.drawing import Plot, Table
+from bgremove.report.facts import rows_of
 from bgremove.report.gallery import Picture
 from bgremove.report.report import Report
-from bgremove.report.words import cards, rows_of, strategies_note, strategies_table
+from bgremove.report.words import cards, strategies_note, strategies_table
 
 _MOST_LINES = 50
 

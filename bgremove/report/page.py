@@ -15,10 +15,11 @@ from markupsafe import Markup
 from bgremove import __version__
 from bgremove.paths import command_line, display_name, printable
 from bgremove.report.drawing import Plot
+from bgremove.report.facts import rows_of
 from bgremove.report.figures import STAGES, best_of, image_times_s, loop_of
 from bgremove.report.gallery import Picture, shown_first
 from bgremove.report.report import Report
-from bgremove.report.words import cards, rows_of, strategies_note, strategies_table
+from bgremove.report.words import cards, strategies_note, strategies_table
 
 _TEMPLATES = files("bgremove.report") / "templates"
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from bgremove.comparison.report import counted
 from bgremove.comparison.statistics import Interval
-from bgremove.paths import printable
 from bgremove.report.drawing import Table
 from bgremove.report.figures import best_of, loop_of, summary
 from bgremove.report.report import Contender, Report
@@ -108,26 +105,6 @@ def interval_words(interval: Interval | None) -> str:
     if interval.low == interval.high:
         return f"{interval.estimate:.2f}"
     return f"{interval.estimate:.2f} ({interval.low:.2f} to {interval.high:.2f})"
-
-
-def rows_of(facts: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
-    """Pairs of a name and a text for each fact, those of a mapping inside it with its name before theirs."""
-    rows = []
-    for name, value in facts.items():
-        title = f"{before}{name.removesuffix('_bytes').replace('_', ' ')}"
-        if isinstance(value, Mapping):
-            rows += rows_of(value, "" if name == "libraries" else f"{title}: ")
-        else:
-            rows.append((printable(title), _fact(name, value)))
-    return rows
-
-
-def _fact(name: str, value: Any) -> str:
-    if name.endswith("_bytes") and isinstance(value, int):
-        return f"{value / 2**30:.1f} GiB"
-    if isinstance(value, list | tuple):
-        return ", ".join(printable(str(each)) for each in value)
-    return "none" if value is None else printable(str(value))
 
 
 def _ms(seconds: float) -> str:
