@@ -80,7 +80,8 @@ def through(url, bucket):
 
 
 def outputs(bucket):
-    return {key.removeprefix("out/"): bucket.get(key) for key in bucket.listed() if key.startswith("out/")}
+    """What is written into the folder `out`, hidden files left aside."""
+    return {key.removeprefix("out/"): bucket.get(key) for key in bucket.listed() if re.match(r"out/[^.]", key)}
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)

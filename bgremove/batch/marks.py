@@ -10,6 +10,7 @@ from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.keys import job_key, settings_key
 from bgremove.batch.sources import Source
+from bgremove.batch.tree import JOURNAL_PREFIX
 from bgremove.errors import OutputError
 from bgremove.paths import display_name
 from bgremove.settings import Settings
@@ -18,9 +19,10 @@ from bgremove.url import Location, Url
 
 
 class Marks:
-    """Does for a folder in a store what `Journal` does for one here, and keeps nothing beside the outputs.
+    """Does for a folder in a store what `Journal` does for one here.
 
-    A store has no lines to append and no locks that end with their process. The mark, which is the key of the job,
+    A store has no lines to append and no locks that end with their process. So the journal is an empty file, which says
+    that the folder holds results, and what they are is said by their marks. The mark, which is the key of the job,
     comes into being with the output, in the same request, so that it can neither be lost nor be ahead of it. Runs that
     go on at the same time do not see each other: they may do the same image, and the first to write it has written it.
     """
@@ -33,7 +35,7 @@ class Marks:
 
     def __enter__(self) -> Self:
         try:
-            store_of(self._folder).check_writable(self._folder)
+            store_of(self._folder).write(self._folder / JOURNAL_PREFIX, b"", mark="", overwrite=True)
         except OSError as error:
             raise OutputError(f"{display_name(self._folder)}: it cannot be written to ({error.strerror})") from error
         return self

@@ -19,7 +19,6 @@ from bgremove.url import Url
 
 _MARK = "bgremove"
 """Under which the mark stands in an object's metadata."""
-_PROBE = ".bgremove-probe"
 _CONFIG = {
     "connect_timeout": 5,
     "read_timeout": 20,
@@ -92,12 +91,6 @@ class S3Store(Store):
         """See `Store.mark`. One request."""
         head = self._head(url)
         return None if head is None else head["Metadata"].get(_MARK, "")
-
-    def check_writable(self, folder: Url) -> None:
-        """See `Store.check_writable`. One request, on a condition that nothing fulfils."""
-        bucket, key = _split(folder / _PROBE)
-        with suppress(FileNotFoundError, FileExistsError, NoConditionsError):
-            self._call("put_object", Bucket=bucket, Key=key, Body=b"", IfMatch='"none"')
 
     def _create(self, request: dict[str, Any]) -> None:
         for _ in range(_MOST_CONFLICTS):
