@@ -91,6 +91,7 @@ class Settings:
         make_engine(self.engine, self.model)  # refuses a model that is missing, or too much
         _check_names("edge", [self.edge], matting.EDGES)
         _check_names("emit", self.emit, EMITS)
+        object.__setattr__(self, "emit", tuple(kind for kind in EMITS if kind in self.emit))
         _check_names("format", [self.format], OUTPUT_FORMATS)
         _check_names("metadata", [self.metadata], METADATA)
         if self.edge == "soft":
@@ -104,6 +105,7 @@ class Settings:
         if self.max_pixels < 1:
             raise UsageError(f"max_pixels is {self.max_pixels}; it must be at least 1")
         Rect.from_margin(self.margin, 100, 100)
+        object.__setattr__(self, "margin", float(self.margin))
         if self.rect is not None:
             object.__setattr__(self, "rect", as_rect(self.rect))
         if self.pad < 0 or (self.pad and not self.crop):
@@ -117,6 +119,7 @@ class Settings:
             object.__setattr__(self, "background", parse_colour(self.background))
         elif self.background is not None:
             _check_bgr(self.background, self.background)
+            object.__setattr__(self, "background", tuple(_as_whole("background", part) for part in self.background))
 
     def format_of(self, kind: str) -> str:
         """The format that one of `emit` is written in."""

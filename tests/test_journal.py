@@ -5,12 +5,14 @@ import sys
 from dataclasses import replace
 
 import filelock
+import numpy as np
 import pytest
 
 from bgremove.batch import Shard, make_plan, plan, remove_backgrounds, run_plan
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import NAME, Journal
+from bgremove.batch.keys import settings_key
 from bgremove.engines import PRESETS, Model
 from bgremove.errors import OutputError
 from bgremove.files import exists
@@ -58,6 +60,22 @@ def test_another_settings_a_changed_source_or_another_rect_is_another_job(tmp_pa
     todo, done = Journal(tmp_path / "out", settings).resume(Jobs(jobs))
     assert list(done) == []
     assert todo[0].overwrite is False
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"emit": ("cutout", "mask")}, {"emit": ["mask", "cutout", "mask"]}),
+        ({"margin": 0.25}, {"margin": np.float32(0.25)}),
+        ({"iterations": 1}, {"iterations": np.int64(1)}),
+        ({"background": "white"}, {"background": "rgb(255, 255, 255)"}),
+        ({"background": "#fff"}, {"background": [255, np.uint8(255), 255]}),
+        ({"rect": (1, 2, 3, 4)}, {"rect": [1, np.int64(2), 3.0, 4]}),
+    ],
+)
+def test_what_means_the_same_is_the_same_however_it_is_written(one, other):
+    assert settings_key(Settings(**one)) == settings_key(Settings(**other))
+    assert Settings(**one) == Settings(**other)
 
 
 def test_a_source_that_changes_while_it_is_done_is_not_done(tmp_path, jobs):
