@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Self
 
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
-from bgremove.batch.keys import job_key, settings_key
+from bgremove.batch.keys import job_key, lasting_key, settings_key
 from bgremove.batch.sources import Source
 from bgremove.batch.tree import JOURNAL_PREFIX
 from bgremove.errors import OutputError
@@ -46,7 +46,7 @@ class Marks:
     def take(self, job: Job) -> None:
         """See `Journal.take`: nobody else is known to have it."""
 
-    def done(self, job: Job) -> None:
+    def done(self, job: Job, digests: Mapping[str, str]) -> None:
         """See `Journal.done`: the outputs say so."""
 
     def failed(self, job: Job) -> None:
@@ -56,7 +56,7 @@ class Marks:
 def marked(jobs: Jobs, settings: Settings) -> Jobs:
     """`jobs` whose outputs in a store will be marked."""
     text = settings_key(settings)
-    return jobs.then(lambda job: replace(job, mark=job_key(job, text)))
+    return jobs.then(lambda job: replace(job, mark=f"{job_key(job, text)}-{lasting_key(job, text)}"))
 
 
 def resume_marked(jobs: Jobs, existing: set[Location]) -> tuple[Jobs, Jobs]:
@@ -68,7 +68,8 @@ def resume_marked(jobs: Jobs, existing: set[Location]) -> tuple[Jobs, Jobs]:
         if all(mark == job.mark for mark in marks):
             done.append(item)
         else:
-            own = all(mark in {None, job.mark} for mark in marks) and any(mark is not None for mark in marks)
+            lasting = job.mark.partition("-")[2]  # as it was before the photograph changed
+            own = all(mark is None or mark.endswith(lasting) for mark in marks) and any(marks)
             todo.append(replace(job, overwrite=True) if own else item)
     return jobs.of(todo), jobs.of(done)
 

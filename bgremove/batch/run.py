@@ -225,9 +225,9 @@ def run_jobs(plan: Plan, strategy: Strategy, *, budget_bytes: int | None = None)
                         del unfinished[outcome.index]
                     if outcome.index not in unfinished and outcome.error and not job.overwrite:
                         journal.failed(job)
-                    if outcome.error is None:
+                    if outcome.value is not None:
                         with suppress(OutputError):  # it is written all the same; a resumed batch does it again
-                            journal.done(job)
+                            journal.done(job, outcome.value.digests)
                     yield finished_record(job, outcome)
                     while unstarted:
                         yield unstarted.popleft()
