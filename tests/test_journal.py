@@ -112,9 +112,18 @@ def test_a_folder_that_is_lost_meanwhile_costs_what_would_be_in_it(tmp_path, pho
     assert next(records).error is None
     (tmp_path / "out").rename(tmp_path / "elsewhere")
     (tmp_path / "out").touch()
-    assert {str(record.error).rpartition("out: ")[2] for record in records} == {
-        "the folder cannot be made (File exists)"
-    }
+    *_, last = records
+    assert "out: the folder for the results was removed or closed during the run" in str(last.error)
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "processes"])
+def test_a_folder_that_is_removed_during_a_run_is_told(tmp_path, photos, strategy):
+    plan = make_plan(photos, tmp_path / "out", Settings(engine="opencv"))
+    records = run_plan(plan, strategy=strategy, workers=1)
+    assert next(records).error is None
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    *_, last = records
+    assert f"{tmp_path}/out: the folder for the results was removed or closed during the run" in str(last.error)
 
 
 def test_a_model_is_known_by_its_content_wherever_it_is(tmp_path, jobs):

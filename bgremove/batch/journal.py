@@ -106,6 +106,8 @@ class Journal:
 
     def take(self, job: Job) -> str | None:
         """Take `job` before anything of it is written; if another run has it, tell which. `OutputError` if neither."""
+        if lost := self.lost():
+            raise lost
         key = self._keys[job.source] = job_key(job, self._settings)
         self._note(self._new_entries())
         if key not in self._taken:
@@ -113,6 +115,13 @@ class Journal:
             self._note(self._new_entries(), key)
         other = self._taken.pop(key, None)
         return None if other is None else self._names.get(other, "one that has ended")
+
+    def lost(self) -> OutputError | None:
+        """Why no result can be relied on: somebody has removed the folder, or emptied it, since the run began."""
+        if os.path.exists(self._path):
+            return None
+        name = display_name(self._folder)
+        return OutputError(f"{name}: the folder for the results was removed or closed during the run: some may be lost")
 
     def done(self, job: Job, digests: Mapping[str, str]) -> None:
         """Note that all outputs of `job` are written, as it was when it was taken: its source may have changed since.

@@ -46,6 +46,9 @@ class Marks:
     def take(self, job: Job) -> None:
         """See `Journal.take`: nobody else is known to have it."""
 
+    def lost(self) -> OutputError | None:
+        """See `Journal.lost`: each output stands for itself."""
+
     def done(self, job: Job, digests: Mapping[str, str]) -> None:
         """See `Journal.done`: the outputs say so."""
 
