@@ -123,6 +123,19 @@ def no_image(
     return UsageError("; ".join(filter(None, [*reasons, left_out_text(left_out)])))
 
 
+def refuse_pictures(path: Path, inputs: Iterable[Location], output: Location | None = None) -> None:
+    """Raise `UsageError` if the folder or file `path` of pictures lies in a folder of photographs, but for `output`."""
+    place = Path(os.path.realpath(path))
+    if isinstance(output, Path) and place.is_relative_to(os.path.realpath(output)):
+        return  # known by its journal
+    for folder in inputs:
+        if isinstance(folder, Path) and os.path.isdir(folder) and place.is_relative_to(os.path.realpath(folder)):
+            raise UsageError(
+                f"{display_name(path)} lies in the input {display_name(folder)}, so that a later run would take it for "
+                "photographs: choose another place"
+            )
+
+
 def _refuse_output(path: Location, is_output: bool) -> None:
     if is_output:
         raise UsageError(
