@@ -47,7 +47,7 @@ class StubWorker:
             if not os.path.isdir(os.path.dirname(path)):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
             os.link(str(job.source), path)
-        return Done(Times(0.0, 0.0, 0.0), ())
+        return Done(Times(0.0, 0.0, 0.0), (), {})
 
 
 def make_names(folder: Path, count: int) -> None:

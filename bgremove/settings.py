@@ -90,9 +90,7 @@ class Settings:
             object.__setattr__(self, "model", read_model(self.model))
         make_engine(self.engine, self.model)  # refuses a model that is missing, or too much
         _check_names("edge", [self.edge], matting.EDGES)
-        many = isinstance(self.emit, Iterable) and not isinstance(self.emit, str)
-        object.__setattr__(self, "emit", tuple(self.emit) if many else (self.emit,))
-        _check_names("emit", self.emit, EMITS)
+        object.__setattr__(self, "emit", _as_emit(self.emit))
         _check_names("format", [self.format], OUTPUT_FORMATS)
         _check_names("metadata", [self.metadata], METADATA)
         if self.edge == "soft":
@@ -122,6 +120,7 @@ class Settings:
             object.__setattr__(self, "background", _as_bgr(self.background, self.background))
         if self.crop not in (True, False):
             raise UsageError(f"crop is {self.crop!r}; it must be True or False")
+        object.__setattr__(self, "crop", bool(self.crop))
 
     def format_of(self, kind: str) -> str:
         """The format that one of `emit` is written in."""
@@ -148,6 +147,13 @@ def parse_colour(text: str) -> tuple[int, int, int]:
     if alpha:
         raise UsageError(f"{text!r} has an alpha; a background is opaque, such as white or #ffffff")
     return _as_bgr((blue, green, red), text)
+
+
+def _as_emit(value: Any) -> tuple[str, ...]:
+    """What is emitted, one name or several, in one order."""
+    names = tuple(value) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
+    _check_names("emit", names, EMITS)
+    return tuple(kind for kind in EMITS if kind in names)
 
 
 def _as_bgr(value: Any, said: object) -> tuple[int, int, int]:

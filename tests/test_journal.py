@@ -1,20 +1,25 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 
 import filelock
+import numpy as np
 import pytest
 
 from bgremove.batch import Shard, make_plan, plan, remove_backgrounds, run_plan
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import NAME, Journal
+from bgremove.batch.keys import settings_key
 from bgremove.engines import PRESETS, Model
 from bgremove.errors import OutputError
 from bgremove.files import exists
+from bgremove.formats import read
 from bgremove.settings import Settings
+from bgremove.url import located
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def run_some(folder, settings, jobs):
         for job in jobs[:2]:
             assert journal.take(job) is None
         jobs[0].outputs["cutout"].touch()
-        journal.done(jobs[0])
+        journal.done(jobs[0], {})
 
 
 def test_what_is_done_is_skipped_and_what_was_started_may_be_overwritten(tmp_path, jobs):
@@ -60,12 +65,28 @@ def test_another_settings_a_changed_source_or_another_rect_is_another_job(tmp_pa
     assert todo[0].overwrite is False
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"emit": ("cutout", "mask")}, {"emit": ["mask", "cutout", "mask"]}),
+        ({"margin": 0.25}, {"margin": np.float32(0.25)}),
+        ({"iterations": 1}, {"iterations": np.int64(1)}),
+        ({"background": "white"}, {"background": "rgb(255, 255, 255)"}),
+        ({"background": "#fff"}, {"background": [255, np.uint8(255), 255]}),
+        ({"rect": (1, 2, 3, 4)}, {"rect": [1, np.int64(2), 3.0, 4]}),
+    ],
+)
+def test_what_means_the_same_is_the_same_however_it_is_written(one, other):
+    assert settings_key(Settings(**one)) == settings_key(Settings(**other))
+    assert Settings(**one) == Settings(**other)
+
+
 def test_a_source_that_changes_while_it_is_done_is_not_done(tmp_path, jobs):
     with Journal(tmp_path / "out", Settings()) as journal:
         journal.take(jobs[0])
         jobs[0].outputs["cutout"].touch()
         jobs[0].source.write_bytes(b"another picture")
-        journal.done(jobs[0])
+        journal.done(jobs[0], {})
     assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == []
 
 
@@ -91,9 +112,18 @@ def test_a_folder_that_is_lost_meanwhile_costs_what_would_be_in_it(tmp_path, pho
     assert next(records).error is None
     (tmp_path / "out").rename(tmp_path / "elsewhere")
     (tmp_path / "out").touch()
-    assert {str(record.error).rpartition("out: ")[2] for record in records} == {
-        "the folder cannot be made (File exists)"
-    }
+    *_, last = records
+    assert "out: the folder for the results was removed or closed during the run" in str(last.error)
+
+
+@pytest.mark.parametrize("strategy", ["sequential", "processes"])
+def test_a_folder_that_is_removed_during_a_run_is_told(tmp_path, photos, strategy):
+    plan = make_plan(photos, tmp_path / "out", Settings(engine="opencv"))
+    records = run_plan(plan, strategy=strategy, workers=1)
+    assert next(records).error is None
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    *_, last = records
+    assert f"{tmp_path}/out: the folder for the results was removed or closed during the run" in str(last.error)
 
 
 def test_a_model_is_known_by_its_content_wherever_it_is(tmp_path, jobs):
@@ -116,7 +146,7 @@ def test_a_line_that_a_crash_cut_short_loses_itself_only(tmp_path, jobs):
     with Journal(tmp_path / "out", Settings()) as journal:
         journal.take(jobs[2])
         jobs[2].outputs["cutout"].touch()
-        journal.done(jobs[2])
+        journal.done(jobs[2], {})
     assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == [jobs[0], jobs[2]]
 
 
@@ -133,7 +163,7 @@ def test_runs_at_the_same_time_share_the_work(tmp_path, jobs):
         assert first.take(jobs[0]) is None
         assert second.take(jobs[1]) is None
         jobs[0].outputs["cutout"].touch()
-        first.done(jobs[0])
+        first.done(jobs[0], {})
         assert f"process {os.getpid()} on " in second.take(jobs[0])
         assert f"process {os.getpid()} on " in first.take(jobs[1])
         assert first.take(jobs[2]) is None
@@ -162,7 +192,7 @@ def test_what_a_run_that_opened_later_has_taken_is_seen(tmp_path, jobs):
             assert second.take(jobs[0]) is None
             assert second.take(jobs[1]) is None
             jobs[0].outputs["cutout"].touch()
-            second.done(jobs[0])
+            second.done(jobs[0], {})
         assert first.take(jobs[0]) is not None  # done
         assert first.take(jobs[1]) is None  # given up by a run that has ended
         assert first.take(jobs[2]) is None
@@ -253,7 +283,7 @@ def test_what_one_shard_has_done_and_another_began_is_done(tmp_path, jobs):
             journal.take(jobs[0])
             jobs[0].outputs["cutout"].touch()
             if finished:
-                journal.done(jobs[0])
+                journal.done(jobs[0], {})
     assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == jobs[:1]
 
 
@@ -292,3 +322,33 @@ def test_ctrl_c_while_a_journal_is_closed_arrives_when_it_is(tmp_path, monkeypat
     assert signal.getsignal(signal.SIGINT) is before
     with Journal(tmp_path, Settings()) as other:
         assert other.alone
+
+
+@pytest.mark.parametrize("emit", [("cutout",), ("cutout", "mask")])
+@pytest.mark.parametrize("place", ["here", "store"])
+def test_a_photograph_that_has_changed_is_done_anew_and_the_others_are_kept(photos, tmp_path, place, emit):
+    out = tmp_path / "out" if place == "here" else f"memory://{tmp_path.name}{len(emit)}"
+    shutil.copytree(photos, tmp_path / "in")
+    options = {"engine": "opencv", "emit": emit}
+    remove_backgrounds(tmp_path / "in", out, **options)
+    before = read(located(out) / "0.png").image
+    shutil.copy(photos / "1.png", tmp_path / "in/0.png")
+    for changed in (1, 0):
+        records = remove_backgrounds(tmp_path / "in", out, resume=True, **options)
+        assert sorted(record.status for record in records) == ["ok"] * changed + ["skipped"] * (6 - changed)
+    assert not np.array_equal(read(located(out) / "0.png").image, before)
+    os.utime(tmp_path / "in/0.png", (0, 0))
+    with pytest.raises(OutputError, match="not of an earlier run with these very options"):
+        remove_backgrounds(tmp_path / "in", out, resume=True, **options, margin=0.2)
+
+
+@pytest.mark.parametrize("whose", ["a person's", "another photograph's"])
+def test_what_is_not_of_a_photograph_that_has_changed_is_not_replaced(photos, tmp_path, whose):
+    shutil.copytree(photos, tmp_path / "in")
+    remove_backgrounds(tmp_path / "in", tmp_path / "out", engine="opencv")
+    os.utime(tmp_path / "in/0.png", (0, 0))
+    theirs = b"theirs" if whose == "a person's" else (tmp_path / "out/1.png").read_bytes()
+    (tmp_path / "out/0.png").write_bytes(theirs)
+    with pytest.raises(OutputError, match=r"1 of the outputs exist already .*0\.png"):
+        remove_backgrounds(tmp_path / "in", tmp_path / "out", engine="opencv", resume=True)
+    assert (tmp_path / "out/0.png").read_bytes() == theirs

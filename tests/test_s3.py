@@ -80,7 +80,8 @@ def through(url, bucket):
 
 
 def outputs(bucket):
-    return {key.removeprefix("out/"): bucket.get(key) for key in bucket.listed() if key.startswith("out/")}
+    """What is written into the folder `out`, hidden files left aside."""
+    return {key.removeprefix("out/"): bucket.get(key) for key in bucket.listed() if re.match(r"out/[^.]", key)}
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
@@ -294,3 +295,12 @@ def wait_for(condition, process=None):
         assert process is None or process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_key_that_looks_like_that_of_a_version_is_read(bucket, photos, cutouts, tmp_path):
+    bucket.put("in/x", (photos / "1.png").read_bytes())
+    bucket.put("in/x?versionId=1/0.png", (photos / "0.png").read_bytes())
+    with pytest.warns(UserWarning, match="1 without suffix"):
+        (record,) = remove_backgrounds(f"{bucket.url}/in", tmp_path, recursive=True)
+    assert record.error is None
+    assert (tmp_path / "x?versionId=1/0.png").read_bytes() == cutouts["0.png"]

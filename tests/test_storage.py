@@ -9,6 +9,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from bgremove import remove_background, remove_backgrounds
 from bgremove.batch import make_plan, run_plan
+from bgremove.batch.tree import JOURNAL_PREFIX, RESULTS
 from bgremove.errors import ImageError, OutputError, UsageError
 from bgremove.settings import Settings
 from bgremove.storage import in_parallel, store_of
@@ -130,8 +131,8 @@ def test_what_other_options_or_other_photos_made_is_not_taken_for_done(root, pho
     remove_backgrounds(f"{root}/in", f"{root}/out", strategy="threads")
     with pytest.raises(OutputError, match="6 of the outputs exist already and are not of an earlier run"):
         make_plan(f"{root}/in", f"{root}/out", Settings(seed=7), resume=True)
-    put(f"{root}/in/0.png", (photos / "1.png").read_bytes())
-    with pytest.raises(OutputError, match="1 of the outputs exist"):
+    put(f"{root}/out/0.png", b"theirs")
+    with pytest.raises(OutputError, match=r"1 of the outputs exist already and .*0\.png"):
         make_plan(f"{root}/in", f"{root}/out", Settings(), resume=True)
     plan = make_plan(f"{root}/in", f"{root}/out", Settings(), resume=True, overwrite=True)
     assert [str(job.source) for job in plan.todo] == [f"{root}/in/0.png"]
@@ -168,10 +169,23 @@ def test_a_tree_is_mirrored_without_the_output_in_it_and_hidden_files(root, phot
         make_plan(f"{root}/in", f"{root}/in/", Settings())
 
 
+@pytest.mark.parametrize(("inputs", "recursive"), [("in", True), ("in/**/*.png", False)])
+def test_results_of_an_earlier_run_are_no_photographs(root, photos, inputs, recursive):
+    for name in ("a.png", "sub/b.png"):
+        put(f"{root}/in/{name}", (photos / "0.png").read_bytes())
+    remove_backgrounds(f"{root}/in", f"{root}/in/first", recursive=True, engine="opencv")
+    for again in range(2):
+        plan = make_plan(f"{root}/{inputs}", f"{root}/in/sub/second", Settings(), recursive=recursive, overwrite=True)
+        assert sorted(job.source.stem for job in plan.todo) == ["a", "b"], again
+        assert plan.left_out == {RESULTS: 1}
+        list(run_plan(plan))
+    assert {job.source.stem for job in make_plan(f"{root}/in/first", f"{root}/other", Settings()).todo} == {"a"}
+
+
 def test_the_output_may_be_a_folder_above_the_input(memory, photos):
     fill(f"{memory}/in", photos)
     assert {record.status for record in remove_backgrounds(f"{memory}/in", memory, engine="opencv")} == {"ok"}
-    assert listed(memory, recursive=False) == [f"{n}.png" for n in range(6)]
+    assert listed(memory, recursive=False) == [JOURNAL_PREFIX, *(f"{n}.png" for n in range(6))]
 
 
 @pytest.mark.parametrize(

@@ -306,3 +306,17 @@ def test_neither_ctrl_c_nor_the_death_of_the_parent_leaves_a_worker(tmp_path, en
             parent.kill()
     _, alive = psutil.wait_procs(family, timeout=100)
     assert [process for process in alive if process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def no_memory(value):
+    if value == 1:
+        raise MemoryError
+    return value
+
+
+@pytest.mark.parametrize("name", ["sequential", "threads", "processes"])
+def test_a_task_without_memory_costs_itself_and_says_so(name):
+    with make_strategy(name, workers=None if name == "sequential" else 1) as strategy:
+        outcomes = run(strategy, no_memory, [0, 1, 2])
+    assert str(outcomes[1].error) == "MemoryError: there is not enough memory"
+    assert [outcomes[0].value, outcomes[2].value] == [0, 2]

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -301,3 +302,32 @@ def test_streams_that_are_closed_are_told_or_passed_over(folder, environment):
     assert (silent.returncode, silent.stderr) == (0, "")
     assert run("remove photos -o out <&- >&- 2>&-").returncode == 0
     assert (folder / "out/b.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("remove photos -o out --contact-sheet photos/sub/sheet.png", "lies in the input photos"),
+        ("remove photos -o out --plots photos/plots", "lies in the input photos"),
+        ("compare photos --plots photos/plots", "lies in the input photos"),
+        ("remove photos -o out --plots out", "out holds inputs or outputs of this run"),
+        ("remove photos/0.png -o cut.png --plots photos", "photos holds inputs or outputs of this run"),
+        ("compare photos/0.png --plots photos", "photos holds inputs or outputs of this run"),
+    ],
+)
+def test_pictures_of_a_run_are_not_put_where_photographs_are(line, message, photos, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(photos, "photos")
+    assert cli.run(line.split()) == 2
+    assert message in capfd.readouterr().err
+    assert sorted(os.listdir("photos")) == sorted(os.listdir(photos))
+
+
+def test_pictures_of_a_run_may_be_put_beside_its_results(photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(photos, "in/photos")
+    line = "remove in -r -o in/out --engine opencv --contact-sheet in/out/sheet.png --plots in/out/plots"
+    assert cli.run(line.split()) == 0
+    assert cli.run(["remove", "in", "-r", "-o", "out", "--engine", "opencv"]) == 0
+    assert os.listdir("out/photos") == os.listdir("in/out/photos")
+    assert not os.path.exists("out/out")

@@ -1,11 +1,14 @@
 """Photographs in ZIP files: each is written, counted or named, and none is taken for another."""
 
+import shutil
 import zipfile
 
 import pytest
 
 from bgremove import remove_backgrounds
 from bgremove.batch import make_plan, run_plan
+from bgremove.batch.sources import find_sources
+from bgremove.batch.tree import RESULTS
 from bgremove.errors import UsageError
 from bgremove.settings import Settings
 from bgremove.storage import store_of, zip_file
@@ -93,3 +96,12 @@ def test_of_two_files_of_one_name_in_a_zip_file_none_is_taken_for_the_other(phot
         assert "photos.zip" in error
         assert "(the ZIP file holds several files of this name)" in error
     assert [path.name for path in (tmp_path / "out").iterdir() if path.suffix == ".png"] == ["a.png"]
+
+
+def test_results_of_an_earlier_run_in_a_zip_file_are_no_photographs(photos, tmp_path):
+    remove_backgrounds(photos / "0.png", tmp_path / "in/results", engine="opencv")
+    shutil.copy(photos / "1.png", tmp_path / "in/1.png")
+    shutil.make_archive(tmp_path / "all", "zip", tmp_path / "in")
+    found = find_sources(f"zip://::{tmp_path}/all.zip", recursive=True)
+    assert [source.below for source in found.sources] == ["1.png"]
+    assert found.left_out == {RESULTS: 1}

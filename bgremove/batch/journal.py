@@ -8,15 +8,17 @@ import math
 import os
 import platform
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
+from bgremove.batch.entries import FORMAT_VERSION, Entry, entries_in, entries_of, unwritable
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
-from bgremove.batch.keys import job_key, settings_key
+from bgremove.batch.keys import digest, job_key, lasting_key, result_key, settings_key
 from bgremove.batch.shard import Shard
 from bgremove.batch.sources import Source
 from bgremove.batch.tree import JOURNAL_PREFIX
@@ -29,22 +31,9 @@ from bgremove.url import Location
 
 NAME = f"{JOURNAL_PREFIX}.jsonl"
 _SHARDS = JOURNAL_PREFIX + "-{}-of-{}.jsonl"
-FORMAT_VERSION = 1
 
 _LOCK_SUFFIX = ".lock"
 _CHUNK_BYTES = 1_000_000
-
-
-class _Entry(NamedTuple):
-    """A line of the journal."""
-
-    state: str
-    """``opened`` (a run begins), ``started`` (it takes a job), ``done``, or ``failed`` (nothing of it is written)."""
-    run: str
-    key: str = ""
-    """Of the job."""
-    path: str = ""
-    """Of the job's source; where a run begins, what to call it."""
 
 
 class Journal:
@@ -84,7 +73,7 @@ class Journal:
                     self._note(entry for entry in self._new_entries(self.planned) if entry.run in living)
                 self._read = self.planned
                 with suppress(OutputError):  # it only tells others what to call this run
-                    self._append(_Entry("opened", self._run, path=f"process {os.getpid()} on {platform.node()}"))
+                    self._append(Entry("opened", self._run, path=f"process {os.getpid()} on {platform.node()}"))
             # A Ctrl-C that waited is raised before this line, and what is open is closed.
             self._stack = stack.pop_all()
         self.alone = not living
@@ -108,7 +97,7 @@ class Journal:
             with suppress(NotImplementedError):  # a file system without locks: other runs cannot see this one
                 stack.enter_context(FileLock(own_lock))
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            raise unwritable(self._path, error) from error
         return living
 
     def __exit__(self, *_: object) -> None:
@@ -117,25 +106,37 @@ class Journal:
 
     def take(self, job: Job) -> str | None:
         """Take `job` before anything of it is written; if another run has it, tell which. `OutputError` if neither."""
+        if lost := self.lost():
+            raise lost
         key = self._keys[job.source] = job_key(job, self._settings)
         self._note(self._new_entries())
         if key not in self._taken:
-            self._append(_Entry("started", self._run, key, str(job.source)))
+            self._append(Entry("started", self._run, key, str(job.source)))
             self._note(self._new_entries(), key)
         other = self._taken.pop(key, None)
         return None if other is None else self._names.get(other, "one that has ended")
 
-    def done(self, job: Job) -> None:
+    def lost(self) -> OutputError | None:
+        """Why no result can be relied on: somebody has removed the folder, or emptied it, since the run began."""
+        if os.path.exists(self._path):
+            return None
+        name = display_name(self._folder)
+        return OutputError(f"{name}: the folder for the results was removed or closed during the run: some may be lost")
+
+    def done(self, job: Job, digests: Mapping[str, str]) -> None:
         """Note that all outputs of `job` are written, as it was when it was taken: its source may have changed since.
 
+        `digests` are those of their content, by kind.
         `OutputError` if that cannot be; resuming does it again then.
         """
-        self._append(_Entry("done", self._run, self._keys.pop(job.source), str(job.source)))
+        lasting = lasting_key(job, self._settings)
+        results = " ".join(result_key(lasting, kind, content) for kind, content in digests.items())
+        self._append(Entry("done", self._run, self._keys.pop(job.source), str(job.source), results))
 
     def failed(self, job: Job) -> None:
         """Note that nothing of `job` is written, so that a file that has the name of an output is not this batch's."""
         with suppress(OutputError):
-            self._append(_Entry("failed", self._run, self._keys.pop(job.source), str(job.source)))
+            self._append(Entry("failed", self._run, self._keys.pop(job.source), str(job.source)))
 
     def resume(self, jobs: Jobs) -> tuple[Jobs, Jobs]:
         """The jobs that are still to do, and those that are done already.
@@ -144,13 +145,9 @@ class Journal:
         """
         is_done: dict[str, bool] = {}
         """By key of the jobs that were taken."""
-        try:
-            shards = list(self._folder.glob(_SHARDS.format("*", "*")))
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
-        for path in sorted({self._path, *shards, self._folder / NAME}):
+        for path in self._files():
             last: dict[str, bool] = {}
-            for entry in _entries_of(path):
+            for entry in entries_of(path):
                 last[entry.key] = entry.state == "done"
                 if entry.state == "failed":
                     del last[entry.key]
@@ -165,18 +162,49 @@ class Journal:
                 todo.append(item if state is None else replace(job, overwrite=True))
         return jobs.of(todo), jobs.of(done)
 
-    def _append(self, entry: _Entry) -> None:
+    def changed(self, jobs: Jobs, existing: Collection[Location]) -> Jobs:
+        """`jobs`, of which those may overwrite that have changed since they were done, and their outputs have not.
+
+        Not all of them if some of the `existing` outputs are not known by their content.
+        """
+        entries = chain.from_iterable(map(entries_of, self._files()))
+        known = {key for entry in entries for key in entry.results.split()}
+        changed: dict[int, Job] = {}
+        for index, job in enumerate(jobs):
+            there = {kind: path for kind, path in job.outputs.items() if path in existing}
+            if there and not job.overwrite:
+                if not all(self._result_key(job, kind, path) in known for kind, path in there.items()):
+                    break
+                changed[index] = replace(job, overwrite=True)
+        return jobs.replaced(changed)
+
+    def _result_key(self, job: Job, kind: str, path: Location) -> str:
+        try:
+            content = Path(absolute(path)).read_bytes()
+        except OSError:
+            return ""
+        return result_key(lasting_key(job, self._settings), kind, digest(content))
+
+    def _files(self) -> list[Path]:
+        """The journals of all shards, and that of runs without."""
+        try:
+            shards = list(self._folder.glob(_SHARDS.format("*", "*")))
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        return sorted({self._path, *shards, self._folder / NAME})
+
+    def _append(self, entry: Entry) -> None:
         line = {"version": FORMAT_VERSION, **entry._asdict()}
         # It begins a line, so that what a crash or a full disk has cut short does not swallow it.
         content = f"\n{json.dumps(line)}\n".encode("ascii")
         try:
             written = self._stream.write(content)
         except OSError as error:
-            raise _unwritable(self._path, error) from error
+            raise unwritable(self._path, error) from error
         if written != len(content):
-            raise _unwritable(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+            raise unwritable(self._path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
-    def _new_entries(self, end: float = math.inf) -> Iterator[_Entry]:
+    def _new_entries(self, end: float = math.inf) -> Iterator[Entry]:
         """What has been appended since the last time, up to the byte `end` of the file."""
         while True:
             self._stream.seek(self._read)
@@ -185,9 +213,9 @@ class Journal:
             if not complete:
                 return
             self._read += len(complete)
-            yield from _entries(self._path, complete.splitlines())
+            yield from entries_in(self._path, complete.splitlines())
 
-    def _note(self, entries: Iterable[_Entry], own_key: str | None = None) -> None:
+    def _note(self, entries: Iterable[Entry], own_key: str | None = None) -> None:
         """Note what other runs have taken; of `own_key`, only what stands before this run's own line."""
         own = False
         for entry in entries:
@@ -199,40 +227,6 @@ class Journal:
                 self._names[entry.run] = entry.path
             elif entry.state == "done" or _lives(self._folder, entry.run):
                 self._taken.setdefault(entry.key, entry.run)
-
-
-def _entries_of(path: Path) -> Iterator[_Entry]:
-    """All lines of a journal, if there is one."""
-    try:
-        with path.open("rb") as lines:
-            yield from _entries(path, lines)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _entries(path: Path, lines: Iterable[bytes]) -> Iterator[_Entry]:
-    """The lines of a journal. `OutputError` if a newer version of this package wrote one."""
-    for line in lines:
-        try:
-            fields = json.loads(line)
-            version = fields["version"]
-            entry = None if version > FORMAT_VERSION else _Entry(*(_text(fields[name]) for name in _Entry._fields))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            continue  # cut short by a crash: that job counts as not done
-        if entry is None:
-            raise OutputError(
-                f"{display_name(path)}: a newer bgremove keeps this journal (format {version}, this one knows "
-                f"{FORMAT_VERSION}): update bgremove, or use another output folder"
-            )
-        yield entry
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
 
 
 def _runs(folder: Path) -> Iterator[str]:
@@ -273,7 +267,3 @@ def _lives(folder: Path, run: str) -> bool:
     except (Timeout, OSError):
         return True
     return False
-
-
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{display_name(path)}: the journal cannot be kept: {error.strerror}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -30,10 +31,28 @@ def settings_key(settings: Settings) -> str:
 
 def job_key(job: Job, settings: str) -> str:
     """Equal for two jobs that make the same of the same; `settings` is what `settings_key` gives."""
+    return _key(job, settings, _version)
+
+
+def lasting_key(job: Job, settings: str) -> str:
+    """As `job_key`, but the same after the photograph or its hints have changed."""
+    return _key(job, settings, lambda file: [absolute(file)])
+
+
+def result_key(lasting: str, kind: str, content: str) -> str:
+    """What an output is known by, whatever its photograph is now: `content` is its `digest`."""
+    return digest(f"{lasting} {kind} {content}".encode())
+
+
+def digest(content: bytes) -> str:
+    """Equal for equal content."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _key(job: Job, settings: str, known_by: Callable[[Location], list[str | int]]) -> str:
     outputs = {kind: path.name for kind, path in job.outputs.items()}
-    files = [_version(file) for file in (job.source, job.hints) if file is not None]
-    parts = _canonical([files, job.rect, outputs, settings])
-    return hashlib.blake2b(parts.encode("ascii"), digest_size=16).hexdigest()
+    files = [known_by(file) for file in (job.source, job.hints) if file is not None]
+    return digest(_canonical([files, job.rect, outputs, settings]).encode("ascii"))
 
 
 def _version(file: Location) -> list[str | int]:

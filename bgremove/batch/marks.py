@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Self
 
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
-from bgremove.batch.keys import job_key, settings_key
+from bgremove.batch.keys import job_key, lasting_key, settings_key
 from bgremove.batch.sources import Source
+from bgremove.batch.tree import JOURNAL_PREFIX
 from bgremove.errors import OutputError
 from bgremove.paths import display_name
 from bgremove.settings import Settings
@@ -18,9 +19,10 @@ from bgremove.url import Location, Url
 
 
 class Marks:
-    """Does for a folder in a store what `Journal` does for one here, and keeps nothing beside the outputs.
+    """Does for a folder in a store what `Journal` does for one here.
 
-    A store has no lines to append and no locks that end with their process. The mark, which is the key of the job,
+    A store has no lines to append and no locks that end with their process. So the journal is an empty file, which says
+    that the folder holds results, and what they are is said by their marks. The mark, which is the key of the job,
     comes into being with the output, in the same request, so that it can neither be lost nor be ahead of it. Runs that
     go on at the same time do not see each other: they may do the same image, and the first to write it has written it.
     """
@@ -33,7 +35,7 @@ class Marks:
 
     def __enter__(self) -> Self:
         try:
-            store_of(self._folder).check_writable(self._folder)
+            store_of(self._folder).write(self._folder / JOURNAL_PREFIX, b"", mark="", overwrite=True)
         except OSError as error:
             raise OutputError(f"{display_name(self._folder)}: it cannot be written to ({error.strerror})") from error
         return self
@@ -44,7 +46,10 @@ class Marks:
     def take(self, job: Job) -> None:
         """See `Journal.take`: nobody else is known to have it."""
 
-    def done(self, job: Job) -> None:
+    def lost(self) -> OutputError | None:
+        """See `Journal.lost`: each output stands for itself."""
+
+    def done(self, job: Job, digests: Mapping[str, str]) -> None:
         """See `Journal.done`: the outputs say so."""
 
     def failed(self, job: Job) -> None:
@@ -54,7 +59,7 @@ class Marks:
 def marked(jobs: Jobs, settings: Settings) -> Jobs:
     """`jobs` whose outputs in a store will be marked."""
     text = settings_key(settings)
-    return jobs.then(lambda job: replace(job, mark=job_key(job, text)))
+    return jobs.then(lambda job: replace(job, mark=f"{job_key(job, text)}-{lasting_key(job, text)}"))
 
 
 def resume_marked(jobs: Jobs, existing: set[Location]) -> tuple[Jobs, Jobs]:
@@ -66,7 +71,8 @@ def resume_marked(jobs: Jobs, existing: set[Location]) -> tuple[Jobs, Jobs]:
         if all(mark == job.mark for mark in marks):
             done.append(item)
         else:
-            own = all(mark in {None, job.mark} for mark in marks) and any(mark is not None for mark in marks)
+            lasting = job.mark.partition("-")[2]  # as it was before the photograph changed
+            own = all(mark is None or mark.endswith(lasting) for mark in marks) and any(marks)
             todo.append(replace(job, overwrite=True) if own else item)
     return jobs.of(todo), jobs.of(done)
 

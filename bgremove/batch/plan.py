@@ -102,6 +102,7 @@ def make_plan(
         if existing and resume:
             # Read again, the journal knows of every output that a run which goes on now has written before that look.
             todo, done = journal.resume(jobs)
+            todo = journal.changed(todo, existing)
     if existing:
         _check_existing(todo, existing, resume=resume)
     first = largest_first(todo[:WINDOW], counting)

@@ -229,10 +229,11 @@ def run_jobs(plan: Plan, strategy: Strategy, *, budget_bytes: int | None = None)
                         del unfinished[outcome.index]
                     if outcome.index not in unfinished and outcome.error and not job.overwrite:
                         journal.failed(job)
-                    if outcome.error is None:
+                    lost = None
+                    if outcome.value is not None and not (lost := journal.lost()):
                         with suppress(OutputError):  # it is written all the same; a resumed batch does it again
-                            journal.done(job)
-                    yield finished_record(job, outcome)
+                            journal.done(job, outcome.value.digests)
+                    yield unstarted_record(job, lost) if lost else finished_record(job, outcome)
                     while unstarted:
                         yield unstarted.popleft()
         finally:

@@ -6,16 +6,17 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from glob import has_magic
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from bgremove.batch.tree import LINKED, RESULTS, Tree, Unusable
+from bgremove.batch.tree import JOURNAL_PREFIX, LINKED, RESULTS, Tree, Unusable
 from bgremove.errors import ImageError, UsageError
 from bgremove.formats import SUFFIXES, UNREAD_SUFFIXES, looks_like_image
 from bgremove.paths import StrPath, absolute, display_name
-from bgremove.storage import find
+from bgremove.storage import Entry, find
 from bgremove.url import Location, Url, located
 
 
@@ -122,6 +123,19 @@ def no_image(
     return UsageError("; ".join(filter(None, [*reasons, left_out_text(left_out)])))
 
 
+def refuse_pictures(path: Path, inputs: Iterable[Location], output: Location | None = None) -> None:
+    """Raise `UsageError` if the folder or file `path` of pictures lies in a folder of photographs, but for `output`."""
+    place = Path(os.path.realpath(path))
+    if isinstance(output, Path) and place.is_relative_to(os.path.realpath(output)):
+        return  # known by its journal
+    for folder in inputs:
+        if isinstance(folder, Path) and os.path.isdir(folder) and place.is_relative_to(os.path.realpath(folder)):
+            raise UsageError(
+                f"{display_name(path)} lies in the input {display_name(folder)}, so that a later run would take it for "
+                "photographs: choose another place"
+            )
+
+
 def _refuse_output(path: Location, is_output: bool) -> None:
     if is_output:
         raise UsageError(
@@ -181,13 +195,15 @@ def _in_store(
 ) -> Iterator[Source]:
     reason: str | None = "there is no such file, folder or match"
     try:
-        single, entries = find(url, recursive=recursive)
-        for entry in entries:
+        choosing = partial(_outside_results, skip=skip, left_out=left_out)
+        single, entries = find(url, recursive=recursive, choosing=choosing)
+        listed = list(entries)
+        if listed:
             reason = None
+        for entry in listed if single or not recursive else choosing(listed):
             parts = entry.relative.split("/")
             misleading = any(map(_misleads, parts))
-            hidden = any(part.startswith(".") for part in parts) and not misleading
-            if not single and (hidden or (_is_below(skip, url) and _is_below(entry.url, skip))):
+            if not single and any(part.startswith(".") for part in parts) and not misleading:
                 continue
             suffix = entry.url.suffix.lower()
             if misleading and (single or suffix in SUFFIXES):
@@ -203,6 +219,23 @@ def _in_store(
         unusable.append(Unusable(url, ImageError(f"{display_name(url)}: {reason}")))
 
 
+def _outside_results(entries: Iterable[Entry], skip: Location | None, left_out: Counter[str]) -> list[Entry]:
+    """Those that are neither in the folder `skip` nor, like in `Tree`, in one below that holds earlier results."""
+    listed = [entry for entry in entries if not _is_in(entry, skip)]
+    journals = (each.relative for each in listed if each.relative.rpartition("/")[2].startswith(JOURNAL_PREFIX))
+    results = {folder for each in journals if "/." not in f"/{(folder := each.rpartition('/')[0])}"} - {""}
+    if not results:
+        return listed
+
+    @cache
+    def result_with(folder: str) -> str:
+        """The folder on top that holds results, of those that `folder` is in."""
+        return folder and (result_with(folder.rpartition("/")[0]) or (folder if folder in results else ""))
+
+    left_out[RESULTS] += len({result_with(folder) for folder in results})
+    return [entry for entry in listed if not result_with(entry.relative.rpartition("/")[0])]
+
+
 def _may_be_image(url: Url) -> bool:
     """Whether a file of no known suffix is counted: in S3, where each look is a request, if there is no suffix."""
     return not url.suffix and url.size != 0 if "s3" in url.stores else looks_like_image(url)
@@ -213,5 +246,7 @@ def _misleads(part: str) -> bool:
     return part in {"", ".", ".."} or PurePath(part).name != part or part.startswith("..\\")
 
 
-def _is_below(place: Location | None, folder: Location | None) -> bool:
-    return isinstance(place, Url) and isinstance(folder, Url) and place.text.startswith(f"{folder}/")
+def _is_in(entry: Entry, skip: Location | None) -> bool:
+    """Whether `skip` is a folder below the one that is listed, and the entry is in it."""
+    top = entry.url.text.removesuffix(entry.relative)
+    return isinstance(skip, Url) and skip.text.startswith(top) and entry.url.text.startswith(f"{skip}/")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bgremove.batch.job import Job
+from bgremove.batch.keys import digest
 from bgremove.cutout import Cutout
 from bgremove.errors import OutputError
 from bgremove.files import make_folder, store_bytes, write_bytes, write_standard_output
@@ -37,6 +38,8 @@ class Done:
 
     times: Times
     warnings: tuple[str, ...]
+    digests: dict[str, str]
+    """Of the content of each output, by kind."""
     crop: Rect | None = None
     """The part of the image that was written, if that is not all."""
     doubts: tuple[str, ...] = ()
@@ -52,17 +55,17 @@ class FileWorker:
 
     def __call__(self, job: Job) -> Done:
         """Do one file; see `cut_file`."""
-        photo, cutout, times = cut_file(job, self.settings)
+        photo, cutout, times, digests = cut_file(job, self.settings)
         crop = cutout.box(self.settings.pad) if self.settings.crop else None
         shown = _preview(photo, cutout) if job.preview else None
-        return Done(times, cutout.warnings, crop=crop, preview=shown, doubts=cutout.doubts)
+        return Done(times, cutout.warnings, digests, crop=crop, preview=shown, doubts=cutout.doubts)
 
     def again(self, job: Job) -> Done:
         """Do a file that a worker may have written before it was lost; see `Strategy.run`."""
         return self(replace(job, overwrite=True))
 
 
-def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
+def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times, dict[str, str]]:
     """Read, segment and write one file; every error that names a reason is a `BgremoveError`."""
     start = time.perf_counter()
     limit = settings.max_pixels
@@ -72,12 +75,14 @@ def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times]:
     hints = None if job.hints is None else read_hints(job.hints, *photo.image.shape[:2])
     cutout = cut_photo(photo, settings if job.rect is None else replace(settings, rect=job.rect), hints)
     segmented = time.perf_counter()
-    _write(job, {kind: _encoded(cutout, kind, settings) for kind in job.outputs})
+    contents = {kind: _encoded(cutout, kind, settings) for kind in job.outputs}
+    _write(job, contents)
+    digests = {kind: digest(content) for kind, content in contents.items()}
     written = time.perf_counter()
     if cutout.image.dtype.itemsize == 2 and "cutout" in settings.emit and settings.format not in DEEP_FORMATS:
         note = f"its 16 bits a sample were reduced to 8, as {settings.format} holds no more"
         cutout = replace(cutout, warnings=(*cutout.warnings, note))
-    return photo, cutout, Times(decoded - start, segmented - decoded, written - segmented)
+    return photo, cutout, Times(decoded - start, segmented - decoded, written - segmented), digests
 
 
 def _encoded(cutout: Cutout, kind: str, settings: Settings) -> bytes:

@@ -11,7 +11,7 @@ from rich.console import Console
 from bgremove.batch import Job
 from bgremove.batch.headers import largest_first
 from bgremove.batch.plan import output_paths
-from bgremove.batch.sources import find_sources, left_out_text, no_image
+from bgremove.batch.sources import find_sources, left_out_text, no_image, refuse_pictures
 from bgremove.cli import options
 from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, telling, told
 from bgremove.cli.sections import SectionedCommand
@@ -67,7 +67,9 @@ def compare(
     sources, unusable, left_out = find_sources(inputs, recursive=recursive)
     if not sources:
         raise no_image(inputs, left_out, unusable)
-    outputs.check([source.path for source in sources])
+    if outputs.plots is not None:
+        refuse_pictures(outputs.plots, inputs)
+    outputs.check([source.path for source in sources], {source.path.parent for source in sources})
     emitted = output_paths(Path(), "cutout", settings)
     jobs = largest_first([Job(source.path, emitted) for source in sources], counting("headers", quiet=quiet))
     gallery = Gallery(settings)

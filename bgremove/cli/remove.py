@@ -19,6 +19,7 @@ from bgremove.batch.records import records_json, settled_records, unusable_recor
 from bgremove.batch.run import batch_strategy
 from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
 from bgremove.batch.single import names_a_file, plan_single, run_single
+from bgremove.batch.sources import refuse_pictures
 from bgremove.batch.summary import Summary, failure_text, warning_texts
 from bgremove.batch.watch import watch as watch_folders
 from bgremove.cli import options
@@ -161,8 +162,9 @@ def _checked(plan: Plan, keep: list[Location], outputs: Outputs, contact_sheet: 
     keep += plan.folder, plan.folder / JOURNAL
     for job in chain(plan.todo, plan.done):
         keep += filter(None, (job.source, job.hints, *job.outputs.values()))
-    keep += {path.parent for job in plan.todo for path in job.outputs.values()}
-    outputs.check(keep)
+    taken = {path.parent for job in plan.todo for path in (job.source, *job.outputs.values())}
+    keep += taken
+    outputs.check(keep, taken)
     if contact_sheet is None:
         return plan
     check_sheet(contact_sheet, [*keep, *filter(None, [outputs.json_file])])
@@ -190,6 +192,8 @@ def _check_together(given: Mapping[str, Any]) -> None:
         _refuse_given("standard output", "overwrite")
         if given["json_file"] == STANDARD:
             raise UsageError("standard output takes the image or the figures: name a file for one of them")
+    for path in filter(None, (given["plots"], given["contact_sheet"])):
+        refuse_pictures(path, given["inputs"], given["output"])
     if given["status"] is not None:
         others = (given[name] for name in ("rects", *_BESIDE_RESULTS) if name != "status")
         check_status(given["status"], [*given["inputs"], given["output"], *filter(None, others)])

@@ -62,7 +62,7 @@ class MeasuringWorker:
 
     def __call__(self, job: Job) -> Measured:
         """Do one file."""
-        _, cutout, times = cut_file(job, self.settings)
+        _, cutout, times, _ = cut_file(job, self.settings)
         if self.on_cutout is not None:
             self.on_cutout(job, cutout)
         return Measured(times, hashlib.blake2b(cutout.mask.tobytes(), digest_size=16).digest())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,8 +37,11 @@ class Outputs:
         """Whether pictures of the images are wanted."""
         return self.report is not None
 
-    def check(self, keep: Sequence[Location]) -> None:
-        """Raise `UsageError` or `OutputError` if something could not be written, or is one of the files to `keep`."""
+    def check(self, keep: Sequence[Location], taken: Collection[Location] = ()) -> None:
+        """Raise `UsageError` or `OutputError` if something could not be written, or is one of the files to `keep`.
+
+        Nor are the folders of these, which are `taken`, one for plots, whose names are not known before.
+        """
         if self.report is not None and self.report.suffix.lower() not in _PAGES | _TEXTS:
             raise UsageError(f"{display_name(self.report)}: a report is a page or a text: call it .html or .md")
         if self.report is not None or self.plots is not None:
@@ -48,6 +51,8 @@ class Outputs:
             check_writable(path, [*keep, *files[:index]])
         if self.plots is not None:
             make_folder(self.plots)
+            if self.plots.resolve() in {folder.resolve() for folder in taken if isinstance(folder, Path)}:
+                raise UsageError(f"{display_name(self.plots)} holds inputs or outputs of this run: plots need another")
 
     def write(self, content: Mapping[str, Any], pictures: Sequence[Picture] = ()) -> list[OutputError]:
         """Write all of them from the figures; why some could not be, which keeps no other from being written."""

@@ -59,9 +59,6 @@ class Store:
         """The mark of a file, empty if it has none; None if there is no file."""
         raise NotImplementedError
 
-    def check_writable(self, folder: Url) -> None:
-        """Raise what writing into a folder would, if that can be told before; writes nothing."""
-
     def _read(self, url: Url) -> bytes:
         raise NotImplementedError
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from fsspec.asyn import sync
 from fsspec.config import conf
 from s3fs import S3FileSystem
 
@@ -19,7 +20,6 @@ from bgremove.url import Url
 
 _MARK = "bgremove"
 """Under which the mark stands in an object's metadata."""
-_PROBE = ".bgremove-probe"
 _CONFIG = {
     "connect_timeout": 5,
     "read_timeout": 20,
@@ -48,7 +48,7 @@ class S3Store(Store):
 
     def read_start(self, url: Url, size: int) -> bytes:
         """See `Store.read_start`. One request."""
-        return self._content(url, start=0, end=size)
+        return self._content(url, Range=f"bytes=0-{size - 1}")
 
     def look_up(self, url: Url) -> Url | None:
         """See `Store.look_up`. One request."""
@@ -93,12 +93,6 @@ class S3Store(Store):
         head = self._head(url)
         return None if head is None else head["Metadata"].get(_MARK, "")
 
-    def check_writable(self, folder: Url) -> None:
-        """See `Store.check_writable`. One request, on a condition that nothing fulfils."""
-        bucket, key = _split(folder / _PROBE)
-        with suppress(FileNotFoundError, FileExistsError, NoConditionsError):
-            self._call("put_object", Bucket=bucket, Key=key, Body=b"", IfMatch='"none"')
-
     def _create(self, request: dict[str, Any]) -> None:
         for _ in range(_MOST_CONFLICTS):
             with suppress(ConflictError):  # another writes it at this very moment
@@ -107,17 +101,24 @@ class S3Store(Store):
         raise ConflictError
 
     def _read(self, url: Url) -> bytes:
-        return self._content(url, max_concurrency=1)  # more would ask for the size first
+        return self._content(url)
 
-    def _content(self, url: Url, **options: Any) -> bytes:
+    def _content(self, url: Url, **options: str) -> bytes:
         for _ in range(_MOST_BREAKS):
             with suppress(BrokenOffError):  # after the answer has begun, when botocore no longer tries again
                 return self._get(url, **options)
         return self._get(url, **options)
 
-    def _get(self, url: Url, **options: Any) -> bytes:
+    def _get(self, url: Url, **options: str) -> bytes:
+        bucket, key = _split(url)
         with reported():
-            return bytes(self._fs.cat_file(url.key, **options))
+            return bytes(sync(self._fs.loop, self._body, Bucket=bucket, Key=key, **options))
+
+    async def _body(self, **request: str) -> Any:
+        # `cat_file` would ask for another object: to it, ?versionId= in a key is not of the key.
+        answer = await self._fs._call_s3("get_object", **request)
+        async with answer["Body"] as body:
+            return await body.read()
 
     def _head(self, url: Url) -> dict[str, Any] | None:
         bucket, key = _split(url)

@@ -73,6 +73,8 @@ def as_task_error(error: BaseException, what: str = "") -> BgremoveError:
         text = str(error)
     except Exception:  # noqa: BLE001 - an exception whose own text fails must not end the run
         text = "(its text cannot be made)"
+    if isinstance(error, MemoryError):
+        text = text or "there is not enough memory"
     wrapped = TaskError(f"{what}{': ' if what else ''}{type(error).__name__}: {text}")
     wrapped.add_note("".join(traceback.format_exception(error)).rstrip())
     return wrapped
