@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 
+import dask
 import psutil
 import pytest
 
@@ -150,6 +151,17 @@ def test_a_cluster_here_leaves_the_environment_as_it_was(monkeypatch):
     with make_strategy("dask", workers=1) as strategy:
         assert run(strategy, os.getenv, ["MALLOC_TRIM_THRESHOLD_"])[0].value == before.get("MALLOC_TRIM_THRESHOLD_")
     assert dict(os.environ) == before
+
+
+def read_setting(name):
+    return dask.config.get(name)
+
+
+def test_no_setting_of_dask_ends_a_cluster_here_before_its_use_is_over():
+    settings = ("scheduler.idle-timeout", "scheduler.no-workers-timeout", "worker.lifetime.duration")
+    names = [f"distributed.{name}" for name in settings]
+    with dask.config.set(dict.fromkeys(names, "1s")), make_strategy("dask", workers=1) as strategy:
+        assert [outcome.value for outcome in run(strategy, read_setting, names)] == [None] * 3
 
 
 def test_other_versions_are_refused(cluster, monkeypatch):

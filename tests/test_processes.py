@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -133,6 +134,43 @@ def test_64_workers_start_and_end():
         assert len(family) == 65
         assert len(run(strategy, abs, range(500))) == 500
     assert not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in family)
+
+
+class RoomForOne:
+    """Leaves the server room for one worker: no second fork, or no thread in it."""
+
+    def __init__(self, lacking):
+        self.lacking = lacking
+
+    def load(self):
+        fork, start, left = os.fork, threading.Thread.start, [1]
+
+        def fork_or_fail():
+            left[0] -= 1
+            if left[0] < 0 and self.lacking == "process":
+                raise BlockingIOError(11, "Resource temporarily unavailable")
+            return fork()
+
+        def start_or_fail(thread):
+            if left[0] < 0:
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        os.fork, threading.Thread.start = fork_or_fail, start_or_fail
+
+    def __call__(self):
+        return nullcontext()
+
+
+@pytest.mark.parametrize("lacking", ["process", "thread"])
+def test_the_workers_that_there_is_room_for_do_the_work(lacking, capfd):
+    with make_strategy("processes", workers=4, worker_context=RoomForOne(lacking)) as strategy:
+        outcomes = run(strategy, nap, [0] * 20)
+        assert [outcome.error for outcome in outcomes.values()] == [None] * 20
+        assert len({outcome.worker for outcome in outcomes.values()}) == 1
+        with pytest.raises(WorkerLostError, match="gives no more processes, threads or open files"):
+            strategy.warm_up()
+    assert not capfd.readouterr().err
 
 
 class Unloadable:

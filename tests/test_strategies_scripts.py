@@ -16,7 +16,8 @@ from bgremove.strategies import choose, make_strategy
 WAYS = [(name, method) for name in ("processes", "pool") for method in start_methods()]
 
 OPEN = """
-import sys, time
+import sys, threading, time
+from contextlib import suppress
 from pathlib import Path
 import numpy as np
 from bgremove.strategies import Task, make_strategy, transports
@@ -30,6 +31,10 @@ def outcomes(name, method):
     with make_strategy(name, workers=2, start_method=method) as strategy:
         yield from transports.make_transport("shared_memory").run(strategy, nap, tasks)
 
+def finish(kept):
+    with suppress(Exception):  # its workers are ended under its hands
+        list(kept)
+
 if __name__ == "__main__":
     transports._MEMORY = Path(sys.argv[1])
     kept = outcomes(*sys.argv[2:4])
@@ -42,6 +47,10 @@ if __name__ == "__main__":
             raise RuntimeError("my own")
         case "exit":
             sys.exit(5)
+        case "thread":
+            threading.Thread(target=finish, args=(kept,), daemon=True).start()
+            while not kept.gi_running:
+                time.sleep(0)
 """
 
 
@@ -49,7 +58,9 @@ if __name__ == "__main__":
     ("name", "method", "end", "status"),
     [
         *((*way, "global", 0) for way in WAYS),
-        *((name, "forkserver", *end) for name in ("processes", "pool") for end in (("cycle", 0), ("raise", 1))),
+        *((name, "forkserver", "cycle", 0) for name in ("processes", "pool")),
+        *((name, "forkserver", "raise", 1) for name in ("processes", "pool")),
+        *((name, "forkserver", "thread", 0) for name in ("processes", "pool")),
         ("processes", "forkserver", "exit", 5),
     ],
 )

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from types import SimpleNamespace
 
 import numpy as np
@@ -107,6 +107,21 @@ def test_a_run_that_is_closed_leaves_no_memory_behind(name, memory):
         next(outcomes)
         outcomes.close()
         assert list(memory.iterdir()) == []
+
+
+def test_where_no_more_files_may_be_opened_no_memory_is_left_behind(memory):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with make_strategy("sequential") as strategy:
+        outcomes = make_transport("shared_memory").run(strategy, shape, tasks_of(np.zeros(10)))
+        next(outcomes)
+        with ExitStack() as files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, before[1]))
+            files.callback(resource.setrlimit, resource.RLIMIT_NOFILE, before)
+            with suppress(OSError):
+                while True:
+                    files.enter_context(open(os.devnull, "rb"))
+            outcomes.close()
+    assert list(memory.iterdir()) == []
 
 
 def test_a_value_for_which_memory_and_disk_are_full_crosses_the_pipe():

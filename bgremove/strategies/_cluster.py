@@ -27,6 +27,10 @@ _CONFIGURATION = {
     "distributed.worker.profile.enabled": False,
     # Else workers give memory back after each image, and have the system clear it for the next one.
     "distributed.nanny.pre-spawn-environ": {},
+    # A cluster of ours ends with its use, and no earlier, whatever is set for others.
+    "distributed.scheduler.idle-timeout": None,
+    "distributed.scheduler.no-workers-timeout": None,
+    "distributed.worker.lifetime.duration": None,
 }
 _SET_BY_DASK = "PYTHONHASHSEED", "__DASK_PARENT_PID"
 _CONNECT_S = 10

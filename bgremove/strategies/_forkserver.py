@@ -21,7 +21,7 @@ from multiprocessing import process, spawn
 from multiprocessing.util import _args_from_interpreter_flags  # type: ignore[attr-defined]
 from typing import Any
 
-from bgremove.strategies._launch import NAME, End, Launcher, interrupts_held
+from bgremove.strategies._launch import NAME, NOT_STARTED, End, Launcher, interrupts_held
 from bgremove.strategies._messages import receive, send
 
 _NUMBER = struct.Struct("q")
@@ -87,7 +87,10 @@ def main(fd: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with socket.socket(fileno=fd) as control:
-        data, worker_context = pickle.loads(receive(control) or b"")  # noqa: S301 - from the parent
+        orders = receive(control)
+        if orders is None:  # the parent has just ended
+            return
+        data, worker_context = pickle.loads(orders)  # noqa: S301 - from the parent
         this: Any = process.current_process()
         this._inheriting = True  # as multiprocessing marks a process that imports the script it was started by
         spawn.prepare(data)
@@ -106,7 +109,10 @@ def main(fd: int) -> None:
             (number,) = _NUMBER.unpack(request)
             if descriptors:
                 with socket.socket(fileno=descriptors[0]) as connection:
-                    ends[number] = launcher.start(connection, [control])
+                    try:
+                        ends[number] = launcher.start(connection, [control])
+                    except OSError:
+                        ends[number] = lambda: NOT_STARTED
             else:
                 send(control, pickle.dumps((number, *ends.pop(number)())))
         for end in ends.values():

@@ -12,12 +12,14 @@ from multiprocessing.process import BaseProcess, current_process
 from socket import socket
 
 from bgremove.errors import UsageError
-from bgremove.strategies._worker import serve
+from bgremove.strategies._worker import THREADLESS, serve
 
 NAME = "bgremove-worker"
 """Of every process that is started here, so that it can tell itself from those that others start."""
 _UNGUARDED = 113
 """Exit code of a worker that was about to start workers because it imported a script."""
+NOT_STARTED = None, THREADLESS
+"""What there is to tell of a worker of which the system does not give even the process."""
 
 End = Callable[[], tuple[int | None, int | None]]
 """Ends a worker, if it has not ended already; gives its process id and exit code, as far as they are known."""
@@ -71,6 +73,8 @@ def exit_words(pid: int | None, code: int | None) -> str:
     if code == _UNGUARDED:
         raise _unguarded()
     who = f"worker {pid}" if pid else "a worker"
+    if code == THREADLESS:
+        return f"{who} could not be started: the system gives no more processes, threads or open files"
     if code is None or code >= 0:
         return f"{who} ended with exit code {'unknown' if code is None else code}"
     known = -code in set(signal.Signals)

@@ -29,6 +29,9 @@ R = TypeVar("R")
 Job = tuple[Task[T], float]
 """A task, and when it was drawn."""
 
+THREADLESS = 114
+"""Exit code of a worker to which the system gives no thread."""
+
 _entered: list[AbstractContextManager[Any]] = []
 """Kept, because a context made from a generator is left when it is forgotten."""
 
@@ -100,7 +103,10 @@ def prepare(worker_context: bytes, wait_for_end: Callable[[], object]) -> Bgremo
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; what to do is the parent's to decide
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # end at once, also in the middle of a long call into C
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    Thread(target=_end_after, args=(wait_for_end,), daemon=True).start()
+    try:
+        Thread(target=_end_after, args=(wait_for_end,), daemon=True).start()
+    except RuntimeError:
+        os._exit(THREADLESS)  # quietly: the parent tells it
     try:
         context = pickle.loads(worker_context)()  # noqa: S301 - comes from the parent
         context.__enter__()

@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 from bgremove.errors import NotRunError, TaskError, TaskTimeoutError, WorkerLostError
 from bgremove.strategies._admission import Admission
 from bgremove.strategies._forkserver import ForkServer
-from bgremove.strategies._launch import End, Launcher, check_guard, exit_words
+from bgremove.strategies._launch import NOT_STARTED, End, Launcher, check_guard, exit_words
 from bgremove.strategies._messages import receive, send
-from bgremove.strategies._worker import Job, failed, outcome_of, pack, unpack
+from bgremove.strategies._worker import THREADLESS, Job, failed, outcome_of, pack, unpack
 from bgremove.strategies.base import Strategy
 from bgremove.strategies.task import Outcome, Task
 
@@ -61,6 +61,8 @@ class Processes(Strategy):
     _selector: DefaultSelector
     _futile = 0
     """How many workers in a row have ended without having begun a task."""
+    _most: int
+    """How many workers are kept: in this run fewer than wanted, where the system has given no more."""
     _last_words = ""
     """How the worker ended that did so last."""
 
@@ -72,13 +74,14 @@ class Processes(Strategy):
         self._selector = DefaultSelector()
         self._workers: list[_Worker] = []
         self._waiting: deque[Job[Any]] = deque()
+        self._most = self.workers
         stack.callback(self._stop)
         self._fill()
 
     def _start(self, function: Callable[..., object] | None) -> None:
         job = Task(0, function, "warm-up"), perf_counter()
         payload = pack(bool, job)  # calls nothing of it, but lets the worker import what it needs
-        self._futile, self._last_words = 0, ""
+        self._futile, self._last_words, self._most = 0, "", self.workers
         self._fill()
         try:
             for worker in self._workers:
@@ -95,7 +98,7 @@ class Processes(Strategy):
     def _outcomes(self, function: Callable[[T], R], tasks: Admission[T]) -> Generator[Outcome[R], None, None]:
         drawn = 0  # and not given out as outcomes
         outcomes: deque[Outcome[Any]] = deque()
-        self._futile = 0
+        self._futile, self._most = 0, self.workers
         try:
             while True:
                 while drawn < 2 * self.workers and (task := tasks.draw()):
@@ -166,9 +169,13 @@ class Processes(Strategy):
                         worker.job = worker.started_s = None
             died = True
         if died:
-            self._last_words = words = exit_words(*self._end(worker))
+            ended = self._end(worker)
+            self._last_words = words = exit_words(*ended)
             if worker.started_s is None:
-                self._futile += 1
+                if ended[1] == THREADLESS and self._workers:
+                    self._most = len(self._workers)  # those that there are do the work
+                else:
+                    self._futile += 1
                 self._waiting.extendleft([worker.job] if worker.job else [])
             elif worker.job:
                 error = WorkerLostError(f"{worker.job[0].name}: {words} while it ran this task")
@@ -184,10 +191,15 @@ class Processes(Strategy):
 
     def _fill(self) -> None:
         """Start the workers that are missing."""
-        while len(self._workers) < self.workers and self._futile < _FUTILE:
+        while len(self._workers) < self._most and self._futile < _FUTILE:
             ours, theirs = socketpair()
             with theirs:
-                end = self._launcher.start(theirs, [ours, *(each.connection for each in self._workers)])
+                try:
+                    end = self._launcher.start(theirs, [ours, *(each.connection for each in self._workers)])
+                except BlockingIOError:  # the system gives this user no more processes
+                    if not self._workers:
+                        raise
+                    end = lambda: NOT_STARTED  # noqa: E731
             ours.setblocking(False)
             worker = _Worker(ours, end)
             self._workers.append(worker)

@@ -78,9 +78,14 @@ class SharedMemoryTransport:
     ) -> Generator[Outcome[R], None, None]:
         """See `Transport.run`."""
         with ExitStack() as stack:
+
+            def close() -> None:
+                with suppress(ValueError):  # a thread that Python does not wait for may be in the middle of the run
+                    stack.close()
+
             # Before Python begins to shut down, too: after that a run that was left open could not be ended.
-            atexit.register(stack.close)
-            stack.callback(atexit.unregister, stack.close)
+            atexit.register(close)
+            stack.callback(atexit.unregister, close)
             folders = [stack.enter_context(_folder(parent)) for parent in _parents()]
             call: _Call[T, R] = _Call(function, folders)
             for outcome in stack.enter_context(closing(strategy.run(call, _sent(tasks, folders)))):
@@ -224,17 +229,26 @@ def _folder(parent: Path) -> Iterator[Path]:
     for left in parent.glob(f"{_OWNED}*"):
         with suppress(OSError), _opened(left) as descriptor:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left)
+            _remove(left)
     new = Path(tempfile.mkdtemp(prefix=_NEW, dir=parent))
     folder, owner = new.with_name(new.name.replace(_NEW, _OWNED)), os.getpid()
-    with _opened(new) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        new.rename(folder)
-        try:
+    try:
+        with _opened(new) as descriptor:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            new.rename(folder)
             yield folder
-        finally:
-            if owner == os.getpid():  # a fork of the owner leaves it alone
-                shutil.rmtree(folder)
+    finally:
+        if owner == os.getpid():  # a fork of the owner leaves it alone
+            for place in (folder, new):
+                with suppress(OSError):  # of two names it has one; and who looks for what was left may be at it
+                    _remove(place)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder of files; opens one at most, of which the lock has just been closed: there may be no others."""
+    for file in folder.iterdir():
+        file.unlink(missing_ok=True)
+    folder.rmdir()
 
 
 @contextmanager
