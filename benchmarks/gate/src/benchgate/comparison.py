@@ -118,8 +118,12 @@ def prepared(
         files = _relative(now.files, trees.head)
         laid = definitions(settings.paths, files, trees.head, trees.base)
         packages = _packages(trees, laid)
-        sites = [replace(site, places=replace(site.places, packages=packages, laid=laid)) for site in sites]
         trees.lay(laid)
+        lethal = ({}, sites[1].lethal)  # base has other files of cases now
+        sites = [
+            replace(site, places=replace(site.places, packages=packages, laid=laid), lethal=each)
+            for site, each in zip(sites, lethal, strict=True)
+        ]
         whole = settings.part == Part(Shard(1, settings.part.shard.count))  # one of the shards tells of what they share
         lost = [*uncollected(before, now), *missing(before, now)] if whole else []
         unmatched = [*_unmatched(now, files, settings)]

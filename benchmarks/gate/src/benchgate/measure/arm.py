@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from .channel import ArmEnd
-from .messages import Collected, End, Ended, Finished, RunCases
+from .messages import Collected, Collecting, End, Ended, Finished, RunCases
 from .origin import Loaded
 from .plan import Plan
 from .present import PresentCase
 from .spawned import Children
 from .target import Target, pad_threads, padding
-from .uncollected import Uncollected, reason_of
+from .uncollected import LeftOut, Uncollected, reason_of
 
 #: Fixtures and markers by which a suite asks for a measurement.
 _FIXTURES = {"benchmark", "codspeed_benchmark"}
@@ -38,7 +38,7 @@ class ArmPlugin:
         named = [(plan.root, "{worktree}"), *((folder, "{build}") for folder in plan.first)]
         self._folders = [(each, name) for folder, name in named for each in (os.path.realpath(folder), folder)]
         self._padded = padding(plan.frame_slots)
-        self.uncollected = Uncollected()
+        self.uncollected = Uncollected(lambda node: channel.send(Collecting(node)))
         self._items: list[pytest.Item] = []
         self._ends: dict[str, tuple[End, str]] = {}
         # looks at every start of a program, and at much else in passing, for which it is no part of what is measured
@@ -220,4 +220,4 @@ def main(read_fd: int, write_fd: int, plan: Plan) -> int:
     pad_threads(padding(plan.frame_slots))
     arguments: Sequence[str] = plan.arguments
     plugin = ArmPlugin(ArmEnd(read_fd, write_fd), plan)
-    return int(pytest.main([*arguments], plugins=[plugin, plugin.uncollected]))
+    return int(pytest.main([*arguments], plugins=[plugin, plugin.uncollected, LeftOut(plan.lethal)]))

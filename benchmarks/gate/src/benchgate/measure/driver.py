@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import ArmError, WrongUseError
+from ..errors import ArmError, LethalNodeError, WrongUseError
 from .channel import DriverEnd
 from .control import CONTROL_ROUNDS
 from .messages import (
@@ -15,6 +15,7 @@ from .messages import (
     Call,
     Called,
     Collected,
+    Collecting,
     Ended,
     FinishCase,
     Finished,
@@ -53,13 +54,20 @@ class Arm:
         self.ready: Ready | None = None  # what the case that is met has said of itself
 
     def collected(self) -> Collected:
-        """Waits until the benchmarks are collected; raises WrongUseError where pytest refuses its arguments."""
+        """Waits until the benchmarks are collected.
+
+        Raises WrongUseError where pytest refuses its arguments, LethalNodeError where a file of cases ends the process.
+        """
+        node = ""
         try:
-            answer = self._end.receive(self._timeout_s)
+            while isinstance(answer := self._end.receive(self._timeout_s), Collecting):
+                node = answer.node
             if isinstance(answer, Finished):  # pytest refuses what it was asked, and says why while it ends
                 answer = self._end.receive(self._timeout_s)
             collected = self._checked(answer, Collected)
         except ArmError as error:
+            if node:
+                raise LethalNodeError(self.name, error.what, node) from None
             said = _REFUSAL.findall(self._log.read_text(errors="replace"))
             if self.name == "head" and self._end.status == _REFUSED and said:  # base may lack an option of head's
                 raise WrongUseError(f"pytest refuses what it was asked: {said[-1]}") from None

@@ -14,6 +14,13 @@ _JSON = (JSONEncoder().encode, JSONDecoder().decode)
 
 
 @dataclass(frozen=True)
+class Collecting:
+    """A file or folder is being collected now; none if `node` is empty."""
+
+    node: str
+
+
+@dataclass(frozen=True)
 class Collected:
     """The benchmarks there are with their files, and tolerances that cases have of their own.
 
@@ -86,7 +93,7 @@ class Finished:
     """All cases came to their end."""
 
 
-Answer = Collected | Ready | Called | Traced | Ended | Finished
+Answer = Collecting | Collected | Ready | Called | Traced | Ended | Finished
 
 
 # --- from the driver
@@ -123,10 +130,10 @@ class FinishCase:
 
 Command = RunCases | Call | Trace | FinishCase
 
-_KINDS: dict[str, type[Answer] | type[Command]] = {
-    kind.__name__: kind
-    for kind in (Collected, Ready, Called, Traced, Ended, Finished, RunCases, Call, Trace, FinishCase)
-}
+_TYPES: tuple[type[Answer] | type[Command], ...] = (
+    Collecting, Collected, Ready, Called, Traced, Ended, Finished, RunCases, Call, Trace, FinishCase,
+)  # fmt: skip
+_KINDS = {kind.__name__: kind for kind in _TYPES}
 
 
 def encode(message: Answer | Command) -> bytes:

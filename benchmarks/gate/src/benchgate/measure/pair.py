@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from ..errors import ArmError
+from ..errors import ArmError, LethalNodeError
 from .control import Clock
 from .driver import OTHER_ID, Arm, CaseEndedError
 from .messages import Collected, Ended, Ready
@@ -80,10 +80,14 @@ class PairDriver:
     ) -> Generator[Found | Trouble, None, None]:
         """What `take` makes of each case while it waits in a fresh process of each revision, or what prevented it.
 
-        Without a `draw` it is a trial.
+        Without a `draw` it is a trial. It begins anew without a file of cases that ends a process when it is imported.
         """
-        with self._both(occasion, draw) as (base, head):
-            yield from self._visit_all(base, head, cases, take)
+        try:
+            with self._both(occasion, draw) as (base, head):
+                yield from self._visit_all(base, head, cases, take)
+        except LethalNodeError as error:
+            (self.base if error.arm == self.base.name else self.head).leave_out(error)
+            yield from self.visit(cases, take, occasion, draw)
 
     @contextmanager
     def _both(self, occasion: str, draw: Draw | None) -> Iterator[tuple[Arm, Arm]]:

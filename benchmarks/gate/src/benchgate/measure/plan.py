@@ -1,6 +1,6 @@
 """What a measured process is told when it is started."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -9,7 +9,8 @@ class Plan:
 
     `packages` are the names of the project's packages; `first` is put at the head of sys.path; files that are loaded
     from `watched` folders are told; `frame_slots` is the padding of frames. `notes` is the file in which processes
-    below note the modules that they find, none where it is no trial.
+    below note the modules that they find, none where it is no trial. `lethal` are files and folders of cases that are
+    not collected, for they end the process, and what is said of each.
     """
 
     root: str
@@ -19,3 +20,4 @@ class Plan:
     arguments: list[str]
     frame_slots: int
     notes: str = ""
+    lethal: dict[str, str] = field(default_factory=dict)

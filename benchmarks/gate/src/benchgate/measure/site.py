@@ -5,13 +5,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
-from ..errors import ArmError, GateError, WrongUseError
+from ..errors import ArmError, GateError, LethalNodeError, WrongUseError
 from ..revisions.packages import Packages
 from . import strays
 from .channel import DriverEnd
@@ -98,7 +98,10 @@ class Places:
 
 @dataclass(frozen=True)
 class Site:
-    """Where arms of one revision are started: `name` is "base" or "head", `root` its worktree."""
+    """Where arms of one revision are started: `name` is "base" or "head", `root` its worktree.
+
+    `lethal` are files and folders of cases that have ended a process, with what is said of each.
+    """
 
     name: str
     root: Path
@@ -106,6 +109,13 @@ class Site:
     timeout_s: float
     logs: Path
     places: Places
+    lethal: dict[str, str] = field(default_factory=dict)
+
+    def leave_out(self, error: LethalNodeError) -> None:
+        """Keeps what has ended a process from being collected again; raises the error if that was done before."""
+        if error.node in self.lethal:
+            raise error
+        self.lethal[error.node] = error.why
 
     @property
     def own(self) -> list[Path]:
@@ -163,6 +173,7 @@ class Site:
             arguments=self.suite.arguments(self.root),
             frame_slots=draw.frame_slots,
             notes=notes,
+            lethal=self.lethal,
         )
 
     def _cases_in_packages(self) -> Iterator[tuple[str, list[str]]]:
@@ -223,6 +234,14 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
 
 def collect(*sites: Site) -> list[Collected]:
     """The benchmarks that each site has and what could not be collected there, all at once; runs none of them."""
+    while True:
+        try:
+            return _collect(sites)
+        except LethalNodeError as error:
+            next(site for site in sites if site.name == error.arm).leave_out(error)
+
+
+def _collect(sites: Sequence[Site]) -> list[Collected]:
     with ExitStack() as stack:
         arms = [
             stack.enter_context(site.started("collect")) if site.suite.present(site.root) else None for site in sites
@@ -238,7 +257,7 @@ def _collected(arm: Arm) -> Collected:
     try:
         return arm.collected()
     except ArmError as error:
-        if arm.name != "base":
+        if arm.name != "base" or isinstance(error, LethalNodeError):
             raise
         return Collected([], errors={"all": str(error)})
 
