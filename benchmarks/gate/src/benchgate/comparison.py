@@ -16,8 +16,9 @@ from .guard.machine import identity
 from .measure.executed import cases_that_run
 from .measure.messages import Collected
 from .measure.pair import PairDriver
+from .measure.places import Places
 from .measure.records import Pair, Trouble
-from .measure.site import Places, Site, check_collected, collect
+from .measure.site import Site, check_collected, collect
 from .measure.suite import Suite, configured
 from .measure.trial import Trial, try_out
 from .part import Part, Shard
@@ -119,9 +120,10 @@ def prepared(
         laid = definitions(settings.paths, files, trees.head, trees.base)
         packages = _packages(trees, laid)
         trees.lay(laid)
+        changed = changed_outside(repository, base, head, laid)
         lethal = ({}, sites[1].lethal)  # base has other files of cases now
         sites = [
-            replace(site, places=replace(site.places, packages=packages, laid=laid), lethal=each)
+            replace(site, places=replace(site.places, packages=packages, laid=laid, changed=changed), lethal=each)
             for site, each in zip(sites, lethal, strict=True)
         ]
         whole = settings.part == Part(Shard(1, settings.part.shard.count))  # one of the shards tells of what they share
@@ -151,7 +153,7 @@ def prepared(
             missing=but_renamed(lost, trial.troubles),
             trial=trial,
             notes=notes,
-            changed=changed_outside(repository, base, head, laid),
+            changed=changed,
             definitions=laid,
             _trees=trees,
         )

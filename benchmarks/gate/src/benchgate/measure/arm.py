@@ -16,7 +16,7 @@ import pytest
 
 from .channel import ArmEnd
 from .messages import Collected, Collecting, End, Ended, Finished, RunCases
-from .origin import Loaded
+from .origin import Loaded, Read
 from .plan import Plan
 from .present import PresentCase
 from .spawned import Children
@@ -35,6 +35,7 @@ class ArmPlugin:
         self._channel, self._plan = channel, plan
         self._present = PresentCase(channel)
         self._loaded = Loaded(plan.packages, plan.watched, plan.notes)
+        self._read = Read(plan.reads)
         named = [(plan.root, "{worktree}"), *((folder, "{build}") for folder in plan.first)]
         self._folders = [(each, name) for folder, name in named for each in (os.path.realpath(folder), folder)]
         self._padded = padding(plan.frame_slots)
@@ -84,6 +85,7 @@ class ArmPlugin:
                 errors=errors,
                 tolerances=tolerances,
                 loaded=self._loaded.news(),
+                shared=self._read.news(),
             )
         )
         command = self._channel.receive()
@@ -145,10 +147,11 @@ class ArmPlugin:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Tells how the case ended."""
         astray = self._children.astray() if self._children else ""
+        shared = self._read.news()
         end, why = self._ends.get(nodeid, ("failed", "no report"))
         if astray and end == "passed":
             end, why = "failed", astray
-        self._present.end(Ended(self._case(nodeid), end, why, self._loaded.news()))
+        self._present.end(Ended(self._case(nodeid), end, why, self._loaded.news(), shared))
 
     def pytest_sessionfinish(self) -> None:
         """Tells that all is done."""

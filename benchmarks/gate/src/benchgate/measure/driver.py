@@ -30,6 +30,8 @@ Wanted = TypeVar("Wanted", bound=Answer)
 
 #: Of a case that was collected once, and is not in the next process of the same revision.
 OTHER_ID = "not collected again: its id is another in every process, so give its parameter an id"
+#: Of a case that reads what is not its own revision's.
+SHARES = "in which the revisions differ, but both arms read the same"
 #: What pytest ends with where it refuses its arguments, and what it says then; a conftest that fails is told otherwise.
 _REFUSED, _REFUSAL = 4, re.compile(r"^(?:ERROR|pytest.*: error): (.+)", re.MULTILINE)
 
@@ -40,6 +42,14 @@ class CaseEndedError(Exception):
     def __init__(self, arm: "Arm", ended: Ended) -> None:
         super().__init__(f"{arm.name}: {ended.why}")
         self.arm, self.ended = arm, ended
+
+
+def shares(files: Sequence[str]) -> str:
+    """What is said of files that were read and are those of another revision; nothing if there are none."""
+    if not files:
+        return ""
+    shown = ", ".join([*dict.fromkeys(files)][:3])
+    return f"it reads {shown}, {SHARES}: let it be found from the current folder or __file__, not by an absolute path"
 
 
 class Arm:

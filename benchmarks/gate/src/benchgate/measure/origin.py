@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from .children.sitecustomize import read
+from .children.sitecustomize import read, unlisted
 from .system import contents
 
 #: The name of the gate's own package here; a project may have the gate in its repository.
@@ -58,6 +58,21 @@ class Loaded:
 
     def _is_watched(self, file: str) -> bool:
         return file.startswith(self._watched) and "site-packages" not in file and not file.startswith(self._elsewhere)
+
+
+class Read:
+    """Files that were read in this process and those below it, though both arms share them: those noted in `notes`."""
+
+    def __init__(self, notes: str) -> None:
+        self._notes, self._told = notes, 0
+
+    def news(self) -> list[str]:
+        """Those that were read since this was asked for last."""
+        found: list[str] = []
+        with suppress(OSError):
+            found = unlisted(os.fsdecode(contents(self._notes))) if self._notes else []
+        self._told, told = len(found), self._told
+        return sorted({*found[told:]})
 
 
 def _file_of(module: object) -> str | None:

@@ -5,16 +5,17 @@ import random
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from ..errors import ArmError, LethalNodeError
+from ..errors import ArmError, GateError, LethalNodeError
 from .control import Clock
-from .driver import OTHER_ID, Arm, CaseEndedError
+from .driver import OTHER_ID, SHARES, Arm, CaseEndedError, shares
 from .messages import Collected, Ended, Ready
+from .places import Draw
 from .records import Block, Pair, Timing, Trouble
-from .site import Draw, Site, check_origin, hinted
+from .site import Site, check_origin, hinted
 from .turns import block_of_alone, call_alone, take_turns
 
 #: The largest random addition to the environment of a pair. Its size moves the stack, which alone can change a
@@ -108,6 +109,8 @@ class PairDriver:
         self, base: Arm, head: Arm, cases: Sequence[str], take: Callable[[Arm, Arm, str], Found]
     ) -> Iterator[Found | Trouble]:
         of_base, of_head = base.collected(), head.collected()
+        if said := shares([*of_base.shared, *of_head.shared]):
+            raise GateError(f"while no case runs, {said.replace('it reads', 'the suite reads', 1)}")
         offered = set(of_base.cases).intersection(of_head.cases)
         for case in (case for case in cases if case not in offered):
             yield self._trouble(case, _offered(of_base, case, "not collected"), _offered(of_head, case, OTHER_ID))
@@ -116,9 +119,12 @@ class PairDriver:
             arm.run(both)
         for case in both:
             try:
-                yield self._visit_case(base, head, case, take)
+                found = self._visit_case(base, head, case, take)
             except ArmError as error:
                 yield Trouble(case, "incomparable", str(error))
+                return
+            yield found
+            if isinstance(found, Trouble) and SHARES in found.why:  # cases behind it may use what was kept of that
                 return
         for arm in (base, head):
             arm.finished()
@@ -147,6 +153,8 @@ class PairDriver:
         for arm in self._drawn(base, head):
             answer = met[arm]
             ends[arm] = arm.end_case(case, measured=bool(found)) if isinstance(answer, Ready) else answer
+        if said := shares([file for end in ends.values() for file in end.shared]):
+            return Trouble(case, "incomparable", said)
         if found and all(end.end == "passed" for end in ends.values()):
             return found[0]
         said = [_said(ends[arm], isinstance(met[arm], Ready), measured=bool(found)) for arm in (base, head)]
@@ -188,6 +196,8 @@ class PairDriver:
             end = arm.end_case(case, measured=True)
             arm.finished()
             self._note_origin(arm, site)
+            if said := shares(end.shared):
+                raise CaseEndedError(arm, replace(end, why=said))
             if end.end != "passed":
                 raise CaseEndedError(arm, end)
             return found

@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from ..errors import ArmError, GateError, LethalNodeError, WrongUseError
-from ..revisions.packages import Packages
 from . import strays
 from .channel import DriverEnd
-from .children.sitecustomize import NOTES, VARIABLE, written
+from .children.sitecustomize import NOTES, SHARED, VARIABLE, listed, written
 from .driver import Arm
 from .messages import Collected
+from .places import Draw, Places
 from .plan import Plan
 from .suite import Suite, kept_variables
 
@@ -70,30 +70,9 @@ _UNWANTED = (
     "PYTEST_CURRENT_TEST",
     "CODSPEED_ENV",
     NOTES,
+    SHARED,
+    "OLDPWD",
 )
-
-
-@dataclass(frozen=True)
-class Draw:
-    """What is random of a pair, and the same in both arms: the seed of hashes, and sizes that move memory."""
-
-    hash_seed: int = 0
-    padding_bytes: int = 0
-    frame_slots: int = 0
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the project may be: in the user's `checkout`, where it must not be loaded from, and in `built` folders.
-
-    `others` are worktrees of other revisions; `laid` are the case definitions, which are never those of a build.
-    """
-
-    checkout: Path
-    packages: Packages = field(default_factory=lambda: Packages({}, (".",)))
-    built: Path | None = None
-    others: tuple[Path, ...] = ()
-    laid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,16 +111,22 @@ class Site:
         notes = self.root.with_name(f"{self.name}-loads") if on_trial else None
         if notes:
             notes.write_bytes(b"")
+        shared = self.places.shared() if on_trial else []
+        reads = str(self.root.with_name(f"{self.name}-reads")) if shared else ""
+        if reads:
+            Path(reads).write_bytes(b"")
+        trial = {NOTES: str(notes)} if notes else {}
+        trial |= {SHARED: self._noted("shared", listed([reads, *shared]))} if reads else {}
         command_read, command_write = os.pipe()
         answer_read, answer_write = os.pipe()
         log = self.logs / f"{occasion}-{self.name}.log"
-        plan = self._noted("plan", json.dumps(asdict(self._plan(draw, str(notes or "")))))
+        plan = self._noted("plan", json.dumps(asdict(self._plan(draw, str(notes or ""), reads))))
         words = json.dumps([command_read, answer_write, plan])
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter, no shell)
                 [sys.executable, "-c", _BOOT, str(_HERE), words],
                 cwd=self.suite.start(self.root),
-                env=self._environment(draw) | {strays.MARK: mark} | ({NOTES: str(notes)} if notes else {}),
+                env=self._environment(draw) | {strays.MARK: mark} | trial,
                 pass_fds=(command_read, answer_write),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -164,7 +149,7 @@ class Site:
         """By package of the project, the folders of this revision that it is loaded from."""
         return {name: self._folders_of(name) for name in self.places.packages.folders} | dict(self._cases_in_packages())
 
-    def _plan(self, draw: Draw, notes: str) -> Plan:
+    def _plan(self, draw: Draw, notes: str, reads: str) -> Plan:
         return Plan(
             root=str(self.root),
             packages=[*self._folders(), *self.places.packages.installed],
@@ -173,6 +158,7 @@ class Site:
             arguments=self.suite.arguments(self.root),
             frame_slots=draw.frame_slots,
             notes=notes,
+            reads=reads,
             lethal=self.lethal,
         )
 
@@ -207,6 +193,7 @@ class Site:
             drawn["PY_IGNORE_IMPORTMISMATCH"] = "1"
         own = {
             "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+            "PWD": str(self.suite.start(self.root)),
             VARIABLE: self._noted("finds", written(self._folders())),
         }
         return kept | own | drawn
