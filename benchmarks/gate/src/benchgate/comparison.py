@@ -24,6 +24,7 @@ from .measure.trial import Trial, try_out
 from .part import Part, Shard
 from .provenance import check_compiled, check_laid, measured_line, shortened
 from .revisions.builds import built, carried
+from .revisions.copies import possible_copies
 from .revisions.definitions import changed_dependencies, changed_inside, changed_outside, definitions, selected
 from .revisions.git import WORKING_TREE, Revision, git_lines, merge_base, resolve
 from .revisions.packages import Packages, packages_of
@@ -118,12 +119,17 @@ def prepared(
         check_collected(now)
         files = _relative(now.files, trees.head)
         laid = definitions(settings.paths, files, trees.head, trees.base)
-        packages = _packages(trees, laid)
+        packages = _packages(repository, trees, laid)
         trees.lay(laid)
         changed = changed_outside(repository, base, head, laid)
+        copies = possible_copies(changed, (trees.base, trees.head), packages)
         lethal = ({}, sites[1].lethal)  # base has other files of cases now
         sites = [
-            replace(site, places=replace(site.places, packages=packages, laid=laid, changed=changed), lethal=each)
+            replace(
+                site,
+                places=replace(site.places, packages=packages, laid=laid, changed=changed, copies=copies),
+                lethal=each,
+            )
             for site, each in zip(sites, lethal, strict=True)
         ]
         whole = settings.part == Part(Shard(1, settings.part.shard.count))  # one of the shards tells of what they share
@@ -164,7 +170,7 @@ def sites_of(checkout: Path, trees: Checkouts, settings: Settings, chosen: Seque
 
     Raises GateError where compiled modules are lacking.
     """
-    packages = _packages(trees, chosen)
+    packages = _packages(checkout, trees, chosen)
     suite = Suite(settings.paths, settings.selection, settings.pytest_args, settings.folder)
     sites: list[Site] = []
     for root in (trees.base, trees.head):
@@ -177,8 +183,10 @@ def sites_of(checkout: Path, trees: Checkouts, settings: Settings, chosen: Seque
     return sites
 
 
-def _packages(trees: Checkouts, laid: Sequence[str]) -> Packages:
-    of_base, of_head = (packages_of(root, git_lines(root, "ls-files", "-z"), laid) for root in (trees.base, trees.head))
+def _packages(checkout: Path, trees: Checkouts, laid: Sequence[str]) -> Packages:
+    of_base, of_head = (
+        packages_of(root, git_lines(root, "ls-files", "-z"), laid, checkout) for root in (trees.base, trees.head)
+    )
     return of_head.joined(of_base)
 
 

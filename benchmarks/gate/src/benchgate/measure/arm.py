@@ -34,7 +34,7 @@ class ArmPlugin:
     def __init__(self, channel: ArmEnd, plan: Plan) -> None:
         self._channel, self._plan = channel, plan
         self._present = PresentCase(channel)
-        self._loaded = Loaded(plan.packages, plan.watched, plan.notes)
+        self._loaded = Loaded(plan.packages, plan.watched, plan.notes, plan.copies)
         self._read = Read(plan.reads)
         named = [(plan.root, "{worktree}"), *((folder, "{build}") for folder in plan.first)]
         self._folders = [(each, name) for folder, name in named for each in (os.path.realpath(folder), folder)]

@@ -15,7 +15,7 @@ from .driver import OTHER_ID, SHARES, Arm, CaseEndedError, shares
 from .messages import Collected, Ended, Ready
 from .places import Draw
 from .records import Block, Pair, Timing, Trouble
-from .site import Site, check_origin, hinted
+from .site import Site, check_origin, hinted, own_of
 from .turns import block_of_alone, call_alone, take_turns
 
 #: The largest random addition to the environment of a pair. Its size moves the stack, which alone can change a
@@ -103,7 +103,7 @@ class PairDriver:
 
     def _note_origin(self, arm: Arm, site: Site) -> None:
         check_origin(arm.loaded, site)
-        self.loaded[site.name].update(arm.loaded)
+        self.loaded[site.name].update(own_of(arm.loaded, site))
 
     def _visit_all(
         self, base: Arm, head: Arm, cases: Sequence[str], take: Callable[[Arm, Arm, str], Found]

@@ -2,10 +2,11 @@
 
 import os
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from ..revisions.copies import is_copy
 from ..revisions.packages import Packages
 
 
@@ -23,7 +24,8 @@ class Places:
     """Where the project may be: in the user's `checkout`, where it must not be loaded from, and in `built` folders.
 
     `others` are worktrees of other revisions; `laid` are the case definitions, which are never those of a build.
-    `changed` are files, and folders of submodules, that differ between the revisions and are to be compared.
+    `changed` are files, and folders of submodules, that differ between the revisions and are to be compared. Modules
+    of the names `copies` may be copies of such files.
     """
 
     checkout: Path
@@ -32,6 +34,12 @@ class Places:
     others: tuple[Path, ...] = ()
     laid: tuple[str, ...] = ()
     changed: frozenset[str] = frozenset()
+    copies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def is_foreign(self, name: str, file: str, root: Path) -> bool:
+        """Whether a module from elsewhere only has the name of one that changed, in a revision at `root` or another."""
+        versions = (tree / each for tree in (root, *self.others) for each in self.copies.get(name, ()))
+        return name in self.copies and not is_copy(Path(file), versions)
 
     def shared(self) -> list[str]:
         """Where both arms would find the same file of those that changed; a folder ends with a slash."""

@@ -159,6 +159,7 @@ class Site:
             frame_slots=draw.frame_slots,
             notes=notes,
             reads=reads,
+            copies=[*self.places.copies],
             lethal=self.lethal,
         )
 
@@ -267,7 +268,15 @@ def hinted(said: str) -> str:
 
 def strangers(loaded: Mapping[str, str], site: Site) -> dict[str, str]:
     """Modules of the project that were not loaded from the site's own revision, with their files."""
-    return {name: file for name, file in loaded.items() if not any(Path(file).is_relative_to(own) for own in site.own)}
+    places, own = site.places, own_of(loaded, site)
+    return {
+        name: file for name, file in loaded.items() if name not in own and not places.is_foreign(name, file, site.root)
+    }
+
+
+def own_of(loaded: Mapping[str, str], site: Site) -> dict[str, str]:
+    """Modules that were loaded from the site's own revision, with their files."""
+    return {name: file for name, file in loaded.items() if any(Path(file).is_relative_to(own) for own in site.own)}
 
 
 def check_origin(loaded: Mapping[str, str], site: Site) -> None:
