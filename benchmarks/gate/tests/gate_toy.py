@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchgate.measure.site import Places, Site
+from benchgate.measure.places import Places
+from benchgate.measure.site import Site
 from benchgate.measure.suite import Suite
 from benchgate.revisions.packages import Packages
 from benchgate.revisions.worktrees import Checkouts

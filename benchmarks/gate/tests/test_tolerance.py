@@ -10,7 +10,7 @@ from benchgate.decide.rule import Rule
 from benchgate.decide.schedule import Schedule
 from benchgate.measure.site import collect
 from gate_fakes import PretendedDriver, normal
-from gate_toy import make_toy, toy_site
+from gate_toy import NO_TIME, make_toy, toy_site
 
 pytestmark = pytest.mark.whole_run
 
@@ -50,8 +50,10 @@ def test_a_tolerance_that_is_no_share_is_never_a_pass(
     toy = make_toy(tmp_path / "toy")
     toy.write({"bench/bench_toy.py": MARKED.format(share=share)})
     monkeypatch.chdir(toy.root)
-    assert run(["--base", "base", "bench"]) == 3
-    assert "tolerance(0.10)" in capsys.readouterr().out
+    assert run([*NO_TIME, "bench"]) == 3
+    words = " ".join(capsys.readouterr().out.split())
+    assert "incomparable: bench/bench_toy.py::test_work[2]: cannot be collected in head: give the marker" in words
+    assert "as in tolerance(0.10)" in words
 
 
 def test_what_concerns_no_case_is_told(

@@ -32,6 +32,11 @@ FILES = {
     "bench/bench_skipped_tests.py": "import pytest\n\npytest.skip('no', allow_module_level=True)\n",
     "bench/bench_exits.py": "import sys\n\nsys.exit(0)\n",
     "bench/bench_ends_pytest.py": "import pytest\n\npytest.exit('enough')\n",
+    "bench/bench_ends_the_process.py": "import os\n\nos._exit(4)\n",
+    "bench/bench_crashes.py": "import ctypes\n\nctypes.string_at(0)\n",
+    "bench/bench_ends_base.py": f"import os\nimport toy\n\nhasattr(toy, 'added') or os._exit(5)\n{CASES}",
+    "bench/ending/conftest.py": "import os\n\nos._exit(6)\n",
+    "bench/ending/bench_ending.py": CASES,
     "bench/bench_data.py": "from pathlib import Path\n\nDATA = Path('no/such/file.csv').read_text()\n",
     "bench/bench_tolerance.py": f"import pytest\n{CASES}\n".replace(
         "def test", "@pytest.mark.tolerance('much')\ndef test"
@@ -53,6 +58,11 @@ INCOMPARABLE = {
     "bench/bench_skipped.py": "skipped as a whole (could not import 'nowhere'",
     "bench/bench_exits.py": "SystemExit: 0",
     "bench/bench_ends_pytest.py": "Exit: enough",
+    "bench/bench_ends_the_process.py": "the process ended unasked with status 4 while it was imported; base has 1 case",
+    "bench/bench_crashes.py": "the process was killed by signal 11 while it was imported; nor in base",
+    "bench/bench_ends_base.py::test_work": "base: cannot be collected (bench/bench_ends_base.py: the process ended "
+    "unasked with status 5 while it was imported); head: ready",
+    "bench/ending": "the process ended unasked with status 6 while it was imported",
     "bench/bench_data.py": "No such file or directory: 'no/such/file.csv'",
     "bench/bench_tolerance.py::test_work": "give the marker tolerance one share",
     "bench/bench_twice.py::test_twice": "two cases have this id",
@@ -67,9 +77,18 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """One whose head adds a function, and breaks the files of two cases."""
     made = make_toy(tmp_path / "toy")
     monkeypatch.chdir(made.root)
-    both: tuple[str, ...] = ("bench/bench_sound.py", "bench/bench_broken_in_both.py", "bench/bench_skipped_tests.py")
-    own = dict.fromkeys(("bench/bench_syntax.py", "bench/bench_needs_head.py", "bench/sub/bench_sub.py"), CASES)
-    made.commit({"bench/bench_toy.py": None, **own, **{file: FILES[file] for file in both}})
+    both: tuple[str, ...] = ("sound.py", "broken_in_both.py", "skipped_tests.py", "crashes.py")
+    lost = (
+        "bench_syntax.py",
+        "bench_needs_head.py",
+        "sub/bench_sub.py",
+        "bench_ends_the_process.py",
+        "bench_ends_base.py",
+    )
+    own = dict.fromkeys((f"bench/{file}" for file in lost), CASES)
+    made.commit(
+        {"bench/bench_toy.py": None, **own, **{file: FILES[file] for file in (f"bench/bench_{name}" for name in both)}}
+    )
     made.git("tag", "--force", "base")
     made.commit({"toy.py": SOURCE + "def added():\n    return 1\n", **FILES})
     return made

@@ -16,13 +16,15 @@ from .guard.machine import identity
 from .measure.executed import cases_that_run
 from .measure.messages import Collected
 from .measure.pair import PairDriver
+from .measure.places import Places
 from .measure.records import Pair, Trouble
-from .measure.site import Places, Site, check_collected, collect
+from .measure.site import Site, check_collected, collect
 from .measure.suite import Suite, configured
 from .measure.trial import Trial, try_out
 from .part import Part, Shard
 from .provenance import check_compiled, check_laid, measured_line, shortened
 from .revisions.builds import built, carried
+from .revisions.copies import possible_copies
 from .revisions.definitions import changed_dependencies, changed_inside, changed_outside, definitions, selected
 from .revisions.git import WORKING_TREE, Revision, git_lines, merge_base, resolve
 from .revisions.packages import Packages, packages_of
@@ -117,9 +119,19 @@ def prepared(
         check_collected(now)
         files = _relative(now.files, trees.head)
         laid = definitions(settings.paths, files, trees.head, trees.base)
-        packages = _packages(trees, laid)
-        sites = [replace(site, places=replace(site.places, packages=packages, laid=laid)) for site in sites]
+        packages = _packages(repository, trees, laid)
         trees.lay(laid)
+        changed = changed_outside(repository, base, head, laid)
+        copies = possible_copies(changed, (trees.base, trees.head), packages)
+        lethal = ({}, sites[1].lethal)  # base has other files of cases now
+        sites = [
+            replace(
+                site,
+                places=replace(site.places, packages=packages, laid=laid, changed=changed, copies=copies),
+                lethal=each,
+            )
+            for site, each in zip(sites, lethal, strict=True)
+        ]
         whole = settings.part == Part(Shard(1, settings.part.shard.count))  # one of the shards tells of what they share
         lost = [*uncollected(before, now), *missing(before, now)] if whole else []
         unmatched = [*_unmatched(now, files, settings)]
@@ -147,7 +159,7 @@ def prepared(
             missing=but_renamed(lost, trial.troubles),
             trial=trial,
             notes=notes,
-            changed=changed_outside(repository, base, head, laid),
+            changed=changed,
             definitions=laid,
             _trees=trees,
         )
@@ -158,7 +170,7 @@ def sites_of(checkout: Path, trees: Checkouts, settings: Settings, chosen: Seque
 
     Raises GateError where compiled modules are lacking.
     """
-    packages = _packages(trees, chosen)
+    packages = _packages(checkout, trees, chosen)
     suite = Suite(settings.paths, settings.selection, settings.pytest_args, settings.folder)
     sites: list[Site] = []
     for root in (trees.base, trees.head):
@@ -171,8 +183,10 @@ def sites_of(checkout: Path, trees: Checkouts, settings: Settings, chosen: Seque
     return sites
 
 
-def _packages(trees: Checkouts, laid: Sequence[str]) -> Packages:
-    of_base, of_head = (packages_of(root, git_lines(root, "ls-files", "-z"), laid) for root in (trees.base, trees.head))
+def _packages(checkout: Path, trees: Checkouts, laid: Sequence[str]) -> Packages:
+    of_base, of_head = (
+        packages_of(root, git_lines(root, "ls-files", "-z"), laid, checkout) for root in (trees.base, trees.head)
+    )
     return of_head.joined(of_base)
 
 

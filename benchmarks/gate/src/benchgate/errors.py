@@ -18,4 +18,12 @@ class ArmError(GateError):
 
     def __init__(self, arm: str, what: str) -> None:
         super().__init__(f"the {arm} arm {what}")
-        self.arm = arm
+        self.arm, self.what = arm, what
+
+
+class LethalNodeError(ArmError):
+    """A measured process ended, or hung, while it collected a file or folder of cases."""
+
+    def __init__(self, arm: str, what: str, node: str) -> None:
+        super().__init__(arm, f"{what} while it collected {node}")
+        self.node, self.why = node, f"the process {what} while it was imported"

@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from .channel import ArmEnd
-from .messages import Collected, End, Ended, Finished, RunCases
-from .origin import Loaded
+from .messages import Collected, Collecting, End, Ended, Finished, RunCases
+from .origin import Loaded, Read
 from .plan import Plan
 from .present import PresentCase
 from .spawned import Children
 from .target import Target, pad_threads, padding
-from .uncollected import Uncollected, reason_of
+from .uncollected import LeftOut, Uncollected, reason_of
 
 #: Fixtures and markers by which a suite asks for a measurement.
 _FIXTURES = {"benchmark", "codspeed_benchmark"}
@@ -34,11 +34,12 @@ class ArmPlugin:
     def __init__(self, channel: ArmEnd, plan: Plan) -> None:
         self._channel, self._plan = channel, plan
         self._present = PresentCase(channel)
-        self._loaded = Loaded(plan.packages, plan.watched, plan.notes)
+        self._loaded = Loaded(plan.packages, plan.watched, plan.notes, plan.copies)
+        self._read = Read(plan.reads)
         named = [(plan.root, "{worktree}"), *((folder, "{build}") for folder in plan.first)]
         self._folders = [(each, name) for folder, name in named for each in (os.path.realpath(folder), folder)]
         self._padded = padding(plan.frame_slots)
-        self.uncollected = Uncollected()
+        self.uncollected = Uncollected(lambda node: channel.send(Collecting(node)))
         self._items: list[pytest.Item] = []
         self._ends: dict[str, tuple[End, str]] = {}
         # looks at every start of a program, and at much else in passing, for which it is no part of what is measured
@@ -84,6 +85,7 @@ class ArmPlugin:
                 errors=errors,
                 tolerances=tolerances,
                 loaded=self._loaded.news(),
+                shared=self._read.news(),
             )
         )
         command = self._channel.receive()
@@ -145,10 +147,11 @@ class ArmPlugin:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         """Tells how the case ended."""
         astray = self._children.astray() if self._children else ""
+        shared = self._read.news()
         end, why = self._ends.get(nodeid, ("failed", "no report"))
         if astray and end == "passed":
             end, why = "failed", astray
-        self._present.end(Ended(self._case(nodeid), end, why, self._loaded.news()))
+        self._present.end(Ended(self._case(nodeid), end, why, self._loaded.news(), shared))
 
     def pytest_sessionfinish(self) -> None:
         """Tells that all is done."""
@@ -220,4 +223,4 @@ def main(read_fd: int, write_fd: int, plan: Plan) -> int:
     pad_threads(padding(plan.frame_slots))
     arguments: Sequence[str] = plan.arguments
     plugin = ArmPlugin(ArmEnd(read_fd, write_fd), plan)
-    return int(pytest.main([*arguments], plugins=[plugin, plugin.uncollected]))
+    return int(pytest.main([*arguments], plugins=[plugin, plugin.uncollected, LeftOut(plan.lethal)]))

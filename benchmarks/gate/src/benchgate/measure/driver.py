@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import ArmError, WrongUseError
+from ..errors import ArmError, LethalNodeError, WrongUseError
 from .channel import DriverEnd
 from .control import CONTROL_ROUNDS
 from .messages import (
@@ -15,6 +15,7 @@ from .messages import (
     Call,
     Called,
     Collected,
+    Collecting,
     Ended,
     FinishCase,
     Finished,
@@ -29,6 +30,8 @@ Wanted = TypeVar("Wanted", bound=Answer)
 
 #: Of a case that was collected once, and is not in the next process of the same revision.
 OTHER_ID = "not collected again: its id is another in every process, so give its parameter an id"
+#: Of a case that reads what is not its own revision's.
+SHARES = "in which the revisions differ, but both arms read the same"
 #: What pytest ends with where it refuses its arguments, and what it says then; a conftest that fails is told otherwise.
 _REFUSED, _REFUSAL = 4, re.compile(r"^(?:ERROR|pytest.*: error): (.+)", re.MULTILINE)
 
@@ -39,6 +42,14 @@ class CaseEndedError(Exception):
     def __init__(self, arm: "Arm", ended: Ended) -> None:
         super().__init__(f"{arm.name}: {ended.why}")
         self.arm, self.ended = arm, ended
+
+
+def shares(files: Sequence[str]) -> str:
+    """What is said of files that were read and are those of another revision; nothing if there are none."""
+    if not files:
+        return ""
+    shown = ", ".join([*dict.fromkeys(files)][:3])
+    return f"it reads {shown}, {SHARES}: let it be found from the current folder or __file__, not by an absolute path"
 
 
 class Arm:
@@ -53,13 +64,20 @@ class Arm:
         self.ready: Ready | None = None  # what the case that is met has said of itself
 
     def collected(self) -> Collected:
-        """Waits until the benchmarks are collected; raises WrongUseError where pytest refuses its arguments."""
+        """Waits until the benchmarks are collected.
+
+        Raises WrongUseError where pytest refuses its arguments, LethalNodeError where a file of cases ends the process.
+        """
+        node = ""
         try:
-            answer = self._end.receive(self._timeout_s)
+            while isinstance(answer := self._end.receive(self._timeout_s), Collecting):
+                node = answer.node
             if isinstance(answer, Finished):  # pytest refuses what it was asked, and says why while it ends
                 answer = self._end.receive(self._timeout_s)
             collected = self._checked(answer, Collected)
         except ArmError as error:
+            if node:
+                raise LethalNodeError(self.name, error.what, node) from None
             said = _REFUSAL.findall(self._log.read_text(errors="replace"))
             if self.name == "head" and self._end.status == _REFUSED and said:  # base may lack an option of head's
                 raise WrongUseError(f"pytest refuses what it was asked: {said[-1]}") from None

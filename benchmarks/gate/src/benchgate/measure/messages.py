@@ -14,11 +14,19 @@ _JSON = (JSONEncoder().encode, JSONDecoder().decode)
 
 
 @dataclass(frozen=True)
+class Collecting:
+    """A file or folder is being collected now; none if `node` is empty."""
+
+    node: str
+
+
+@dataclass(frozen=True)
 class Collected:
     """The benchmarks there are with their files, and tolerances that cases have of their own.
 
     `errors` say by node, such as a file, why it could not be collected.
-    `loaded` are modules of the project, or from watched folders, with their files, which collecting has loaded.
+    `loaded` are modules of the project, or from watched folders, with their files, which collecting has loaded, and
+    `shared` files that it has read though the other arm finds the same.
     """
 
     cases: list[str]
@@ -26,6 +34,7 @@ class Collected:
     errors: dict[str, str] = field(default_factory=dict)
     tolerances: dict[str, float] = field(default_factory=dict)
     loaded: dict[str, str] = field(default_factory=dict)
+    shared: list[str] = field(default_factory=list)
 
     def error_of(self, case: str) -> str:
         """Which node that could not be collected would have the case, and why not; nothing if there is none.
@@ -69,7 +78,7 @@ class Traced:
 
 @dataclass(frozen=True)
 class Ended:
-    """A case came to its end; `why` says what kept it from passing, `loaded` what it has loaded as in `Collected`.
+    """A case came to its end; `why` says what kept it from passing, `loaded` and `shared` are as in `Collected`.
 
     `deserted` if its target still waits to be called, in a thread that goes on without the case.
     """
@@ -78,6 +87,7 @@ class Ended:
     end: End
     why: str
     loaded: dict[str, str] = field(default_factory=dict)
+    shared: list[str] = field(default_factory=list)
     deserted: bool = False
 
 
@@ -86,7 +96,7 @@ class Finished:
     """All cases came to their end."""
 
 
-Answer = Collected | Ready | Called | Traced | Ended | Finished
+Answer = Collecting | Collected | Ready | Called | Traced | Ended | Finished
 
 
 # --- from the driver
@@ -123,10 +133,10 @@ class FinishCase:
 
 Command = RunCases | Call | Trace | FinishCase
 
-_KINDS: dict[str, type[Answer] | type[Command]] = {
-    kind.__name__: kind
-    for kind in (Collected, Ready, Called, Traced, Ended, Finished, RunCases, Call, Trace, FinishCase)
-}
+_TYPES: tuple[type[Answer] | type[Command], ...] = (
+    Collecting, Collected, Ready, Called, Traced, Ended, Finished, RunCases, Call, Trace, FinishCase,
+)  # fmt: skip
+_KINDS = {kind.__name__: kind for kind in _TYPES}
 
 
 def encode(message: Answer | Command) -> bytes:

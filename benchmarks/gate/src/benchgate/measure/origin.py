@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from .children.sitecustomize import read
+from .children.sitecustomize import read, unlisted
 from .system import contents
 
 #: The name of the gate's own package here; a project may have the gate in its repository.
@@ -19,11 +19,14 @@ _HERE = os.path.dirname(os.path.realpath(__file__)) + os.sep
 class Loaded:
     """Which files the modules of this process came from, as far as they concern the project.
 
-    And those of the processes below, which they note in the file `notes`.
+    And those of the processes below, which they note in the file `notes`. Of the project are what is in the packages
+    `names`, and modules that are called as one of the `copies`.
     """
 
-    def __init__(self, names: Sequence[str], watched: Sequence[str], notes: str = "") -> None:
-        self._names, self._notes = frozenset(names), notes
+    def __init__(
+        self, names: Sequence[str], watched: Sequence[str], notes: str = "", copies: Sequence[str] = ()
+    ) -> None:
+        self._names, self._notes, self._copies = frozenset(names), notes, frozenset(copies)
         self._watched = tuple(os.path.realpath(folder) + os.sep for folder in watched)
         prefixes = {os.path.realpath(folder) + os.sep for folder in (sys.prefix, sys.base_prefix)}
         # environments in the checkout, which may itself lie in one: in /usr, say
@@ -54,10 +57,25 @@ class Loaded:
 
     def _is_of_project(self, name: str) -> bool:
         parts = name.split(".")
-        return any(".".join(parts[:end]) in self._names for end in range(1, len(parts) + 1))
+        return name in self._copies or any(".".join(parts[:end]) in self._names for end in range(1, len(parts) + 1))
 
     def _is_watched(self, file: str) -> bool:
         return file.startswith(self._watched) and "site-packages" not in file and not file.startswith(self._elsewhere)
+
+
+class Read:
+    """Files that were read in this process and those below it, though both arms share them: those noted in `notes`."""
+
+    def __init__(self, notes: str) -> None:
+        self._notes, self._told = notes, 0
+
+    def news(self) -> list[str]:
+        """Those that were read since this was asked for last."""
+        found: list[str] = []
+        with suppress(OSError):
+            found = unlisted(os.fsdecode(contents(self._notes))) if self._notes else []
+        self._told, told = len(found), self._told
+        return sorted({*found[told:]})
 
 
 def _file_of(module: object) -> str | None:

@@ -5,16 +5,17 @@ import random
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from ..errors import ArmError
+from ..errors import ArmError, GateError, LethalNodeError
 from .control import Clock
-from .driver import OTHER_ID, Arm, CaseEndedError
+from .driver import OTHER_ID, SHARES, Arm, CaseEndedError, shares
 from .messages import Collected, Ended, Ready
+from .places import Draw
 from .records import Block, Pair, Timing, Trouble
-from .site import Draw, Site, check_origin, hinted
+from .site import Site, check_origin, hinted, own_of
 from .turns import block_of_alone, call_alone, take_turns
 
 #: The largest random addition to the environment of a pair. Its size moves the stack, which alone can change a
@@ -80,10 +81,14 @@ class PairDriver:
     ) -> Generator[Found | Trouble, None, None]:
         """What `take` makes of each case while it waits in a fresh process of each revision, or what prevented it.
 
-        Without a `draw` it is a trial.
+        Without a `draw` it is a trial. It begins anew without a file of cases that ends a process when it is imported.
         """
-        with self._both(occasion, draw) as (base, head):
-            yield from self._visit_all(base, head, cases, take)
+        try:
+            with self._both(occasion, draw) as (base, head):
+                yield from self._visit_all(base, head, cases, take)
+        except LethalNodeError as error:
+            (self.base if error.arm == self.base.name else self.head).leave_out(error)
+            yield from self.visit(cases, take, occasion, draw)
 
     @contextmanager
     def _both(self, occasion: str, draw: Draw | None) -> Iterator[tuple[Arm, Arm]]:
@@ -98,12 +103,14 @@ class PairDriver:
 
     def _note_origin(self, arm: Arm, site: Site) -> None:
         check_origin(arm.loaded, site)
-        self.loaded[site.name].update(arm.loaded)
+        self.loaded[site.name].update(own_of(arm.loaded, site))
 
     def _visit_all(
         self, base: Arm, head: Arm, cases: Sequence[str], take: Callable[[Arm, Arm, str], Found]
     ) -> Iterator[Found | Trouble]:
         of_base, of_head = base.collected(), head.collected()
+        if said := shares([*of_base.shared, *of_head.shared]):
+            raise GateError(f"while no case runs, {said.replace('it reads', 'the suite reads', 1)}")
         offered = set(of_base.cases).intersection(of_head.cases)
         for case in (case for case in cases if case not in offered):
             yield self._trouble(case, _offered(of_base, case, "not collected"), _offered(of_head, case, OTHER_ID))
@@ -112,9 +119,12 @@ class PairDriver:
             arm.run(both)
         for case in both:
             try:
-                yield self._visit_case(base, head, case, take)
+                found = self._visit_case(base, head, case, take)
             except ArmError as error:
                 yield Trouble(case, "incomparable", str(error))
+                return
+            yield found
+            if isinstance(found, Trouble) and SHARES in found.why:  # cases behind it may use what was kept of that
                 return
         for arm in (base, head):
             arm.finished()
@@ -143,6 +153,8 @@ class PairDriver:
         for arm in self._drawn(base, head):
             answer = met[arm]
             ends[arm] = arm.end_case(case, measured=bool(found)) if isinstance(answer, Ready) else answer
+        if said := shares([file for end in ends.values() for file in end.shared]):
+            return Trouble(case, "incomparable", said)
         if found and all(end.end == "passed" for end in ends.values()):
             return found[0]
         said = [_said(ends[arm], isinstance(met[arm], Ready), measured=bool(found)) for arm in (base, head)]
@@ -184,6 +196,8 @@ class PairDriver:
             end = arm.end_case(case, measured=True)
             arm.finished()
             self._note_origin(arm, site)
+            if said := shares(end.shared):
+                raise CaseEndedError(arm, replace(end, why=said))
             if end.end != "passed":
                 raise CaseEndedError(arm, end)
             return found

@@ -5,19 +5,19 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
-from ..errors import ArmError, GateError, WrongUseError
-from ..revisions.packages import Packages
+from ..errors import ArmError, GateError, LethalNodeError, WrongUseError
 from . import strays
 from .channel import DriverEnd
-from .children.sitecustomize import NOTES, VARIABLE, written
+from .children.sitecustomize import NOTES, SHARED, VARIABLE, listed, written
 from .driver import Arm
 from .messages import Collected
+from .places import Draw, Places
 from .plan import Plan
 from .suite import Suite, kept_variables
 
@@ -70,35 +70,17 @@ _UNWANTED = (
     "PYTEST_CURRENT_TEST",
     "CODSPEED_ENV",
     NOTES,
+    SHARED,
+    "OLDPWD",
 )
 
 
 @dataclass(frozen=True)
-class Draw:
-    """What is random of a pair, and the same in both arms: the seed of hashes, and sizes that move memory."""
-
-    hash_seed: int = 0
-    padding_bytes: int = 0
-    frame_slots: int = 0
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where the project may be: in the user's `checkout`, where it must not be loaded from, and in `built` folders.
-
-    `others` are worktrees of other revisions; `laid` are the case definitions, which are never those of a build.
-    """
-
-    checkout: Path
-    packages: Packages = field(default_factory=lambda: Packages({}, (".",)))
-    built: Path | None = None
-    others: tuple[Path, ...] = ()
-    laid: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Site:
-    """Where arms of one revision are started: `name` is "base" or "head", `root` its worktree."""
+    """Where arms of one revision are started: `name` is "base" or "head", `root` its worktree.
+
+    `lethal` are files and folders of cases that have ended a process, with what is said of each.
+    """
 
     name: str
     root: Path
@@ -106,6 +88,13 @@ class Site:
     timeout_s: float
     logs: Path
     places: Places
+    lethal: dict[str, str] = field(default_factory=dict)
+
+    def leave_out(self, error: LethalNodeError) -> None:
+        """Keeps what has ended a process from being collected again; raises the error if that was done before."""
+        if error.node in self.lethal:
+            raise error
+        self.lethal[error.node] = error.why
 
     @property
     def own(self) -> list[Path]:
@@ -122,16 +111,22 @@ class Site:
         notes = self.root.with_name(f"{self.name}-loads") if on_trial else None
         if notes:
             notes.write_bytes(b"")
+        shared = self.places.shared() if on_trial else []
+        reads = str(self.root.with_name(f"{self.name}-reads")) if shared else ""
+        if reads:
+            Path(reads).write_bytes(b"")
+        trial = {NOTES: str(notes)} if notes else {}
+        trial |= {SHARED: self._noted("shared", listed([reads, *shared]))} if reads else {}
         command_read, command_write = os.pipe()
         answer_read, answer_write = os.pipe()
         log = self.logs / f"{occasion}-{self.name}.log"
-        plan = self._noted("plan", json.dumps(asdict(self._plan(draw, str(notes or "")))))
+        plan = self._noted("plan", json.dumps(asdict(self._plan(draw, str(notes or ""), reads))))
         words = json.dumps([command_read, answer_write, plan])
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: S603 (our own interpreter, no shell)
                 [sys.executable, "-c", _BOOT, str(_HERE), words],
                 cwd=self.suite.start(self.root),
-                env=self._environment(draw) | {strays.MARK: mark} | ({NOTES: str(notes)} if notes else {}),
+                env=self._environment(draw) | {strays.MARK: mark} | trial,
                 pass_fds=(command_read, answer_write),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -154,7 +149,7 @@ class Site:
         """By package of the project, the folders of this revision that it is loaded from."""
         return {name: self._folders_of(name) for name in self.places.packages.folders} | dict(self._cases_in_packages())
 
-    def _plan(self, draw: Draw, notes: str) -> Plan:
+    def _plan(self, draw: Draw, notes: str, reads: str) -> Plan:
         return Plan(
             root=str(self.root),
             packages=[*self._folders(), *self.places.packages.installed],
@@ -163,6 +158,9 @@ class Site:
             arguments=self.suite.arguments(self.root),
             frame_slots=draw.frame_slots,
             notes=notes,
+            reads=reads,
+            copies=[*self.places.copies],
+            lethal=self.lethal,
         )
 
     def _cases_in_packages(self) -> Iterator[tuple[str, list[str]]]:
@@ -196,6 +194,7 @@ class Site:
             drawn["PY_IGNORE_IMPORTMISMATCH"] = "1"
         own = {
             "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
+            "PWD": str(self.suite.start(self.root)),
             VARIABLE: self._noted("finds", written(self._folders())),
         }
         return kept | own | drawn
@@ -223,6 +222,14 @@ def _wait(process: subprocess.Popen[bytes]) -> None:
 
 def collect(*sites: Site) -> list[Collected]:
     """The benchmarks that each site has and what could not be collected there, all at once; runs none of them."""
+    while True:
+        try:
+            return _collect(sites)
+        except LethalNodeError as error:
+            next(site for site in sites if site.name == error.arm).leave_out(error)
+
+
+def _collect(sites: Sequence[Site]) -> list[Collected]:
     with ExitStack() as stack:
         arms = [
             stack.enter_context(site.started("collect")) if site.suite.present(site.root) else None for site in sites
@@ -238,7 +245,7 @@ def _collected(arm: Arm) -> Collected:
     try:
         return arm.collected()
     except ArmError as error:
-        if arm.name != "base":
+        if arm.name != "base" or isinstance(error, LethalNodeError):
             raise
         return Collected([], errors={"all": str(error)})
 
@@ -261,7 +268,15 @@ def hinted(said: str) -> str:
 
 def strangers(loaded: Mapping[str, str], site: Site) -> dict[str, str]:
     """Modules of the project that were not loaded from the site's own revision, with their files."""
-    return {name: file for name, file in loaded.items() if not any(Path(file).is_relative_to(own) for own in site.own)}
+    places, own = site.places, own_of(loaded, site)
+    return {
+        name: file for name, file in loaded.items() if name not in own and not places.is_foreign(name, file, site.root)
+    }
+
+
+def own_of(loaded: Mapping[str, str], site: Site) -> dict[str, str]:
+    """Modules that were loaded from the site's own revision, with their files."""
+    return {name: file for name, file in loaded.items() if any(Path(file).is_relative_to(own) for own in site.own)}
 
 
 def check_origin(loaded: Mapping[str, str], site: Site) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..errors import ArmError, GateError
-from .driver import Arm, CaseEndedError
+from .driver import SHARES, Arm, CaseEndedError
 from .pair import PairDriver
 from .records import Trouble
 from .servers import may_share
@@ -17,6 +17,8 @@ from .servers import may_share
 TWICE_S = 0.5
 #: How often it is told how far a trial is, in seconds.
 TELLING_S = 10.0
+#: Cases that read what is not their own revision's, after which the others are not tried.
+MOST_SHARING = 20
 #: Errors of a case that may come from the other arm, which holds what both want: a port, a lock, a file.
 _CONFLICT = re.compile(r"(?i)in use|lock|exist|busy|OSError|ConnectionError|PermissionError")
 #: What is said of a case that is sound in base, or in head.
@@ -70,6 +72,9 @@ def try_out(
                 "Let it write elsewhere, or have git ignore them"
             )
         left = [case for case in left if case not in visited]
+        sharing = [trouble for trouble in trial.troubles if SHARES in trouble.why]
+        if left and len(sharing) >= MOST_SHARING:  # each takes a pair of processes of its own
+            raise GateError(f"{len(sharing)} cases, as {sharing[0].case}, read such files: {sharing[0].why}")
     in_vain: set[str] = set()
     trial.troubles = [trouble for trouble in trial.troubles if not _works_alone(driver, trouble, trial, in_vain)]
     return trial

@@ -1,6 +1,7 @@
 """What a measured process cannot collect: each file costs itself only, and is told with what it said."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,13 @@ _ENDING = (SystemExit, KeyboardInterrupt, pytest.exit.Exception)
 class Uncollected:
     """The pytest plugin that notes, by node, why files, folders and classes of cases could not be collected.
 
-    What is skipped as a whole counts as well, if it mentions benchmarks: it would have been measured.
+    What is skipped as a whole counts as well, if it mentions benchmarks: it would have been measured. Which file or
+    folder is being collected is told by `tell`, for it may end the process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[str], None]) -> None:
         self.errors: dict[str, str] = {}
+        self._tell, self._now = tell, [""]
         self._session: pytest.Session | None = None
 
     @pytest.hookimpl(wrapper=True)
@@ -38,7 +41,8 @@ class Uncollected:
     ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
         """Notes what failed, or was skipped with benchmarks in it."""
         try:
-            report = yield
+            with self._told(collector):
+                report = yield
         except _ENDING as error:
             report = pytest.CollectReport(collector.nodeid, "failed", f"{type(error).__name__}: {error}", [])
         if report.failed:
@@ -47,11 +51,37 @@ class Uncollected:
             self.errors[collector.nodeid] = f"skipped as a whole ({reason_of(report)})"
         return report
 
+    @contextmanager
+    def _told(self, collector: pytest.Collector) -> Iterator[None]:
+        if not isinstance(collector, pytest.File | pytest.Directory):
+            yield
+            return
+        self._now.append(collector.nodeid)
+        self._tell(self._now[-1])
+        try:
+            yield
+        finally:
+            self._now.pop()
+            self._tell(self._now[-1])
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Forgets that nothing was found of what was asked for by name in a file that failed: pytest would end here."""
         found_nothing = getattr(self._session, "_notfound", None)
         if report.nodeid == "" and found_nothing and self.errors:
             found_nothing[:] = [(asked, collectors) for asked, collectors in found_nothing if collectors]
+
+
+class LeftOut:
+    """The pytest plugin that keeps files and folders from being collected which have ended a process before."""
+
+    def __init__(self, lethal: Mapping[str, str]) -> None:
+        self._lethal = lethal
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> pytest.CollectReport | None:
+        """A failure in their place."""
+        why = self._lethal.get(collector.nodeid)
+        return None if why is None else pytest.CollectReport(collector.nodeid, "failed", why, [])
 
 
 def reason_of(report: pytest.CollectReport | pytest.TestReport) -> str:

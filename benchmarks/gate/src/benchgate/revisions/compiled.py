@@ -1,6 +1,5 @@
 """Compiled modules of the project: those that its users have, and that a worktree may lack."""
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -11,7 +10,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from .git import git_lines
-from .packages import Packages, at, files_of, is_of_cases, read_toml, texts
+from .packages import Packages, at, files_of, is_from, is_of_cases, read_toml, texts
 
 #: What projects require to be built for the sake of compiled modules, and nothing else.
 _COMPILING = {
@@ -105,8 +104,7 @@ def _installed_modules(offering: Mapping[str, Sequence[str]]) -> Iterator[tuple[
 
 
 def _offers(dist: Distribution, files: Sequence[str], packages: Packages, checkout: Path) -> bool:
-    location = json.loads(dist.read_text("direct_url.json") or "{}").get("url", "")
-    if location == checkout.as_uri() or location.startswith(f"{checkout.as_uri()}/"):
+    if is_from(dist, checkout):
         return True
     tops = {file.partition("/")[0] for file in files if "/" in file}
     offered = {

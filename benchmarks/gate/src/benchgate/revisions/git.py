@@ -33,12 +33,18 @@ class Revision:
         return f"{self.name} ({self.commit[:10]})"
 
 
-def git(directory: Path, *arguments: str, **environment: str) -> str:
-    """What git prints, without the last newline; raises GateError with git's own words when it fails.
+def git(directory: Path, *arguments: str, told: str = "", **environment: str) -> str:
+    """What git prints, `told` something, without the last newline; raises GateError with its own words when it fails.
 
     Output is bytes of any encoding: what is no UTF-8 stays as it is, as in names of files.
     """
-    done = subprocess.run(_words(directory, *arguments), capture_output=True, check=False, env=_kept() | environment)  # noqa: S603 (no shell; the words are ours or the caller's revisions)
+    done = subprocess.run(  # noqa: S603 (no shell; the words are ours or the caller's revisions)
+        _words(directory, *arguments),
+        input=os.fsencode(told),
+        capture_output=True,
+        check=False,
+        env=_kept() | environment,
+    )
     if done.returncode:
         raise GateError(f"git {' '.join(arguments[:2])} failed: {os.fsdecode(done.stderr).strip()}")
     return os.fsdecode(done.stdout).rstrip("\n")
@@ -58,8 +64,11 @@ def started(directory: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def _words(directory: Path, *arguments: str) -> list[str]:
-    """A command of whichever git the caller uses; a repository's hooks are for its own work, not for our worktrees."""
-    own = ("core.hooksPath=/dev/null", "core.safecrlf=false", "log.showSignature=false")
+    """A command of whichever git the caller uses.
+
+    A repository's hooks are for its own work, not for our worktrees, which are whole where its checkout is sparse.
+    """
+    own = ("core.hooksPath=/dev/null", "core.safecrlf=false", "log.showSignature=false", "core.sparseCheckout=false")
     return ["git", "-C", str(directory), *(word for setting in own for word in ("-c", setting)), *arguments]
 
 
@@ -146,12 +155,22 @@ def _snapshot(repository: Path) -> str:
     Submodules are as their files are too, each by a commit of its own.
     """
     with _index(repository, "HEAD") as (tree, index):
+        if absent := _left_out(repository):
+            git(repository, "update-index", "--skip-worktree", "-z", "--stdin", told=absent, **index)
         git(repository, "add", "--all", ".", **index)
         for folder in own_submodules(repository, **index):
             if (repository / folder / ".git").exists():
                 entry = f"160000,{_snapshot(repository / folder)},{folder}"
                 git(repository, "update-index", "--cacheinfo", entry, **index)
         return _committed(repository, "HEAD", tree(), "working tree, for benchgate")
+
+
+def _left_out(repository: Path) -> str:
+    """What HEAD has and a sparse checkout leaves out, each with an end; it was not removed."""
+    entries = (entry.partition(" ") for entry in git_lines(repository, "ls-files", "-t", "-z"))
+    sparse = {name for flag, _, name in entries if flag == "S" and not os.path.lexists(repository / name)}
+    kept = sparse.intersection(git_lines(repository, "ls-tree", "-r", "--name-only", "-z", "HEAD") if sparse else ())
+    return "".join(f"{name}\0" for name in sorted(kept))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import configparser
 import csv
+import json
 import re
 import sys
 import tomllib
@@ -9,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -67,8 +68,13 @@ class Packages:
                     yield ".".join((name, *module.relative_to(package).parts))
 
 
-def packages_of(worktree: Path, files: Sequence[str], definitions: Sequence[str]) -> Packages:
-    """The packages among the `files` of a worktree, apart from the case `definitions`."""
+def packages_of(
+    worktree: Path, files: Sequence[str], definitions: Sequence[str], checkout: Path | None = None
+) -> Packages:
+    """The packages among the `files` of a worktree, apart from the case `definitions`.
+
+    What is installed from the `checkout` is the project's too, whatever it calls itself.
+    """
     inside = tuple(f"{path}/" for path in definitions)
     paths = [PurePosixPath(file) for file in files if file not in definitions and not file.startswith(inside)]
     homes = {path.parent for path in map(PurePosixPath, files) if path.name in _BUILD_FILES} | {PurePosixPath()}
@@ -95,7 +101,12 @@ def packages_of(worktree: Path, files: Sequence[str], definitions: Sequence[str]
         tuple(map(str, declared)),
         projects,
         # without projects that tests play with
-        frozenset(_installed_modules(name for home, name in named.items() if name and not is_of_cases(home)))
+        frozenset(
+            _installed_modules(
+                *(name for home, name in named.items() if name and not is_of_cases(home)),
+                *(str(dist.metadata["Name"]) for dist in distributions() if checkout and is_from(dist, checkout)),
+            )
+        )
         - {name.partition(".")[0] for name in folders},
     )
 
@@ -122,7 +133,13 @@ def _installed_names(projects: Iterable[str]) -> set[str]:
     return {name for name in found if name.isidentifier() and not name.startswith("__")}
 
 
-def _installed_modules(projects: Iterable[str]) -> Iterator[str]:
+def is_from(dist: Distribution, checkout: Path) -> bool:
+    """Whether a distribution was installed from a folder of the checkout."""
+    location = json.loads(dist.read_text("direct_url.json") or "{}").get("url", "")
+    return bool(location == checkout.as_uri() or location.startswith(f"{checkout.as_uri()}/"))
+
+
+def _installed_modules(*projects: str) -> Iterator[str]:
     """Topmost packages and modules, no namespaces, that installed distributions of these projects have as files."""
     for project in projects:
         with suppress(PackageNotFoundError, ValueError):
@@ -145,10 +162,14 @@ def project_name(home: Path) -> str:
     return re.sub(r"[-_.]+", "_", next((name for name in told if name and isinstance(name, str)), "")).lower()
 
 
+def is_tool(name: str) -> bool:
+    """Whether a topmost module of this name is no part of what a project offers."""
+    return name in _TOOLS or name.startswith("test_") or name.endswith("_test")
+
+
 def _is_offered(name: str, projects: frozenset[str]) -> bool:
     top = name.partition(".")[0]
-    usual = top not in _TOOLS and not top.startswith("test_") and not top.endswith("_test")
-    return (usual or top.lower() in projects - sys.stdlib_module_names) and all(
+    return (not is_tool(top) or top.lower() in projects - sys.stdlib_module_names) and all(
         part.isidentifier() for part in name.split(".")
     )
 

@@ -10,12 +10,17 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import Any
 
 #: The variable that names a file of packages with the folders of each, in the characters made for units and records.
 VARIABLE = "GATE_FINDS"
 #: The variable that holds the file in which it is noted what was found; none but on trial.
 NOTES = "GATE_NOTES"
+#: The variable that names a file of files that the other arm would find too, in lines; none but on trial.
+SHARED = "GATE_SHARED"
 _UNIT, _RECORD = "\x1f", "\x1e"
+#: Audit events of programs that are started: their words come second.
+_STARTS = {"subprocess.Popen", "os.posix_spawn", "os.exec"}
 
 
 class OwnRevisionFinder:
@@ -57,6 +62,43 @@ class OwnRevisionFinder:
         return found
 
 
+class SharedFiles:
+    """Notes which of the files are read that both arms share, in this process and in all that are forked from it.
+
+    They are the `shared` ones, and whatever is in a folder among them, which ends with a slash. What compiled code
+    reads is not seen.
+    """
+
+    def __init__(self, shared: Sequence[str], notes: str) -> None:
+        self._files, self._folders = frozenset(shared), tuple(file for file in shared if file.endswith("/"))
+        self._notes = notes
+
+    def hear(self, event: str, given: tuple[Any, ...]) -> None:
+        """An audit hook: whatever goes wrong in it must not be the case's trouble."""
+        try:
+            if event == "open":
+                name, _, flags = given
+                if flags & os.O_ACCMODE != os.O_WRONLY:
+                    self._note(name)
+            elif event == "sqlite3.connect":
+                self._note(given[0])
+            elif event in _STARTS:
+                words, folder = given[1], given[2] if event == "subprocess.Popen" else None
+                for word in [words] if isinstance(words, str | bytes | os.PathLike) else [*words]:
+                    for part in (os.fsdecode(word), *os.fsdecode(word).replace("=", " ").split()):
+                        self._note(os.path.join(os.fsdecode(folder or ""), part))
+        except Exception:  # noqa: BLE001 (such as functions of `os` that the case has put others in place of)
+            return
+
+    def _note(self, name: Any) -> None:
+        path = os.path.abspath(os.fsdecode(name))
+        for each in dict.fromkeys((path, os.path.realpath(path))):
+            if each in self._files or each.startswith(self._folders):
+                with open(self._notes, "a", encoding="utf-8", errors="surrogateescape") as notes:
+                    notes.write(listed([each, ""]))
+                return
+
+
 def written(folders: Mapping[str, Sequence[str]]) -> str:
     """What the file holds for these packages.
 
@@ -64,6 +106,16 @@ def written(folders: Mapping[str, Sequence[str]]) -> str:
     {'toy': ['/a', '/b c'], 'other': ['/a']}
     """
     return _RECORD.join(_UNIT.join((name, *where)) for name, where in folders.items())
+
+
+def listed(texts: Sequence[str]) -> str:
+    """What a file holds for a list of texts."""
+    return _RECORD.join(texts)
+
+
+def unlisted(text: str) -> list[str]:
+    """The texts of such a file."""
+    return [each for each in text.split(_RECORD) if each]
 
 
 def read(text: str) -> dict[str, list[str]]:
@@ -89,4 +141,8 @@ def _give_way() -> None:
 if __name__ == "sitecustomize" and VARIABLE in os.environ:
     with open(os.environ[VARIABLE], encoding="utf-8", errors="surrogateescape") as _file:
         sys.meta_path.insert(0, OwnRevisionFinder(read(_file.read()), os.environ.get(NOTES, "")))
+    if SHARED in os.environ:
+        with open(os.environ[SHARED], encoding="utf-8", errors="surrogateescape") as _file:
+            _notes, *_shared = _file.read().split(_RECORD)
+        sys.addaudithook(SharedFiles(_shared, _notes).hear)
     _give_way()

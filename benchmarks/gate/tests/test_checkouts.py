@@ -1,0 +1,39 @@
+"""That a repository may be checked out in part, or lie anywhere under any name."""
+
+from collections.abc import Callable
+
+import pytest
+
+from benchgate.cli import run
+from benchgate.revisions.git import WORKING_TREE, resolve
+from benchgate.revisions.worktrees import checkouts
+from gate_toy import CASES, NO_TIME, SOURCE, Toy
+
+pytestmark = pytest.mark.whole_run
+
+Said = Callable[[], str]
+
+
+@pytest.mark.parametrize("how", [("--no-cone", "/bench/"), ("--cone", "bench"), ("--cone", "--sparse-index", "bench")])
+def test_of_a_sparse_checkout_the_worktrees_are_whole(how: tuple[str, ...], toy: Toy, said: Said) -> None:
+    toy.moved({"src/toy/__init__.py": SOURCE, "docs/old.md": "of base\n"})
+    toy.git("sparse-checkout", "set", *how)
+    assert not (toy.root / "src").exists()
+    toy.write({"docs/new.md": "not committed\n", "bench/bench_toy.py": f"{CASES}\n"})
+    before = toy.git("status", "--porcelain")
+    head = resolve(toy.root, WORKING_TREE)
+    assert toy.git("diff", "--name-only", "base", head.commit).split() == ["bench/bench_toy.py", "docs/new.md"]
+    with checkouts(toy.root, resolve(toy.root, "base"), head) as trees:
+        assert all((tree / "docs/old.md").exists() for tree in (trees.base, trees.head))
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "measured: `toy` from base/src, head/src" in said()
+    assert toy.git("status", "--porcelain") == before
+    assert not (toy.root / "src").exists()
+
+
+def test_what_is_removed_from_a_sparse_checkout_is_removed(toy: Toy) -> None:
+    toy.commit({"bench/old.py": "", "docs/old.md": ""})
+    toy.git("sparse-checkout", "set", "--cone", "bench")
+    (toy.root / "bench/old.py").unlink()
+    removed = toy.git("diff", "--name-status", "HEAD", resolve(toy.root, WORKING_TREE).commit)
+    assert removed.split() == ["D", "bench/old.py"]
