@@ -19,8 +19,10 @@ _MAGIC = {b"II*\0": "<", b"MM\0*": ">"}
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
-_ORIENTATION, _SAMPLES, _PLANAR, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT = 274, 277, 284, 317, 322, 323
-_PLACES = (273, 279, 324, 325)  # where strips and tiles begin, and how long they are
+_ORIENTATION, _SAMPLES, _ROWS_A_STRIP, _PLANAR, _PREDICTOR = 274, 277, 278, 284, 317
+_TILE_WIDTH, _TILE_HEIGHT = 322, 323
+_STRIPS, _TILES = 273, 324  # where they begin
+_PLACES = (_STRIPS, 279, _TILES, 325)  # and how long they are
 _INK_SET, _INKS, _EXTRA, _SAMPLE_FORMAT, _PROFILE = 332, 334, 338, 339, 34675
 
 _OF_BYTES = {1, 5, 8, 32773, 32946, 34925, 50000}
@@ -31,6 +33,9 @@ _COLOURS = {0: 1, 1: 1, 2: 3, 5: 4}
 
 _MOST_TILE_PIXELS = 2**24
 """A damaged size of tiles would take as much memory as it says; usual are tiles of 256 by 256."""
+
+_MOST_BLOCKS = 2**22
+"""Strips or tiles of a picture that somebody has made; a damaged size asks for as many as it says."""
 
 Entry = tuple[int, int, bytes]
 """Type, count, and the four bytes of the value or of its place."""
@@ -77,6 +82,24 @@ def layout_of(file: IO[bytes]) -> Layout | None:
     beside = layout.samples - layout.colours
     unknown = beside > 1 or (beside and (layout.photometric in {0, 5} or layout.planes > 1))
     return layout if layout.bits == 16 or unknown else None
+
+
+def check_blocks(file: IO[bytes]) -> None:
+    """Raise `ImageError` if a TIFF has fewer strips or tiles than its size needs: Pillow leaves the rest black.
+
+    A block at place 0, which is where the header is, is one that was left out.
+    """
+    try:
+        order, entries, _ = _directory(file)
+        needed = _blocks_needed(file, order, entries)
+        entry = entries[_TILES if _TILES in entries else _STRIPS]
+        there = entry[1]
+        if needed <= min(there, _MOST_BLOCKS):
+            there = sum(place > 0 for place in _values(file, order, entry, needed))
+    except (struct.error, KeyError, ValueError):
+        return  # no TIFF, or one of which Pillow says why it cannot be read
+    if there < needed:
+        raise ImageError(f"it is damaged or truncated (of {needed} parts of its picture it has {there})")
 
 
 def samples_text(file: IO[bytes]) -> str | None:
@@ -186,6 +209,19 @@ def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout
     )
 
 
+def _blocks_needed(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> int:
+    """How many strips or tiles the size of a TIFF asks for (section 15)."""
+
+    def value(tag: int, default: int) -> int:
+        return _values(file, order, entries[tag])[0] if tag in entries else default
+
+    width, height = value(_WIDTH, 0), value(_HEIGHT, 0)
+    rows = max(1, value(_TILE_HEIGHT if _TILES in entries else _ROWS_A_STRIP, height))
+    across = -(-width // max(1, value(_TILE_WIDTH, width))) if _TILES in entries else 1
+    planes = value(_SAMPLES, 1) if value(_PLANAR, 1) == 2 else 1
+    return across * -(-height // rows) * planes
+
+
 def _directory(file: IO[bytes]) -> tuple[str, dict[int, Entry], bytes]:
     """Byte order, entries, and the place of the next, of the first directory; ValueError if it is no TIFF."""
     file.seek(0)
@@ -217,10 +253,11 @@ def _with_directory(content: bytes, order: str, entries: Mapping[int, Entry], fo
     return header + content[8:] + struct.pack(f"{order}H", len(entries)) + packed + following.ljust(4, b"\0")
 
 
-def _values(file: IO[bytes], order: str, entry: Entry) -> tuple[int, ...]:
+def _values(file: IO[bytes], order: str, entry: Entry, most: int = 64) -> tuple[int, ...]:
+    """The first values of an entry, `most` of them at most."""
     kind, count, value = entry
     letter = {1: "B", _SHORT: "H", _LONG: "I"}[kind]
-    layout = f"{order}{min(count, 64)}{letter}"
+    layout = f"{order}{min(count, most)}{letter}"
     size = struct.calcsize(layout)
     if count * struct.calcsize(letter) > 4:
         file.seek(struct.unpack(f"{order}I", value)[0])

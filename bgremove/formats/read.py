@@ -20,6 +20,7 @@ from bgremove.errors import ImageError, ImageTooLargeError
 from bgremove.formats import _deep, _heif, _limits, _pillow, _tiff
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
+from bgremove.formats._ends import check_end
 from bgremove.formats._kinds import START_BYTES, kind_of
 from bgremove.formats._open import from_store, opened
 from bgremove.formats._pillow import FORMATS
@@ -203,6 +204,8 @@ def _decode_once(file: IO[bytes], max_pixels: int, suffix: str, notes: list[str]
 def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[bytes] | None = None) -> Photo:
     """Check the size, decode, convert, turn upright."""
     _pillow.check_size(*image.size, max_pixels)
+    if file is not None and image.format == "TIFF":
+        _tiff.check_blocks(file)
     read_deep = None if file is None else _deep.deep_reader(image)
     _pillow.load(image)
     orientation = _pillow.orientation(image, notes)
@@ -210,6 +213,7 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     metadata = metadata_of(image, profile, notes)
     pixels = _pillow.pixels(in_rgb)
     if file is not None:
+        check_end(image, file, notes)
         notes.extend(lost_in(file))
         if image.format in {"AVIF", "HEIF"} and not image.info.get("icc_profile"):
             notes.extend(_heif.lost_in(file))
@@ -225,6 +229,7 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
 def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str]) -> Photo:
     """The photograph in a TIFF of samples that Pillow cannot hold."""
     _pillow.check_size(layout.width, layout.height, max_pixels)
+    _tiff.check_blocks(file)
     planes = []
     for index in range(layout.planes):
         planes.append(_pillow.open_header(_tiff.as_bytes(file, layout, index), notes, sys.maxsize))
