@@ -197,6 +197,7 @@ def test_a_photo_that_is_changed_meanwhile_keeps_what_is_drawn_and_is_cut_as_it_
     rewrite(file, 200, 260)
     cutout = session.change(index, Rect(20, 20, 200, 150), None)
     assert read_rects(session.table.file)[str(file)] == (20, 20, 200, 150)
+    assert cutout.foreground.any()
     assert np.array_equal(cutout.image[cutout.foreground][:, :3], cv2.imread(str(file))[cutout.foreground])
     rewrite(file, 200, 260, 2)
     assert session.open(index)[0].rect == (20, 20, 200, 150)

@@ -72,6 +72,10 @@ def open_header(file: IO[bytes], notes: list[str], max_pixels: int) -> PIL.Image
             raise ImageTooLargeError(_too_large("too many", max_pixels)) from error
         with limit_lifted():
             image = warnings_noted(attempt, notes)
+    except OSError as error:
+        if not str(error).startswith("Unsupported BMP "):
+            raise
+        raise ImageError(f"it is a BMP that is not read ({error}): save it with 24 or 32 bits a pixel") from error
     if image.format == "TIFF" and image.getexif().get(_SUBFILE_TYPE, 0) & 1:
         raise ImageError("its first picture is a reduced one, as in raw photos, which are not read: export it as TIFF")
     if image.format == "TIFF" and _is_misread(image):

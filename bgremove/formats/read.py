@@ -17,14 +17,13 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from bgremove.errors import ImageError, ImageTooLargeError
-from bgremove.formats import _deep, _heif, _limits, _pillow, _tiff
+from bgremove.formats import _bmp, _deep, _heif, _limits, _pillow, _png_chunks, _tiff
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
 from bgremove.formats._ends import check_end
 from bgremove.formats._kinds import START_BYTES, kind_of
 from bgremove.formats._open import from_store, opened
 from bgremove.formats._pillow import FORMATS
-from bgremove.formats._png_chunks import lost_in, without_damage
 from bgremove.formats._tiff import Layout
 from bgremove.formats.metadata import metadata_of
 from bgremove.formats.photo import Photo, made
@@ -172,7 +171,7 @@ def _in_spite_of_chunks(file: IO[bytes], call: Callable[[IO[bytes]], _T], notes:
         raise
     except Exception as error:
         with _limits.long_texts_allowed():
-            rest = None if _limits.is_too_long_a_text(error) else without_damage(file, notes)
+            rest = None if _limits.is_too_long_a_text(error) else _png_chunks.without_damage(file, notes)
         if rest is None:
             raise
     return _with_long_texts(lambda: call(rest))
@@ -214,9 +213,7 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     pixels = _pillow.pixels(in_rgb)
     if file is not None:
         check_end(image, file, notes)
-        notes.extend(lost_in(file))
-        if image.format in {"AVIF", "HEIF"} and not image.info.get("icc_profile"):
-            notes.extend(_heif.lost_in(file))
+        notes.extend(_lost(image, file))
         deeper = read_deep and read_deep(file, pixels)
         lost = 16 if read_deep and not deeper else _pillow.bits_beyond(image, file)
         if lost:
@@ -224,6 +221,16 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
         pixels = deeper or pixels
     _note(image, notes)
     return made(pixels, orientation, metadata, notes)
+
+
+def _lost(image: PIL.Image.Image, file: IO[bytes]) -> Iterator[str]:
+    """What to note of things in a file that Pillow passes over."""
+    if image.format == "PNG":
+        yield from _png_chunks.lost_in(file)
+    elif image.format == "BMP":
+        yield from _bmp.lost_in(file)
+    elif image.format in {"AVIF", "HEIF"} and not image.info.get("icc_profile"):
+        yield from _heif.lost_in(file)
 
 
 def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str]) -> Photo:
