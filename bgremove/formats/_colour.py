@@ -16,6 +16,8 @@ from bgremove.formats._pillow import Pixels, high_byte, pixels, recoloured
 from bgremove.formats._tiff import Layout
 
 _GRAY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"}
+_DAMAGED = "its colour profile is damaged and was left out"
+_UNUSED = "its colour profile is damaged or of other colours than the image, and was left out"
 _SRGB_POINTS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 """Where white, red, green and blue are, x and y (IEC 61966-2-1)."""
 
@@ -29,8 +31,13 @@ def to_rgb(image: PIL.Image.Image, notes: list[str]) -> tuple[PIL.Image.Image, b
     space = _space(profile) if profile else None
     if image.mode == "CMYK":
         notes.append("its CMYK colours were converted to sRGB")
-        return (_converted(image, profile, notes) if profile and space == "CMYK" else image), None
+        usable = profile if space == "CMYK" else None
+        if not usable and "icc_profile" in image.info:
+            notes.append(_UNUSED)
+        return (_converted(image, usable, notes) if usable else image), None
     if not profile or (image.mode == "LAB" and space == "Lab"):  # which says what is known
+        if not profile and "icc_profile" in image.info:  # Pillow could not decompress it, or lacks a part of it
+            notes.append(_DAMAGED)
         if image.format == "PNG":
             notes.extend(_lost_colours(image.info))
         return image, None
@@ -42,7 +49,7 @@ def to_rgb(image: PIL.Image.Image, notes: list[str]) -> tuple[PIL.Image.Image, b
             return image, None
     if space == "RGB":
         return image, profile
-    notes.append("its colour profile is damaged or of other colours than the image, and was left out")
+    notes.append(_UNUSED)
     return image, None
 
 
@@ -58,7 +65,8 @@ def in_bgr(
         if colours.dtype.itemsize == 2:
             notes.append("of the 16 bits of its samples 8 were read")
         image = PIL.Image.fromarray(high_byte(colours), "CMYK")
-        image.info["icc_profile"] = profile
+        if profile:
+            image.info["icc_profile"] = profile
         rgb, profile = to_rgb(image, notes)
         return (pixels(rgb)[0], None if alpha is None else high_byte(alpha)), profile
     if profile:
@@ -96,8 +104,6 @@ def colour_in(profile: bytes | None, bgr: tuple[int, int, int]) -> tuple[int, in
 
 def _lost_colours(info: Mapping[Any, Any]) -> Iterator[str]:
     """What to note of a PNG without a profile whose colours may be others than those of sRGB."""
-    if "icc_profile" in info:  # Pillow could not decompress it
-        yield "its colour profile is damaged and was left out"
     gamma, points = info.get("gamma", 1 / 2.2), info.get("chromaticity", _SRGB_POINTS)
     far = any(abs(one - other) > 0.005 for one, other in zip(points, _SRGB_POINTS, strict=True))
     if "srgb" not in info and (far or abs(gamma - 1 / 2.2) > 0.01):
@@ -124,7 +130,7 @@ def _converted(image: PIL.Image.Image, profile: bytes, notes: list[str]) -> PIL.
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOOPTIMIZE,  # optimised, gray is up to 9 off
         )
     except (ImageCms.PyCMSError, OSError):
-        notes.append("its colour profile is damaged and was left out")
+        notes.append(_DAMAGED)
         return image
     assert rgb is not None  # noqa: S101 - only a conversion in place gives None
     if alpha is not None:
