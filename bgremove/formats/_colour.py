@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import cv2
@@ -25,18 +26,14 @@ _SRGB_POINTS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 def to_rgb(image: PIL.Image.Image, notes: list[str]) -> tuple[PIL.Image.Image, bytes | None]:
     """A loaded image whose colours an output can hold, and the ICC profile they are in; None is sRGB.
 
-    An image without a profile is left as it is, unless it is CMYK.
+    An image without a profile is left as it is, unless it is Lab.
     """
     profile: bytes | None = image.info.get("icc_profile")
     space = _space(profile) if profile else None
-    if image.mode == "CMYK":
-        notes.append("its CMYK colours were converted to sRGB")
-        usable = profile if space == "CMYK" else None
-        if not usable and "icc_profile" in image.info:
-            notes.append(_UNUSED)
-        return (_converted(image, usable, notes) if usable else image), None
-    if not profile or (image.mode == "LAB" and space == "Lab"):  # which says what is known
-        if not profile and "icc_profile" in image.info:  # Pillow could not decompress it, or lacks a part of it
+    if image.mode in {"CMYK", "LAB"}:
+        return _without_rgb(image, profile, space, notes), None
+    if not profile:
+        if "icc_profile" in image.info:  # Pillow could not decompress it, or lacks a part of it
             notes.append(_DAMAGED)
         if image.format == "PNG":
             notes.extend(_lost_colours(image.info))
@@ -51,6 +48,18 @@ def to_rgb(image: PIL.Image.Image, notes: list[str]) -> tuple[PIL.Image.Image, b
         return image, profile
     notes.append(_UNUSED)
     return image, None
+
+
+def _without_rgb(image: PIL.Image.Image, profile: bytes | None, space: str | None, notes: list[str]) -> PIL.Image.Image:
+    """An image of CMYK or Lab in sRGB; CMYK without a profile is left to Pillow."""
+    if image.mode == "CMYK":
+        notes.append("its CMYK colours were converted to sRGB")
+    fits = space == {"CMYK": "CMYK", "LAB": "Lab"}[image.mode]
+    if not fits and "icc_profile" in image.info:
+        notes.append(_UNUSED)
+    if image.mode == "LAB":
+        return _converted(image, _lab(), notes)
+    return _converted(image, profile, notes) if profile and fits else image
 
 
 def in_bgr(
@@ -100,6 +109,12 @@ def colour_in(profile: bytes | None, bgr: tuple[int, int, int]) -> tuple[int, in
         return bgr
     red, green, blue = np.asarray(converted)[0, 0].tolist()
     return blue, green, red
+
+
+@cache
+def _lab() -> bytes:
+    """The profile of Lab under D50, which is what ICC means by it, and Photoshop."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
 
 
 def _lost_colours(info: Mapping[Any, Any]) -> Iterator[str]:

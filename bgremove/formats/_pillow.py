@@ -184,10 +184,6 @@ def pixels(image: PIL.Image.Image) -> Pixels:
         return recoloured(bgra, cv2.COLOR_BGRA2BGR), bgra[:, :, 3]
     if image.mode in {"1", "L"}:
         return recoloured(np.asarray(_in_mode(image, "L")), cv2.COLOR_GRAY2BGR), None
-    if image.mode == "LAB":
-        # Pillow cannot convert it. a and b come as signed bytes, OpenCV wants them from 0, which is one bit.
-        lab = np.bitwise_xor(np.asarray(image), np.array([0, 128, 128], np.uint8))
-        return recoloured(lab, cv2.COLOR_Lab2BGR), None
     return recoloured_samples(_in_mode(image, "RGB"), cv2.COLOR_RGBA2BGR, 3), None
 
 
