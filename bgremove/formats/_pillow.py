@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, ImageFile
 
 from bgremove.errors import ImageError, ImageTooLargeError
-from bgremove.formats import _tiff
+from bgremove.formats import _tiff_checks
 from bgremove.formats._heif import check_items
 from bgremove.formats._kinds import START_BYTES, UNREAD_KINDS, is_heif, jpeg_process, kind_of
 from bgremove.formats._limits import limit_lifted, warnings_noted
@@ -255,7 +255,7 @@ def _register_heif() -> None:
 def _why_unread(file: IO[bytes], start: bytes) -> str:
     kind = kind_of(start)
     readable = f"formats that are read: {', '.join(FORMATS)}"
-    if kind == "a TIFF" and (samples := _tiff.samples_text(file)):
+    if kind == "a TIFF" and (samples := _tiff_checks.samples_text(file)):
         return f"it is a TIFF of {samples}, which is not read: save it as RGB of 8 or 16 bits, compressed by LZW or not"
     if kind == "a JPEG" and (process := jpeg_process(file)):
         return _unread_jpeg(process)

@@ -19,10 +19,8 @@ _MAGIC = {b"II*\0": "<", b"MM\0*": ">"}
 _SHORT, _LONG, _UNDEFINED = 3, 4, 7
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER = 256, 257, 258, 259, 262, 266
-_ORIENTATION, _SAMPLES, _ROWS_A_STRIP, _PLANAR, _PREDICTOR = 274, 277, 278, 284, 317
-_TILE_WIDTH, _TILE_HEIGHT = 322, 323
-_STRIPS, _TILES = 273, 324  # where they begin
-_PLACES = (_STRIPS, 279, _TILES, 325)  # and how long they are
+_ORIENTATION, _SAMPLES, _PLANAR, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT = 274, 277, 284, 317, 322, 323
+_PLACES = (273, 279, 324, 325)  # where strips and tiles begin, and how long they are
 _INK_SET, _INKS, _EXTRA, _SAMPLE_FORMAT, _PROFILE = 332, 334, 338, 339, 34675
 
 _OF_BYTES = {1, 5, 8, 32773, 32946, 34925, 50000}
@@ -33,9 +31,6 @@ _COLOURS = {0: 1, 1: 1, 2: 3, 5: 4}
 
 _MOST_TILE_PIXELS = 2**24
 """A damaged size of tiles would take as much memory as it says; usual are tiles of 256 by 256."""
-
-_MOST_BLOCKS = 2**22
-"""Strips or tiles of a picture that somebody has made; a damaged size asks for as many as it says."""
 
 Entry = tuple[int, int, bytes]
 """Type, count, and the four bytes of the value or of its place."""
@@ -73,7 +68,7 @@ def layout_of(file: IO[bytes]) -> Layout | None:
     beside colours that are stored in planes.
     """
     try:
-        order, entries, _ = _directory(file)
+        order, entries, _ = directory(file)
         layout = _layout(file, order, entries)
     except (struct.error, KeyError, ValueError, IndexError):
         return None
@@ -84,42 +79,9 @@ def layout_of(file: IO[bytes]) -> Layout | None:
     return layout if layout.bits == 16 or unknown else None
 
 
-def check_blocks(file: IO[bytes]) -> None:
-    """Raise `ImageError` if a TIFF has fewer strips or tiles than its size needs: Pillow leaves the rest black.
-
-    A block at place 0, which is where the header is, is one that was left out.
-    """
-    try:
-        order, entries, _ = _directory(file)
-        needed = _blocks_needed(file, order, entries)
-        entry = entries[_TILES if _TILES in entries else _STRIPS]
-        there = entry[1]
-        if needed <= min(there, _MOST_BLOCKS):
-            there = sum(place > 0 for place in _values(file, order, entry, needed))
-    except (struct.error, KeyError, ValueError):
-        return  # no TIFF, or one of which Pillow says why it cannot be read
-    if there < needed:
-        raise ImageError(f"it is damaged or truncated (of {needed} parts of its picture it has {there})")
-
-
-def samples_text(file: IO[bytes]) -> str | None:
-    """What the pixels of a TIFF are made of, for who cannot read them; None if its directory is damaged."""
-    try:
-        order, entries, _ = _directory(file)
-        bits = _values(file, order, entries[_BITS])
-        count = _values(file, order, entries[_SAMPLES])[0]
-        meaning = _values(file, order, entries[_PHOTOMETRIC])[0]
-        compression = _values(file, order, entries[_COMPRESSION])[0]
-        signed = "signed " if _SAMPLE_FORMAT in entries and 2 in _values(file, order, entries[_SAMPLE_FORMAT]) else ""
-    except (struct.error, KeyError, ValueError):
-        return None
-    sizes = " and ".join(str(size) for size in sorted(set(bits)))
-    return f"{count} {signed}samples of {sizes} bits (photometric interpretation {meaning}, compression {compression})"
-
-
 def as_bytes(file: IO[bytes], layout: Layout, plane: int = 0) -> IO[bytes]:
     """A plane of the same TIFF as an image of gray bytes, which Pillow can decode whatever they mean: `samples_in`."""
-    order, entries, following = _directory(file)
+    order, entries, following = directory(file)
     factor = layout.samples * layout.bits // 8 // layout.planes
     for tag in (_EXTRA, _SAMPLE_FORMAT, _PREDICTOR, _ORIENTATION, _INK_SET, _INKS, _FILL_ORDER):
         entries.pop(tag, None)
@@ -141,7 +103,7 @@ def as_bytes(file: IO[bytes], layout: Layout, plane: int = 0) -> IO[bytes]:
 
 def samples_in(planes: Sequence[PIL.Image.Image], file: IO[bytes], layout: Layout) -> NDArray[Any]:
     """(H, W, samples) uint8 or uint16, not turned, of what `as_bytes` has made of `file` and Pillow has decoded."""
-    order, _, _ = _directory(file)
+    order, _, _ = directory(file)
     dtype = np.dtype(np.uint8 if layout.bits == 8 else f"{order}u2")
     shape = layout.height, layout.width, layout.samples // layout.planes
     raw = [np.asarray(plane).view(dtype).reshape(shape) for plane in planes]
@@ -157,7 +119,7 @@ def samples_in(planes: Sequence[PIL.Image.Image], file: IO[bytes], layout: Layou
 
 def with_entries(content: bytes, more: ImageFileDirectory_v2, profile: bytes | None, *, alpha: bool) -> bytes:
     """The TIFF `content` with the entries of `more`, an ICC profile, and the word that its last sample is alpha."""
-    order, entries, following = _directory(io.BytesIO(content))
+    order, entries, following = directory(io.BytesIO(content))
     content += bytes(len(content) % 2)
     if more:
         added = more.tobytes(len(content))
@@ -171,9 +133,35 @@ def with_entries(content: bytes, more: ImageFileDirectory_v2, profile: bytes | N
     return _with_directory(content, order, entries, following)
 
 
+def directory(file: IO[bytes]) -> tuple[str, dict[int, Entry], bytes]:
+    """Byte order, entries, and the place of the next, of the first directory; ValueError if it is no TIFF."""
+    file.seek(0)
+    header = file.read(8)
+    order = _MAGIC.get(header[:4])
+    if order is None:
+        raise ValueError("no TIFF")
+    place = struct.unpack(f"{order}I", header[4:])[0]
+    file.seek(place)
+    count = struct.unpack(f"{order}H", file.read(2))[0]
+    entries, following = _entries(order, struct.pack(f"{order}H", count) + file.read(12 * count + 4))
+    return order, entries, following
+
+
+def values_of(file: IO[bytes], order: str, entry: Entry, most: int = 64) -> tuple[int, ...]:
+    """The first values of an entry, `most` of them at most."""
+    kind, count, value = entry
+    letter = {1: "B", _SHORT: "H", _LONG: "I"}[kind]
+    layout = f"{order}{min(count, most)}{letter}"
+    size = struct.calcsize(layout)
+    if count * struct.calcsize(letter) > 4:
+        file.seek(struct.unpack(f"{order}I", value)[0])
+        value = file.read(size)
+    return struct.unpack(layout, value[:size])
+
+
 def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout | None:
     def values(tag: int, default: int) -> tuple[int, ...]:
-        return _values(file, order, entries[tag]) if tag in entries else (default,)
+        return values_of(file, order, entries[tag]) if tag in entries else (default,)
 
     bits, samples = values(_BITS, 1), values(_SAMPLES, 1)[0]
     photometric, predictor = values(_PHOTOMETRIC, -1)[0], values(_PREDICTOR, 1)[0]
@@ -209,33 +197,6 @@ def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout
     )
 
 
-def _blocks_needed(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> int:
-    """How many strips or tiles the size of a TIFF asks for (section 15)."""
-
-    def value(tag: int, default: int) -> int:
-        return _values(file, order, entries[tag])[0] if tag in entries else default
-
-    width, height = value(_WIDTH, 0), value(_HEIGHT, 0)
-    rows = max(1, value(_TILE_HEIGHT if _TILES in entries else _ROWS_A_STRIP, height))
-    across = -(-width // max(1, value(_TILE_WIDTH, width))) if _TILES in entries else 1
-    planes = value(_SAMPLES, 1) if value(_PLANAR, 1) == 2 else 1
-    return across * -(-height // rows) * planes
-
-
-def _directory(file: IO[bytes]) -> tuple[str, dict[int, Entry], bytes]:
-    """Byte order, entries, and the place of the next, of the first directory; ValueError if it is no TIFF."""
-    file.seek(0)
-    header = file.read(8)
-    order = _MAGIC.get(header[:4])
-    if order is None:
-        raise ValueError("no TIFF")
-    place = struct.unpack(f"{order}I", header[4:])[0]
-    file.seek(place)
-    count = struct.unpack(f"{order}H", file.read(2))[0]
-    entries, following = _entries(order, struct.pack(f"{order}H", count) + file.read(12 * count + 4))
-    return order, entries, following
-
-
 def _entries(order: str, content: bytes) -> tuple[dict[int, Entry], bytes]:
     """Entries of the directory that `content` begins with, and the place of the next directory."""
     count = struct.unpack_from(f"{order}H", content)[0]
@@ -251,18 +212,6 @@ def _with_directory(content: bytes, order: str, entries: Mapping[int, Entry], fo
     packed = b"".join(struct.pack(f"{order}HHI4s", tag, *entries[tag]) for tag in sorted(entries))
     header = content[:4] + struct.pack(f"{order}I", len(content))
     return header + content[8:] + struct.pack(f"{order}H", len(entries)) + packed + following.ljust(4, b"\0")
-
-
-def _values(file: IO[bytes], order: str, entry: Entry, most: int = 64) -> tuple[int, ...]:
-    """The first values of an entry, `most` of them at most."""
-    kind, count, value = entry
-    letter = {1: "B", _SHORT: "H", _LONG: "I"}[kind]
-    layout = f"{order}{min(count, most)}{letter}"
-    size = struct.calcsize(layout)
-    if count * struct.calcsize(letter) > 4:
-        file.seek(struct.unpack(f"{order}I", value)[0])
-        value = file.read(size)
-    return struct.unpack(layout, value[:size])
 
 
 def _part(file: IO[bytes], order: str, entry: Entry, index: int, count: int) -> Entry:

@@ -17,7 +17,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from bgremove.errors import ImageError, ImageTooLargeError
-from bgremove.formats import _bmp, _deep, _heif, _limits, _pillow, _png_chunks, _tiff
+from bgremove.formats import _bmp, _deep, _heif, _limits, _pillow, _png_chunks, _tiff, _tiff_checks
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
 from bgremove.formats._ends import check_end
@@ -204,7 +204,7 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     """Check the size, decode, convert, turn upright."""
     _pillow.check_size(*image.size, max_pixels)
     if file is not None and image.format == "TIFF":
-        _tiff.check_blocks(file)
+        _tiff_checks.check_blocks(file)
     read_deep = None if file is None else _deep.deep_reader(image)
     _pillow.load(image)
     orientation = _pillow.orientation(image, notes)
@@ -229,6 +229,8 @@ def _lost(image: PIL.Image.Image, file: IO[bytes]) -> Iterator[str]:
         yield from _png_chunks.lost_in(file)
     elif image.format == "BMP":
         yield from _bmp.lost_in(file)
+    elif image.format == "TIFF":
+        yield from _tiff_checks.lost_in(file)
     elif image.format in {"AVIF", "HEIF"} and not image.info.get("icc_profile"):
         yield from _heif.lost_in(file)
 
@@ -236,7 +238,7 @@ def _lost(image: PIL.Image.Image, file: IO[bytes]) -> Iterator[str]:
 def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str]) -> Photo:
     """The photograph in a TIFF of samples that Pillow cannot hold."""
     _pillow.check_size(layout.width, layout.height, max_pixels)
-    _tiff.check_blocks(file)
+    _tiff_checks.check_blocks(file)
     planes = []
     for index in range(layout.planes):
         planes.append(_pillow.open_header(_tiff.as_bytes(file, layout, index), notes, sys.maxsize))
@@ -245,6 +247,7 @@ def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str
     samples = _tiff.samples_in(planes, file, layout)
     pixels, profile = in_bgr(samples, layout, image.info.get("icc_profile"), notes)
     metadata = metadata_of(image, profile, notes)
+    notes.extend(_tiff_checks.lost_in(file))
     _note(image, notes)
     return made(pixels, layout.orientation, metadata, notes)
 
@@ -269,7 +272,8 @@ def _damage_reported() -> Iterator[None]:
     except Exception as error:
         if _limits.is_too_long_a_text(error):
             raise ImageError("it holds a text or colour profile of more than 64 MiB") from error
-        raise ImageError(f"it is damaged or truncated ({printable(str(error))})") from error
+        why = printable(str(error)) or type(error).__name__
+        raise ImageError(f"it is damaged or truncated ({why})") from error
 
 
 @contextmanager
