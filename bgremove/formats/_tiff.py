@@ -182,6 +182,7 @@ def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout
         return None
     kinds = values(_EXTRA, 2)[: samples - _COLOURS[photometric]]  # who does not say what it is means alpha
     first = next((index for index, kind in enumerate(kinds) if kind in {1, 2}), None)
+    orientation = values(_ORIENTATION, 1)[0]
     return Layout(
         width,
         height,
@@ -190,7 +191,7 @@ def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout
         photometric,
         None if first is None else _COLOURS[photometric] + first,
         first is not None and kinds[first] == 1,
-        values(_ORIENTATION, 1)[0],
+        orientation if 1 <= orientation <= 8 else 1,
         predictor == 2,
         values(_TILE_WIDTH, max(1, width))[0] or 1,
         samples if values(_PLANAR, 1)[0] == 2 else 1,
