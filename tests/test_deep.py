@@ -281,3 +281,11 @@ def test_16_bits_are_written_without_loss(shape: tuple[int, ...], output: str) -
     assert np.array_equal(photo.samples, expected.samples)
     assert (photo.alpha is None) == (len(shape) < 3 or shape[2] == 3)
     assert photo.alpha is None or np.array_equal(photo.alpha, pixels[..., 3])
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 65535])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_a_wrong_orientation_is_ignored(orientation: int, depth: type) -> None:
+    samples = np.random.default_rng(0).integers(0, 255, (9, 13, 3)).astype(depth)
+    photo = decode(tiff_of(samples, 2, more={274: (3, (orientation,))}))
+    assert np.array_equal(photo.pixels, samples[:, :, ::-1])

@@ -102,6 +102,11 @@ def test_truncated_file(file_format: str, keep: float, tmp_path: Path) -> None:
         read(path)
 
 
+def test_damage_of_which_pillow_says_nothing_has_a_reason() -> None:
+    with pytest.raises(ImageError, match=r"damaged or truncated \(\w+\)"):
+        decode(png(2, 2, 8, 3, b"\0\1\2" * 2))  # its palette is missing
+
+
 def test_missing_file_folder_and_impossible_names(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"a\.jpg: there is no such file"):
         read(tmp_path / "a.jpg")

@@ -83,3 +83,24 @@ def test_colours_by_code_points_beside_no_profile_are_noted(content: bytes) -> N
     for others in (b"\0\x0c\0\x0d", b"\0\1\0\x10"):  # Display P3; the curve of HDR
         photo = decode(content.replace(b"colrnclx\0\1\0\x0d", b"colrnclx" + others))
         assert photo.notes == ("its nclx colour profile was left out: its colours are taken for those of sRGB",)
+
+
+@pytest.mark.parametrize("with_exif", [False, True])
+def test_an_avif_is_turned_by_what_its_items_say_and_by_nothing_else(with_exif: bool) -> None:
+    turned = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    exif = PIL.Image.Exif()
+    exif[ExifTags.Base.Make] = "Test"
+    content = saved(quarters(), "AVIF", xmp=turned, **({"exif": exif.tobytes()} if with_exif else {}))
+    assert decode(content).image.shape == (32, 48, 3)
+    assert decode(saved(quarters(), "JPEG", xmp=turned)).image.shape == (48, 32, 3)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_profile_of_which_a_part_is_missing_is_noted(mode: str) -> None:
+    profile = bytes(150_000)
+    content = saved(quarters().convert(mode), "JPEG", icc_profile=profile)
+    place = content.index(b"ICC_PROFILE\0\2") - 4
+    length = int.from_bytes(content[place + 2 : place + 4])
+    photo = decode(content[:place] + content[place + 2 + length :])
+    assert photo.metadata.profile is None
+    assert "its colour profile is damaged" in photo.notes[-1]

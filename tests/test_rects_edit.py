@@ -184,3 +184,49 @@ def test_files_written_are_the_table_and_the_hints_beside_it(server, session, fo
     assert changed == {"rects.csv", *(name for name in after if name.startswith("rects.hints/a, b."))}
     assert len(changed) == 2
     assert before.keys() <= after.keys()
+
+
+def rewrite(file, height, width, number=1):
+    cv2.imwrite(str(file), make_scene(height, width, number).image)
+    os.utime(file, ns=(1, 1))
+
+
+def test_a_photo_that_is_changed_meanwhile_keeps_what_is_drawn_and_is_cut_as_it_is_now(session, folder):
+    index, file = index_of(session, "vague.png"), folder / "photos/vague.png"
+    session.open(index)
+    rewrite(file, 200, 260)
+    cutout = session.change(index, Rect(20, 20, 200, 150), None)
+    assert read_rects(session.table.file)[str(file)] == (20, 20, 200, 150)
+    assert cutout.foreground.any()
+    assert np.array_equal(cutout.image[cutout.foreground][:, :3], cv2.imread(str(file))[cutout.foreground])
+    rewrite(file, 200, 260, 2)
+    assert session.open(index)[0].rect == (20, 20, 200, 150)
+
+
+def test_a_rect_that_was_drawn_on_another_size_is_refused_and_the_one_before_kept_and_told(server, session, folder):
+    index, file = index_of(session, "large.png"), folder / "photos/large.png"
+    session.change(index, Rect(300, 200, 800, 600), None)
+    rewrite(file, 450, 600)
+    before = contents(folder)
+    status, _, content = ask(server, "PUT", f"photos/{index}", {"rect": [310, 210, 700, 500]})
+    assert status == 422
+    assert "large.png: the file has changed and has 600 x 450 pixels now" in json.loads(content)["error"]
+    assert contents(folder) == before
+    shown = json.loads(ask(server, "GET", f"photos/{index}")[2])
+    assert (shown["width"], shown["height"]) == (600, 450)
+    assert shown["doubts"][0] == "it had 1200 x 900 pixels when its rect was looked at, and has 600 x 450 now"
+    assert contents(folder) == before
+    assert ask(server, "PUT", f"photos/{index}", {"rect": [100, 90, 300, 250]})[0] == 200
+    assert read_rects(session.table.file)[str(file)] == (100, 90, 300, 250)
+    assert "it had" not in " ".join(json.loads(ask(server, "GET", f"photos/{index}")[2])["doubts"])
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x89PNG\r\n\x1a\n half"])
+def test_what_is_drawn_is_kept_while_the_photo_is_being_replaced(session, folder, content):
+    index, file = index_of(session, "a, b.png"), folder / "photos/a, b.png"
+    session.open(index)
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+    session.change(index, Rect(20, 20, 200, 150), None)
+    assert read_rects(session.table.file)[str(file)] == (20, 20, 200, 150)

@@ -65,3 +65,25 @@ def test_struct_of_a_tiff_without_directory_is_damage() -> None:
     with pytest.raises(ImageError, match="no image, or its header is damaged"):
         decode(b"II*\0" + struct.pack("<I", 4000) + bytes(20))
     assert PIL.Image.MAX_IMAGE_PIXELS is not None
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize(
+    ("photometric", "count", "extras", "lost"),
+    [(2, 4, (0,), 1), (2, 4, (2,), 0), (2, 6, (0, 2, 0), 2), (1, 3, (2, 2), 1), (5, 6, (1, 0), 1), (2, 3, (), 0)],
+)
+def test_channels_that_are_neither_colours_nor_alpha_are_noted(
+    depth: type, photometric: int, count: int, extras: tuple[int, ...], lost: int
+) -> None:
+    samples = np.random.default_rng(0).integers(1, 255, (4, 4, count)).astype(depth)
+    photo = decode(tiff_of(samples, photometric, extras=extras))
+    told = [note for note in photo.notes if "neither colour nor alpha" in note]
+    assert told == (
+        [f"of its channels {lost}, neither colour nor alpha, {'was' if lost == 1 else 'were'} left out"] * bool(lost)
+    )
+    assert (photo.alpha is None) is (not {1, 2} & set(extras))
+
+
+def test_half_floats_are_called_that() -> None:
+    with pytest.raises(ImageError, match="a TIFF of 3 floating-point samples of 16 bits"):
+        decode(tiff_of(np.zeros((4, 4, 3), np.uint16), 2, more={339: (3, (3,) * 3)}))

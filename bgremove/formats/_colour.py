@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import cv2
@@ -16,6 +17,8 @@ from bgremove.formats._pillow import Pixels, high_byte, pixels, recoloured
 from bgremove.formats._tiff import Layout
 
 _GRAY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I;16N"}
+_DAMAGED = "its colour profile is damaged and was left out"
+_UNUSED = "its colour profile is damaged or of other colours than the image, and was left out"
 _SRGB_POINTS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 """Where white, red, green and blue are, x and y (IEC 61966-2-1)."""
 
@@ -23,14 +26,15 @@ _SRGB_POINTS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 def to_rgb(image: PIL.Image.Image, notes: list[str]) -> tuple[PIL.Image.Image, bytes | None]:
     """A loaded image whose colours an output can hold, and the ICC profile they are in; None is sRGB.
 
-    An image without a profile is left as it is, unless it is CMYK.
+    An image without a profile is left as it is, unless it is Lab.
     """
     profile: bytes | None = image.info.get("icc_profile")
     space = _space(profile) if profile else None
-    if image.mode == "CMYK":
-        notes.append("its CMYK colours were converted to sRGB")
-        return (_converted(image, profile, notes) if profile and space == "CMYK" else image), None
-    if not profile or (image.mode == "LAB" and space == "Lab"):  # which says what is known
+    if image.mode in {"CMYK", "LAB"}:
+        return _without_rgb(image, profile, space, notes), None
+    if not profile:
+        if "icc_profile" in image.info:  # Pillow could not decompress it, or lacks a part of it
+            notes.append(_DAMAGED)
         if image.format == "PNG":
             notes.extend(_lost_colours(image.info))
         return image, None
@@ -42,8 +46,20 @@ def to_rgb(image: PIL.Image.Image, notes: list[str]) -> tuple[PIL.Image.Image, b
             return image, None
     if space == "RGB":
         return image, profile
-    notes.append("its colour profile is damaged or of other colours than the image, and was left out")
+    notes.append(_UNUSED)
     return image, None
+
+
+def _without_rgb(image: PIL.Image.Image, profile: bytes | None, space: str | None, notes: list[str]) -> PIL.Image.Image:
+    """An image of CMYK or Lab in sRGB; CMYK without a profile is left to Pillow."""
+    if image.mode == "CMYK":
+        notes.append("its CMYK colours were converted to sRGB")
+    fits = space == {"CMYK": "CMYK", "LAB": "Lab"}[image.mode]
+    if not fits and "icc_profile" in image.info:
+        notes.append(_UNUSED)
+    if image.mode == "LAB":
+        return _converted(image, _lab(), notes)
+    return _converted(image, profile, notes) if profile and fits else image
 
 
 def in_bgr(
@@ -58,7 +74,8 @@ def in_bgr(
         if colours.dtype.itemsize == 2:
             notes.append("of the 16 bits of its samples 8 were read")
         image = PIL.Image.fromarray(high_byte(colours), "CMYK")
-        image.info["icc_profile"] = profile
+        if profile:
+            image.info["icc_profile"] = profile
         rgb, profile = to_rgb(image, notes)
         return (pixels(rgb)[0], None if alpha is None else high_byte(alpha)), profile
     if profile:
@@ -94,10 +111,14 @@ def colour_in(profile: bytes | None, bgr: tuple[int, int, int]) -> tuple[int, in
     return blue, green, red
 
 
+@cache
+def _lab() -> bytes:
+    """The profile of Lab under D50, which is what ICC means by it, and Photoshop."""
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
 def _lost_colours(info: Mapping[Any, Any]) -> Iterator[str]:
     """What to note of a PNG without a profile whose colours may be others than those of sRGB."""
-    if "icc_profile" in info:  # Pillow could not decompress it
-        yield "its colour profile is damaged and was left out"
     gamma, points = info.get("gamma", 1 / 2.2), info.get("chromaticity", _SRGB_POINTS)
     far = any(abs(one - other) > 0.005 for one, other in zip(points, _SRGB_POINTS, strict=True))
     if "srgb" not in info and (far or abs(gamma - 1 / 2.2) > 0.01):
@@ -124,7 +145,7 @@ def _converted(image: PIL.Image.Image, profile: bytes, notes: list[str]) -> PIL.
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOOPTIMIZE,  # optimised, gray is up to 9 off
         )
     except (ImageCms.PyCMSError, OSError):
-        notes.append("its colour profile is damaged and was left out")
+        notes.append(_DAMAGED)
         return image
     assert rgb is not None  # noqa: S101 - only a conversion in place gives None
     if alpha is not None:

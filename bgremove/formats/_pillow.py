@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, ImageFile
 
 from bgremove.errors import ImageError, ImageTooLargeError
-from bgremove.formats import _tiff
+from bgremove.formats import _tiff_checks
 from bgremove.formats._heif import check_items
 from bgremove.formats._kinds import START_BYTES, UNREAD_KINDS, is_heif, jpeg_process, kind_of
 from bgremove.formats._limits import limit_lifted, warnings_noted
@@ -72,6 +72,10 @@ def open_header(file: IO[bytes], notes: list[str], max_pixels: int) -> PIL.Image
             raise ImageTooLargeError(_too_large("too many", max_pixels)) from error
         with limit_lifted():
             image = warnings_noted(attempt, notes)
+    except OSError as error:
+        if not str(error).startswith("Unsupported BMP "):
+            raise
+        raise ImageError(f"it is a BMP that is not read ({error}): save it with 24 or 32 bits a pixel") from error
     if image.format == "TIFF" and image.getexif().get(_SUBFILE_TYPE, 0) & 1:
         raise ImageError("its first picture is a reduced one, as in raw photos, which are not read: export it as TIFF")
     if image.format == "TIFF" and _is_misread(image):
@@ -107,6 +111,10 @@ def load(image: PIL.Image.Image) -> None:
         image.info["transparency"] = key * (255 // of_white)  # Pillow widens the samples, and not this one
     if image.format == "TIFF" and "dpi" in image.info and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
         image.info["dpi"] = image.info["dpi"][::-1]  # Pillow turns the picture, and not this
+    if image.format == "AVIF":
+        image.info.pop(
+            "xmp", None
+        )  # by which Pillow would turn it: only irot and imir say how it is seen (MIAF, 7.3.6)
     limit = PIL.Image.MAX_IMAGE_PIXELS
     beyond = limit is not None and image.width * image.height > limit
     with limit_lifted() if beyond else nullcontext():
@@ -176,10 +184,6 @@ def pixels(image: PIL.Image.Image) -> Pixels:
         return recoloured(bgra, cv2.COLOR_BGRA2BGR), bgra[:, :, 3]
     if image.mode in {"1", "L"}:
         return recoloured(np.asarray(_in_mode(image, "L")), cv2.COLOR_GRAY2BGR), None
-    if image.mode == "LAB":
-        # Pillow cannot convert it. a and b come as signed bytes, OpenCV wants them from 0, which is one bit.
-        lab = np.bitwise_xor(np.asarray(image), np.array([0, 128, 128], np.uint8))
-        return recoloured(lab, cv2.COLOR_Lab2BGR), None
     return recoloured_samples(_in_mode(image, "RGB"), cv2.COLOR_RGBA2BGR, 3), None
 
 
@@ -251,7 +255,7 @@ def _register_heif() -> None:
 def _why_unread(file: IO[bytes], start: bytes) -> str:
     kind = kind_of(start)
     readable = f"formats that are read: {', '.join(FORMATS)}"
-    if kind == "a TIFF" and (samples := _tiff.samples_text(file)):
+    if kind == "a TIFF" and (samples := _tiff_checks.samples_text(file)):
         return f"it is a TIFF of {samples}, which is not read: save it as RGB of 8 or 16 bits, compressed by LZW or not"
     if kind == "a JPEG" and (process := jpeg_process(file)):
         return _unread_jpeg(process)

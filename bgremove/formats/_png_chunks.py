@@ -17,6 +17,10 @@ _OF_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 """Chunks without which the pixels would be others."""
 _CICP_OF_SRGB = b"\1\x0d\0\1"
 _MOST_TRIED = 100
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Passes of an interlaced picture: first column and row, and the steps to the next."""
+_PIECE = 2**20
 _BEFORE = SIGNATURE + chunk_of(b"IHDR", b"\0\0\0\1\0\0\0\1\x08\0\0\0\0")
 _BEHIND = chunk_of(b"IDAT", zlib.compress(b"\0\0")) + chunk_of(b"IEND", b"")
 """With what stands before, the smallest picture: one pixel, gray."""
@@ -31,6 +35,28 @@ def lost_in(file: IO[bytes]) -> Iterator[str]:
             file.seek(start + 8)
             if file.read(length) != _CICP_OF_SRGB:
                 yield "its cICP chunk was left out: its colours are taken for those of its profile, or of sRGB"
+
+
+def has_all_rows(file: IO[bytes]) -> bool:
+    """Whether the data of a PNG are as long as its size needs: Pillow leaves black what is not there.
+
+    It takes the time of decompressing them.
+    """
+    file.seek(16)
+    width, height, bits, colour, *_, interlaced = struct.unpack(">2I5B", file.read(13))
+    needed = 0
+    for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        needed += rows * (1 + -(-columns * bits * _CHANNELS[colour] // 8)) if columns > 0 and rows > 0 else 0
+    stream, length = zlib.decompressobj(), 0
+    for kind, start, size in _chunks(file):
+        if kind == b"IDAT":
+            file.seek(start + 8)
+            packed = file.read(size)
+            while packed and not stream.eof:
+                length += len(stream.decompress(packed, _PIECE))
+                packed = stream.unconsumed_tail
+    return length + len(stream.flush()) >= needed
 
 
 def without_damage(file: IO[bytes], notes: list[str]) -> IO[bytes] | None:

@@ -68,7 +68,7 @@ def layout_of(file: IO[bytes]) -> Layout | None:
     beside colours that are stored in planes.
     """
     try:
-        order, entries, _ = _directory(file)
+        order, entries, _ = directory(file)
         layout = _layout(file, order, entries)
     except (struct.error, KeyError, ValueError, IndexError):
         return None
@@ -79,24 +79,9 @@ def layout_of(file: IO[bytes]) -> Layout | None:
     return layout if layout.bits == 16 or unknown else None
 
 
-def samples_text(file: IO[bytes]) -> str | None:
-    """What the pixels of a TIFF are made of, for who cannot read them; None if its directory is damaged."""
-    try:
-        order, entries, _ = _directory(file)
-        bits = _values(file, order, entries[_BITS])
-        count = _values(file, order, entries[_SAMPLES])[0]
-        meaning = _values(file, order, entries[_PHOTOMETRIC])[0]
-        compression = _values(file, order, entries[_COMPRESSION])[0]
-        signed = "signed " if _SAMPLE_FORMAT in entries and 2 in _values(file, order, entries[_SAMPLE_FORMAT]) else ""
-    except (struct.error, KeyError, ValueError):
-        return None
-    sizes = " and ".join(str(size) for size in sorted(set(bits)))
-    return f"{count} {signed}samples of {sizes} bits (photometric interpretation {meaning}, compression {compression})"
-
-
 def as_bytes(file: IO[bytes], layout: Layout, plane: int = 0) -> IO[bytes]:
     """A plane of the same TIFF as an image of gray bytes, which Pillow can decode whatever they mean: `samples_in`."""
-    order, entries, following = _directory(file)
+    order, entries, following = directory(file)
     factor = layout.samples * layout.bits // 8 // layout.planes
     for tag in (_EXTRA, _SAMPLE_FORMAT, _PREDICTOR, _ORIENTATION, _INK_SET, _INKS, _FILL_ORDER):
         entries.pop(tag, None)
@@ -118,7 +103,7 @@ def as_bytes(file: IO[bytes], layout: Layout, plane: int = 0) -> IO[bytes]:
 
 def samples_in(planes: Sequence[PIL.Image.Image], file: IO[bytes], layout: Layout) -> NDArray[Any]:
     """(H, W, samples) uint8 or uint16, not turned, of what `as_bytes` has made of `file` and Pillow has decoded."""
-    order, _, _ = _directory(file)
+    order, _, _ = directory(file)
     dtype = np.dtype(np.uint8 if layout.bits == 8 else f"{order}u2")
     shape = layout.height, layout.width, layout.samples // layout.planes
     raw = [np.asarray(plane).view(dtype).reshape(shape) for plane in planes]
@@ -134,7 +119,7 @@ def samples_in(planes: Sequence[PIL.Image.Image], file: IO[bytes], layout: Layou
 
 def with_entries(content: bytes, more: ImageFileDirectory_v2, profile: bytes | None, *, alpha: bool) -> bytes:
     """The TIFF `content` with the entries of `more`, an ICC profile, and the word that its last sample is alpha."""
-    order, entries, following = _directory(io.BytesIO(content))
+    order, entries, following = directory(io.BytesIO(content))
     content += bytes(len(content) % 2)
     if more:
         added = more.tobytes(len(content))
@@ -148,9 +133,35 @@ def with_entries(content: bytes, more: ImageFileDirectory_v2, profile: bytes | N
     return _with_directory(content, order, entries, following)
 
 
+def directory(file: IO[bytes]) -> tuple[str, dict[int, Entry], bytes]:
+    """Byte order, entries, and the place of the next, of the first directory; ValueError if it is no TIFF."""
+    file.seek(0)
+    header = file.read(8)
+    order = _MAGIC.get(header[:4])
+    if order is None:
+        raise ValueError("no TIFF")
+    place = struct.unpack(f"{order}I", header[4:])[0]
+    file.seek(place)
+    count = struct.unpack(f"{order}H", file.read(2))[0]
+    entries, following = _entries(order, struct.pack(f"{order}H", count) + file.read(12 * count + 4))
+    return order, entries, following
+
+
+def values_of(file: IO[bytes], order: str, entry: Entry, most: int = 64) -> tuple[int, ...]:
+    """The first values of an entry, `most` of them at most."""
+    kind, count, value = entry
+    letter = {1: "B", _SHORT: "H", _LONG: "I"}[kind]
+    layout = f"{order}{min(count, most)}{letter}"
+    size = struct.calcsize(layout)
+    if count * struct.calcsize(letter) > 4:
+        file.seek(struct.unpack(f"{order}I", value)[0])
+        value = file.read(size)
+    return struct.unpack(layout, value[:size])
+
+
 def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout | None:
     def values(tag: int, default: int) -> tuple[int, ...]:
-        return _values(file, order, entries[tag]) if tag in entries else (default,)
+        return values_of(file, order, entries[tag]) if tag in entries else (default,)
 
     bits, samples = values(_BITS, 1), values(_SAMPLES, 1)[0]
     photometric, predictor = values(_PHOTOMETRIC, -1)[0], values(_PREDICTOR, 1)[0]
@@ -171,6 +182,7 @@ def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout
         return None
     kinds = values(_EXTRA, 2)[: samples - _COLOURS[photometric]]  # who does not say what it is means alpha
     first = next((index for index, kind in enumerate(kinds) if kind in {1, 2}), None)
+    orientation = values(_ORIENTATION, 1)[0]
     return Layout(
         width,
         height,
@@ -179,25 +191,11 @@ def _layout(file: IO[bytes], order: str, entries: Mapping[int, Entry]) -> Layout
         photometric,
         None if first is None else _COLOURS[photometric] + first,
         first is not None and kinds[first] == 1,
-        values(_ORIENTATION, 1)[0],
+        orientation if 1 <= orientation <= 8 else 1,
         predictor == 2,
         values(_TILE_WIDTH, max(1, width))[0] or 1,
         samples if values(_PLANAR, 1)[0] == 2 else 1,
     )
-
-
-def _directory(file: IO[bytes]) -> tuple[str, dict[int, Entry], bytes]:
-    """Byte order, entries, and the place of the next, of the first directory; ValueError if it is no TIFF."""
-    file.seek(0)
-    header = file.read(8)
-    order = _MAGIC.get(header[:4])
-    if order is None:
-        raise ValueError("no TIFF")
-    place = struct.unpack(f"{order}I", header[4:])[0]
-    file.seek(place)
-    count = struct.unpack(f"{order}H", file.read(2))[0]
-    entries, following = _entries(order, struct.pack(f"{order}H", count) + file.read(12 * count + 4))
-    return order, entries, following
 
 
 def _entries(order: str, content: bytes) -> tuple[dict[int, Entry], bytes]:
@@ -215,17 +213,6 @@ def _with_directory(content: bytes, order: str, entries: Mapping[int, Entry], fo
     packed = b"".join(struct.pack(f"{order}HHI4s", tag, *entries[tag]) for tag in sorted(entries))
     header = content[:4] + struct.pack(f"{order}I", len(content))
     return header + content[8:] + struct.pack(f"{order}H", len(entries)) + packed + following.ljust(4, b"\0")
-
-
-def _values(file: IO[bytes], order: str, entry: Entry) -> tuple[int, ...]:
-    kind, count, value = entry
-    letter = {1: "B", _SHORT: "H", _LONG: "I"}[kind]
-    layout = f"{order}{min(count, 64)}{letter}"
-    size = struct.calcsize(layout)
-    if count * struct.calcsize(letter) > 4:
-        file.seek(struct.unpack(f"{order}I", value)[0])
-        value = file.read(size)
-    return struct.unpack(layout, value[:size])
 
 
 def _part(file: IO[bytes], order: str, entry: Entry, index: int, count: int) -> Entry:

@@ -17,13 +17,13 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from bgremove.errors import ImageError, ImageTooLargeError
-from bgremove.formats import _deep, _heif, _limits, _pillow, _tiff
+from bgremove.formats import _bmp, _deep, _heif, _limits, _pillow, _png_chunks, _tiff, _tiff_checks
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
+from bgremove.formats._ends import check_end
 from bgremove.formats._kinds import START_BYTES, kind_of
 from bgremove.formats._open import from_store, opened
 from bgremove.formats._pillow import FORMATS
-from bgremove.formats._png_chunks import lost_in, without_damage
 from bgremove.formats._tiff import Layout
 from bgremove.formats.metadata import metadata_of
 from bgremove.formats.photo import Photo, made
@@ -171,7 +171,7 @@ def _in_spite_of_chunks(file: IO[bytes], call: Callable[[IO[bytes]], _T], notes:
         raise
     except Exception as error:
         with _limits.long_texts_allowed():
-            rest = None if _limits.is_too_long_a_text(error) else without_damage(file, notes)
+            rest = None if _limits.is_too_long_a_text(error) else _png_chunks.without_damage(file, notes)
         if rest is None:
             raise
     return _with_long_texts(lambda: call(rest))
@@ -203,6 +203,8 @@ def _decode_once(file: IO[bytes], max_pixels: int, suffix: str, notes: list[str]
 def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[bytes] | None = None) -> Photo:
     """Check the size, decode, convert, turn upright."""
     _pillow.check_size(*image.size, max_pixels)
+    if file is not None and image.format == "TIFF":
+        _tiff_checks.check_blocks(file)
     read_deep = None if file is None else _deep.deep_reader(image)
     _pillow.load(image)
     orientation = _pillow.orientation(image, notes)
@@ -210,9 +212,8 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     metadata = metadata_of(image, profile, notes)
     pixels = _pillow.pixels(in_rgb)
     if file is not None:
-        notes.extend(lost_in(file))
-        if image.format in {"AVIF", "HEIF"} and not image.info.get("icc_profile"):
-            notes.extend(_heif.lost_in(file))
+        check_end(image, file, notes)
+        notes.extend(_lost(image, file))
         deeper = read_deep and read_deep(file, pixels)
         lost = 16 if read_deep and not deeper else _pillow.bits_beyond(image, file)
         if lost:
@@ -222,9 +223,22 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     return made(pixels, orientation, metadata, notes)
 
 
+def _lost(image: PIL.Image.Image, file: IO[bytes]) -> Iterator[str]:
+    """What to note of things in a file that Pillow passes over."""
+    if image.format == "PNG":
+        yield from _png_chunks.lost_in(file)
+    elif image.format == "BMP":
+        yield from _bmp.lost_in(file)
+    elif image.format == "TIFF":
+        yield from _tiff_checks.lost_in(file)
+    elif image.format in {"AVIF", "HEIF"} and not image.info.get("icc_profile"):
+        yield from _heif.lost_in(file)
+
+
 def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str]) -> Photo:
     """The photograph in a TIFF of samples that Pillow cannot hold."""
     _pillow.check_size(layout.width, layout.height, max_pixels)
+    _tiff_checks.check_blocks(file)
     planes = []
     for index in range(layout.planes):
         planes.append(_pillow.open_header(_tiff.as_bytes(file, layout, index), notes, sys.maxsize))
@@ -233,6 +247,7 @@ def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str
     samples = _tiff.samples_in(planes, file, layout)
     pixels, profile = in_bgr(samples, layout, image.info.get("icc_profile"), notes)
     metadata = metadata_of(image, profile, notes)
+    notes.extend(_tiff_checks.lost_in(file))
     _note(image, notes)
     return made(pixels, layout.orientation, metadata, notes)
 
@@ -257,7 +272,8 @@ def _damage_reported() -> Iterator[None]:
     except Exception as error:
         if _limits.is_too_long_a_text(error):
             raise ImageError("it holds a text or colour profile of more than 64 MiB") from error
-        raise ImageError(f"it is damaged or truncated ({printable(str(error))})") from error
+        why = printable(str(error)) or type(error).__name__
+        raise ImageError(f"it is damaged or truncated ({why})") from error
 
 
 @contextmanager

@@ -33,6 +33,11 @@ class Reduced:
         height, width = self.photo.image.shape[:2]
         return height, width
 
+    @property
+    def whole(self) -> tuple[int, int]:
+        """Height and width of the photograph."""
+        return self.height, self.width
+
     def cut(self, rect: Rect | None, labels: Mask | None, settings: Settings) -> Cutout:
         """The cutout of what is shown, for a rect and hints, ``(height, width)``, of the whole."""
         if rect is not None:

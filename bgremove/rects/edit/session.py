@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bgremove.cutout import Cutout
-from bgremove.errors import BgremoveError, OutputError, RectError
+from bgremove.errors import BgremoveError, ImageError, OutputError, RectError
+from bgremove.files import version_of
 from bgremove.formats import read
 from bgremove.hints import read_hints
+from bgremove.paths import display_name
 from bgremove.rects.edit.reduced import Reduced, reduced, resized
 from bgremove.rects.propose import rect_around
 from bgremove.rects.table import Table
@@ -23,12 +26,18 @@ _OPEN = 2
 """Photographs that are kept in memory: the one that is shown, and the one before."""
 
 
+Version = tuple[int, int | str] | None
+"""Of a photograph's file; None if that is not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A photograph that can be edited, and why its mask is probably bad."""
 
     path: Location
     doubts: tuple[str, ...]
+    shape: tuple[int, int]
+    """Height and width that it had when its rect was looked at last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,7 @@ class Opened:
     rect: Rect
     labels: Mask | None
     """Hints of the whole, if there are any."""
+    version: Version = None
 
     @property
     def shown_labels(self) -> Mask | None:
@@ -59,9 +69,9 @@ def survey(
             if table.rect(path) is None:
                 proposed = small.cut(None, None, settings)
                 table.put(path, small.larger(rect_around(proposed)))
-                yield path, Entry(path, proposed.doubts)
+                yield path, Entry(path, proposed.doubts, small.whole)
             else:
-                yield path, Entry(path, _cut(_opened(path, table, small), settings)[1])
+                yield path, Entry(path, _cut(_opened(path, table, small), settings)[1], small.whole)
         except BgremoveError as error:
             yield path, error
 
@@ -91,6 +101,10 @@ class Session:
             self._opened.pop(index, None)
             opened = self._get(index)
             cutout, doubts = _cut(opened, self._settings)
+            before, now = self.entries[index].shape, opened.small.whole
+            if now != before:
+                was = f"it had {_size(before)} pixels when its rect was looked at, and has {_size(now)} now"
+                doubts = (was, *doubts)
             self._doubt(index, doubts)
             return opened, cutout
 
@@ -102,18 +116,19 @@ class Session:
     def change(self, index: int, rect: Rect, shown_labels: Mask | None) -> Cutout:
         """Take another rect, and other hints as they are shown unless they are None; give the new cutout.
 
-        What cannot be cut out is not kept: `RectError`. `OutputError` if it cannot be written.
+        What cannot be cut out is not kept: `RectError`. `OutputError` if it cannot be written. `ImageError` if the
+        photograph has another size by now, as the rect was drawn on another picture; what the table has is kept.
         """
         with self._lock:
             if self._closed:
                 raise OutputError("the command has ended: nothing more is saved")
-            before = self._get(index)
+            before = self._as_it_is_now(index)
             small = before.small
             labels = before.labels
             if shown_labels is not None:
                 nothing = np.full((small.height, small.width), Label.PROBABLY_FOREGROUND, np.uint8)
                 labels = small.changed(nothing if labels is None else labels, shown_labels)
-            opened = Opened(small, rect.clip(small.height, small.width), labels)
+            opened = replace(before, rect=rect.clip(small.height, small.width), labels=labels)
             cutout = opened.small.cut(opened.rect, opened.labels, self._settings)
             path = self.entries[index].path
             if labels is None or shown_labels is None:
@@ -122,7 +137,7 @@ class Session:
             else:
                 self.table.save_marked(path, opened.rect, labels)
             self._opened[index] = opened
-            self._doubt(index, cutout.doubts)
+            self.entries[index] = Entry(path, cutout.doubts, small.whole)
             return cutout
 
     def close(self) -> None:
@@ -136,21 +151,51 @@ class Session:
     def _get(self, index: int) -> Opened:
         if index not in self._opened:
             path = self.entries[index].path
+            version = _version(path)
             small = reduced(read(path, max_pixels=self._settings.max_pixels))
             while len(self._opened) >= _OPEN:
                 del self._opened[next(iter(self._opened))]
-            self._opened[index] = _opened(path, self.table, small)
+            self._opened[index] = _opened(path, self.table, small, version)
         return self._opened[index]
 
+    def _as_it_is_now(self, index: int) -> Opened:
+        """A photograph that is being edited, with the pixels that its file has now."""
+        before = self._get(index)
+        path = self.entries[index].path
+        version = _version(path)
+        if version in {before.version, None}:
+            return before
+        small = None
+        with suppress(ImageError):  # half written, perhaps: what was drawn on the one before is no worse for it
+            small = reduced(read(path, max_pixels=self._settings.max_pixels))
+        if small is None:
+            return before
+        if small.whole != before.small.whole:
+            sizes = f"{_size(small.whole)} pixels now, and {_size(before.small.whole)} as it is shown"
+            raise ImageError(f"{display_name(path)}: the file has changed and has {sizes}: open it again to draw on it")
+        return replace(before, small=small, version=version)
 
-def _opened(path: Location, table: Table, small: Reduced) -> Opened:
+
+def _version(path: Location) -> Version:
+    try:
+        return version_of(path)
+    except OSError:
+        return None
+
+
+def _size(shape: tuple[int, int]) -> str:
+    return f"{shape[1]} x {shape[0]}"
+
+
+def _opened(path: Location, table: Table, small: Reduced, version: Version = None) -> Opened:
     """A photograph with what the table says of it; a rect that lies outside is replaced."""
     rect, file = table.rect(path), table.hints(path)
     try:
         rect = (rect or _everything(small)).clip(small.height, small.width)
     except RectError:
         rect = _everything(small)
-    return Opened(small, rect, None if file is None else read_hints(file, small.height, small.width))
+    labels = None if file is None else read_hints(file, small.height, small.width)
+    return Opened(small, rect, labels, version)
 
 
 def _everything(small: Reduced) -> Rect:

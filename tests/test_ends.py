@@ -1,0 +1,196 @@
+"""Pictures that end early, in files that do not: none is filled up without a word."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from bgremove.errors import ImageError
+from bgremove.formats.read import decode
+from tests.image_files import chunk, png, quarters, saved
+from tests.samples import save_scene
+from tests.tiff_files import tiff_of
+
+PIXELS = np.random.default_rng(0).integers(40, 200, (40, 56, 3), np.uint8)
+END_OF_JPEG = b"\xff\xd9"
+
+
+def photograph() -> PIL.Image.Image:
+    return PIL.Image.fromarray(PIXELS)
+
+
+def fewer(content: bytes, tags: tuple[int, ...], count: int) -> bytes:
+    """A little-endian TIFF of which some entries have only `count` values."""
+    changed = bytearray(content)
+    place = struct.unpack_from("<I", content, 4)[0] + 2
+    for entry in range(place, place + 12 * struct.unpack_from("<H", content, place - 2)[0], 12):
+        if struct.unpack_from("<H", content, entry)[0] in tags:
+            struct.pack_into("<I", changed, entry + 4, count)
+    return bytes(changed)
+
+
+# TIFF
+
+
+@pytest.mark.parametrize("tags", [(273, 279, 324, 325), (273, 324)])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("options", [{}, {"tile": 16}, {"planar": True}, {"planar": True, "tile": 16}])
+def test_a_tiff_with_fewer_strips_or_tiles_than_it_needs(options, depth: type, tags: tuple[int, ...]) -> None:
+    whole = tiff_of(PIXELS.astype(depth), 2, **options)
+    assert not decode(whole).notes
+    blocks = (12 if "tile" in options else 5) * (3 if "planar" in options else 1)
+    with pytest.raises(ImageError, match=f"damaged or truncated .of {blocks} parts of its picture it has {blocks - 1}"):
+        decode(fewer(whole, tags, blocks - 1))
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_a_tiff_that_is_taller_than_its_strips(big: bool) -> None:
+    with pytest.raises(ImageError, match="of 10 parts of its picture it has 5"):
+        decode(tiff_of(PIXELS, 2, big=big, more={257: (4, (80,))}))
+
+
+def test_a_strip_that_was_left_out_of_a_tiff() -> None:
+    with pytest.raises(ImageError, match="of 5 parts of its picture it has 4"):
+        decode(tiff_of(PIXELS, 2, more={273: (4, (8, 1352, 0, 4040, 5384))}))
+
+
+def test_a_tiff_that_asks_for_more_strips_than_there_can_be() -> None:
+    with pytest.raises(ImageError):
+        decode(tiff_of(PIXELS, 2, more={256: (4, (2**32 - 1,)), 257: (4, (2**32 - 1,)), 278: (4, (1,))}))
+
+
+# PNG
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("colour", [0, 2])
+@pytest.mark.parametrize("rows", [1, 39])
+def test_a_png_with_fewer_rows_than_its_size_needs(depth: int, colour: int, rows: int) -> None:
+    samples = (PIXELS if colour else PIXELS[:, :, 0]).astype(">u2" if depth == 16 else np.uint8)
+    raw = [b"\0" + row.tobytes() for row in samples]
+    assert not decode(png(56, 40, depth, colour, b"".join(raw))).notes
+    with pytest.raises(ImageError, match="its pixels end early"):
+        decode(png(56, 40, depth, colour, b"".join(raw[:rows])))
+
+
+@pytest.mark.parametrize("height", [1, 2, 39, 40])
+@pytest.mark.parametrize("passes", [1, 4, 6])
+def test_an_interlaced_png_with_fewer_passes(height: int, passes: int) -> None:
+    header = struct.pack(">IIBBBBB", 56, height, 8, 0, 0, 0, 1)
+    sizes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    parts = [PIXELS[top:height:down, left::across, 0] for left, top, across, down in sizes]
+    raw = [b"".join(b"\0" + row.tobytes() for row in part) for part in parts]
+
+    def interlaced(data: list[bytes]) -> bytes:
+        chunks = [chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(b"".join(data))), chunk(b"IEND", b"")]
+        return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+    assert np.array_equal(decode(interlaced(raw)).image[:, :, 0], PIXELS[:height, :, 0])
+    if any(raw[passes:]):
+        with pytest.raises(ImageError, match="damaged or truncated"):
+            decode(interlaced(raw[:passes]))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_png_that_is_black_is_whole(mode: str, interlaced: bool) -> None:
+    image = PIL.Image.new(mode, (3, 5))
+    assert not decode(saved(image, "PNG")).image.any()
+    if interlaced:
+        content = saved(image, "PNG", interlace=1)
+        assert not decode(content).image.any()
+
+
+def test_a_png_without_its_end_is_whole() -> None:
+    assert np.array_equal(decode(saved(photograph(), "PNG")[:-12]).image, PIXELS[:, :, ::-1])
+
+
+# JPEG
+
+
+@pytest.mark.parametrize("keep", [0.4, 0.6, 0.95])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_a_jpeg_that_is_ended_early(mode: str, subsampling: int, keep: float) -> None:
+    whole = saved(photograph().convert(mode), "JPEG", subsampling=subsampling)
+    decode(whole)
+    with pytest.raises(ImageError, match="a part of its picture is missing"):
+        decode(whole[: int(keep * len(whole))].rstrip(b"\xff") + END_OF_JPEG)
+
+
+def test_a_jpeg_that_promises_more_rows() -> None:
+    content = bytearray(saved(photograph(), "JPEG"))
+    struct.pack_into(">H", content, content.index(b"\xff\xc0") + 5, 80)
+    with pytest.raises(ImageError, match="a part of its picture is missing"):
+        decode(bytes(content))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+def test_a_gray_jpeg_is_whole(mode: str, progressive: bool) -> None:
+    """It is what others are filled up with."""
+    gray = {"L": 128, "RGB": (128,) * 3, "CMYK": (127,) * 4}[mode]
+    for content in (
+        saved(PIL.Image.new(mode, (37, 21), gray), "JPEG", progressive=progressive),
+        saved(PIL.Image.new(mode, (37, 21), gray), "JPEG", progressive=progressive, restart_marker_blocks=1),
+    ):
+        assert decode(content).image.shape == (21, 37, 3)
+        assert decode(content[:-2] + b"\xff\xff" + END_OF_JPEG + b"behind").image.shape == (21, 37, 3)
+
+
+@pytest.mark.parametrize("lost", [b"\xff\xd1", b"\xff\xd0"])
+def test_a_jpeg_without_one_of_its_restarts(lost: bytes) -> None:
+    whole = saved(photograph(), "JPEG", restart_marker_rows=1)
+    assert not decode(whole).notes
+    following = bytes([0xFF, lost[1] + 1])
+    with pytest.raises(ImageError, match="a part of its picture is missing"):
+        decode(whole[: whole.index(lost)] + whole[whole.index(following) :])
+
+
+@pytest.mark.parametrize("scans", [1, 3, 9])
+def test_a_progressive_jpeg_without_its_last_scans_is_noted(scans: int) -> None:
+    whole = saved(photograph(), "JPEG", progressive=True)
+    assert not decode(whole).notes
+    starts = [place for place in range(len(whole)) if whole[place : place + 2] == b"\xff\xda"]
+    photo = decode(whole[: starts[scans]] + END_OF_JPEG)
+    assert photo.notes == ("it is a progressive JPEG without its last scans: it is less sharp than it was",)
+
+
+def test_a_jpeg_without_one_of_its_colours() -> None:
+    content = saved(photograph(), "JPEG", progressive=True)
+    first = content.index(b"\xff\xda")
+    header = b"\xff\xda\0\x08\1\1\0\0\0\1"
+    with pytest.raises(ImageError, match="a part of its picture is missing"):
+        decode(content[:first] + header + content[first + 14 :].partition(b"\xff\xc4")[0] + END_OF_JPEG)
+
+
+def test_two_pictures_in_a_jpeg_are_whole() -> None:
+    file = io.BytesIO()
+    quarters().save(file, "MPO", save_all=True, append_images=[quarters()])
+    assert not decode(file.getvalue()).notes
+
+
+# The command
+
+
+def test_the_command_fails_for_such_a_file_and_goes_on(command_here, tmp_path) -> None:
+    folder = tmp_path / "photos"
+    save_scene(folder / "a.png", 0)
+    raw = b"".join(b"\0" + row.tobytes() for row in PIXELS[:20])
+    broken = {
+        "b.tif": fewer(tiff_of(PIXELS, 2), (273,), 3),
+        "c.png": png(56, 40, 8, 2, raw),
+        "d.jpg": saved(photograph(), "JPEG")[:1500] + END_OF_JPEG,
+    }
+    for name, content in broken.items():
+        (folder / name).write_bytes(content)
+    result = command_here("remove", folder, "-o", tmp_path / "out", "--strategy", "sequential")
+    assert result.returncode == 1
+    assert "1 ok, 0 skipped, 3 failed" in result.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")] == ["a.png"]
+    assert all(f"{name}: it is damaged or truncated (" in result.stderr for name in broken)
