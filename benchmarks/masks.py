@@ -22,14 +22,13 @@ import numpy as np
 from benchmarks.workloads import one_thread
 from bgremove.engines import DEFAULT_ENGINE, Model, make_engine, read_model
 from bgremove.formats import Photo
-from bgremove.remove import chosen_rect, initial_labels, remove_background
+from bgremove.remove import chosen_rect, initial_labels, label_around, remove_background
 from bgremove.settings import Settings
 from bgremove.types import Foreground, Image
 from fixtures import load
 
 KEPT = Path(__file__).parent / "results" / "masks.json"
 ENGINES = ("exact", DEFAULT_ENGINE)
-MARGIN = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def overlap(mask: Foreground, truth: Foreground) -> float:
 
 def settings_for(model: Model | None) -> list[Settings]:
     """How each engine is used; the last one only with a `model`."""
-    settings = [Settings(engine=engine, margin=MARGIN) for engine in ENGINES]
+    settings = [Settings(engine=engine) for engine in ENGINES]
     return settings if model is None else [*settings, Settings(engine="onnx", model=model)]
 
 
@@ -62,8 +61,9 @@ def measure(image: Image, truth: Foreground, chosen: Sequence[Settings], rounds:
     masks = {}
     for number in range(rounds):
         for each in chosen if number % 2 else chosen[::-1]:
-            labels = initial_labels(Photo(image), chosen_rect(each, *truth.shape))
             engine, drawn = make_engine(each.engine, each.model), each.rect is not None
+            around = label_around(each, engine, *truth.shape)
+            labels = initial_labels(Photo(image), chosen_rect(each, *truth.shape), around=around)
             start = perf_counter()
             masks[each.engine] = engine.segment(image, labels, iterations=5, seed=0, drawn=drawn)
             seconds[each.engine].append(perf_counter() - start)

@@ -8,13 +8,13 @@ import numpy as np
 
 from bgremove.cutout import Cutout, cut_photo_out, foreground_of
 from bgremove.doubt import find_doubts
-from bgremove.engines import make_engine
+from bgremove.engines import Engine, Segmentation, make_engine
 from bgremove.errors import ImageError, RectError
 from bgremove.formats import Photo, as_photo
 from bgremove.hints import read_hints
 from bgremove.paths import StrOrBytesPath
 from bgremove.settings import Settings, merged
-from bgremove.types import Image, Label, Mask, Rect
+from bgremove.types import MARGIN, Foreground, Image, Label, Mask, Rect
 from bgremove.url import Url
 
 EMPTY_FOREGROUND = "nothing was found inside the rect: the foreground is empty"
@@ -38,8 +38,8 @@ def remove_background(
         so, it stays so.
     hints : (H, W) uint8, optional
         `Label` for every pixel. BACKGROUND and FOREGROUND decide a pixel, PROBABLY_BACKGROUND starts it as
-        background; outside the rect they have no effect. Or the path of an image of hints, in which black is BACKGROUND
-        and white is FOREGROUND, see `bgremove.hints.read_hints`.
+        background; outside a rect or a margin that was given they have no effect. Or the path of an image of hints, in
+        which black is BACKGROUND and white is FOREGROUND, see `bgremove.hints.read_hints`.
     settings, options
         How it is cut out: a `Settings`, or fields of it by name, such as ``rect`` or ``margin``, or both.
 
@@ -67,28 +67,30 @@ def remove_background(
 
 def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cutout:
     """Cut the object out of a photo that has been read; see `remove_background`."""
-    image = photo.image
-    height, width = image.shape[:2]
-    rect = chosen_rect(settings, height, width)
+    rect = chosen_rect(settings, *photo.image.shape[:2])
     settled = _settled(photo, rect)
-    alpha, overlap = None, None
     if settled is None:
-        labels = initial_labels(photo, rect, hints)
-        if settings.model is None:
-            _check_background(labels, rect)
-        mask, alpha, overlap = make_engine(settings.engine, settings.model).judge(
-            image, labels, iterations=settings.iterations, seed=settings.seed, drawn=settings.rect is not None
-        )
+        labels, (mask, alpha, overlap) = _segment(photo, settings, rect, hints)
+        rect = reached(rect, foreground_of(mask))
+        for each in (labels, mask):
+            close_around(each, rect)
+        doubts = find_doubts(photo.image, mask, rect, drawn=settings.rect is not None, overlap=overlap)
         warnings = () if foreground_of(mask).any() else (EMPTY_FOREGROUND,)
     else:
         labels = mask = settled[0]
-        warnings = (settled[1],)
+        alpha, doubts, warnings = None, (), (settled[1],)
     soft = settings.edge == "soft" and settled is None
     pixels = cut_photo_out(photo, foreground_of(mask), labels, soft=soft, alpha=alpha)
-    doubts: tuple[str, ...] = ()
-    if settled is None:
-        doubts = find_doubts(image, mask, rect, drawn=settings.rect is not None, overlap=overlap)
     return Cutout(pixels, mask, rect, (*photo.notes, *warnings), photo.metadata.chosen(settings.metadata), doubts)
+
+
+def _segment(photo: Photo, settings: Settings, rect: Rect, hints: Mask | None) -> tuple[Mask, Segmentation]:
+    """The labels that are started from, and what becomes of them."""
+    engine, drawn = make_engine(settings.engine, settings.model), settings.rect is not None
+    labels = initial_labels(photo, rect, hints, around=label_around(settings, engine, *photo.image.shape[:2]))
+    if settings.model is None:
+        _check_background(labels, rect)
+    return labels, engine.judge(photo.image, labels, iterations=settings.iterations, seed=settings.seed, drawn=drawn)
 
 
 def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:
@@ -104,29 +106,59 @@ def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:
     return mask, ONE_COLOUR_SHAPED
 
 
-def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None) -> Mask:
-    """Labels to start from: background outside `rect` and where transparent, probably foreground elsewhere."""
+def label_around(settings: Settings, engine: Engine, height: int, width: int) -> Label:
+    """What lies around the `chosen_rect`: certain background, if that was given or the engine does not follow."""
+    given = settings.rect is not None or settings.margin is not None
+    return Label.BACKGROUND if given or not engine.follows(height * width) else Label.PROBABLY_BACKGROUND
+
+
+def initial_labels(photo: Photo, rect: Rect, hints: Mask | None = None, *, around: Label = Label.BACKGROUND) -> Mask:
+    """Labels to start from: `around` outside `rect`, background where transparent, probably foreground elsewhere."""
     height, width = photo.image.shape[:2]
-    labels = np.full((height, width), Label.BACKGROUND, np.uint8)
-    inside = labels[rect.slices]
-    inside[...] = Label.PROBABLY_FOREGROUND
+    labels = np.full((height, width), around, np.uint8)
+    labels[rect.slices] = Label.PROBABLY_FOREGROUND
+    part = rect.slices if around == Label.BACKGROUND else (slice(height), slice(width))
     if hints is not None:
-        inside[...] = _checked_hints(hints, (height, width))[rect.slices]
+        given = _checked_hints(hints, (height, width))[part]
+        np.copyto(labels[part], given, where=given != Label.PROBABLY_FOREGROUND)
     if photo.opaque is not None:
-        inside[~photo.opaque[rect.slices]] = Label.BACKGROUND
+        labels[part][~photo.opaque[part]] = Label.BACKGROUND
     if not np.any(labels & 1):
         raise RectError(f"rect {tuple(rect)} leaves no foreground: all of it is transparent or hinted as background")
     return labels
 
 
 def chosen_rect(settings: Settings, height: int, width: int) -> Rect:
-    """The rect that an image of `height` by `width` pixels is cut out with, clipped to it.
+    """The rect that an object is sought in, in an image of `height` by `width` pixels, clipped to it.
 
     A model needs no background to learn from, and may see an object that touches the sides.
     """
     if settings.rect is not None:
         return settings.rect.clip(height, width)
-    return Rect.from_margin(settings.margin, height, width) if settings.model is None else Rect(0, 0, width, height)
+    if settings.model is not None:
+        return Rect(0, 0, width, height)
+    return Rect.from_margin(MARGIN if settings.margin is None else settings.margin, height, width)
+
+
+def reached(rect: Rect, foreground: Foreground) -> Rect:
+    """`rect`, as far as the edge of the image on each side on which there is foreground outside it.
+
+    >>> reached(Rect(2, 2, 6, 6), np.eye(10, dtype=bool)[:, :8])
+    Rect(x=0, y=0, width=8, height=8)
+    """
+    (height, width), (rows, columns) = foreground.shape, rect.slices
+    top = 0 if foreground[: rows.start].any() else rows.start
+    left = 0 if foreground[:, : columns.start].any() else columns.start
+    bottom = height if foreground[rows.stop :].any() else rows.stop
+    right = width if foreground[:, columns.stop :].any() else columns.stop
+    return Rect(left, top, right - left, bottom - top)
+
+
+def close_around(labels: Mask, rect: Rect) -> None:
+    """Make certain background of all that lies outside `rect`."""
+    rows, columns = rect.slices
+    for part in (labels[: rows.start], labels[rows.stop :], labels[:, : columns.start], labels[:, columns.stop :]):
+        part[...] = Label.BACKGROUND
 
 
 def _check_background(labels: Mask, rect: Rect) -> None:

@@ -39,7 +39,8 @@ class Settings:
         ``(x, y, width, height)`` in pixels around the object, clipped to the image; everything outside is certain
         background. By default the image less a margin, and with a model all of it.
     margin
-        Fraction of each side that is left out when there is neither rect nor model; the object must lie inside.
+        Fraction of each side that is certain background when there is neither rect nor model; the object must lie
+        inside. By default 0.05, which the engine ``multiscale`` gives up on the sides where an object runs into it.
     edge
         ``hard``, or ``soft``: near the boundary alpha says how much of a pixel is object, and the old background is
         taken out of its colour, and so it is where a model is not sure; needs the extra ``soft``. Certain pixels stay 0
@@ -74,7 +75,7 @@ class Settings:
     iterations: int = 5
     seed: int = 0
     rect: Rect | None = None
-    margin: float = 0.05
+    margin: float | None = None
     edge: str = "hard"
     max_pixels: int = DEFAULT_MAX_PIXELS
     emit: tuple[str, ...] = ("cutout",)
@@ -103,8 +104,7 @@ class Settings:
             raise UsageError(f"seed is {self.seed}; it must lie between 0 and 2**31 - 1")
         if self.max_pixels < 1:
             raise UsageError(f"max_pixels is {self.max_pixels}; it must be at least 1")
-        object.__setattr__(self, "margin", as_number("margin", self.margin))
-        Rect.from_margin(self.margin, 100, 100)
+        object.__setattr__(self, "margin", _as_margin(self.margin))
         if self.rect is not None:
             object.__setattr__(self, "rect", as_rect(self.rect))
         if self.pad < 0 or (self.pad and not self.crop):
@@ -147,6 +147,14 @@ def parse_colour(text: str) -> tuple[int, int, int]:
     if alpha:
         raise UsageError(f"{text!r} has an alpha; a background is opaque, such as white or #ffffff")
     return _as_bgr((blue, green, red), text)
+
+
+def _as_margin(value: Any) -> float | None:
+    if value is None:
+        return None
+    margin = as_number("margin", value)
+    Rect.from_margin(margin, 100, 100)  # refuses what leaves nothing
+    return margin
 
 
 def _as_emit(value: Any) -> tuple[str, ...]:

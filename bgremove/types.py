@@ -22,6 +22,10 @@ Foreground = NDArray[np.bool_]
 """``(H, W)`` bool, true where the object is."""
 
 
+MARGIN = 0.05
+"""Fraction of each side that is taken for background, where nothing else is said."""
+
+
 class Label(IntEnum):
     """OpenCV's four GrabCut labels, by value."""
 
@@ -41,7 +45,7 @@ class Rect(NamedTuple):
 
     @classmethod
     def from_margin(cls, margin: float, height: int, width: int) -> Rect:
-        """Rectangle that leaves the fraction `margin` of each side as certain background, one pixel at least.
+        """Rectangle that leaves out the fraction `margin` of each side, one pixel at least.
 
         Images with a side under three pixels have no inside; the rectangle then keeps the whole of that side.
 

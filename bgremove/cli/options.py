@@ -96,7 +96,11 @@ def _setting(*names: str, help: str | None = None, **options: Any) -> Callable[[
     return click.option(*names, default=shown, show_default=shown is not None, help=help, **options)
 
 
-margin = _setting("--margin", type=float, help="Fraction of each side that is certain background.")
+margin = _setting(
+    "--margin",
+    type=float,
+    help="Fraction of each side that is certain background.  [default: 0.05, less where an object runs into it]",
+)
 max_pixels = _setting("--max-pixels", type=click.IntRange(min=1), help="Refuse larger images before decoding them.")
 
 _SETTINGS = (

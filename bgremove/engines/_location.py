@@ -18,11 +18,11 @@ from bgremove.engines import _warm_up
 from bgremove.engines._barriers import Field
 from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._cues import measure_cues
-from bgremove.engines._energy import OPEN, SCALE
+from bgremove.engines._energy import OPEN, SCALE, open_box
 from bgremove.engines._grid import Grid
 from bgremove.engines._network import INPUTS, Network, Space, answer_all, load, make_space
 from bgremove.engines._pyramid import reduce
-from bgremove.types import Image, Mask, Rect
+from bgremove.types import Image, Label, Mask, Rect
 
 SIDE = 64
 """Pixels of the square that the network sees, whatever the shape of the image."""
@@ -50,6 +50,24 @@ def log_odds(image: Image, labels: Mask, *, drawn: bool) -> Field:
         make_space(SIDE, SIDE), np.empty((2, 1, SIDE * SIDE), np.float32), odds,
     )  # fmt: skip
     return np.asarray(cv2.resize(odds, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width))
+
+
+def open_margin(image: Image, labels: Mask) -> tuple[Mask, Field]:
+    """Labels whose margin, which starts as background, is open just where the object is likely to run into it; odds.
+
+    The network sees the margin as certain background, as it did when it was fitted. What lies in it is as likely to be
+    part of the object as the nearest pixel of the box that it leaves.
+    """
+    closed = np.where(labels == Label.PROBABLY_BACKGROUND, np.uint8(Label.BACKGROUND), labels)
+    odds, box = log_odds(image, closed, drawn=False), open_box(closed)
+    if box.width:
+        rows, columns = box.slices
+        nearest_row = np.arange(labels.shape[0]).clip(rows.start, rows.stop - 1)
+        nearest_column = np.arange(labels.shape[1]).clip(columns.start, columns.stop - 1)
+        odds = odds[np.ix_(nearest_row, nearest_column)]
+    likely = (labels == Label.PROBABLY_BACKGROUND) & (odds > 0)
+    closed[likely] = Label.PROBABLY_FOREGROUND
+    return closed, odds
 
 
 @kernel

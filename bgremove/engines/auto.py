@@ -26,7 +26,11 @@ class AutoEngine(Engine):
 
     def estimate_s(self, pixels: int) -> float:
         """See `bgremove.engines.Engine.estimate_s`."""
-        return (self._small if pixels <= LIMIT else self._large).estimate_s(pixels)
+        return self._of(pixels).estimate_s(pixels)
+
+    def follows(self, pixels: int) -> bool:
+        """See `bgremove.engines.Engine.follows`."""
+        return self._of(pixels).follows(pixels)
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
@@ -39,5 +43,7 @@ class AutoEngine(Engine):
 
     def judge(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Segmentation:
         """See `bgremove.engines.Engine.judge`."""
-        engine = self._small if labels.size <= LIMIT else self._large
-        return engine.judge(image, labels, iterations=iterations, seed=seed, drawn=drawn)
+        return self._of(labels.size).judge(image, labels, iterations=iterations, seed=seed, drawn=drawn)
+
+    def _of(self, pixels: int) -> Engine:
+        return self._small if pixels <= LIMIT else self._large

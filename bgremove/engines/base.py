@@ -39,6 +39,10 @@ class Engine:
         """
         raise NotImplementedError
 
+    def follows(self, pixels: int) -> bool:  # noqa: ARG002
+        """Whether, in an image of so many `pixels`, `segment` follows an object that runs into a margin."""
+        return False
+
     def warm_up(self) -> None:
         """Import, compile and run all that `segment` may call, so that no image has to wait for it."""
         raise NotImplementedError
@@ -59,7 +63,8 @@ class Engine:
             Of the generator that starts the colour models, 0 to 2**31 - 1.
         drawn
             Whether the open pixels are those of a rect drawn around the object; else they are what a margin leaves, and
-            the object may be anywhere in it. The engines that give the mask of ``cv2.grabCut`` do without.
+            the object may be anywhere in it. The margin is certain background, or, for an engine that follows an object
+            into it, PROBABLY_BACKGROUND. The engines that give the mask of ``cv2.grabCut`` do without.
 
         Returns
         -------

@@ -11,7 +11,7 @@ from bgremove.engines import _band, _location, _warm_up
 from bgremove.engines._barriers import Field
 from bgremove.engines._boundary import find_band
 from bgremove.engines._compile import compiled_once
-from bgremove.engines._energy import GMMs, measure_beta, open_box
+from bgremove.engines._energy import GMMs, likely_box, measure_beta, open_box
 from bgremove.engines._overlap import find_gap, measure_masks, predict_overlap, warm_up_overlap
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import learn_gmms
@@ -48,7 +48,8 @@ class MultiscaleEngine(Engine):
     Banded graph cuts (Lombaert, Sun, Grady, Xu 2005, https://doi.org/10.1109/ICCV.2005.81) with the energy of GrabCut
     (Rother, Kolmogorov, Blake 2004, https://doi.org/10.1145/1015706.1015720), whose colour models and contrast are
     those of each level. In the reduced image a prior says where the object is likely to be, see
-    `bgremove.engines._location`, and the search starts there. A mask that keeps away from a side of a drawn box is
+    `bgremove.engines._location`, and the search starts there. Into a margin, which starts as background, it goes where
+    the prior says that the object does; into no other background. A mask that keeps away from a side of a drawn box is
     sought again with better odds for the object (the idea: Lempitsky and others 2009,
     https://doi.org/10.1109/ICCV.2009.5459262). It is sought without the prior too, and the mask is taken that is likely
     to fit better, see `bgremove.engines._overlap`. When the foreground of the reduced image is gone or fills all that
@@ -72,6 +73,10 @@ class MultiscaleEngine(Engine):
         """See `bgremove.engines.Engine.estimate_s`."""
         return min(ExactEngine().estimate_s(pixels), 0.04 + 0.006e-6 * pixels)
 
+    def follows(self, pixels: int) -> bool:  # noqa: ARG002
+        """See `bgremove.engines.Engine.follows`: whatever the size."""
+        return True
+
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
         exact = ExactEngine()
@@ -90,9 +95,10 @@ class MultiscaleEngine(Engine):
     def judge(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Segmentation:
         """See `bgremove.engines.Engine.judge`: how well a mask is likely to fit was predicted in order to choose it."""
         box = open_box(labels)
-        area = box.width * box.height
-        if area == 0:
+        if box.width == 0:
             return Segmentation(labels.copy())
+        sought = box if drawn else likely_box(labels)
+        area = sought.width * sought.height
         shrink = math.sqrt(area / _COARSE) if area > _ALONE else 1
         return _coarse_to_fine(image, labels, box, shrink, drawn=drawn, iterations=iterations, seed=seed)
 
@@ -145,19 +151,23 @@ def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> tuple[So
     With better odds for the object if it keeps away from a side of a drawn box.
     """
     image, labels = np.ascontiguousarray(level.image), np.ascontiguousarray(level.labels)
-    whole = Whole(image, labels, open_box(labels), _measure_beta(level))
-    graphs: list[Graph] = []  # one, made when the prior needs its memory no more
+    beta, graphs = _measure_beta(level), list[Graph]()  # one graph, made when the prior needs its memory no more
 
     def solve(odds: Field | None, pull: float = 0.0) -> Solution:
+        whole = Whole(image, labels, open_box(labels), beta)
         if not graphs:
             graphs.append(make_graph(whole.box))
         return minimise(whole, graphs[0], odds, pull, iterations=iterations, seed=seed)
 
-    with beside(lambda: solve(None)) as plainly:
-        odds = _location.log_odds(image, labels, drawn=drawn)
-        plain = plainly()
+    if drawn:
+        with beside(lambda: solve(None)) as plainly:
+            odds = _location.log_odds(image, labels, drawn=True)
+            plain = plainly()
+    else:
+        labels, odds = _location.open_margin(image, labels)
+        plain = solve(None)
     likely = solve(odds)
-    if drawn and find_gap(likely.foreground[whole.box.slices]) > _GAP:
+    if drawn and find_gap(likely.foreground[open_box(labels).slices]) > _GAP:
         likely = solve(odds, _PULL)
     found = [likely] if _collapsed(plain) else [likely, plain]
     measured = measure_masks(image, labels, [each.foreground for each in found], odds)

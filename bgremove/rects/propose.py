@@ -12,7 +12,7 @@ from bgremove.errors import BgremoveError
 from bgremove.formats import read
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
-from bgremove.types import Rect
+from bgremove.types import MARGIN, Rect
 from bgremove.url import Location
 
 _ROOM = 0.02  # of the object's longer side, left around it
@@ -29,9 +29,14 @@ def propose_rects(paths: Iterable[Location], settings: Settings) -> Iterator[tup
 
 
 def rect_around(cutout: Cutout) -> Rect:
-    """The box of the foreground and some room; the rect that was searched, if there is none."""
+    """The box of the foreground and some room; the rect that was searched, if there is none.
+
+    If that is all of the image, it is what a margin leaves: `remove` needs some background to learn from.
+    """
     box = Rect(*cv2.boundingRect(cutout.foreground.view(np.uint8)))
     if not box.width:
         return cutout.rect
     room = max(2, round(_ROOM * max(box.width, box.height)))
-    return box.grown(room, room).clip(*cutout.mask.shape)
+    height, width = cutout.mask.shape
+    rect = box.grown(room, room).clip(height, width)
+    return rect if rect != (0, 0, width, height) else Rect.from_margin(MARGIN, height, width)

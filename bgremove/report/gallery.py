@@ -19,7 +19,7 @@ from bgremove.engines import make_engine
 from bgremove.errors import BgremoveError
 from bgremove.formats import Photo, high_byte, read
 from bgremove.hints import read_hints
-from bgremove.remove import chosen_rect, initial_labels
+from bgremove.remove import chosen_rect, initial_labels, reached
 from bgremove.settings import Settings
 from bgremove.types import Foreground, Label, Mask, Rect
 
@@ -93,7 +93,7 @@ def _written_cutout(job: Job, photo: Photo, crop: Rect | None, settings: Setting
         return None
     part[...] = written
     mask = foreground.astype(np.uint8) * np.uint8(Label.FOREGROUND)
-    return Cutout(cut_out(photo.image, foreground), mask, rect)
+    return Cutout(cut_out(photo.image, foreground), mask, reached(rect, foreground))
 
 
 def _written_foreground(job: Job, settings: Settings) -> Foreground | None:
@@ -143,10 +143,17 @@ def doubts_about(foreground: Foreground, rect: Rect) -> list[str]:
         return [f"hardly anything is left: {share:.1%} of the rect"]
     if share > high:
         return [f"hardly anything was removed: {share:.0%} of the rect is left"]
-    edge = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
-    reached = float(edge.mean())
-    if reached > _DOUBTFUL_EDGE:
-        return [f"the object reaches {reached:.0%} of the rect's edge: it may go on outside"]
+    (height, width), (rows, columns) = foreground.shape, rect.slices
+    edges = [
+        (inside[0], rows.start > 0),
+        (inside[-1], rows.stop < height),
+        (inside[:, 0], columns.start > 0),
+        (inside[:, -1], columns.stop < width),
+    ]
+    within = [edge for edge, goes_on in edges if goes_on]  # of the image, which goes on beyond them
+    along = float(np.concatenate(within).mean()) if within else 0.0
+    if along > _DOUBTFUL_EDGE:
+        return [f"the object reaches {along:.0%} of the rect's edge: it may go on outside"]
     return []
 
 

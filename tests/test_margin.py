@@ -1,0 +1,151 @@
+"""Without a rect: what the margin is, and what becomes of an object that runs into it."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from bgremove import remove_background
+from bgremove.cli import run
+from bgremove.cutout import Cutout
+from bgremove.engines import make_engine
+from bgremove.engines.auto import LIMIT
+from bgremove.rects.propose import rect_around
+from bgremove.report.gallery import doubts_about
+from bgremove.types import Label, Rect
+from fixtures import load
+
+FIXTURES = {fixture.name: fixture for fixture in load()}
+SIDES = {"bottom": 0, "right": 3, "top": 2, "left": 1}
+
+OPPOSITE = {"bottom": "top", "right": "left", "top": "bottom", "left": "right"}
+
+
+def overlap(found, truth):
+    return np.sum(found & truth) / np.sum(found | truth)
+
+
+def running_into(side):
+    """A flower and its truth, of which a side of the picture cuts off a half."""
+    flower = FIXTURES["dahlia"]
+    image, truth = (np.rot90(each, SIDES[side]) for each in (flower.read(), flower.truth()))
+    rows = np.flatnonzero(truth.any(axis=1))
+    half = slice(0, (rows[0] + rows[-1]) // 2)
+    return tuple(np.ascontiguousarray(np.rot90(each[half], -SIDES[side])) for each in (image, truth))
+
+
+def edge(labels, side):
+    return {"bottom": labels[-1], "right": labels[:, -1], "top": labels[0], "left": labels[:, 0]}[side]
+
+
+@pytest.mark.pixels
+@pytest.mark.parametrize("side", SIDES)
+def test_an_object_that_runs_into_the_margin_is_followed_to_the_edge(side):
+    image, truth = running_into(side)
+    found = remove_background(image)
+    assert overlap(found.foreground, truth) > 0.9
+    assert overlap(edge(found.foreground, side), edge(truth, side)) > 0.7
+    height, width = truth.shape
+    reached = {
+        "bottom": found.rect.y + found.rect.height == height,
+        "right": found.rect.x + found.rect.width == width,
+        "top": found.rect.y == 0,
+        "left": found.rect.x == 0,
+    }
+    assert reached[side]
+    assert not reached[OPPOSITE[side]]
+    assert not edge(remove_background(image, margin=0.05).foreground, side).any()
+
+
+@pytest.mark.pixels
+def test_portraits_lose_nothing_at_the_lower_edge():
+    for name in ("admiral", "astronaut"):
+        image, truth = FIXTURES[name].read(), FIXTURES[name].truth()
+        followed, closed = (remove_background(image, **given).foreground for given in ({}, {"margin": 0.05}))
+        assert overlap(followed, truth) > overlap(closed, truth) + 0.03
+
+
+@pytest.mark.pixels
+@pytest.mark.parametrize("name", ["star", "pear", "comb"])
+def test_an_object_that_keeps_away_is_cut_out_as_with_a_margin_that_is_given(name):
+    image = FIXTURES[name].read()
+    one, other = remove_background(image), remove_background(image, margin=0.05)
+    assert np.array_equal(one.mask, other.mask)
+    assert one.rect == other.rect
+
+
+@pytest.mark.parametrize("engine", ["exact", "opencv"])
+def test_engines_that_give_the_mask_of_grabcut_have_a_certain_margin(engine):
+    image, _ = running_into("bottom")
+    small = np.ascontiguousarray(image[::4, ::4])
+    one, other = (remove_background(small, engine=engine, **given) for given in ({}, {"margin": 0.05}))
+    assert np.array_equal(one.mask, other.mask)
+    assert (one.mask[-1] == Label.BACKGROUND).all()
+
+
+def test_auto_follows_where_it_is_multiscale():
+    follows = make_engine("auto").follows
+    assert (follows(LIMIT), follows(LIMIT + 1)) == (False, True)
+
+
+@pytest.mark.pixels
+def test_what_is_transparent_in_the_margin_is_background():
+    image, _ = running_into("bottom")
+    alpha = np.full(image.shape[:2], 255, np.uint8)
+    alpha[-3:, ::2] = 0
+    found = remove_background(np.dstack([image, alpha]))
+    assert found.foreground[-1].any()
+    assert not found.foreground[alpha == 0].any()
+
+
+@pytest.mark.pixels
+def test_hints_in_the_margin_decide_unless_it_was_given():
+    image, truth = running_into("bottom")
+    hints = np.full(truth.shape, Label.PROBABLY_FOREGROUND, np.uint8)
+    middle = np.flatnonzero(truth[-1])[len(np.flatnonzero(truth[-1])) // 2]
+    hints[-2:, middle : middle + 5] = Label.BACKGROUND
+    hints[-2:, :5] = Label.FOREGROUND
+    found = remove_background(image, hints=hints)
+    assert (found.mask[-2:, middle : middle + 5] == Label.BACKGROUND).all()
+    assert (found.mask[-2:, :5] == Label.FOREGROUND).all()
+    assert not remove_background(image, hints=hints, margin=0.05).foreground[-2:].any()
+
+
+@pytest.mark.pixels
+def test_a_soft_edge_goes_on_in_the_margin():
+    pytest.importorskip("pymatting")
+    image, truth = running_into("bottom")
+    found = remove_background(image, edge="soft")
+    assert overlap(found.image[-1, :, 3] > 127, truth[-1]) > 0.8
+
+
+def test_a_proposed_rect_reaches_the_edge_and_leaves_some_background():
+    image, truth = running_into("bottom")
+    proposed = rect_around(remove_background(image))
+    assert proposed.y + proposed.height == len(truth)
+
+
+def test_a_rect_that_is_proposed_around_everything_leaves_some_background():
+    mask = np.full((100, 200), Label.PROBABLY_FOREGROUND, np.uint8)
+    everything = Cutout(np.full((100, 200, 4), 255, np.uint8), mask, Rect(0, 0, 200, 100))
+    assert rect_around(everything) == Rect.from_margin(0.05, 100, 200)
+
+
+def test_an_object_at_the_edge_of_the_image_does_not_go_on_outside():
+    foreground = np.zeros((100, 100), np.bool_)
+    foreground[20:] = True
+    assert doubts_about(foreground, Rect(0, 5, 100, 95)) == []
+    (doubt,) = doubts_about(foreground, Rect(5, 5, 90, 90))
+    assert "may go on outside" in doubt
+
+
+@pytest.mark.parametrize(("given", "kept"), [([], None), (["--margin", "0.05"], 0.05)])
+def test_a_margin_that_was_not_given_is_told_from_one_that_was(tmp_path, given, kept):
+    image, _ = running_into("bottom")
+    photo, file = tmp_path / "a.png", tmp_path / "figures.json"
+    cv2.imwrite(str(photo), image)
+    assert run(["remove", str(photo), "-o", str(tmp_path / "out"), "--json", str(file), "-q", *given]) == 0
+    assert json.loads(file.read_text())["settings"]["margin"] == kept
+    lowest = cv2.imread(str(tmp_path / "out/a.png"), cv2.IMREAD_UNCHANGED)[-1, :, 3]
+    assert lowest.any() == (kept is None)
