@@ -1,5 +1,6 @@
 """The command `benchgate`, also as ``python -m benchgate``."""
 
+import os
 import sys
 import traceback
 
@@ -8,7 +9,16 @@ _UNDECIDED = 3
 
 
 def main() -> int:
-    """Runs the command; what keeps it from starting, as a broken installation, is no verdict."""
+    """Runs the command; returns the exit status."""
+    status = _status()
+    if sys.flags.inspect:  # as by PYTHONINSPECT: Python would ask for more to do, and end with a status of its own
+        sys.stdout.flush()
+        os._exit(status)
+    return status
+
+
+def _status() -> int:
+    """The exit status; what keeps the command from starting, as a broken installation, is no verdict."""
     try:
         from benchgate.cli import run  # noqa: PLC0415 (inside, for it may be what fails)
         from benchgate.output import unfailing  # noqa: PLC0415

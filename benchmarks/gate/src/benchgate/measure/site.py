@@ -64,6 +64,7 @@ sys.exit(arm.main(read_fd, write_fd, Plan(**fields)))
 
 #: Settings of the caller's environment that would change what is run in the arms.
 _UNWANTED = (
+    "PYTHONINSPECT",
     "COVERAGE_PROCESS_START",
     "COVERAGE_PROCESS_CONFIG",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
