@@ -6,6 +6,8 @@ import traceback
 
 #: "Undecided": Python itself ends with 1 after an exception, which would mean that something regressed.
 _UNDECIDED = 3
+#: What a shell reports of a program that Ctrl-C ended.
+_STOPPED = 130
 
 
 def main() -> int:
@@ -25,6 +27,8 @@ def _status() -> int:
 
         with unfailing():
             return run()
+    except KeyboardInterrupt:  # before there is anything to be ended in order
+        return _STOPPED
     except Exception:  # noqa: BLE001 (whatever it is: it must not look like a verdict)
         traceback.print_exc()
         return _UNDECIDED
