@@ -169,6 +169,21 @@ def test_a_build_that_fails_says_why(
     assert [*(tmp_path / "cache").rglob("*.*")] == []
 
 
+@pytest.mark.parametrize("needs", [
+    "from toy import _made", "import toy._made", "import made", "open(Path(__file__).parents[1] / 'toy/_made.py')",
+])  # fmt: skip
+def test_what_git_ignores_is_to_be_carried(needs: str, toy: Toy, said: Said) -> None:
+    code = f"from pathlib import Path\n{needs}\n{SOURCE}"
+    toy.moved({".gitignore": "*made.py\n", "toy/__init__.py": code})
+    toy.write({"toy/_made.py": "", "made.py": ""})
+    assert run([*NO_TIME, "bench"]) == 3
+    words = said()
+    assert "with carry" in words
+    assert "what one revision lacks" not in words
+    assert run([*NO_TIME, "bench", "--carry", "toy/_made.py", "--carry", "made.py"]) == 3
+    assert "measured: `" in said()
+
+
 def test_generated_files_are_carried(toy: Toy, said: Said) -> None:
     toy.commit(
         {".gitignore": "toy/_version.py\n", "toy.py": None, "toy/__init__.py": "from ._version import v\n" + SOURCE}

@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import psutil
 import pytest
 
+from benchgate import __main__
 from benchgate.cli import run
 from benchgate.compare import cleared
+from benchgate.report import files
 from benchgate.revisions.git import WORKING_TREE, resolve
 from gate_toy import NO_TIME, SETTINGS, SOURCE, Toy
 
@@ -130,6 +133,39 @@ sys.exit(cli.run(["bisect", "base", "HEAD", "bench"]))
     assert f"stopped by {number.name}" in shown.decode()
     assert toy.git("for-each-ref", "--format=%(refname)").splitlines() == ["refs/heads/main", "refs/tags/base"]
     assert not (toy.root / ".git/worktrees").exists()
+
+
+def test_a_signal_while_the_report_is_written_does_not_cut_it_short(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = files.write
+
+    def write(*given: Any) -> list[str]:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.raise_signal(number)
+        return written(*given)
+
+    monkeypatch.setattr("benchgate.report.files.write", write)
+    assert run([*NO_TIME, "bench", "--output", str(tmp_path / "output")]) == 3
+    assert (tmp_path / "output/gate.xml").exists()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_second_signal_does_not_disturb_what_the_first_has_ended(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchgate.compare.prepared", lambda *_: signal.raise_signal(signal.SIGTERM))
+    assert run(["bench", "--output", str(tmp_path / "output")]) == 130
+    signal.raise_signal(signal.SIGTERM)
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_before_anything_is_begun_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("benchgate.cli.run", lambda: signal.raise_signal(signal.SIGINT))
+    assert __main__.main() == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_in_a_hook_what_is_committed_stays_as_it_was_staged(toy: Toy) -> None:

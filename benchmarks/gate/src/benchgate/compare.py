@@ -24,7 +24,7 @@ from .report.progress import show_progress
 from .report.text import annotations, failure, show
 from .revisions.git import top
 from .settings import Settings
-from .stopping import STOPPED_STATUS, StoppedError, stoppable
+from .stopping import STOPPED_STATUS, StoppedError, stoppable, unstoppable
 
 #: Regressed cases that are profiled, the gravest first.
 MOST_EXPLAINED = 3
@@ -75,9 +75,10 @@ def report(
 ) -> None:
     """Writes, prints and annotates what a run has found."""
     console = console or _console()
-    problems = files.write(directory, result, explanations, asked)
-    show(result, explanations, console)
-    _report(console, [*problems, f"raw pairs, report, JUnit and flame graphs: {directory}"], annotations(result))
+    with unstoppable():
+        problems = files.write(directory, result, explanations, asked)
+        show(result, explanations, console)
+        _report(console, [*problems, f"raw pairs, report, JUnit and flame graphs: {directory}"], annotations(result))
 
 
 def _console() -> Console:

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 #: What a shell reports of a program that Ctrl-C ended.
 STOPPED_STATUS = 130
@@ -18,10 +19,10 @@ class StoppedError(Exception):
 def stoppable() -> Iterator[None]:
     """Raises StoppedError in the block at the first such signal; later ones do not disturb what has to be ended.
 
-    What the caller has set to be ignored, as nohup does with SIGHUP, stays so.
+    They are ignored from then on: the process ends, and has its report to write. What the caller has set to be
+    ignored, as nohup does with SIGHUP, stays so.
     """
-    handled = {number: signal.getsignal(number) for number in _SIGNALS}
-    before = {number: handler for number, handler in handled.items() if handler is not signal.SIG_IGN}
+    before = _heeded()
 
     def stop(number: int, _frame: FrameType | None) -> None:
         for each in before:
@@ -34,4 +35,24 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, handler)
+
+
+@contextmanager
+def unstoppable() -> Iterator[None]:
+    """Ignores such signals in the block, which does not take long: what is written is whole."""
+    before = _heeded()
+    for number in before:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _heeded() -> dict[signal.Signals, Any]:
+    """Which of the signals the caller has not set to be ignored, with what is done at them."""
+    handled = {number: signal.getsignal(number) for number in _SIGNALS}
+    return {number: handler for number, handler in handled.items() if handler is not signal.SIG_IGN}

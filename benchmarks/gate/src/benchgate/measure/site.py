@@ -28,13 +28,13 @@ ENDING_S = 20.0
 _HINTS = {
     r"failed to map segment from shared object":
         "it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere",
-    r"No module named '\w+\.|this revision of the project has no":
+    r"No module named '\w+\.|this revision of the project has no|partially initialized module|directory: '\{worktree\}":
         "files that are generated and ignored by git are in no worktree: name them with carry",
     "import file mismatch":
         "two files of cases have the same name: give their folders an __init__.py, or pytest --import-mode=importlib",
     r"No module named '\w+'":
-        "a library must be installed in the environment that runs the gate",
-    r"cannot import name '\w+' from|has no attribute '\w+'":
+        "a library must be installed in the environment that runs the gate, and a generated file named with carry",
+    r"cannot import name '\w+' from (?!partially)|has no attribute '\w+'":
         "what one revision lacks is best imported in the cases that need it",
 }  # fmt: skip
 
@@ -64,6 +64,7 @@ sys.exit(arm.main(read_fd, write_fd, Plan(**fields)))
 
 #: Settings of the caller's environment that would change what is run in the arms.
 _UNWANTED = (
+    "PYTHONINSPECT",
     "COVERAGE_PROCESS_START",
     "COVERAGE_PROCESS_CONFIG",
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD",
