@@ -206,7 +206,12 @@ def _name_without_replacing(temporary: str, target: str) -> None:
             raise
         with open(target, "xb"):  # the name is taken now, so that replacing loses nothing
             pass
-        os.replace(temporary, target)
+        try:
+            os.replace(temporary, target)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(target)  # which is empty, and would pass for a result
+            raise
 
 
 def _is_special(path: Path) -> bool:

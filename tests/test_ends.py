@@ -106,6 +106,34 @@ def test_a_png_that_is_black_is_whole(mode: str, interlaced: bool) -> None:
         assert not decode(content).image.any()
 
 
+def test_no_more_of_a_png_is_decompressed_than_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+
+    class Counted:
+        def __init__(self) -> None:
+            self._stream = zlib.decompressobj()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._stream, name)
+
+        def decompress(self, packed: bytes, most: int) -> bytes:
+            data = self._stream.decompress(packed, most)
+            lengths.append(len(data))
+            return data
+
+        def flush(self) -> bytes:
+            lengths.append(len(data := self._stream.flush()))
+            return data
+
+    class Module:
+        decompressobj = Counted
+
+    bomb = png(4, 4, 8, 2, bytes(20 * 2**20))
+    monkeypatch.setattr("bgremove.formats._png_chunks.zlib", Module)
+    assert not decode(bomb).image.any()
+    assert 0 < sum(lengths) <= 2**20
+
+
 def test_a_png_without_its_end_is_whole() -> None:
     assert np.array_equal(decode(saved(photograph(), "PNG")[:-12]).image, PIXELS[:, :, ::-1])
 

@@ -191,6 +191,17 @@ def test_of_many_writers_one_wins(links: bool, tmp_path: Path, monkeypatch: pyte
     assert names(tmp_path) == ["a"]
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_nothing_is_left_where_nothing_can_be_renamed(
+    overwrite: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", _no_links)
+    monkeypatch.setattr(os, "replace", _no_links)
+    with pytest.raises(OutputError, match=r"a\.png: it cannot be written \(Operation not permitted\)"):
+        write_bytes(tmp_path / "a.png", b"new", overwrite=overwrite)
+    assert names(tmp_path) == []
+
+
 @pytest.mark.parametrize("name", [b"two words.png", b"new\nline.png", "🐈 猫 é.png".encode(), b"caf\xe9 \xff.png"])
 def test_any_name(name: bytes, tmp_path: Path) -> None:
     path = os.path.join(os.fsencode(tmp_path), name)

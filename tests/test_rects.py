@@ -6,15 +6,19 @@ import re
 import signal
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
 import pytest
 
 import bgremove.cli.rects as rects_command
+import bgremove.rects.table as rects_table
 from bgremove import Label, Rect, remove_background
 from bgremove.cli import run
+from bgremove.errors import OutputError
 from bgremove.rects import Table
+from bgremove.rects.edit import EditServer
 from fixtures import load
 from fixtures.scenes import make_scene
 from tests.rects_folder import read_rects
@@ -188,6 +192,28 @@ def test_editing_ends_on_the_page_or_with_ctrl_c(folder, tmp_path, environment, 
     assert f"the rects are in {tmp_path / 'rects.csv'}" in told
     assert len(read_rects(tmp_path / "rects.csv")) == 2
     assert run(["remove", str(folder), "-o", str(tmp_path / "out"), "--rects", str(tmp_path / "rects.csv"), "-q"]) == 1
+
+
+@pytest.mark.parametrize("room", [False, True])
+def test_what_could_not_be_saved_on_the_page_is_saved_at_its_end_or_told(folder, tmp_path, monkeypatch, capsys, room):
+    table, image = tmp_path / "rects.csv", folder / "1, a.png"
+    full = OutputError("rects.csv: it cannot be written (No space left on device)")
+    write = rects_table.write_text_file
+
+    def edit(server):
+        monkeypatch.setattr(rects_table, "write_text_file", Mock(side_effect=full))
+        index = next(i for i, entry in enumerate(server._session.entries) if entry.path == image)
+        with pytest.raises(OutputError, match="No space left"):
+            server._session.change(index, Rect(2, 3, 40, 30), None)
+        if room:
+            monkeypatch.setattr(rects_table, "write_text_file", write)
+
+    monkeypatch.setattr(EditServer, "serve_forever", edit)
+    assert run(["rects", str(folder), "-o", str(table), "--edit", "--no-browser"]) == (0 if room else 1)
+    shown = capsys.readouterr().err
+    assert ("No space left on device" in shown) is not room
+    assert (f"the rects are in {table}" in shown) is room
+    assert (read_rects(table)[str(image)] == (2, 3, 40, 30)) is room
 
 
 def test_a_folder_without_images_is_told(tmp_path, capsys):

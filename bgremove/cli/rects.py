@@ -101,17 +101,20 @@ def rects(
     if unwritten:
         return told(unwritten)
     if found:
-        _serve(Session(table, found, settings), browser=not no_browser, quiet=quiet)
-    return EXIT_FAILURES if failed or unusable else 0
+        with noting(unwritten):
+            _serve(Session(table, found, settings), browser=not no_browser, quiet=quiet)
+    return told(unwritten) or (EXIT_FAILURES if failed or unusable else 0)
 
 
 def _serve(session: Session, *, browser: bool, quiet: bool) -> None:
-    """Serve the page until it says that it is done, or Ctrl-C."""
+    """Serve the page until it says that it is done, or Ctrl-C. `OutputError` if something of it cannot be saved."""
     with EditServer(session) as server:
         say(f"{len(session.entries)} to look at, of which {session.doubtful} doubtful: {server.url}")
         if browser:  # not waited for: a browser in this very terminal would return when it is closed
             threading.Thread(target=webbrowser.open, args=[server.url], daemon=True).start()
         with suppress(KeyboardInterrupt):
             server.serve_forever()
+    if session.table.unsaved:  # the page has said so, and by now there may be room
+        session.table.save()
     if not quiet:
         say(f"the rects are in {display_name(session.table.file)}")

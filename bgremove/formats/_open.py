@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import stat
@@ -12,6 +13,8 @@ from typing import IO
 from bgremove.errors import ImageError
 from bgremove.storage import store_of
 from bgremove.url import Location, Url
+
+_NO_FILE = "it is a pipe, a device or a socket; an image must be a regular file"
 
 
 @contextmanager
@@ -27,7 +30,7 @@ def opened(path: Location) -> Iterator[IO[bytes]]:
     with file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise ImageError("it is a pipe, a device or a socket; an image must be a regular file")
+            raise ImageError(_NO_FILE)
         if not status.st_size:
             raise ImageError("the file is empty")
         yield file
@@ -56,6 +59,8 @@ def _why_unreadable(error: OSError | ValueError) -> str:
             return "it is a folder, not an image"
         case PermissionError():
             return "it may not be read (permission denied)"
+        case OSError(errno=errno.ENXIO):  # a socket, which cannot even be opened
+            return _NO_FILE
         case OSError():
             return f"it cannot be opened ({error.strerror})"
     return f"it cannot be opened ({error})"  # a null character in the name

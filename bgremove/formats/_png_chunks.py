@@ -53,10 +53,10 @@ def has_all_rows(file: IO[bytes]) -> bool:
         if kind == b"IDAT":
             file.seek(start + 8)
             packed = file.read(size)
-            while packed and not stream.eof:
+            while packed and not stream.eof and length < needed:  # there may be no end of it
                 length += len(stream.decompress(packed, _PIECE))
                 packed = stream.unconsumed_tail
-    return length + len(stream.flush()) >= needed
+    return length >= needed or length + len(stream.flush()) >= needed
 
 
 def without_damage(file: IO[bytes], notes: list[str]) -> IO[bytes] | None:

@@ -44,6 +44,8 @@ class Table:
     read: RectTable = field(default_factory=lambda: RectTable(COLUMNS, {}, {}, {}))
     _version: tuple[int, int | str] | None = None
     """Of the file, as it was read or written last."""
+    unsaved: bool = False
+    """Whether there is something that the file lacks."""
 
     @classmethod
     def opened(cls, file: Path) -> Self:
@@ -71,6 +73,7 @@ class Table:
     def put(self, path: Location, rect: Rect, hints: Location | None = None) -> None:
         """Set the line of an image; `save` brings it to the disk."""
         key = absolute(path)
+        self.unsaved = True
         line = self.read.lines.setdefault(key, {"path": self._relative(path)})
         line.update(zip(COLUMNS[1:], map(str, rect), strict=True))
         line[HINTS] = "" if hints is None else self._relative(hints)
@@ -90,6 +93,7 @@ class Table:
         self._check_version()
         write_text_file(self.file, self.text())
         self._version = version_of(self.file)
+        self.unsaved = False
 
     def save_marked(self, path: Location, rect: Rect, labels: Mask) -> None:
         """Set the line of an image and write its hints and the CSV; if `labels` leave all open, it has no hints."""
