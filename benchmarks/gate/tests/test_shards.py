@@ -179,3 +179,16 @@ def test_a_report_is_read_as_it_was_written(tmp_path: Path) -> None:
     files.write(tmp_path, result, [explained], SETTINGS)
     assert read(tmp_path / "gate.json").explanations == [explained]
     assert read(tmp_path / "gate.json").result == result
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "3", '"text"', "\x00", '{"format_version": 4}', "without budget_s",
+                                  "alpha is text"])  # fmt: skip
+def test_a_file_that_is_no_report_is_called_that(text: str, tmp_path: Path, said: Said) -> None:
+    file = tmp_path / "gate.json"
+    files.write(tmp_path, a_result("unchanged"), [], SETTINGS)
+    stored = json.loads(file.read_text())
+    edited = {"without budget_s": {**stored, "budget_s": None}, "alpha is text": {**stored, "alpha": "x"}}
+    file.write_text(json.dumps(edited[text]) if text in edited else text)
+    for command in (["merge", str(file), "--output", str(tmp_path / "merged")], ["history", "add", str(file)]):
+        assert run(command) == 2
+        assert f"error: {file} is no gate.json that can be read" in said()

@@ -123,6 +123,10 @@ def codspeed_benchmark(request):
 def benchmark(codspeed_benchmark):
     return codspeed_benchmark
 '''
+#: The same of its older versions, which only call what they are given.
+OLD_CODSPEED = CODSPEED.replace("return self.pedantic(target, args, kwargs)", "return target(*args, **kwargs)").replace(
+    "def pedantic(self, ", "def _unused(self, "
+)
 CODSPEED_CASES = """
 import pytest
 from toy import work
@@ -147,9 +151,10 @@ def test_plain():
 """
 
 
-def test_cases_of_pytest_codspeed_are_measured(toy: Toy, said: Said, tmp_path: Path) -> None:
+@pytest.mark.parametrize("codspeed", [CODSPEED, OLD_CODSPEED], ids=["new", "old"])
+def test_cases_of_pytest_codspeed_are_measured(codspeed: str, toy: Toy, said: Said, tmp_path: Path) -> None:
     plugin: dict[str, str | None] = {f"bench/pytest_codspeed/{name}.py": "" for name in ("__init__", "plugin")}
-    plugin["bench/pytest_codspeed/plugin.py"] = CODSPEED
+    plugin["bench/pytest_codspeed/plugin.py"] = codspeed
     settings = SETTINGS + "pythonpath = bench\nmarkers = benchmark\n"
     conftest = "from pytest_codspeed.plugin import benchmark, codspeed_benchmark\n"
     toy.commit({**plugin, "bench/conftest.py": conftest, "bench/bench_toy.py": CODSPEED_CASES, "pytest.ini": settings})

@@ -37,11 +37,11 @@ def read(file: Path) -> Stored:
         rootdir = stored.get("rootdir", ".")
         result = Result(base, head, findings, pairs, list(stored["notes"]), stored["stopped"], rootdir=rootdir)
         explanations = [_explanation(explanation, file.parent) for explanation in stored["explanations"]]
-        rule = Rule(stored["tolerance"], stored["alpha"])
+        rule, budget_s = Rule(float(stored["tolerance"]), float(stored["alpha"])), float(stored["budget_s"])
         part = Part(Shard(*stored.get("shard", (1, 1))))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WrongUseError(f"{file} is no gate.json that can be read ({type(error).__name__}: {error})") from None
-    return Stored(file, result, explanations, Settings((), rule=rule, budget_s=stored["budget_s"], part=part))
+    return Stored(file, result, explanations, Settings((), rule=rule, budget_s=budget_s, part=part))
 
 
 def _finding(stored: Mapping[str, Any]) -> CaseFinding:
