@@ -11,7 +11,7 @@ from PIL import ExifTags, ImageCms
 
 from bgremove.errors import ImageError
 from bgremove.formats.read import decode
-from tests.heic_files import QUARTERS, TWO_PICTURES, WITH_PREVIEW
+from tests.heic_files import CROPPED, QUARTERS, TWO_PICTURES, WITH_PREVIEW
 from tests.image_files import chunk, png, quarters, saved
 
 CARRIERS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
@@ -117,6 +117,11 @@ def test_pictures_of_an_avif_that_are_not_read_are_noted() -> None:
     assert (
         decode(saved(quarters(), "AVIF", save_all=True, append_images=[quarters()])).notes == decode(TWO_PICTURES).notes
     )
+
+
+def test_an_avif_that_is_not_cropped_as_it_says_is_noted() -> None:
+    assert decode(CROPPED).notes == ("its clap box was left out: the picture is larger than it is to be seen",)
+    assert decode(QUARTERS).notes == ()  # which libheif crops
 
 
 @pytest.mark.parametrize("box", [b"iinf", b"infe", b"iref", b"thmb", b"pitm"])

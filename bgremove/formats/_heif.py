@@ -39,6 +39,11 @@ def lost_in(file: IO[bytes]) -> Iterator[str]:
         yield "its nclx colour profile was left out: its colours are taken for those of sRGB"
 
 
+def is_cropped(file: IO[bytes]) -> bool:
+    """Whether a file says that only a part of its picture is to be seen (the clean aperture, ISO 14496-12, 12.1.4)."""
+    return b"clap" in _meta(file)
+
+
 def has_more_images(file: IO[bytes]) -> bool:
     """Whether there are pictures beside the primary one that are more than parts, previews or alpha of it."""
     pictures: set[int] = set()

@@ -236,6 +236,8 @@ def _lost(image: PIL.Image.Image, file: IO[bytes]) -> Iterator[str]:
     elif image.format in {"AVIF", "HEIF"}:
         if not image.info.get("icc_profile"):
             yield from _heif.lost_in(file)
+        if image.format == "AVIF" and _heif.is_cropped(file):
+            yield "its clap box was left out: the picture is larger than it is to be seen"
         if image.format == "AVIF" and not _pillow.has_more_frames(image) and _heif.has_more_images(file):
             yield _FIRST_ONLY  # pictures, of which Pillow sees the first, and not frames
 
