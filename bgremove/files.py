@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import select
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bgremove.errors import OutputError, UsageError
+from bgremove.errors import ImageError, OutputError, UsageError
 from bgremove.paths import STANDARD, StrOrBytesPath, display_name
 from bgremove.storage import store_of
 from bgremove.url import Location, Url
@@ -65,6 +66,20 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{display_name(folder)}: the folder cannot be made ({error.strerror})") from error
 
 
+def read_standard_input() -> bytes:
+    """All that comes from standard input. `ImageError` if it cannot be read."""
+    parts = []
+    try:
+        while (part := sys.stdin.buffer.read()) != b"":
+            if part is None:  # another process has made it non-blocking, and nothing is there yet
+                select.select([sys.stdin], [], [])
+            else:
+                parts.append(part)
+    except OSError as error:
+        raise ImageError(f"standard input: it cannot be read ({error.strerror})") from error
+    return b"".join(parts)
+
+
 def write_standard_output(content: bytes) -> None:
     """Write `content` to standard output. `OutputError` if nobody reads it, or it is closed."""
     if sys.stdout is None:  # its number may be that of another file by now
@@ -72,7 +87,10 @@ def write_standard_output(content: bytes) -> None:
     try:
         left = memoryview(content)
         while left:  # past Python's buffer, which would be flushed once more, and fail, when the process ends
-            left = left[os.write(sys.stdout.fileno(), left) :]
+            try:
+                left = left[os.write(sys.stdout.fileno(), left) :]
+            except BlockingIOError:  # another process has made it non-blocking, and it is full
+                select.select([], [sys.stdout], [])
     except OSError as error:
         raise OutputError(f"standard output: it cannot be written ({error.strerror})") from error
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import struct
+from contextlib import suppress
 
 import PIL.Image
 import pytest
 from PIL import ExifTags, ImageCms
 
+from bgremove.errors import ImageError
 from bgremove.formats.read import decode
-from tests.heic_files import QUARTERS
+from tests.heic_files import CROPPED, QUARTERS, TWO_PICTURES, WITH_PREVIEW
 from tests.image_files import chunk, png, quarters, saved
 
 CARRIERS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
@@ -104,3 +106,27 @@ def test_a_profile_of_which_a_part_is_missing_is_noted(mode: str) -> None:
     photo = decode(content[:place] + content[place + 2 + length :])
     assert photo.metadata.profile is None
     assert "its colour profile is damaged" in photo.notes[-1]
+
+
+def test_pictures_of_an_avif_that_are_not_read_are_noted() -> None:
+    assert decode(TWO_PICTURES).notes == ("it holds several frames or pages; only the first was read",)
+    assert decode(WITH_PREVIEW).notes == ()
+    alpha = quarters().convert("RGBA")
+    alpha.putalpha(99)
+    assert decode(saved(alpha, "AVIF")).notes == ()
+    assert (
+        decode(saved(quarters(), "AVIF", save_all=True, append_images=[quarters()])).notes == decode(TWO_PICTURES).notes
+    )
+
+
+def test_an_avif_that_is_not_cropped_as_it_says_is_noted() -> None:
+    assert decode(CROPPED).notes == ("its clap box was left out: the picture is larger than it is to be seen",)
+    assert decode(QUARTERS).notes == ()  # which libheif crops
+
+
+@pytest.mark.parametrize("box", [b"iinf", b"infe", b"iref", b"thmb", b"pitm"])
+def test_items_of_an_avif_that_make_no_sense_are_no_crash(box: bytes) -> None:
+    place = WITH_PREVIEW.index(box)
+    for start in (place - 4, place, place + 4, place + 8):
+        with suppress(ImageError):
+            decode(WITH_PREVIEW[:start] + b"\0\0\0\x08" + WITH_PREVIEW[start + 4 :])

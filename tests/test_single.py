@@ -9,14 +9,15 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from bgremove import cli, remove_background
+from bgremove import cli, files, remove_background
 from bgremove.batch.single import names_a_file, plan_single
-from bgremove.errors import OutputError, UsageError
+from bgremove.errors import ImageError, OutputError, UsageError
 from bgremove.formats.read import decode
 from bgremove.settings import Settings
 from tests.samples import save_scene
@@ -86,6 +87,45 @@ def test_what_comes_through_a_pipe_and_is_no_image_fails(
         assert result.returncode == 1
         assert reason in result.stderr
     assert inputs(folder) == {"a.png", "b.png"}
+
+
+def test_a_pipe_that_another_process_has_made_non_blocking_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = np.random.default_rng(0).bytes(150_000)
+    parts = [content[start : start + 50_000] for start in range(0, len(content), 50_000)]
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+
+    def feed(*_: object) -> None:
+        if parts:
+            os.write(write_end, parts.pop(0))
+        else:
+            os.close(write_end)
+
+    with open(read_end) as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        monkeypatch.setattr("bgremove.files.select.select", feed)
+        assert files.read_standard_input() == content
+
+    taken = []
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    with open(write_end, "w") as stream, monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", stream)
+        patch.setattr("bgremove.files.select.select", lambda *_: taken.append(os.read(read_end, 2**20)))
+        files.write_standard_output(content)
+    with open(read_end, "rb") as rest:
+        assert b"".join(taken) + rest.read() == content
+    assert taken
+
+
+def test_a_standard_input_that_cannot_be_read_costs_its_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with open(write_end, "wb") as stream:
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.FileIO(write_end, "rb", closefd=False)))
+        with pytest.raises(ImageError, match=r"standard input: it cannot be read \(Bad file descriptor\)"):
+            files.read_standard_input()
+    assert stream.closed
 
 
 @pytest.mark.whole_run

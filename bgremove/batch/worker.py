@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,7 +12,7 @@ from bgremove.batch.job import Job
 from bgremove.batch.keys import digest
 from bgremove.cutout import Cutout
 from bgremove.errors import OutputError
-from bgremove.files import make_folder, store_bytes, write_bytes, write_standard_output
+from bgremove.files import make_folder, read_standard_input, store_bytes, write_bytes, write_standard_output
 from bgremove.formats import DEEP_FORMATS, NO_METADATA, Photo, decode, encode, read
 from bgremove.hints import read_hints
 from bgremove.paths import STANDARD
@@ -70,7 +69,7 @@ def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times, dict[s
     start = time.perf_counter()
     limit = settings.max_pixels
     piped = job.source == STANDARD
-    photo = decode(sys.stdin.buffer.read(), max_pixels=limit) if piped else read(job.source, max_pixels=limit)
+    photo = decode(read_standard_input(), max_pixels=limit) if piped else read(job.source, max_pixels=limit)
     decoded = time.perf_counter()
     hints = None if job.hints is None else read_hints(job.hints, *photo.image.shape[:2])
     cutout = cut_photo(photo, settings if job.rect is None else replace(settings, rect=job.rect), hints)

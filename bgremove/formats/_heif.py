@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 from bgremove.errors import ImageError
 
 _MOST_META_BYTES = 2**24  # of a photograph some kilobytes
+_PICTURES = {b"av01", b"grid", b"iden", b"iovl"}  # of an AVIF
 _PRIMARIES = {1, 2}  # of sRGB; not said
 _TRANSFERS = {1, 2, 6, 13}  # of video, which is shown like sRGB; not said; of video again; of sRGB
 
@@ -36,6 +37,40 @@ def lost_in(file: IO[bytes]) -> Iterator[str]:
     primaries, transfer = struct.unpack(">2H", points[:4].ljust(4, b"\0"))
     if points and not (primaries in _PRIMARIES and transfer in _TRANSFERS):
         yield "its nclx colour profile was left out: its colours are taken for those of sRGB"
+
+
+def is_cropped(file: IO[bytes]) -> bool:
+    """Whether a file says that only a part of its picture is to be seen (the clean aperture, ISO 14496-12, 12.1.4)."""
+    return b"clap" in _meta(file)
+
+
+def has_more_images(file: IO[bytes]) -> bool:
+    """Whether there are pictures beside the primary one that are more than parts, previews or alpha of it."""
+    pictures: set[int] = set()
+    beside: set[int] = set()
+    for kind, content in _boxes(_meta(file)[4:]):
+        if not content:
+            continue
+        if kind == b"pitm":
+            beside.add(int.from_bytes(content[4:]))
+        elif kind == b"iinf":
+            entries = (item for entry, item in _boxes(content[6 if content[0] == 0 else 8 :]) if entry == b"infe")
+            pictures.update(_visible_pictures(entries))
+        elif kind == b"iref":
+            size = 2 if content[0] == 0 else 4
+            for reference, items in _boxes(content[4:]):
+                numbers = [int.from_bytes(items[:size])]
+                numbers += [int.from_bytes(items[place : place + size]) for place in range(size + 2, len(items), size)]
+                beside.update({b"auxl": numbers[:1], b"thmb": numbers[:1], b"dimg": numbers[1:]}.get(reference, ()))
+    return bool(pictures - beside)
+
+
+def _visible_pictures(entries: Iterable[bytes]) -> Iterator[int]:
+    """Numbers of items that are pictures and not hidden (ISO 23008-12, 6.4.2)."""
+    for item in entries:
+        size = 4 if item[:1] == b"\3" else 2
+        if item[6 + size : 10 + size] in _PICTURES and not item[3] & 1:
+            yield int.from_bytes(item[4 : 4 + size])
 
 
 def _meta(file: IO[bytes]) -> bytes:

@@ -41,6 +41,8 @@ SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffi
 ImageSource = StrOrBytesPath | Url | bytearray | memoryview | NDArray[Any] | PIL.Image.Image
 """What `as_photo` takes, besides a `Photo`. Plain bytes are an encoded image there, never a path."""
 
+_FIRST_ONLY = "it holds several frames or pages; only the first was read"
+
 _START_BYTES = 2**16
 """Of a file in a store, for its header, which may stand further behind."""
 
@@ -231,8 +233,13 @@ def _lost(image: PIL.Image.Image, file: IO[bytes]) -> Iterator[str]:
         yield from _bmp.lost_in(file)
     elif image.format == "TIFF":
         yield from _tiff_checks.lost_in(file)
-    elif image.format in {"AVIF", "HEIF"} and not image.info.get("icc_profile"):
-        yield from _heif.lost_in(file)
+    elif image.format in {"AVIF", "HEIF"}:
+        if not image.info.get("icc_profile"):
+            yield from _heif.lost_in(file)
+        if image.format == "AVIF" and _heif.is_cropped(file):
+            yield "its clap box was left out: the picture is larger than it is to be seen"
+        if image.format == "AVIF" and not _pillow.has_more_frames(image) and _heif.has_more_images(file):
+            yield _FIRST_ONLY  # pictures, of which Pillow sees the first, and not frames
 
 
 def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str]) -> Photo:
@@ -257,7 +264,7 @@ def _note(image: PIL.Image.Image, notes: list[str]) -> None:
     if _pillow.has_long_text(image):
         notes.append("a text or colour profile in it is longer than 1 MiB")
     if image.format != "MPO" and _pillow.has_more_frames(image):
-        notes.append("it holds several frames or pages; only the first was read")
+        notes.append(_FIRST_ONLY)
 
 
 @contextmanager
