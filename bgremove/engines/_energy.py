@@ -8,7 +8,6 @@ background (0) and of the foreground (1), are one float64 array ``(2, 5, PARAMET
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import cv2
@@ -55,17 +54,17 @@ _SHORT = 8192  # squared differences that are summed in 32 bits
 
 def open_box(labels: Mask) -> Rect:
     """The bounding box of the open pixels; empty if there is none."""
-    return _box(labels, lambda band: band & np.uint8(OPEN))
+    return _box(labels, OPEN)
 
 
-def likely_box(labels: Mask) -> Rect:
-    """The bounding box of the open pixels that start as foreground; empty if there is none."""
-    return _box(labels, lambda band: (band == Label.PROBABLY_FOREGROUND).view(np.uint8))
+def foreground_box(labels: Mask) -> Rect:
+    """The bounding box of the pixels that are, or start as, foreground; empty if there is none."""
+    return _box(labels, Label.FOREGROUND)
 
 
-def _box(labels: Mask, chosen: Callable[[Mask], Mask]) -> Rect:
+def _box(labels: Mask, bit: int) -> Rect:
     bands = bands_of(*labels.shape)
-    boxes = in_threads(lambda band: cv2.boundingRect(chosen(labels[band])), bands)
+    boxes = in_threads(lambda band: cv2.boundingRect(labels[band] & np.uint8(bit)), bands)
     found = [(band.start, *box) for band, box in zip(bands, boxes, strict=True) if box[2]]
     if not found:
         return Rect(0, 0, 0, 0)

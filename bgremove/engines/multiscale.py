@@ -11,7 +11,7 @@ from bgremove.engines import _band, _location, _warm_up
 from bgremove.engines._barriers import Field
 from bgremove.engines._boundary import find_band
 from bgremove.engines._compile import compiled_once
-from bgremove.engines._energy import GMMs, likely_box, measure_beta, open_box
+from bgremove.engines._energy import GMMs, foreground_box, measure_beta, open_box
 from bgremove.engines._overlap import find_gap, measure_masks, predict_overlap, warm_up_overlap
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import learn_gmms
@@ -97,7 +97,7 @@ class MultiscaleEngine(Engine):
         box = open_box(labels)
         if box.width == 0:
             return Segmentation(labels.copy())
-        sought = box if drawn else likely_box(labels)
+        sought = box if drawn else foreground_box(labels)
         area = sought.width * sought.height
         shrink = math.sqrt(area / _COARSE) if area > _ALONE else 1
         return _coarse_to_fine(image, labels, box, shrink, drawn=drawn, iterations=iterations, seed=seed)
@@ -119,7 +119,8 @@ def _coarse_to_fine(
         target = mask[part, x : x + width]
         likely = result.foreground[part.start - rows.start : part.stop - rows.start, x - columns.start :][:, :width]
         # Where a label is certain, the foreground is as it says.
-        np.bitwise_or(target & np.uint8(Label.PROBABLY_BACKGROUND), likely.view(np.uint8), out=target)
+        target &= np.uint8(Label.PROBABLY_BACKGROUND)
+        target |= likely.view(np.uint8)
 
     in_threads(decide, bands_of(*labels.shape))
     return Segmentation(mask, overlap=result.overlap)
