@@ -156,13 +156,20 @@ class Site:
             packages=[*self._folders(), *self.places.packages.installed],
             first=[] if self.places.built is None else [str(self.places.built)],
             watched=[*map(str, (self.places.checkout, *self.places.others, *self.own))],
-            arguments=self.suite.arguments(self.root),
+            arguments=self._arguments(),
             frame_slots=draw.frame_slots,
             notes=notes,
             reads=reads,
             copies=[*self.places.copies],
             lethal=self.lethal,
         )
+
+    def _arguments(self) -> list[str]:
+        """Pytest's; in the user's own checkout its cache is the user's, and an arm might leave it half made."""
+        words = self.suite.arguments(self.root)
+        if self.places.others or "no:cacheprovider" in words:
+            return words
+        return [*words, "-o", f"cache_dir={self.logs.resolve() / 'pytest-cache'}"]
 
     def _cases_in_packages(self) -> Iterator[tuple[str, list[str]]]:
         """Definitions that lie in a package which is built: a build has its own revision's."""
