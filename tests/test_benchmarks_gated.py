@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from benchgate.measure.site import Places, Site, collect
+from benchgate.measure.collecting import collect
+from benchgate.measure.places import Places
+from benchgate.measure.site import Site
 from benchgate.measure.suite import Suite
 
 pytestmark = pytest.mark.whole_run

@@ -24,9 +24,9 @@ from benchgate.comparison import prepared
 from benchgate.decide.metrics import Metric
 from benchgate.decide.schedule import Schedule
 from benchgate.errors import GateError
+from benchgate.measure.collecting import collect
 from benchgate.measure.control import processors
 from benchgate.measure.records import Pair
-from benchgate.measure.site import collect
 from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
 from benchgate.settings import DEFAULT_BUDGET_S, Settings

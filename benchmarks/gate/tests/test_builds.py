@@ -9,8 +9,8 @@ import pytest
 
 from benchgate.cli import run
 from benchgate.errors import GateError
+from benchgate.measure.collecting import check_collected
 from benchgate.measure.messages import Collected
-from benchgate.measure.site import check_collected
 from benchgate.revisions.builds import _OF_BUILDS, built
 from benchgate.revisions.compiled import compiled_by
 from benchgate.revisions.git import WORKING_TREE, resolve

@@ -48,6 +48,7 @@ def test_one_revision_is_profiled_by_a_command(
     shown = capsys.readouterr().out
     assert shown.startswith("bench/bench_toy.py::test_pool: ")
     assert "test_other" not in shown
+    assert not (toy.root / ".pytest_cache").exists(), "nothing of the user's is changed"
     if not attached or "cProfile" in shown:  # no right to ptrace here
         assert "cProfile instead, which does not see worker processes" in shown
         return

@@ -8,9 +8,9 @@ import pytest
 
 from benchgate.decide.metrics import disturbance, log_ratios
 from benchgate.errors import GateError
+from benchgate.measure.collecting import collect
 from benchgate.measure.pair import PairDriver
 from benchgate.measure.records import Pair
-from benchgate.measure.site import collect
 from benchgate.measure.target import padding
 from benchgate.revisions.git import resolve
 from benchgate.revisions.packages import Packages

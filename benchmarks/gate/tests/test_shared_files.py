@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import benchgate
 from benchgate.cli import run
 from benchgate.measure.places import Places
 from benchgate.revisions.packages import Packages
@@ -175,3 +176,9 @@ def test_an_installed_copy_of_a_changed_file_is_shared_too(tmp_path: Path, monke
     assert f"{tmp_path}/site/toy/data.txt" in shared
     assert f"{tmp_path}/site/toy/folder/" in shared
     assert f"{tmp_path}/checkout/docs/a.md" in shared
+
+
+def test_the_gate_itself_is_no_such_file() -> None:
+    package = Path(benchgate.__file__).parent
+    places = Places(package.parent, Packages({}, ()), changed=frozenset({"benchgate/measure/arm.py"}))
+    assert places.shared() == []

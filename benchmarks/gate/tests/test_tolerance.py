@@ -8,7 +8,7 @@ from benchgate.cli import run
 from benchgate.decide.findings import find
 from benchgate.decide.rule import Rule
 from benchgate.decide.schedule import Schedule
-from benchgate.measure.site import collect
+from benchgate.measure.collecting import collect
 from gate_fakes import PretendedDriver, normal
 from gate_toy import NO_TIME, make_toy, toy_site
 

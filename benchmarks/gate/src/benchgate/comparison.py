@@ -13,12 +13,13 @@ from .decide.measured import Measured
 from .decide.rule import Rule
 from .errors import GateError, WrongUseError
 from .guard.machine import identity
+from .measure.collecting import check_collected, collect
 from .measure.executed import cases_that_run
 from .measure.messages import Collected
 from .measure.pair import PairDriver
 from .measure.places import Places
 from .measure.records import Pair, Trouble
-from .measure.site import Site, check_collected, collect
+from .measure.site import Site
 from .measure.suite import Suite, configured
 from .measure.trial import Trial, try_out
 from .part import Part, Shard

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from .measure.collecting import hinted
 from .measure.driver import OTHER_ID
 from .measure.messages import Collected
 from .measure.records import Trouble
-from .measure.site import hinted
 
 #: What a default ``repr`` puts into an id: another number in every process, unless it is a constant in hexadecimal.
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")

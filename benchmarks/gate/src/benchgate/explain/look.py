@@ -13,9 +13,10 @@ from pathlib import Path
 
 from ..comparison import sites_of
 from ..errors import ArmError, GateError
+from ..measure.collecting import check_collected, collect, hinted
 from ..measure.driver import CaseEndedError
 from ..measure.places import Places
-from ..measure.site import PREPARE, Site, check_collected, collect, hinted
+from ..measure.site import PREPARE, Site
 from ..measure.suite import Suite
 from ..report.files import flame_file, made
 from ..report.plain import plain

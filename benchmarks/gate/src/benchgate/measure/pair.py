@@ -10,12 +10,13 @@ from functools import partial
 from typing import TypeVar
 
 from ..errors import ArmError, GateError, LethalNodeError
+from .collecting import hinted
 from .control import Clock
 from .driver import OTHER_ID, SHARES, Arm, CaseEndedError, shares
 from .messages import Collected, Ended, Ready
 from .places import Draw
 from .records import Block, Pair, Timing, Trouble
-from .site import Site, check_origin, hinted, own_of
+from .site import Site, check_origin, own_of
 from .turns import block_of_alone, call_alone, take_turns
 
 #: The largest random addition to the environment of a pair. Its size moves the stack, which alone can change a

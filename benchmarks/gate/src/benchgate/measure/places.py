@@ -9,6 +9,9 @@ from pathlib import Path, PurePosixPath
 from ..revisions.copies import is_copy
 from ..revisions.packages import Packages
 
+#: The gate itself may lie in the repository, and every arm reads it.
+_GATE = os.path.realpath(Path(__file__).parents[1]) + os.sep
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -43,7 +46,7 @@ class Places:
 
     def shared(self) -> list[str]:
         """Where both arms would find the same file of those that changed; a folder ends with a slash."""
-        places = sorted({*self._by_path(), *self._installed()})
+        places = sorted(each for each in {*self._by_path(), *self._installed()} if not each.startswith(_GATE))
         return [f"{place}{os.sep}" if os.path.isdir(place) else place for place in places]
 
     def _by_path(self) -> Iterator[str]:

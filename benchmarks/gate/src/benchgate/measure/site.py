@@ -2,41 +2,25 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
-from ..errors import ArmError, GateError, LethalNodeError, WrongUseError
+from ..errors import GateError, LethalNodeError
 from . import strays
 from .channel import DriverEnd
 from .children.sitecustomize import NOTES, SHARED, VARIABLE, listed, written
 from .driver import Arm
-from .messages import Collected
 from .places import Draw, Places
 from .plan import Plan
 from .suite import Suite, kept_variables
 
 #: How long an arm may take to end after it has said that it finished, in seconds.
 ENDING_S = 20.0
-
-#: What to do about errors of collecting, by what they say.
-_HINTS = {
-    r"failed to map segment from shared object":
-        "it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere",
-    r"No module named '\w+\.|this revision of the project has no|partially initialized module|directory: '\{worktree\}":
-        "files that are generated and ignored by git are in no worktree: name them with carry",
-    "import file mismatch":
-        "two files of cases have the same name: give their folders an __init__.py, or pytest --import-mode=importlib",
-    r"No module named '\w+'":
-        "a library must be installed in the environment that runs the gate, and a generated file named with carry",
-    r"cannot import name '\w+' from (?!partially)|has no attribute '\w+'":
-        "what one revision lacks is best imported in the cases that need it",
-}  # fmt: skip
 
 #: The usual way to have each revision built, as it stands in the configuration.
 PREPARE = 'prepare = "pip install --no-deps --target {target} {worktree}"'
@@ -156,13 +140,20 @@ class Site:
             packages=[*self._folders(), *self.places.packages.installed],
             first=[] if self.places.built is None else [str(self.places.built)],
             watched=[*map(str, (self.places.checkout, *self.places.others, *self.own))],
-            arguments=self.suite.arguments(self.root),
+            arguments=self._arguments(),
             frame_slots=draw.frame_slots,
             notes=notes,
             reads=reads,
             copies=[*self.places.copies],
             lethal=self.lethal,
         )
+
+    def _arguments(self) -> list[str]:
+        """Pytest's; in the user's own checkout its cache is the user's, and an arm might leave it half made."""
+        words = self.suite.arguments(self.root)
+        if self.places.others or "no:cacheprovider" in words:
+            return words
+        return [*words, "-o", f"cache_dir={self.logs.resolve() / 'pytest-cache'}"]
 
     def _cases_in_packages(self) -> Iterator[tuple[str, list[str]]]:
         """Definitions that lie in a package which is built: a build has its own revision's."""
@@ -219,52 +210,6 @@ class Site:
 def _wait(process: subprocess.Popen[bytes]) -> None:
     with suppress(subprocess.TimeoutExpired):
         process.wait(ENDING_S)
-
-
-def collect(*sites: Site) -> list[Collected]:
-    """The benchmarks that each site has and what could not be collected there, all at once; runs none of them."""
-    while True:
-        try:
-            return _collect(sites)
-        except LethalNodeError as error:
-            next(site for site in sites if site.name == error.arm).leave_out(error)
-
-
-def _collect(sites: Sequence[Site]) -> list[Collected]:
-    with ExitStack() as stack:
-        arms = [
-            stack.enter_context(site.started("collect")) if site.suite.present(site.root) else None for site in sites
-        ]
-        collected = [_collected(arm) if arm else Collected([]) for arm in arms]
-        for arm, site in zip(arms, sites, strict=True):
-            check_origin(arm.loaded if arm else {}, site)
-        return collected
-
-
-def _collected(arm: Arm) -> Collected:
-    """The benchmarks of an arm; where base's own definitions cannot be read, head's will do in its place."""
-    try:
-        return arm.collected()
-    except ArmError as error:
-        if arm.name != "base" or isinstance(error, LethalNodeError):
-            raise
-        return Collected([], errors={"all": str(error)})
-
-
-def check_collected(head: Collected) -> None:
-    """Raises GateError when nothing could be collected, WrongUseError when there is nothing."""
-    if head.errors and not head.cases:
-        said = "; ".join(f"{node}: {why}" for node, why in head.errors.items())
-        raise GateError(hinted(f"head's benchmarks cannot be collected: {said}"))
-    if not head.cases:
-        raise WrongUseError(
-            "no benchmark was selected: give files or directories with tests that use `benchmark`, or another -k or -m"
-        )
-
-
-def hinted(said: str) -> str:
-    """What is said of something that cannot be collected, and what to do, if that is known."""
-    return "; ".join([said, *(hint for sign, hint in _HINTS.items() if re.search(sign, said))])
 
 
 def strangers(loaded: Mapping[str, str], site: Site) -> dict[str, str]:

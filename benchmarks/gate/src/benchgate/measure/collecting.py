@@ -1,0 +1,70 @@
+"""Which benchmarks there are in each revision, and what could not be collected; what to do about that."""
+
+import re
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from ..errors import ArmError, GateError, LethalNodeError, WrongUseError
+from .driver import Arm
+from .messages import Collected
+from .site import Site, check_origin
+
+#: What to do about errors of collecting, by what they say.
+_HINTS = {
+    r"failed to map segment from shared object":
+        "it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere",
+    r"No module named '\w+\.|this revision of the project has no|partially initialized module|directory: '\{worktree\}":
+        "files that are generated and ignored by git are in no worktree: name them with carry",
+    "import file mismatch":
+        "two files of cases have the same name: give their folders an __init__.py, or pytest --import-mode=importlib",
+    r"No module named '\w+'":
+        "a library must be installed in the environment that runs the gate, and a generated file named with carry",
+    r"cannot import name '\w+' from (?!partially)|has no attribute '\w+'":
+        "what one revision lacks is best imported in the cases that need it",
+}  # fmt: skip
+
+
+def collect(*sites: Site) -> list[Collected]:
+    """The benchmarks that each site has and what could not be collected there, all at once; runs none of them."""
+    while True:
+        try:
+            return _collect(sites)
+        except LethalNodeError as error:
+            next(site for site in sites if site.name == error.arm).leave_out(error)
+
+
+def _collect(sites: Sequence[Site]) -> list[Collected]:
+    with ExitStack() as stack:
+        arms = [
+            stack.enter_context(site.started("collect")) if site.suite.present(site.root) else None for site in sites
+        ]
+        collected = [_collected(arm) if arm else Collected([]) for arm in arms]
+        for arm, site in zip(arms, sites, strict=True):
+            check_origin(arm.loaded if arm else {}, site)
+        return collected
+
+
+def _collected(arm: Arm) -> Collected:
+    """The benchmarks of an arm; where base's own definitions cannot be read, head's will do in its place."""
+    try:
+        return arm.collected()
+    except ArmError as error:
+        if arm.name != "base" or isinstance(error, LethalNodeError):
+            raise
+        return Collected([], errors={"all": str(error)})
+
+
+def check_collected(head: Collected) -> None:
+    """Raises GateError when nothing could be collected, WrongUseError when there is nothing."""
+    if head.errors and not head.cases:
+        said = "; ".join(f"{node}: {why}" for node, why in head.errors.items())
+        raise GateError(hinted(f"head's benchmarks cannot be collected: {said}"))
+    if not head.cases:
+        raise WrongUseError(
+            "no benchmark was selected: give files or directories with tests that use `benchmark`, or another -k or -m"
+        )
+
+
+def hinted(said: str) -> str:
+    """What is said of something that cannot be collected, and what to do, if that is known."""
+    return "; ".join([said, *(hint for sign, hint in _HINTS.items() if re.search(sign, said))])
