@@ -149,6 +149,14 @@ def test_a_file_whose_end_is_zeros_as_of_a_download_that_was_broken_off(make, ke
         decode(whole[:length] + bytes(len(whole) - length))
 
 
+@pytest.mark.parametrize("file_format", ["WEBP", "AVIF"])
+def test_zeros_at_the_end_of_what_has_no_check_are_noted(file_format: str) -> None:
+    noise = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    whole = saved(noise, file_format)
+    assert not decode(whole).notes
+    assert "it ends in zeros" in decode(whole[:-600] + bytes(600)).notes[0]
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 @pytest.mark.parametrize("quality", range(60, 100, 5))
 def test_zeros_in_place_of_the_end_of_a_jpeg_are_no_damage_where_all_of_it_is_there(mode: str, quality: int) -> None:

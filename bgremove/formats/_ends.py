@@ -15,6 +15,7 @@ from bgremove.formats._png_chunks import has_all_pixels
 
 _FILLER = bytes(range(0x11, 0xEE, 7)) * 4 + b"\xff\xd9"
 """Data of a JPEG that mean something, whatever its tables are, and its end."""
+_ZEROS = 512
 _MOST_ZEROS = 2  # that end the data themselves
 _BAND = 256  # rows that are compared at a time
 _GRAY = range(126, 131)  # what a JPEG is filled up with, and some room
@@ -34,6 +35,15 @@ def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None
             raise ImageError("it is damaged or truncated (a part of its picture is missing)")
         if scans.lacks_detail:
             notes.append("it is a progressive JPEG without its last scans: it is less sharp than it was")
+    elif image.format in {"WEBP", "AVIF", "HEIF"} and _ends_in_zeros(file):
+        notes.append("it ends in zeros, as a download that was broken off: a part of its picture may be missing")
+
+
+def _ends_in_zeros(file: IO[bytes]) -> bool:
+    """Whether a file ends in more zeros than compressed data ever do."""
+    length = file.seek(0, io.SEEK_END)
+    file.seek(max(0, length - _ZEROS))
+    return length > _ZEROS and not any(file.read(_ZEROS))
 
 
 def _part(image: PIL.Image.Image, left: int, top: int, right: int, bottom: int) -> PIL.Image.Image:
