@@ -131,7 +131,47 @@ def test_no_more_of_a_png_is_decompressed_than_is_needed(monkeypatch: pytest.Mon
     bomb = png(4, 4, 8, 2, bytes(20 * 2**20))
     monkeypatch.setattr("bgremove.formats._png_chunks.zlib", Module)
     assert not decode(bomb).image.any()
-    assert 0 < sum(lengths) <= 2**20
+    assert 0 < sum(lengths) <= 2**22
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.6, 0.9, 0.98])
+@pytest.mark.parametrize("make", [
+    lambda: saved(photograph(), "PNG"),
+    lambda: saved(photograph().convert("L"), "PNG"),
+    lambda: saved(photograph(), "JPEG"),
+    lambda: saved(photograph().convert("CMYK"), "JPEG"),
+])  # fmt: skip
+def test_a_file_whose_end_is_zeros_as_of_a_download_that_was_broken_off(make, keep: float) -> None:
+    whole = make()
+    decode(whole)
+    length = int(keep * len(whole))
+    with pytest.raises(ImageError, match="damaged or truncated"):
+        decode(whole[:length] + bytes(len(whole) - length))
+
+
+@pytest.mark.parametrize("file_format", ["WEBP", "AVIF"])
+def test_zeros_at_the_end_of_what_has_no_check_are_noted(file_format: str) -> None:
+    noise = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+    whole = saved(noise, file_format)
+    assert not decode(whole).notes
+    assert "it ends in zeros" in decode(whole[:-600] + bytes(600)).notes[0]
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("quality", range(60, 100, 5))
+def test_zeros_in_place_of_the_end_of_a_jpeg_are_no_damage_where_all_of_it_is_there(mode: str, quality: int) -> None:
+    whole = saved(photograph().convert(mode), "JPEG", quality=quality)
+    assert np.array_equal(decode(whole[:-2] + bytes(5000)).image, decode(whole).image)
+
+
+def test_a_wrong_check_of_a_png_is_no_damage_where_its_data_are_right() -> None:
+    content = bytearray(saved(photograph(), "PNG"))
+    place = content.index(b"IEND") - 8
+    content[place : place + 4] = bytes(4)
+    assert np.array_equal(decode(bytes(content)).image, PIXELS[:, :, ::-1])
+    content[place - 60] ^= 1
+    with pytest.raises(ImageError, match="damaged or truncated"):
+        decode(bytes(content))
 
 
 def test_a_png_without_its_end_is_whole() -> None:

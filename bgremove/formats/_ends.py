@@ -10,11 +10,13 @@ import PIL.Image
 
 from bgremove.errors import ImageError
 from bgremove.formats import _pillow
-from bgremove.formats._jpeg_scans import scans_of
-from bgremove.formats._png_chunks import has_all_rows
+from bgremove.formats._jpeg_scans import Scans, scans_of
+from bgremove.formats._png_chunks import has_all_pixels
 
-_FILLER = bytes(range(0x11, 0xEE, 7)) * 4
-"""Data of a JPEG that mean something, whatever its tables are."""
+_FILLER = bytes(range(0x11, 0xEE, 7)) * 4 + b"\xff\xd9"
+"""Data of a JPEG that mean something, whatever its tables are, and its end."""
+_ZEROS = 512
+_MOST_ZEROS = 2  # that end the data themselves
 _BAND = 256  # rows that are compared at a time
 _GRAY = range(126, 131)  # what a JPEG is filled up with, and some room
 
@@ -23,16 +25,25 @@ def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None
     """Raise `ImageError` if a decoded `image` of the `file` has been filled up; note details that do not come."""
     if image.format == "PNG":
         # What has been filled up is black, or the first colour of a palette. Few photographs are so at their end.
-        if not any(_last_row(image)) and not has_all_rows(file):
-            raise ImageError("it is damaged or truncated (its pixels end early)")
+        if not has_all_pixels(file, ends_black=not any(_last_row(image))):
+            raise ImageError("it is damaged or truncated (its pixels end early, or are not those that were written)")
     elif image.format in {"JPEG", "MPO"}:
         file.seek(0)
         content = file.read()
         scans = scans_of(content)
-        if not scans.in_order or scans.lacks_component or _is_filled_up(image, content, scans.end):
+        if not scans.in_order or scans.lacks_component or _is_filled_up(image, content, scans):
             raise ImageError("it is damaged or truncated (a part of its picture is missing)")
         if scans.lacks_detail:
             notes.append("it is a progressive JPEG without its last scans: it is less sharp than it was")
+    elif image.format in {"WEBP", "AVIF", "HEIF"} and _ends_in_zeros(file):
+        notes.append("it ends in zeros, as a download that was broken off: a part of its picture may be missing")
+
+
+def _ends_in_zeros(file: IO[bytes]) -> bool:
+    """Whether a file ends in more zeros than compressed data ever do."""
+    length = file.seek(0, io.SEEK_END)
+    file.seek(max(0, length - _ZEROS))
+    return length > _ZEROS and not any(file.read(_ZEROS))
 
 
 def _part(image: PIL.Image.Image, left: int, top: int, right: int, bottom: int) -> PIL.Image.Image:
@@ -46,16 +57,25 @@ def _last_row(image: PIL.Image.Image) -> bytes:
     return _part(image, 0, bottom - 1, image.width, bottom).tobytes() if bottom else b""
 
 
-def _is_filled_up(image: PIL.Image.Image, content: bytes, end: int) -> bool:
-    """Whether the data of a JPEG, which `end` in the `content`, are too few for all of the `image`.
+def _is_filled_up(image: PIL.Image.Image, content: bytes, scans: Scans) -> bool:
+    """Whether the data of a JPEG, the `content`, are too few for all of the `image`.
 
-    Only if it ends gray it is decoded once more, with other data behind its own, which change it if they are needed.
+    Only if it ends gray, or has no end but zeros, it is decoded once more, with other data behind its own, which change
+    it if they are needed.
     """
     last = _part(image, image.width - 1, image.height - 1, image.width, image.height)
-    if (last.getchannel("K") if last.mode == "CMYK" else last.convert("L")).tobytes()[0] not in _GRAY:
+    brightness = (last.getchannel("K") if last.mode == "CMYK" else last.convert("L")).tobytes()[0]
+    if scans.ended and brightness not in _GRAY:
         return False
-    filled = content[:end].rstrip(b"\xff") + _FILLER + content[end:]
-    other = _pillow.open_header(io.BytesIO(filled), [], sys.maxsize)
+    if scans.ended:
+        return not _is_all_of(image, content[: scans.end])
+    last_but_zeros = len(content.rstrip(b"\0"))
+    return not any(_is_all_of(image, content[: last_but_zeros + zeros]) for zeros in range(_MOST_ZEROS + 1))
+
+
+def _is_all_of(image: PIL.Image.Image, content: bytes) -> bool:
+    """Whether the `content` of a JPEG, which is without its end, is all that makes the `image`."""
+    other = _pillow.open_header(io.BytesIO(content.rstrip(b"\xff") + _FILLER), [], sys.maxsize)
     _pillow.load(other)
     bands = ((0, top, image.width, min(top + _BAND, image.height)) for top in range(0, image.height, _BAND))
-    return any(_part(image, *band).tobytes() != _part(other, *band).tobytes() for band in bands)
+    return all(_part(image, *band).tobytes() == _part(other, *band).tobytes() for band in bands)

@@ -24,6 +24,8 @@ class Scans:
     """Whether no restart is missing."""
     end: int = 0
     """Where the marker stands that ends the last one."""
+    ended: bool = False
+    """Whether that is the end of the picture."""
 
     @property
     def lacks_component(self) -> bool:
@@ -50,6 +52,8 @@ def scans_of(content: bytes) -> Scans:
             found.left = {component: [_ABSENT] * 64 for component in segment[6::3]}
         elif kind == _RESTART_INTERVAL:
             interval = any(segment)
+        elif kind == _END:
+            found.ended = True
         elif kind == _SCAN:
             _add(found, segment, progressive=progressive)
     return found

@@ -105,3 +105,8 @@ def chunk_of(kind: bytes, content: bytes) -> bytes:
     """A chunk, with its length and its check."""
     check = deflate.crc32(content, deflate.crc32(kind))
     return b"".join([struct.pack(">I", len(content)), kind, content, struct.pack(">I", check)])
+
+
+def check_of(chunk: bytes | memoryview) -> int:
+    """The check of a chunk, of which the kind and the content are given."""
+    return int(deflate.crc32(chunk))

@@ -11,7 +11,7 @@ from typing import IO
 import PIL.Image
 
 from bgremove.formats._limits import is_quiet
-from bgremove.formats._png import SIGNATURE, chunk_of
+from bgremove.formats._png import SIGNATURE, check_of, chunk_of
 
 _OF_PIXELS = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"}
 """Chunks without which the pixels would be others."""
@@ -37,26 +37,54 @@ def lost_in(file: IO[bytes]) -> Iterator[str]:
                 yield "its cICP chunk was left out: its colours are taken for those of its profile, or of sRGB"
 
 
-def has_all_rows(file: IO[bytes]) -> bool:
-    """Whether the data of a PNG are as long as its size needs: Pillow leaves black what is not there.
+def has_all_pixels(file: IO[bytes], *, ends_black: bool) -> bool:
+    """Whether the data of a PNG are what was written, and as long as its size needs.
 
-    It takes the time of decompressing them.
+    Pillow leaves black what does not come, and does not look at checks. They are decompressed once more only if the
+    picture that it gives `ends_black`, or a check is wrong; if that of all of them is right, nothing is lost.
     """
+    checked = all(_is_checked(file, start, length) for kind, start, length in _chunks(file) if kind == b"IDAT")
+    if checked and not ends_black:
+        return True
+    needed = _data_bytes(file)
+    length, complete = _decompressed(file, needed)
+    return length >= needed and (checked or complete)
+
+
+def _is_checked(file: IO[bytes], start: int, length: int) -> bool:
+    """Whether the check of a chunk is right."""
+    file.seek(start + 4)
+    chunk = memoryview(file.read(length + 8))
+    return check_of(chunk[:-4]) == int.from_bytes(chunk[-4:])
+
+
+def _data_bytes(file: IO[bytes]) -> int:
+    """How many bytes the data of a PNG have when they are decompressed."""
     file.seek(16)
     width, height, bits, colour, *_, interlaced = struct.unpack(">2I5B", file.read(13))
     needed = 0
     for left, top, across, down in _ADAM7 if interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // across), -(-(height - top) // down)
         needed += rows * (1 + -(-columns * bits * _CHANNELS[colour] // 8)) if columns > 0 and rows > 0 else 0
+    return needed
+
+
+def _decompressed(file: IO[bytes], needed: int) -> tuple[int, bool]:
+    """How many bytes the data are, and whether they come to their end, little beyond `needed`, and are right."""
     stream, length = zlib.decompressobj(), 0
-    for kind, start, size in _chunks(file):
-        if kind == b"IDAT":
-            file.seek(start + 8)
-            packed = file.read(size)
-            while packed and not stream.eof and length < needed:  # there may be no end of it
-                length += len(stream.decompress(packed, _PIECE))
-                packed = stream.unconsumed_tail
-    return length >= needed or length + len(stream.flush()) >= needed
+    try:
+        for kind, start, size in _chunks(file):
+            if kind == b"IDAT":
+                file.seek(start + 8)
+                packed = file.read(size)
+                while packed and not stream.eof and length < needed + _PIECE:  # there may be no end of it
+                    length += len(stream.decompress(packed, _PIECE))
+                    packed = stream.unconsumed_tail
+        if length < needed:
+            length += len(stream.flush())
+    except zlib.error:  # behind all that Pillow has asked for
+        return length, False
+    return length, stream.eof
 
 
 def without_damage(file: IO[bytes], notes: list[str]) -> IO[bytes] | None:
