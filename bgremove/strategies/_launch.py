@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import process as multiprocessing_process
 from multiprocessing.process import BaseProcess, current_process
 from socket import socket
 
@@ -60,6 +61,16 @@ def interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def forget_workers(name: str) -> None:
+    """In a fork: multiprocessing would end its parent's workers of that name when the fork ends."""
+    children: set[BaseProcess] = multiprocessing_process._children  # type: ignore[attr-defined]
+    children.difference_update([child for child in children if child.name.startswith(name)])
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=partial(forget_workers, NAME))
 
 
 def exit_words(pid: int | None, code: int | None) -> str:
