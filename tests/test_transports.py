@@ -115,7 +115,8 @@ def test_where_no_more_files_may_be_opened_no_memory_is_left_behind(memory):
         outcomes = make_transport("shared_memory").run(strategy, shape, tasks_of(np.zeros(10)))
         next(outcomes)
         with ExitStack() as files:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (64, before[1]))
+            highest = max(map(int, os.listdir("/dev/fd")))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 9, before[1]))
             files.callback(resource.setrlimit, resource.RLIMIT_NOFILE, before)
             with suppress(OSError):
                 while True:
