@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Lock
 from typing import Generic, TypeVar
+
+from bgremove.forks import lock_before_forks
 
 T = TypeVar("T")
 
@@ -19,7 +20,7 @@ class Override(Generic[T]):
 
     def __init__(self, read: Callable[[], T], write: Callable[[T], object]) -> None:
         self._read, self._write = read, write
-        self._lock = Lock()
+        self._lock = lock_before_forks()
         self._held: list[list[T]] = []
         """What was there before, and the value of each block, told apart by the lists that they are in."""
 

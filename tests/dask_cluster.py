@@ -18,7 +18,7 @@ class DaskCluster:
         self._environment, self._folder = {**environment, **STRICT}, folder
         self._processes = []
         self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", self.file)
-        self._wait_for(self.file.exists)
+        self._wait_for(lambda: self.file.exists() and self.file.read_text())
         for count in threads:
             self.add_worker(count)
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 
@@ -151,6 +152,28 @@ def test_a_cluster_here_leaves_the_environment_as_it_was(monkeypatch):
     with make_strategy("dask", workers=1) as strategy:
         assert run(strategy, os.getenv, ["MALLOC_TRIM_THRESHOLD_"])[0].value == before.get("MALLOC_TRIM_THRESHOLD_")
     assert dict(os.environ) == before
+
+
+LEFT = """
+import os, signal
+from bgremove.strategies import make_strategy
+
+if __name__ == "__main__":
+    with make_strategy("dask", workers=1) as strategy:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_cluster_left_is_removed_by_the_next(tmp_path, environment, monkeypatch):
+    (tmp_path / "script.py").write_text(LEFT)
+    (tmp_path / "temporary").mkdir()
+    own = {**environment, "TMPDIR": str(tmp_path / "temporary")}
+    assert subprocess.run([sys.executable, tmp_path / "script.py"], env=own, check=False, timeout=60).returncode == -9
+    assert len(list((tmp_path / "temporary").glob("bgremove-*"))) == 1
+    monkeypatch.setattr(tempfile, "tempdir", own["TMPDIR"])
+    with make_strategy("dask", workers=1):
+        assert len(list((tmp_path / "temporary").glob("bgremove-*"))) == 1
+    assert list((tmp_path / "temporary").glob("bgremove-*")) == []
 
 
 def read_setting(name):

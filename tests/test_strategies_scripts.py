@@ -120,6 +120,18 @@ def test_a_script_without_a_guard_has_one_error_that_names_it(tmp_path, environm
     assert 'if __name__ == "__main__":' in ended.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(("name", "method"), WAYS)
+def test_a_script_from_standard_input_has_workers_or_is_told_why_not(environment, name, method):
+    line = [sys.executable, "-", name, method]
+    options = {"env": environment, "capture_output": True, "text": True, "timeout": 60}
+    ended = subprocess.run(line, input=UNGUARDED, check=False, **options)
+    if (name, method) == ("processes", "forkserver") or method == "fork":
+        assert (ended.returncode, ended.stdout.count("error=None"), ended.stderr) == (0, 20, "")
+    else:
+        assert (ended.returncode, ended.stdout, ended.stderr.count("Traceback")) == (1, "", 1)
+        assert "<stdin> is no file: put it into one, or use" in ended.stderr.splitlines()[-1]
+
+
 OTHERS_UNGUARDED = """
 import multiprocessing
 from bgremove.strategies import make_strategy

@@ -219,6 +219,15 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_live_one_h
         time.sleep(0.05)
 
 
+def test_a_link_that_somebody_else_put_there_is_not_followed(memory, tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "photo.jpg").touch()
+    (memory / "bgremove-run-link").symlink_to(tmp_path / "precious")
+    run_once()
+    (memory / "bgremove-run-link").unlink()
+    assert (tmp_path / "precious" / "photo.jpg").exists()
+
+
 def run_once():
     with make_strategy("sequential") as strategy:
         list(make_transport("shared_memory").run(strategy, shape, tasks_of(np.zeros(3))))

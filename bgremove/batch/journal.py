@@ -57,7 +57,7 @@ class Journal:
         self._folder = folder
         self._path = folder / (NAME if shard is None else _SHARDS.format(shard.index, shard.count))
         self._settings = settings_key(settings)
-        self._run = secrets.token_hex(8)
+        self._run, self._owner = secrets.token_hex(8), os.getpid()
         self._taken: dict[str, str] = {}
         self._names: dict[str, str] = {}
         self._keys: dict[Location, str] = {}
@@ -101,6 +101,8 @@ class Journal:
         return living
 
     def __exit__(self, *_: object) -> None:
+        if self._owner != os.getpid():  # a fork leaves the lock of this run alone
+            return
         with interrupts_deferred():  # a lock that is let go of has a finalizer, and its file is removed after that
             self._stack.pop_all().close()
 

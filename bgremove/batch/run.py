@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
@@ -195,7 +196,7 @@ def run_jobs(plan: Plan, strategy: Strategy, *, budget_bytes: int | None = None)
     """
     unstarted: deque[ImageRecord] = deque()
     unfinished: dict[int, Job] = {}
-    left = Unfinished()
+    left, owner = Unfinished(), os.getpid()
 
     def tasks(journal: Journal | Marks, jobs: Iterable[Job]) -> Iterator[Task[Job]]:
         for index, job in enumerate(jobs):
@@ -237,5 +238,6 @@ def run_jobs(plan: Plan, strategy: Strategy, *, budget_bytes: int | None = None)
                     while unstarted:
                         yield unstarted.popleft()
         finally:
-            Unfinished().remove(path for job in unfinished.values() for path in job.outputs.values())
+            if owner == os.getpid():  # to a fork, its parent's files are not unfinished
+                Unfinished().remove(path for job in unfinished.values() for path in job.outputs.values())
     yield from unstarted

@@ -16,12 +16,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import cache, cached_property, update_wrapper
 from importlib.util import find_spec
 from pathlib import Path
-from threading import RLock
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from bgremove.errors import EngineError
+from bgremove.forks import lock_before_forks
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -33,7 +33,7 @@ _address_of = ctypes.addressof
 _ROOM = 2**16
 """Bytes that a kernel may take: on a full disk, which keeps none, processes would wait for one another in vain."""
 
-_loading = RLock()
+_loading = lock_before_forks()
 _loaded: list[Any] = []  # what holds the machine code
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import cv2
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from bgremove.engines._model import Model, digest
 from bgremove.errors import EngineError, UsageError
+from bgremove.forks import lock_before_forks
 from bgremove.overrides import Override
 from bgremove.paths import display_name
 from bgremove.types import Image
@@ -32,7 +32,7 @@ _BYTES_PER_SAMPLED_PIXEL = 1000  # of what lies between the layers of an isnet; 
 _S_PER_SAMPLED_PIXEL = 3e-6  # of an isnet
 _PROPORTIONS = 1.5  # of a photograph
 
-_loading = Lock()
+_loading = lock_before_forks()
 _threads = 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,15 +10,16 @@ from typing import TypeVar
 import PIL.Image
 from PIL import PngImagePlugin
 
+from bgremove.forks import lock_before_forks
 from bgremove.paths import printable
 
 _T = TypeVar("_T")
 
 _TEXT_BYTES = 64 * 2**20  # one text or profile of a PNG, decompressed; Pillow, left to itself, reads one mebibyte
 
-_warnings_lock = threading.Lock()
-_limit_lock = threading.Lock()
-_text_lock = threading.Lock()
+_warnings_lock = lock_before_forks()
+_limit_lock = lock_before_forks()
+_text_lock = lock_before_forks()
 
 
 def warnings_noted(call: Callable[[], _T], notes: list[str]) -> _T:

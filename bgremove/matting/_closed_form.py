@@ -5,19 +5,19 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
-from threading import Lock
 from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.errors import EngineError, UsageError
+from bgremove.forks import lock_before_forks
 
 _MISSING = "soft edges need PyMatting; install it with: pip install 'bgremove[soft]'"
 
 _PRIOR_WEIGHT = 1e-3  # of the squared distance from what is expected; neighbours of one colour weigh about 1
 
-_loading = Lock()
+_loading = lock_before_forks()
 
 
 def check_installed() -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 from fsspec.implementations.memory import MemoryFileSystem
 
+from bgremove.forks import lock_before_forks
 from bgremove.storage.base import FileSystemStore
 from bgremove.url import Url
 
-_LOCK = threading.Lock()
+_LOCK = lock_before_forks()
 
 
 class MemoryStore(FileSystemStore):

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.resource_tracker import ensure_running
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from bgremove.errors import ClusterError, UsageError
-from bgremove.strategies._launch import interrupts_held
+from bgremove.strategies._folders import owned_folder
+from bgremove.strategies._launch import forget_workers, interrupts_held
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -37,6 +39,23 @@ _CONNECT_S = 10
 """How long a scheduler may take to answer."""
 WORKERLESS_S = 60.0
 """How long a run waits for a worker when there is none."""
+
+_open: WeakSet[Any] = WeakSet()
+"""Clients and clusters."""
+
+
+def _count_as_closed() -> None:
+    """In a fork: to close them takes threads that it does not have, and they are its parent's."""
+    from distributed.core import Status  # noqa: PLC0415 - is loaded if there are any
+
+    for each in _open:
+        each.status = Status.closed if isinstance(each.status, Status) else "closed"
+    if _open:
+        forget_workers("Dask Worker")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_as_closed)
 
 
 @contextmanager
@@ -78,6 +97,7 @@ def _client(address: str) -> Iterator[Client]:
         client.close()
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClusterError(f"{address}: no scheduler of Dask answers there ({reason})") from error
+    _open.add(client)
     with client:
         try:
             client.wait_for_workers(1, timeout=WORKERLESS_S)
@@ -99,18 +119,21 @@ def _local(workers: int) -> Iterator[Client]:
     with ExitStack() as stack:
         stack.enter_context(_environment_kept())
         try:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="bgremove-dask-"))
+            folder = stack.enter_context(owned_folder(Path(tempfile.gettempdir())))
             ensure_running()  # the first spawn would, and let SIGINT through
             with interrupts_held():
                 cluster = LocalCluster(
                     n_workers=workers, threads_per_worker=1, processes=True, host="127.0.0.1",
                     security=Security.temporary(), scheduler_kwargs={"dashboard": False},
-                    dashboard_address="127.0.0.1:0", memory_limit=0, local_directory=folder,
+                    dashboard_address="127.0.0.1:0", memory_limit=0, local_directory=str(folder),
                     silence_logs=logging.CRITICAL,
                 )  # fmt: skip
+            _open.add(cluster)
             stack.enter_context(cluster)
             stack.callback(_end_workers, cluster)
-            client = stack.enter_context(Client(cluster, timeout=_CONNECT_S, set_as_default=False))
+            client = Client(cluster, timeout=_CONNECT_S, set_as_default=False)
+            _open.add(client)
+            stack.enter_context(client)
         except (OSError, RuntimeError) as error:
             raise ClusterError(f"no cluster of Dask can be started here: {error}") from error
         yield client

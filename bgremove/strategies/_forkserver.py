@@ -21,7 +21,7 @@ from multiprocessing import process, spawn
 from multiprocessing.util import _args_from_interpreter_flags  # type: ignore[attr-defined]
 from typing import Any
 
-from bgremove.strategies._launch import NAME, NOT_STARTED, End, Launcher, interrupts_held
+from bgremove.strategies._launch import NAME, NOT_STARTED, End, Launcher, interrupts_held, missing_script
 from bgremove.strategies._messages import receive, send
 
 _NUMBER = struct.Struct("q")
@@ -59,6 +59,8 @@ class ForkServer:
 
     def _launched(self) -> subprocess.Popen[bytes]:
         data = spawn.get_preparation_data(NAME)
+        if missing_script(data):
+            del data["init_main_from_path"]
         data["authkey"] = bytes(data["authkey"])
         self._control, theirs = socket.socketpair()
         program = _PROGRAM.format(path=data["sys_path"], fd=theirs.fileno())

@@ -5,13 +5,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from multiprocessing import process as multiprocessing_process
+from multiprocessing import spawn
 from multiprocessing.process import BaseProcess, current_process
 from socket import socket
+from typing import Any
 
 from bgremove.errors import UsageError
+from bgremove.paths import display_name
 from bgremove.strategies._worker import THREADLESS, serve
 
 NAME = "bgremove-worker"
@@ -29,6 +33,8 @@ class Launcher:
     """Starts each worker by itself, by `fork` or `spawn`."""
 
     def __init__(self, start_method: str, worker_context: bytes) -> None:
+        if start_method != "fork":
+            check_script()
         self._context = multiprocessing.get_context(start_method)
         self._worker_context = worker_context
 
@@ -62,6 +68,16 @@ def interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def forget_workers(name: str) -> None:
+    """In a fork: multiprocessing would end its parent's workers of that name when the fork ends."""
+    children: set[BaseProcess] = multiprocessing_process._children  # type: ignore[attr-defined]
+    children.difference_update([child for child in children if child.name.startswith(name)])
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=partial(forget_workers, NAME))
+
+
 def exit_words(pid: int | None, code: int | None) -> str:
     """How a worker ended. Raises `UsageError` if that was because it was about to start workers itself.
 
@@ -87,6 +103,21 @@ def check_guard() -> None:
         if current_process().name.startswith(NAME):
             os._exit(_UNGUARDED)  # quietly: the process that started this one tells it once
         raise _unguarded()
+
+
+def check_script() -> None:
+    """Raise `UsageError` if workers of multiprocessing cannot import the script that starts them."""
+    if missing := missing_script(spawn.get_preparation_data(NAME)):
+        raise UsageError(
+            f"worker processes import the script that starts them, and {display_name(missing)} is no file: put it into "
+            "one, or use strategy 'processes' with start method 'forkserver', or strategy 'threads'"
+        )
+
+
+def missing_script(data: Mapping[str, Any]) -> str:
+    """The script that workers are told to import by such data, if it is no file, as one from standard input."""
+    path = str(data.get("init_main_from_path", ""))
+    return "" if os.path.exists(path) else path
 
 
 def _unguarded() -> UsageError:

@@ -135,8 +135,13 @@ class Strategy:
     def _check_entered(self) -> None:
         if self._stack is None:
             raise UsageError(f"strategy {self.name!r} runs only inside its `with` block")
+        self._check_owned()
         if self._active is not None:
             raise UsageError(f"strategy {self.name!r} is running already; finish or close that run first")
+
+    def _check_owned(self) -> None:
+        if not self._owned:
+            raise UsageError(f"strategy {self.name!r} belongs to the process of which this is a fork: make another")
 
     def _one_at_a_time(self, function: Callable[[T], R], tasks: Admission[T]) -> Generator[Outcome[R], None, None]:
         self._check_entered()  # again: time may have passed since `run` gave out this iterator
@@ -146,6 +151,7 @@ class Strategy:
                 for outcome in outcomes:
                     tasks.finish(outcome.index)
                     yield outcome
+                    self._check_owned()
             tasks.check()
             if self._stack is None:
                 raise UsageError(f"strategy {self.name!r} was left before this run was finished")

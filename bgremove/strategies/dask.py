@@ -21,7 +21,7 @@ from bgremove.strategies._cluster import WORKERLESS_S, connected
 from bgremove.strategies._dask_cluster import CANCELLED, Cluster, DaskWorker, SentGroup
 from bgremove.strategies._dask_worker import Again
 from bgremove.strategies._grouping import Grouping, Item
-from bgremove.strategies._launch import check_guard
+from bgremove.strategies._launch import check_guard, check_script
 from bgremove.strategies._worker import as_task_error, failed, outcome_of, pack, unpack
 from bgremove.strategies.base import Strategy
 from bgremove.strategies.task import Outcome
@@ -60,6 +60,7 @@ class Dask(Strategy):
     def _open(self, stack: ExitStack) -> None:
         if self._scheduler is None:
             check_guard()
+            check_script()
         self._suspects: deque[Item] = deque()
         """Tasks that have cost a worker; each goes alone to a worker that has nothing else."""
         client = stack.enter_context(connected(self._scheduler, self.workers))

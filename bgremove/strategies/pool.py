@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 from bgremove.errors import BgremoveError, NotRunError, TaskError, UsageError, WorkerLostError
 from bgremove.machine import may_start_no_more
 from bgremove.strategies._admission import Admission
-from bgremove.strategies._launch import NAME, check_guard, exit_words
+from bgremove.strategies._launch import NAME, check_guard, check_script, exit_words
 from bgremove.strategies._worker import Job, failed, outcome_of, pack, prepare, unpack, work
 from bgremove.strategies.base import Strategy
 from bgremove.strategies.task import Outcome, Task
@@ -56,6 +56,8 @@ class Pool(Strategy):
 
     def _open(self, stack: ExitStack) -> None:
         check_guard()
+        if self._start_method != "fork":
+            check_script()
         stack.callback(self._stop)
         self._started()
 

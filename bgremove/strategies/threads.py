@@ -86,7 +86,7 @@ class Threads(Strategy):
                 while True:
                     waiting.popleft()
                     under_way -= 1
-            for _ in range(under_way):
+            for _ in range(under_way if self._owned else 0):  # a fork does not have the threads
                 done.get()
 
     def _submit(self, call: Callable[[], object]) -> bool:

@@ -13,13 +13,14 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from mmap import ACCESS_COPY, mmap
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from bgremove.errors import TaskError, UsageError
+from bgremove.strategies._folders import may_be_made_in, owned_folder
 from bgremove.strategies.base import Strategy
 from bgremove.strategies.task import Outcome, Task
 
@@ -27,7 +28,6 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - memory that looks like a folder; ours inside is private
-_NEW, _OWNED = "bgremove-new-", "bgremove-run-"
 _ALIGNMENT = 64
 """Bytes. A cache line, more than any kernel asks of an array."""
 
@@ -86,7 +86,7 @@ class SharedMemoryTransport:
             # Before Python begins to shut down, too: after that a run that was left open could not be ended.
             atexit.register(close)
             stack.callback(atexit.unregister, close)
-            folders = [stack.enter_context(_folder(parent)) for parent in _parents()]
+            folders = [stack.enter_context(owned_folder(parent)) for parent in _parents()]
             call: _Call[T, R] = _Call(function, folders)
             for outcome in stack.enter_context(closing(strategy.run(call, _sent(tasks, folders)))):
                 yield _received(outcome, folders)
@@ -211,50 +211,4 @@ def _unpack(packed: _Packed) -> Any:
 def _parents() -> Iterator[Path]:
     """Where folders for arrays can be made: in memory, and on the disk."""
     with suppress(OSError):  # there may be no folder for temporary files
-        for parent in dict.fromkeys((_MEMORY, Path(tempfile.gettempdir()))):
-            with suppress(OSError):
-                os.rmdir(tempfile.mkdtemp(prefix=_NEW, dir=parent))
-                yield parent
-
-
-@contextmanager
-def _folder(parent: Path) -> Iterator[Path]:
-    """A private folder, removed at the end; one that a killed process left behind is removed now.
-
-    The owner holds a lock on its folder, which the system lets go of when the process and its workers are gone. A
-    folder gets the name that others look for only when it is locked.
-    """
-    import fcntl  # noqa: PLC0415 - there is none on Windows, where this is not called
-
-    for left in parent.glob(f"{_OWNED}*"):
-        with suppress(OSError), _opened(left) as descriptor:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _remove(left)
-    new = Path(tempfile.mkdtemp(prefix=_NEW, dir=parent))
-    folder, owner = new.with_name(new.name.replace(_NEW, _OWNED)), os.getpid()
-    try:
-        with _opened(new) as descriptor:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            new.rename(folder)
-            yield folder
-    finally:
-        if owner == os.getpid():  # a fork of the owner leaves it alone
-            for place in (folder, new):
-                with suppress(OSError):  # of two names it has one; and who looks for what was left may be at it
-                    _remove(place)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder of files; opens one at most, of which the lock has just been closed: there may be no others."""
-    for file in folder.iterdir():
-        file.unlink(missing_ok=True)
-    folder.rmdir()
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        yield from filter(may_be_made_in, dict.fromkeys((_MEMORY, Path(tempfile.gettempdir()))))
