@@ -46,7 +46,7 @@ ONLY_IN = {
     "matplotlib": {"report"},
     "jinja2": {"report"},
     "distributed": {"strategies"},
-    "psutil": {"machine", "meter", "strategies"},
+    "psutil": {"machine", "process_tree", "strategies"},
 }
 """The parts that a library is for."""
 

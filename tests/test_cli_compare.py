@@ -2,10 +2,13 @@
 
 import json
 import shutil
+import sys
+from dataclasses import replace
 
 import pytest
 
 from bgremove.cli import run
+from bgremove.comparison import compare
 from bgremove.errors import WorkerLostError
 
 pytestmark = pytest.mark.whole_run
@@ -64,3 +67,20 @@ def test_a_comparison_that_ends_early_is_no_wrong_use_and_cannot_be_resumed(
     monkeypatch.setattr("bgremove.cli.compare.compare_strategies", end)
     assert run(["compare", str(photos)]) == status
     assert capsys.readouterr().err.strip() == told
+
+
+def test_a_comparison_ends_with_the_round_in_which_an_image_fails(photos, monkeypatch, capsys):
+    rounds = []
+
+    def lose_one_in_the_second(*arguments):
+        done = run_round(*arguments)
+        rounds.append(done)
+        lost = replace(done.outcomes[0], value=None, error=WorkerLostError("a.jpg: killed"))
+        return replace(done, outcomes=(lost, *done.outcomes[1:])) if len(rounds) == 2 else done
+
+    module = sys.modules[compare.__module__]
+    run_round = module.run_round
+    monkeypatch.setattr(module, "run_round", lose_one_in_the_second)
+    assert run(["compare", str(photos), "--strategies", "threads", "--engine", "opencv", "--quiet"]) == 1
+    assert capsys.readouterr().err.strip() == "error: a.jpg: killed"
+    assert len(rounds) == 2

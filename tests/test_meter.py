@@ -101,7 +101,7 @@ def test_memory_that_processes_share_is_counted_once(environment):
 
 
 def test_the_sum_is_of_rss_if_pss_of_one_process_is_not_given(monkeypatch):
-    monkeypatch.setattr("bgremove.meter._pss", lambda _: None)
+    monkeypatch.setattr("bgremove.process_tree._pss", lambda _: None)
     with Meter() as meter:
         pass
     assert meter.reading.memory_metric == "rss"

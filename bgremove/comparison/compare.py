@@ -124,7 +124,8 @@ def compare(
     `on_image` is called for each image that is completed, the first pass included; `on_cutout` with each job and
     its cutout, in the first pass alone.
 
-    Raises `UsageError` with under three rounds or without any image that can be done.
+    Raises `UsageError` with under three rounds or without any image that can be done, and the error of an image that
+    fails after the first pass, at the end of that round.
     """
     if rounds < MIN_ROUNDS:
         raise UsageError(f"{rounds} rounds show no spread; take at least {MIN_ROUNDS}")
@@ -139,7 +140,9 @@ def compare(
     history: dict[Contender, list[Round]] = {contender: [] for contender in chosen}
     for _ in range(rounds):
         for contender in order.sample(list(chosen), len(chosen)):
-            history[contender].append(run_round(kept, worker, contender.strategy(settings), on_image))
+            done = run_round(kept, worker, contender.strategy(settings), on_image)
+            done.values()  # an image that fails now, because a worker was killed, leaves nothing to compare
+            history[contender].append(done)
     return Comparison(
         jobs=tuple(kept),
         failed=tuple((jobs[index].source, error) for index, error in failed.items()),
