@@ -56,7 +56,7 @@ def scans_of(content: bytes) -> Scans:
             interval = any(segment)
         elif kind == _END:
             found.ended = True
-        elif kind == _SCAN:
+        elif kind == _SCAN and len(segment) > 3:  # shorter ones are not even headers
             _add(found, segment, progressive=progressive)
     return found
 
