@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,14 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
     doubts: tuple[str, ...] = ()
     if settled is None:
         doubts = find_doubts(image, mask, rect, drawn=settings.rect is not None, overlap=overlap)
-    return Cutout(pixels, mask, rect, (*photo.notes, *warnings), photo.metadata.chosen(settings.metadata), doubts)
+    return Cutout(
+        pixels,
+        mask,
+        rect,
+        (*photo.notes, *_clipped(settings, rect, image), *warnings),
+        photo.metadata.chosen(settings.metadata),
+        doubts,
+    )
 
 
 def _settled(photo: Photo, rect: Rect) -> tuple[Mask, str] | None:
@@ -127,6 +135,13 @@ def chosen_rect(settings: Settings, height: int, width: int) -> Rect:
     if settings.rect is not None:
         return settings.rect.clip(height, width)
     return Rect.from_margin(settings.margin, height, width) if settings.model is None else Rect(0, 0, width, height)
+
+
+def _clipped(settings: Settings, rect: Rect, image: Image) -> Iterator[str]:
+    """A warning if the rect that is asked for is not all of it in the image: it may have been drawn on another one."""
+    if settings.rect is not None and settings.rect != rect:
+        size = f"{image.shape[1]} x {image.shape[0]}"
+        yield f"rect {tuple(settings.rect)} reaches beyond the image, which is {size} pixels, and was clipped"
 
 
 def _check_background(labels: Mask, rect: Rect) -> None:
