@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,8 @@ def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cu
         alpha, doubts, warnings = None, (), (settled[1],)
     soft = settings.edge == "soft" and settled is None
     pixels = cut_photo_out(photo, foreground_of(mask), labels, soft=soft, alpha=alpha)
-    return Cutout(pixels, mask, rect, (*photo.notes, *warnings), photo.metadata.chosen(settings.metadata), doubts)
+    notes = (*photo.notes, *_clipped(settings, rect, photo.image), *warnings)
+    return Cutout(pixels, mask, rect, notes, photo.metadata.chosen(settings.metadata), doubts)
 
 
 def _segment(photo: Photo, settings: Settings, rect: Rect, hints: Mask | None) -> tuple[Mask, Segmentation]:
@@ -159,6 +161,13 @@ def close_around(labels: Mask, rect: Rect) -> None:
     rows, columns = rect.slices
     for part in (labels[: rows.start], labels[rows.stop :], labels[:, : columns.start], labels[:, columns.stop :]):
         part[...] = Label.BACKGROUND
+
+
+def _clipped(settings: Settings, rect: Rect, image: Image) -> Iterator[str]:
+    """A warning if the rect that is asked for is not all of it in the image: it may have been drawn on another one."""
+    if settings.rect is not None and settings.rect != rect:
+        size = f"{image.shape[1]} x {image.shape[0]}"
+        yield f"rect {tuple(settings.rect)} reaches beyond the image, which is {size} pixels, and was clipped"
 
 
 def _check_background(labels: Mask, rect: Rect) -> None:

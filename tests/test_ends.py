@@ -164,6 +164,12 @@ def test_zeros_in_place_of_the_end_of_a_jpeg_are_no_damage_where_all_of_it_is_th
     assert np.array_equal(decode(whole[:-2] + bytes(5000)).image, decode(whole).image)
 
 
+@pytest.mark.parametrize("behind", [b"\xff\xda\0\2", bytes(600) + b"\xff\xda\0\2", b"\xff\xe1\0\5abc" * 3])
+def test_nonsense_behind_a_whole_jpeg_is_passed_over(behind: bytes) -> None:
+    whole = saved(photograph(), "JPEG")
+    assert np.array_equal(decode(whole[:-2] + behind).image, decode(whole).image)
+
+
 def test_a_wrong_check_of_a_png_is_no_damage_where_its_data_are_right() -> None:
     content = bytearray(saved(photograph(), "PNG"))
     place = content.index(b"IEND") - 8

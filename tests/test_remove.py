@@ -79,8 +79,13 @@ def test_wrong_hints_are_refused(scene, hints, message):
         remove_background(scene.image, hints=hints)
 
 
-def test_a_rect_is_clipped(scene):
-    assert remove_background(scene.image, rect=(-10, 5, 50, 500)).rect == (0, 5, 40, 55)
+def test_a_rect_is_clipped_with_a_warning(scene):
+    cutout = remove_background(scene.image, rect=(-10, 5, 50, 500))
+    assert cutout.rect == (0, 5, 40, 55)
+    beyond = "rect (-10, 5, 50, 500) reaches beyond the image, which is 80 x 60 pixels, and was clipped"
+    assert cutout.warnings[0] == beyond
+    assert not remove_background(scene.image, rect=(0, 5, 40, 55)).warnings
+    assert not remove_background(scene.image).warnings
 
 
 @pytest.mark.parametrize(

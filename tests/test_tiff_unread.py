@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from bgremove.errors import ImageError
+from bgremove.errors import ImageError, ImageTooLargeError
 from bgremove.formats.read import decode
 from tests.tiff_files import tiff_of
 
@@ -87,3 +87,15 @@ def test_channels_that_are_neither_colours_nor_alpha_are_noted(
 def test_half_floats_are_called_that() -> None:
     with pytest.raises(ImageError, match="a TIFF of 3 floating-point samples of 16 bits"):
         decode(tiff_of(np.zeros((4, 4, 3), np.uint16), 2, more={339: (3, (3,) * 3)}))
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_tiles_that_are_larger_than_the_limit_are_refused_however_small_the_picture(depth: type) -> None:
+    """Pillow takes the memory of a whole tile: 800 MB for 100 by 100 pixels."""
+    samples = np.zeros((20, 20, 3), depth)
+    whole = tiff_of(samples, 2, deflate=True, tile=512)
+    assert decode(whole, max_pixels=512 * 512).image.shape == (20, 20, 3)
+    with pytest.raises(ImageTooLargeError, match="its tiles have 512 x 512 pixels, the limit is 262143 in all"):
+        decode(whole, max_pixels=512 * 512 - 1)
+    with pytest.raises(ImageError):
+        decode(tiff_of(samples, 2, deflate=True, tile=16, more={322: (4, (2**32 - 16,)), 323: (4, (2**32 - 16,))}))

@@ -75,7 +75,10 @@ def _is_filled_up(image: PIL.Image.Image, content: bytes, scans: Scans) -> bool:
 
 def _is_all_of(image: PIL.Image.Image, content: bytes) -> bool:
     """Whether the `content` of a JPEG, which is without its end, is all that makes the `image`."""
-    other = _pillow.open_header(io.BytesIO(content.rstrip(b"\xff") + _FILLER), [], sys.maxsize)
-    _pillow.load(other)
+    try:
+        other = _pillow.open_header(io.BytesIO(content.rstrip(b"\xff") + _FILLER), [], sys.maxsize)
+        _pillow.load(other)
+    except OSError:
+        return True  # there is more behind the picture, of which nothing can be told
     bands = ((0, top, image.width, min(top + _BAND, image.height)) for top in range(0, image.height, _BAND))
     return all(_part(image, *band).tobytes() == _part(other, *band).tobytes() for band in bands)

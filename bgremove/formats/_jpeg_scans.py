@@ -43,7 +43,9 @@ def scans_of(content: bytes) -> Scans:
     found, progressive, interval, restarts = Scans(), False, False, 0
     for kind, place, segment in _segments(content):
         if kind in _RESTARTS:
-            found.in_order &= interval and kind - _RESTARTS.start == restarts % len(_RESTARTS)
+            if not interval or kind - _RESTARTS.start != restarts % len(_RESTARTS):
+                found.in_order = False
+                break  # there may be millions
             restarts += 1
             continue
         found.end, restarts = place, 0
@@ -54,7 +56,7 @@ def scans_of(content: bytes) -> Scans:
             interval = any(segment)
         elif kind == _END:
             found.ended = True
-        elif kind == _SCAN:
+        elif kind == _SCAN and len(segment) > 3:  # shorter ones are not even headers
             _add(found, segment, progressive=progressive)
     return found
 

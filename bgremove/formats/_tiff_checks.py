@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
+from math import prod
 from typing import IO
 
-from bgremove.errors import ImageError
+from bgremove.errors import ImageError, ImageTooLargeError
 from bgremove.formats._tiff import Entry, directory, values_of
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -20,20 +21,26 @@ _MOST_BLOCKS = 2**22
 """Strips or tiles of a picture that somebody has made; a damaged size asks for as many as it says."""
 
 
-def check_blocks(file: IO[bytes]) -> None:
+def check_blocks(file: IO[bytes], max_pixels: int) -> None:
     """Raise `ImageError` if a TIFF has fewer strips or tiles than its size needs: Pillow leaves the rest black.
 
-    A block at place 0, which is where the header is, is one that was left out.
+    A block at place 0, which is where the header is, is one that was left out. A tile takes memory by its own size,
+    however small the picture is: `ImageTooLargeError` if it is over the limit.
     """
     try:
         order, entries, _ = directory(file)
         needed = _blocks_needed(file, order, entries)
+        tile = [values_of(file, order, entries[tag])[0] for tag in (_TILE_WIDTH, _TILE_HEIGHT) if tag in entries]
         entry = entries[_TILES if _TILES in entries else _STRIPS]
         there = entry[1]
         if needed <= min(there, _MOST_BLOCKS):
             there = sum(place > 0 for place in values_of(file, order, entry, needed))
     except (struct.error, KeyError, ValueError):
         return  # no TIFF, or one of which Pillow says why it cannot be read
+    if prod(tile) > max_pixels:
+        raise ImageTooLargeError(
+            f"its tiles have {' x '.join(map(str, tile))} pixels, the limit is {max_pixels} in all"
+        )
     if there < needed:
         raise ImageError(f"it is damaged or truncated (of {needed} parts of its picture it has {there})")
 

@@ -206,7 +206,7 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     """Check the size, decode, convert, turn upright."""
     _pillow.check_size(*image.size, max_pixels)
     if file is not None and image.format == "TIFF":
-        _tiff_checks.check_blocks(file)
+        _tiff_checks.check_blocks(file, max_pixels)
     read_deep = None if file is None else _deep.deep_reader(image)
     _pillow.load(image)
     orientation = _pillow.orientation(image, notes)
@@ -245,7 +245,7 @@ def _lost(image: PIL.Image.Image, file: IO[bytes]) -> Iterator[str]:
 def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str]) -> Photo:
     """The photograph in a TIFF of samples that Pillow cannot hold."""
     _pillow.check_size(layout.width, layout.height, max_pixels)
-    _tiff_checks.check_blocks(file)
+    _tiff_checks.check_blocks(file, max_pixels)
     planes = []
     for index in range(layout.planes):
         planes.append(_pillow.open_header(_tiff.as_bytes(file, layout, index), notes, sys.maxsize))
