@@ -122,6 +122,11 @@ def test_where_nothing_can_be_imported_the_run_says_so(toy: Toy, said: Said) -> 
     assert "head's benchmarks cannot be collected: more: RuntimeError: of a selected folder" in said()
 
 
+def test_where_a_conftest_ends_the_process_the_run_says_so(toy: Toy, said: Said) -> None:
+    assert run([*NO_TIME, "bench/ending"]) == 3
+    assert "ended unasked with status 6 before it came to any file, as by a conftest.py or a plugin" in said()
+
+
 def test_a_shard_that_is_not_the_first_leaves_such_files_to_the_first(toy: Toy, said: Said) -> None:
     assert run([*NO_TIME, "bench", "--shard", "2/2"]) == 3
     assert "incomparable: bench/bench_syntax.py" not in said()

@@ -68,7 +68,7 @@ class Arm:
 
         Raises WrongUseError where pytest refuses its arguments, LethalNodeError where a file of cases ends the process.
         """
-        node = ""
+        node: str | None = None
         try:
             while isinstance(answer := self._end.receive(self._timeout_s), Collecting):
                 node = answer.node
@@ -81,7 +81,8 @@ class Arm:
             said = _REFUSAL.findall(self._log.read_text(errors="replace"))
             if self.name == "head" and self._end.status == _REFUSED and said:  # base may lack an option of head's
                 raise WrongUseError(f"pytest refuses what it was asked: {said[-1]}") from None
-            raise ArmError(self.name, f"could not collect benchmarks: {error}; {self._last_words()}") from None
+            before = " before it came to any file, as by a conftest.py or a plugin" if node is None else ""
+            raise ArmError(self.name, f"could not collect benchmarks: {error}{before}; {self._last_words()}") from None
         self.loaded.update(collected.loaded)
         self._cases = frozenset(collected.cases)
         return collected
