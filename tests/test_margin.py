@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks import margins
+from benchmarks.location.reading import read_photographs
 from bgremove import remove_background
 from bgremove.cli import run
 from bgremove.cutout import Cutout
@@ -149,3 +151,17 @@ def test_a_margin_that_was_not_given_is_told_from_one_that_was(tmp_path, given, 
     assert json.loads(file.read_text())["settings"]["margin"] == kept
     lowest = cv2.imread(str(tmp_path / "out/a.png"), cv2.IMREAD_UNCHANGED)[-1, :, 3]
     assert lowest.any() == (kept is None)
+
+
+@pytest.mark.pixels
+def test_what_the_margin_costs_is_told_of_objects_at_the_edge_and_others(tmp_path):
+    star = FIXTURES["star"]
+    for name, (image, truth) in {"half": running_into("left"), "star": (star.read(), star.truth())}.items():
+        for folder, values, suffix in (("photos", image, "png"), ("masks", truth * np.uint8(255), "tif")):
+            (tmp_path / folder).mkdir(exist_ok=True)
+            cv2.imwrite(str(tmp_path / folder / f"{name}.{suffix}"), values)
+    touching, other = margins.table(read_photographs(tmp_path / "photos", tmp_path / "masks")).splitlines()[2:]
+    assert touching.startswith("| touches the edge (1) | 0.7")
+    assert touching.endswith(" (0.000) | 1, 0 |")
+    assert other.startswith("| does not (1) | 0.9")
+    assert other.endswith(" +0.000 (0.000) | 0, 0 |")

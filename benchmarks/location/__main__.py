@@ -13,31 +13,15 @@ import sys
 from pathlib import Path
 from statistics import fmean
 
-import cv2
 import numpy as np
 
 from benchmarks.location.fit import fit
-from benchmarks.location.pictures import Photograph, Samples, measure_scaling, take_samples
+from benchmarks.location.pictures import Samples, measure_scaling, take_samples
+from benchmarks.location.reading import read_photographs
 from bgremove.engines._barriers import Field
 from bgremove.engines._network import answer, unpack
-from bgremove.formats import read
 
-_BRIGHT = 127
-_PIXELS = 300_000  # of a photograph, at most
-
-
-def _read(photos: Path, masks: Path) -> list[Photograph]:
-    by_name = {path.stem: path for path in masks.iterdir()}
-    found = []
-    for path in sorted(photos.iterdir()):
-        image, truth = read(path).image, read(by_name[path.stem]).image[..., 0]
-        share = min(1.0, (_PIXELS / truth.size) ** 0.5)
-        size = round(share * image.shape[1]), round(share * image.shape[0])
-        image, truth = (
-            np.asarray(cv2.resize(each, size, interpolation=cv2.INTER_AREA), np.uint8) for each in (image, truth)
-        )
-        found.append(Photograph(image, truth > _BRIGHT))
-    return found
+_BRIGHT = 127  # of 255
 
 
 def _judge(values: Field, samples: Samples) -> None:
@@ -55,7 +39,7 @@ def _judge(values: Field, samples: Samples) -> None:
 
 def main(photos: Path, masks: Path, file: Path) -> None:
     """Say how well halves predict each other, and write the network that is fitted to both."""
-    every = _read(photos, masks)
+    every = read_photographs(photos, masks)
     scaling = measure_scaling(every)
     halves = [take_samples(every[part::2], scaling) for part in range(2)]
     for part in range(2):
