@@ -10,7 +10,8 @@ from bgremove import Label
 from bgremove.engines import _band, _whole
 from bgremove.engines._barriers import Field
 from bgremove.engines._boundary import find_band
-from bgremove.engines._energy import GMMs, measure_beta, open_box
+from bgremove.engines._boxes import open_box
+from bgremove.engines._energy import GMMs, measure_beta
 from bgremove.engines._maxflow import solve
 from bgremove.engines._subset import initialise_gmms, make_subset
 from bgremove.engines._whole import Graph, Whole, make_graph, minimise

@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._compile import fused_kernel, kernel
 from bgremove.engines._grid import DIRECTIONS, Grid, find_exits
-from bgremove.rows import bands_of, in_threads
 from bgremove.types import Image, Label, Mask, Rect
 
 SCALE = 2**21
@@ -50,27 +48,6 @@ _TO_WHOLE = 1.5 * 2**52  # a double near it is a whole number: adding it rounds,
 _STEPS = np.array(DIRECTIONS)
 _PEAKS = np.array([GAMMA, GAMMA / math.sqrt(2.0)])
 _SHORT = 8192  # squared differences that are summed in 32 bits
-
-
-def open_box(labels: Mask) -> Rect:
-    """The bounding box of the open pixels; empty if there is none."""
-    return _box(labels, OPEN)
-
-
-def foreground_box(labels: Mask) -> Rect:
-    """The bounding box of the pixels that are, or start as, foreground; empty if there is none."""
-    return _box(labels, Label.FOREGROUND)
-
-
-def _box(labels: Mask, bit: int) -> Rect:
-    bands = bands_of(*labels.shape)
-    boxes = in_threads(lambda band: cv2.boundingRect(labels[band] & np.uint8(bit)), bands)
-    found = [(band.start, *box) for band, box in zip(bands, boxes, strict=True) if box[2]]
-    if not found:
-        return Rect(0, 0, 0, 0)
-    left, right = min(x for _, x, _, _, _ in found), max(x + width for _, x, _, width, _ in found)
-    (first, _, y, _, _), (last, _, v, _, height) = found[0], found[-1]
-    return Rect(left, first + y, right - left, last + v + height - first - y)
 
 
 def measure_beta(image: Image, step: int = 1, columns: slice = slice(None)) -> float:

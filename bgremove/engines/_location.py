@@ -16,9 +16,10 @@ import numpy as np
 
 from bgremove.engines import _warm_up
 from bgremove.engines._barriers import Field
+from bgremove.engines._boxes import open_box
 from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._cues import measure_cues
-from bgremove.engines._energy import OPEN, SCALE, open_box
+from bgremove.engines._energy import OPEN, SCALE
 from bgremove.engines._grid import Grid
 from bgremove.engines._network import INPUTS, Network, Space, answer_all, load, make_space
 from bgremove.engines._pyramid import reduce

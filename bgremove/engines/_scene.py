@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines._barriers import Field
-from bgremove.engines._energy import open_box
+from bgremove.engines._boxes import open_box
 from bgremove.engines._lab import to_lab
 from bgremove.types import Image, Mask, Rect
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bgremove.engines import _gmm, _warm_up
+from bgremove.engines._boxes import open_box
 from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._energy import (
     COMPONENTS,
@@ -15,7 +16,6 @@ from bgremove.engines._energy import (
     link_neighbours,
     make_scratch,
     measure_beta,
-    open_box,
     terminal_weights,
 )
 from bgremove.engines._grid import FAR, Grid, make_grid

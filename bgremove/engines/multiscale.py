@@ -10,8 +10,9 @@ import numpy as np
 from bgremove.engines import _band, _location, _warm_up
 from bgremove.engines._barriers import Field
 from bgremove.engines._boundary import find_band
+from bgremove.engines._boxes import foreground_box, open_box
 from bgremove.engines._compile import compiled_once
-from bgremove.engines._energy import GMMs, foreground_box, measure_beta, open_box
+from bgremove.engines._energy import GMMs, measure_beta
 from bgremove.engines._overlap import find_gap, measure_masks, predict_overlap, warm_up_overlap
 from bgremove.engines._pyramid import Level, build, enlarge
 from bgremove.engines._subset import learn_gmms

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from bgremove.engines import _band, _session, _warm_up
 from bgremove.engines._boundary import find_band
+from bgremove.engines._boxes import open_box
 from bgremove.engines._compile import compiled_once
-from bgremove.engines._energy import measure_beta, open_box
+from bgremove.engines._energy import measure_beta
 from bgremove.engines._model import Model
 from bgremove.engines._session import Alpha
 from bgremove.engines._subset import initialise_gmms, learn_gmms
