@@ -11,7 +11,7 @@ from benchmarks.location.reading import read_photographs
 from bgremove import remove_background
 from bgremove.cli import run
 from bgremove.cutout import Cutout
-from bgremove.engines import make_engine
+from bgremove.engines import _location, make_engine
 from bgremove.engines.auto import LIMIT
 from bgremove.rects.propose import rect_around
 from bgremove.report.gallery import doubts_about
@@ -75,6 +75,18 @@ def test_an_object_that_keeps_away_is_cut_out_as_with_a_margin_that_is_given(nam
     one, other = remove_background(image), remove_background(image, margin=0.05)
     assert np.array_equal(one.mask, other.mask)
     assert one.rect == other.rect
+
+
+def test_the_margin_is_open_where_odds_are_joined_to_such_that_are_better_than_even(monkeypatch):
+    odds = np.full((40, 60), -3, np.float32)
+    odds[30:, 10:20], odds[30:, 20:30], odds[30:, 40:50] = -0.5, 0.5, -0.5
+    monkeypatch.setattr(_location, "log_odds", lambda *_, **__: odds)
+    labels = np.full((40, 60), Label.PROBABLY_BACKGROUND, np.uint8)
+    labels[2:38, 3:57] = Label.PROBABLY_FOREGROUND
+    opened, _ = _location.open_margin(np.zeros((40, 60, 3), np.uint8), labels)
+    expected = np.where(labels == Label.PROBABLY_FOREGROUND, labels, Label.BACKGROUND)
+    expected[38:, 10:30] = Label.PROBABLY_FOREGROUND
+    assert np.array_equal(opened, expected)
 
 
 @pytest.mark.parametrize("engine", ["exact", "opencv"])

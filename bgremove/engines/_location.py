@@ -29,6 +29,8 @@ SIDE = 64
 """Pixels of the square that the network sees, whatever the shape of the image."""
 LIMIT = 4.0
 """Of a cue that is seen, in its standard deviations."""
+LIKELY = -1.0
+"""The least logarithm of the odds of pixels that start as foreground."""
 _MOST = 30.0  # of the odds' logarithm: less than what certain labels weigh
 
 
@@ -57,7 +59,8 @@ def open_margin(image: Image, labels: Mask) -> tuple[Mask, Field]:
     """Labels whose margin, which starts as background, is open just where the object is likely to run into it; odds.
 
     The network sees the margin as certain background, as it did when it was fitted. What lies in it is as likely to be
-    part of the object as the nearest pixel of the box that it leaves.
+    part of the object as the nearest pixel of the box that it leaves. It is opened where a search starts, as far as
+    that is joined to what is more likely than not (hysteresis: Canny 1986, https://doi.org/10.1109/TPAMI.1986.4767851).
     """
     closed = np.where(labels == Label.PROBABLY_BACKGROUND, np.uint8(Label.BACKGROUND), labels)
     odds, box = log_odds(image, closed, drawn=False), open_box(closed)
@@ -66,8 +69,9 @@ def open_margin(image: Image, labels: Mask) -> tuple[Mask, Field]:
         nearest_row = np.arange(labels.shape[0]).clip(rows.start, rows.stop - 1)
         nearest_column = np.arange(labels.shape[1]).clip(columns.start, columns.stop - 1)
         odds = odds[np.ix_(nearest_row, nearest_column)]
-    likely = (labels == Label.PROBABLY_BACKGROUND) & (odds > 0)
-    closed[likely] = Label.PROBABLY_FOREGROUND
+    margin = labels == Label.PROBABLY_BACKGROUND
+    _, pieces = cv2.connectedComponents((margin & (odds > LIKELY)).view(np.uint8))
+    closed[np.isin(pieces, pieces[margin & (odds > 0)])] = Label.PROBABLY_FOREGROUND
     return closed, odds
 
 

@@ -12,13 +12,12 @@ from bgremove.engines._barriers import Field
 from bgremove.engines._compile import kernel
 from bgremove.engines._energy import COMPONENTS, OPEN, PARAMETERS, GMMs, link_neighbours
 from bgremove.engines._grid import FAR, Grid, find_exits, make_grid
-from bgremove.engines._location import add_prior, loosen
+from bgremove.engines._location import LIKELY, add_prior, loosen
 from bgremove.engines._maxflow import Shell, make_shell, solve_within
 from bgremove.engines._subset import Subset, distance_of, larger_subset, learn, learn_again, subset_of
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
 _CONVERGED = 0.005  # iterations end early when no greater share of the open pixels changes its label
-_LIKELY = -1.0  # the least logarithm of the odds of pixels that start as foreground
 _SHELL = 1024  # distances that there is room for at first
 _FOREGROUND = int(Label.FOREGROUND)
 
@@ -159,7 +158,7 @@ def _start(labels: Mask, odds: Field, pull: Any, foreground: Mask, tally: NDArra
             label = labels[y, x]
             likely = label & 1
             if label >= OPEN:
-                if odds.size > 0 and not odds[y, x] + pull > np.float32(_LIKELY):
+                if odds.size > 0 and not odds[y, x] + pull > np.float32(LIKELY):
                     likely = 0
                 opened += 1
                 chosen += likely
