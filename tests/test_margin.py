@@ -127,6 +127,17 @@ def test_hints_in_the_margin_decide_unless_it_was_given():
 
 
 @pytest.mark.pixels
+def test_what_hints_start_as_background_in_the_box_may_become_object():
+    image = FIXTURES["star"].read()
+    hints = np.full(image.shape[:2], Label.PROBABLY_FOREGROUND, np.uint8)
+    hints[:, : image.shape[1] // 2] = Label.PROBABLY_BACKGROUND
+    hints[:, 40:60] = Label.PROBABLY_FOREGROUND
+    one, other = (remove_background(image, hints=hints, **given) for given in ({}, {"margin": 0.05}))
+    assert overlap(one.foreground, FIXTURES["star"].truth()) > 0.95
+    assert np.array_equal(one.mask, other.mask)
+
+
+@pytest.mark.pixels
 def test_a_soft_edge_goes_on_in_the_margin():
     pytest.importorskip("pymatting")
     image, truth = running_into("bottom")

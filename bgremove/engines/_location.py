@@ -16,7 +16,7 @@ import numpy as np
 
 from bgremove.engines import _warm_up
 from bgremove.engines._barriers import Field
-from bgremove.engines._boxes import open_box
+from bgremove.engines._boxes import foreground_box, open_box
 from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._cues import measure_cues
 from bgremove.engines._energy import OPEN, SCALE
@@ -56,20 +56,22 @@ def log_odds(image: Image, labels: Mask, *, drawn: bool) -> Field:
 
 
 def open_margin(image: Image, labels: Mask) -> tuple[Mask, Field]:
-    """Labels whose margin, which starts as background, is open just where the object is likely to run into it; odds.
+    """Labels whose margin is open just where the object is likely to run into it; odds.
 
-    The network sees the margin as certain background, as it did when it was fitted. What lies in it is as likely to be
-    part of the object as the nearest pixel of the box that it leaves. It is opened where a search starts, as far as
-    that is joined to what is more likely than not (hysteresis: Canny 1986, https://doi.org/10.1109/TPAMI.1986.4767851).
+    The margin is what starts as background around the box of what starts as foreground. The network sees it as certain
+    background, as it did when it was fitted. What lies in it is as likely to be part of the object as the nearest pixel
+    of the box. It is opened where a search starts, as far as that is joined to what is more likely than not: hysteresis
+    (Canny 1986, https://doi.org/10.1109/TPAMI.1986.4767851).
     """
-    closed = np.where(labels == Label.PROBABLY_BACKGROUND, np.uint8(Label.BACKGROUND), labels)
+    margin = labels == Label.PROBABLY_BACKGROUND
+    margin[foreground_box(labels).slices] = False
+    closed = np.where(margin, np.uint8(Label.BACKGROUND), labels)
     odds, box = log_odds(image, closed, drawn=False), open_box(closed)
     if box.width:
         rows, columns = box.slices
         nearest_row = np.arange(labels.shape[0]).clip(rows.start, rows.stop - 1)
         nearest_column = np.arange(labels.shape[1]).clip(columns.start, columns.stop - 1)
         odds = odds[np.ix_(nearest_row, nearest_column)]
-    margin = labels == Label.PROBABLY_BACKGROUND
     _, pieces = cv2.connectedComponents((margin & (odds > LIKELY)).view(np.uint8))
     closed[np.isin(pieces, pieces[margin & (odds > 0)])] = Label.PROBABLY_FOREGROUND
     return closed, odds
