@@ -111,10 +111,8 @@ def load(image: PIL.Image.Image) -> None:
         image.info["transparency"] = key * (255 // of_white)  # Pillow widens the samples, and not this one
     if image.format == "TIFF" and "dpi" in image.info and image.getexif().get(ExifTags.Base.Orientation, 1) >= 5:
         image.info["dpi"] = image.info["dpi"][::-1]  # Pillow turns the picture, and not this
-    if image.format == "AVIF":
-        image.info.pop(
-            "xmp", None
-        )  # by which Pillow would turn it: only irot and imir say how it is seen (MIAF, 7.3.6)
+    if image.format == "AVIF":  # only irot and imir say how it is seen (MIAF, 7.3.6); Pillow would go by its XMP too
+        image.info.pop("xmp", None)
     limit = PIL.Image.MAX_IMAGE_PIXELS
     beyond = limit is not None and image.width * image.height > limit
     with limit_lifted() if beyond else nullcontext():
