@@ -5,6 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Protocol
+
+
+class Advance(Protocol):
+    """Tells that one more is done."""
+
+    def __call__(self, *, failed: bool = False) -> None:
+        """One more is done, or has failed."""
 
 
 class Pace:

@@ -2,59 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Thread
-from typing import Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from bgremove.pace import Pace
+from bgremove.pace import Advance, Pace
 
 _FIRST_LINE_S = 2
 _RAREST_LINE_S = 300
-
-
-class Advance(Protocol):
-    """Tells that one more is done."""
-
-    def __call__(self, *, failed: bool = False) -> None:
-        """One more is done, or has failed."""
+_WITHOUT_CURSOR = {"dumb", "unknown"}
 
 
 @contextmanager
-def progress(console: Console, pace: Pace, *, quiet: bool = False) -> Iterator[Advance]:
-    """Gives a function to call whenever one more is done, which `pace` learns of."""
+def progress(pace: Pace, *, quiet: bool = False) -> Iterator[Advance]:
+    """On standard error. Gives a function to call whenever one more is done, which `pace` learns of."""
     if quiet:
         yield pace.add
-    elif console.is_terminal and not console.is_dumb_terminal:
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
-        times = TimeElapsedColumn(), TimeRemainingColumn()
-        by_itself = _may_start_a_thread()
-        with Progress(*columns, *times, console=console, transient=True, auto_refresh=by_itself) as bar:
-            task = bar.add_task(pace.what, total=pace.total, note="")
+    elif sys.stderr.isatty() and os.environ.get("TERM", "").lower() not in _WITHOUT_CURSOR:
+        from rich.console import Console  # noqa: PLC0415 - takes a tenth of the time of a small photograph
 
-            def advance(*, failed: bool = False) -> None:
-                pace.add(failed=failed)
-                bar.update(task, advance=1, note=pace.note, refresh=not by_itself)
+        from bgremove.bar import bar  # noqa: PLC0415
 
+        with bar(Console(stderr=True), pace) as advance:
             yield advance
     else:
-
-        def say(text: str) -> None:
-            with suppress(OSError):  # what a full disk has no room for is lost, and the work goes on
-                console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-        yield Lines(say, pace)
+        yield Lines(_say, pace)
 
 
-def _may_start_a_thread() -> bool:
-    try:
-        Thread(target=bool).start()
-    except RuntimeError:
-        return False
-    return True
+def _say(text: str) -> None:
+    with suppress(OSError):  # what a full disk has no room for is lost, and the work goes on
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
 
 
 class Lines:

@@ -41,7 +41,7 @@ ONLY_IN = {
     "botocore": {"storage"},
     "pymatting": {"matting"},
     "click": {"cli"},
-    "rich": {"cli", "comparison", "progress"},
+    "rich": {"bar", "cli", "comparison", "progress"},
     "scipy": {"comparison"},
     "matplotlib": {"report"},
     "jinja2": {"report"},

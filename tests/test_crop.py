@@ -13,7 +13,7 @@ import pytest
 from bgremove import Settings, remove_background, remove_backgrounds
 from bgremove.batch import make_plan, run_plan
 from bgremove.errors import UsageError
-from bgremove.report import Gallery
+from bgremove.report.gallery import Gallery
 from bgremove.types import Rect
 from fixtures.scenes import make_scene
 from tests.samples import save_scene

@@ -14,11 +14,11 @@ import pytest
 from rich.console import Console
 
 from bgremove import iter_cutouts, remove_backgrounds, rows
+from bgremove.bar import bar
 from bgremove.cli import run
 from bgremove.errors import WorkerLostError
 from bgremove.meter import Meter
 from bgremove.pace import Pace
-from bgremove.progress import progress
 from bgremove.storage import in_parallel
 from bgremove.strategies import Task, make_strategy
 from fixtures.scenes import make_scene
@@ -92,7 +92,7 @@ def test_a_folder_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_progress_and_figures_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     screen = io.StringIO()
-    with Meter() as meter, progress(Console(file=screen, force_terminal=True), Pace("images", 2)) as advance:
+    with Meter() as meter, bar(Console(file=screen, force_terminal=True), Pace("images", 2)) as advance:
         advance()
         advance()
         np.ones(10)

@@ -1,8 +1,10 @@
 import io
 import re
 
+import pytest
 from rich.console import Console
 
+from bgremove.bar import bar
 from bgremove.pace import Pace
 from bgremove.progress import Lines, progress
 
@@ -43,12 +45,30 @@ def test_a_long_run_is_heard_of_every_five_minutes():
     assert 8 + 3600 // 300 - 2 <= len(said) <= 8 + 3600 // 300
 
 
-def test_a_terminal_has_a_bar_with_the_time_left_and_quiet_has_nothing():
-    def shown(**options):
-        stream = io.StringIO()
-        with progress(Console(file=stream, force_terminal=True, width=100), Pace("images", 3), **options) as advance:
-            advance()
-        return stream.getvalue()
+def test_a_bar_has_the_time_left():
+    stream = io.StringIO()
+    with bar(Console(file=stream, force_terminal=True, width=100), Pace("images", 3)) as advance:
+        advance()
+    assert re.search(r"images.*1/3.*0:00:00.*-:--:--", stream.getvalue())
 
-    assert re.search(r"images.*1/3.*0:00:00.*-:--:--", shown())
-    assert shown(quiet=True) == ""
+
+@pytest.mark.parametrize(
+    ("terminal", "term", "quiet", "has_bar"),
+    [
+        (True, "xterm", False, True),
+        (True, "xterm", True, False),
+        (True, "dumb", False, False),
+        (False, "xterm", False, False),
+    ],
+)
+def test_only_a_terminal_that_can_move_its_cursor_has_a_bar(terminal, term, quiet, has_bar, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal)
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setenv("TERM", term)
+    pace = Pace("images", 3)
+    with progress(pace, quiet=quiet) as advance:
+        advance(failed=True)
+    assert (pace.done, pace.failed) == (1, 1)
+    assert ("1/3" in stream.getvalue()) == has_bar
+    assert has_bar or not stream.getvalue()

@@ -10,7 +10,7 @@ from bgremove.comparison.compare import Contender, result_of
 from bgremove.comparison.report import answer, choice
 from bgremove.comparison.statistics import BreakEven, Interval, amdahl, serial_fraction
 from bgremove.errors import UsageError
-from bgremove.report import Outputs, load_json
+from bgremove.report import Outputs
 from bgremove.report.drawing import Plot, Table
 from bgremove.report.figures import (
     cpu_over_time,
@@ -24,7 +24,7 @@ from bgremove.report.figures import (
 )
 from bgremove.report.markdown import markdown
 from bgremove.report.plots import plots_of
-from bgremove.report.report import report_from_json
+from bgremove.report.report import load_json, report_from_json
 from bgremove.report.trace import trace
 from bgremove.report.words import cards, strategies_table
 from tests.report_values import EVIL, READ_S, STARTUP_S, WRITE_S, comparison, content, made_round, segment_s

@@ -9,7 +9,7 @@ from bgremove import Settings, remove_backgrounds
 from bgremove.batch import Job
 from bgremove.cli import run
 from bgremove.formats import encode, read
-from bgremove.report import Gallery
+from bgremove.report.gallery import Gallery
 from fixtures.scenes import make_scene
 from tests.report_values import EVIL, content
 from tests.samples import save_scene

@@ -13,7 +13,7 @@ from bgremove.batch.headers import largest_first
 from bgremove.batch.plan import output_paths
 from bgremove.batch.sources import find_sources, left_out_text, no_image, refuse_pictures
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, shown, telling, told
+from bgremove.cli.console import EXIT_FAILURES, circumstances, counting, say, telling, told
 from bgremove.cli.sections import SectionedCommand
 from bgremove.cli.status import told_on_signal
 from bgremove.comparison import MIN_ROUNDS, Comparison, contenders
@@ -25,7 +25,9 @@ from bgremove.files import noting
 from bgremove.machine import usable_cpus
 from bgremove.pace import Pace
 from bgremove.paths import STANDARD
-from bgremove.report import Gallery, Outputs
+from bgremove.progress import progress
+from bgremove.report import Outputs
+from bgremove.report.gallery import Gallery
 from bgremove.settings import Settings
 from bgremove.url import Location
 
@@ -74,7 +76,7 @@ def compare(
     jobs = largest_first([Job(source.path, emitted) for source in sources], counting("headers", quiet=quiet))
     gallery = Gallery(settings)
     pace.total = len(jobs) * (1 + rounds * len(chosen))
-    with shown(pace, quiet=quiet) as advance:
+    with progress(pace, quiet=quiet) as advance:
         comparison = compare_strategies(
             jobs, settings, chosen, rounds=rounds, on_image=advance,
             on_cutout=gallery.add if outputs.has_pictures else None,

@@ -6,15 +6,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from bgremove.errors import OutputError
 from bgremove.pace import Pace
-
-if TYPE_CHECKING:
-    from bgremove.progress import Advance
+from bgremove.progress import progress
 
 EXIT_FAILURES = 1
 EXIT_USAGE = 2
@@ -67,16 +65,7 @@ def flushed(status: int) -> int:
 
 def counting(what: str, *, quiet: bool) -> Callable[[int], AbstractContextManager[Callable[[], None]]]:
     """Called with how many there are, it shows how far a loop over them is: see `bgremove.progress.progress`."""
-    return lambda total: shown(Pace(what, total), quiet=quiet)
-
-
-def shown(pace: Pace, *, quiet: bool) -> AbstractContextManager[Advance]:
-    """On standard error: see `bgremove.progress.progress`."""
-    from rich.console import Console  # noqa: PLC0415 - help does without
-
-    from bgremove.progress import progress  # noqa: PLC0415
-
-    return progress(Console(stderr=True), pace, quiet=quiet)
+    return lambda total: progress(Pace(what, total), quiet=quiet)
 
 
 def circumstances() -> dict[str, Any]:

@@ -12,13 +12,14 @@ import click
 from bgremove.batch.sources import find_sources, left_out_text, no_image
 from bgremove.batch.summary import named_failure
 from bgremove.cli import options
-from bgremove.cli.console import EXIT_FAILURES, say, shown, told
+from bgremove.cli.console import EXIT_FAILURES, say, told
 from bgremove.cli.sections import SectionedCommand
 from bgremove.cli.status import told_on_signal
 from bgremove.errors import OutputError, UsageError
 from bgremove.files import check_writable, noting
 from bgremove.pace import Pace
 from bgremove.paths import display_name
+from bgremove.progress import progress
 from bgremove.rects import Table, is_filled, propose_rects
 from bgremove.rects.edit import EditServer, Entry, Session, survey
 from bgremove.settings import Settings
@@ -80,7 +81,7 @@ def rects(
     found: list[Entry] = []
     failed = []
     pace.total = len(paths)
-    with shown(pace, quiet=quiet) as advance:
+    with progress(pace, quiet=quiet) as advance:
         for path, result in survey(paths, table, settings) if edit else propose_rects(paths, settings):
             match result:
                 case Entry():

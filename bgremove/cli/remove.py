@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,7 @@ from bgremove.batch.summary import Summary, failure_text, warning_texts
 from bgremove.batch.watch import watch as watch_folders
 from bgremove.cli import options
 from bgremove.cli.conclusion import conclude, concluding, remark
-from bgremove.cli.console import circumstances, counting, say, shown, telling, told
+from bgremove.cli.console import circumstances, counting, say, telling, told
 from bgremove.cli.sections import SectionedCommand
 from bgremove.cli.status import check_status, kept_in, told_on_signal
 from bgremove.errors import OutputError, UsageError
@@ -33,10 +33,14 @@ from bgremove.formats import FORMAT_OF_SUFFIX
 from bgremove.meter import Meter
 from bgremove.pace import Pace
 from bgremove.paths import STANDARD, display_name
-from bgremove.report import MOST_PICTURES, Gallery, Outputs, Picture
+from bgremove.progress import progress
+from bgremove.report import Outputs
 from bgremove.settings import Settings
 from bgremove.strategies import AUTO, DEFAULT_STRATEGY, STRATEGIES
 from bgremove.url import Location
+
+if TYPE_CHECKING:
+    from bgremove.report.gallery import Picture
 
 _OF_MANY = "recursive", "strategy", "scheduler", "workers", "timeout", "naming", "resume", "shard", "dry_run", "status"
 _BESIDE_RESULTS = "contact_sheet", "status", "json_file", "report", "plots", "trace"
@@ -120,10 +124,7 @@ def remove(
             shard=None if shard is None else Shard.parse(shard), counting=counting("headers", quiet=quiet),
         )  # fmt: skip
         name = chosen(plan).name  # of auto, what that is
-        summary = Summary()
-        summary.skipped = len(plan.done)
-        for record in unusable_records(plan):
-            summary.add(record)
+        summary = _begun(plan)
         if dry_run:
             _show_plan(plan.todo)
             return conclude(plan, summary, to_do=len(plan.todo), quiet=quiet)
@@ -137,7 +138,7 @@ def remove(
         with (
             concluding(plan, summary, quiet=quiet),
             Meter() as meter,
-            shown(pace, quiet=quiet or not plan.todo) as advance,
+            progress(pace, quiet=quiet or not plan.todo) as advance,
         ):
             for record in running:
                 summary.add(record)
@@ -146,15 +147,25 @@ def remove(
                 update()
                 if verbose:
                     say(record.line())
-    facts = {**circumstances(), "settings": asdict(settings), "strategy": name}
-    content = records_json(records, plan.left_out, meter.reading, facts)
     try:
-        unwritten += outputs.write(content, _pictures(plan, records, quiet=quiet) if outputs.has_pictures else [])
+        if outputs:
+            facts = {**circumstances(), "settings": asdict(settings), "strategy": name}
+            pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
+            unwritten += outputs.write(records_json(records, plan.left_out, meter.reading, facts), pictures)
         with noting(unwritten):
             write_sheet(contact_sheet, records)
     finally:
         code = conclude(plan, summary, quiet=quiet)
     return told(unwritten) or code
+
+
+def _begun(plan: Plan) -> Summary:
+    """What there is to tell before any image is done."""
+    summary = Summary()
+    summary.skipped = len(plan.done)
+    for record in unusable_records(plan):
+        summary.add(record)
+    return summary
 
 
 def _checked(plan: Plan, keep: list[Location], outputs: Outputs, contact_sheet: Path | None) -> Plan:
@@ -258,6 +269,8 @@ def _refuse_given(what: str, *names: str) -> None:
 
 def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> list[Picture]:
     """Pictures of what was cut out, made from the files that were written."""
+    from bgremove.report.gallery import MOST_PICTURES, Gallery  # noqa: PLC0415 - only who wants a report pays for it
+
     done = {record.path: record.crop for record in records if record.status == "ok"}
     jobs = list(islice((job for job in plan.todo if job.source in done), MOST_PICTURES))
     gallery = Gallery(plan.settings)

@@ -10,7 +10,8 @@ from bgremove.cli import options
 from bgremove.cli.console import told
 from bgremove.cli.sections import SectionedCommand
 from bgremove.errors import UsageError
-from bgremove.report import Outputs, load_json
+from bgremove.report import Outputs
+from bgremove.report.report import load_json
 
 
 @click.command(cls=SectionedCommand, examples=("bgremove report figures.json --report report.html --plots plots/",))

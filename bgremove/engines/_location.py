@@ -9,6 +9,7 @@ with masks: of PASCAL-S, of ECSSD, of flowers and of people.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import cv2
@@ -114,8 +115,9 @@ def _see(cues: Field, open_share: Field, drawn: int, mean: Field, scale: Field, 
                 planes[0, k, y * width + x] = planes[1, k, (y + 1) * width - 1 - x] = value
 
 
+@cache
 def warm_up_log_odds() -> None:
-    """Compile or load what `log_odds` runs."""
+    """Compile or load what `log_odds` runs, once."""
     image, labels = _warm_up.make_picture()
     with compiled_once(_ask):
         for side in (16, 11):  # to half, and to any other share

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import cv2
 import numpy as np
@@ -85,8 +86,9 @@ def _share_told(lab: Image, labels: Mask, foreground: Mask, space: Space) -> flo
     return told / count
 
 
+@cache
 def warm_up_overlap() -> None:
-    """Compile or load what `measure_masks` runs."""
+    """Compile or load what `measure_masks` runs, once."""
     image, labels = _warm_up.make_picture()
     with compiled_once(_measure):
         measure_masks(image, labels, [labels > OPEN], np.zeros(labels.shape, np.float32))

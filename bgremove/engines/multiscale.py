@@ -80,14 +80,10 @@ class MultiscaleEngine(Engine):
 
     def warm_up(self) -> None:
         """See `bgremove.engines.Engine.warm_up`."""
-        exact = ExactEngine()
-        parts = exact.warm_up, _warm_up_cuts, _location.warm_up_log_odds, warm_up_overlap  # the longest first
+        parts = _warm_up_cuts, _location.warm_up_log_odds, warm_up_overlap  # the longest first
         with compiled_once(_band.cut_windows, apart=parts):
-            exact.warm_up()
-            _location.warm_up_log_odds()
-            warm_up_overlap()
-            image, labels = _warm_up.make_picture()
-            _coarse_to_fine(image, labels, open_box(labels), 3, drawn=True, iterations=_warm_up.ITERATIONS, seed=0)
+            for part in parts:
+                part()
 
     def segment(self, image: Image, labels: Mask, *, iterations: int, seed: int, drawn: bool = True) -> Mask:
         """See `bgremove.engines.Engine.segment`."""

@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bgremove.errors import OutputError, UsageError
 from bgremove.files import check_writable, make_folder, noting, write_bytes, write_json_file, write_text_file
 from bgremove.paths import display_name
-from bgremove.report.gallery import Picture
-from bgremove.report.report import report_from_json
-from bgremove.report.trace import trace
 from bgremove.url import Location
+
+if TYPE_CHECKING:
+    from bgremove.report.gallery import Picture
 
 _PAGES = {".html", ".htm"}
 _TEXTS = {".md", ".markdown"}
@@ -60,16 +60,21 @@ class Outputs:
         with noting(errors):
             if self.json_file is not None:
                 write_json_file(self.json_file, content)
+        if not (self.report or self.plots or self.trace):
+            return errors
+        from bgremove.report.report import report_from_json  # noqa: PLC0415 - only who wants more than figures pays
+        from bgremove.report.trace import trace  # noqa: PLC0415
+
+        report = report_from_json(content)
         with noting(errors):
             if self.trace is not None:
-                write_json_file(self.trace, trace(report_from_json(content)))
-        if self.report is None and self.plots is None:
+                write_json_file(self.trace, trace(report))
+        if not (self.report or self.plots):
             return errors
         from bgremove.report.markdown import markdown  # noqa: PLC0415 - matplotlib, for those who want plots
         from bgremove.report.page import page  # noqa: PLC0415
         from bgremove.report.plots import plots_of  # noqa: PLC0415
 
-        report = report_from_json(content)
         plots = plots_of(report)
         with noting(errors):
             if self.plots is not None:

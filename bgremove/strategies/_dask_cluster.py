@@ -19,7 +19,7 @@ from bgremove.strategies._grouping import Item
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
+_CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
 """What is raised for a group that was cancelled: by us, or because the connection is lost."""
 
 
@@ -56,7 +56,7 @@ class Cluster:
         self._worker_context = worker_context
         self.workers: dict[str, DaskWorker] = {}
         self.news: SimpleQueue[tuple[Any, Any]] = SimpleQueue()
-        """Pairs of a time and an event of the scheduler, and of a group and its answers, as they come."""
+        """As they come: a time and an event of the scheduler, or a group and its answers, None if it was cancelled."""
         client.subscribe_topic("all", self.news.put)
         self.admit(None)
 
@@ -125,7 +125,7 @@ class Cluster:
 
     def cancel(self, groups: Sequence[SentGroup]) -> None:
         """Have groups not begun, if they are not yet."""
-        with suppress(OSError, *CANCELLED):
+        with suppress(OSError, *_CANCELLED):
             self._client.cancel([group.future for group in groups if group.future is not None], force=True)
 
     def stop(self, run: int) -> None:
@@ -150,7 +150,9 @@ class Cluster:
             answers = await self._client.gather(group.future, asynchronous=True)
         except KilledWorker:  # where Dask allows no failures; that the worker is lost is news of its own
             return
-        except (Exception, *CANCELLED) as error:  # noqa: BLE001 - told as the outcome of each task
+        except _CANCELLED:
+            answers = None
+        except Exception as error:  # noqa: BLE001 - told as the outcome of each task
             answers = error
         finally:
             group.future = None  # it ends here: where its end is interrupted by Ctrl-C, that is lost
@@ -162,6 +164,6 @@ class Cluster:
         """What a function gives on these workers, or on all: by address a value, or the error."""
         if self._client.status != "running":
             return []
-        with suppress(OSError, *CANCELLED):  # the connection has just been lost, which will be found
+        with suppress(OSError, *_CANCELLED):  # the connection has just been lost, which will be found
             return list((self._client.run(function, *arguments, workers=addresses, on_error="return") or {}).items())
         return []

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Lock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bgremove import __version__
 from bgremove.errors import BgremoveError
@@ -86,16 +86,6 @@ class Group:
             with _lock:
                 session.running -= 1
         return answers, perf_counter()
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """Calls a function for a task that may have been begun before, by a worker that was lost; see `Strategy.run`."""
-
-    function: Any
-
-    def __call__(self, value: Any) -> Any:
-        return getattr(self.function, "again", self.function)(value)
 
 
 def versions() -> dict[str, str]:

@@ -35,6 +35,16 @@ class Item:
     """Workers that were lost while they ran it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Calls a function for a task that may have been begun before, by a worker that was lost; see `Strategy.run`."""
+
+    function: Any
+
+    def __call__(self, value: Any) -> Any:
+        return getattr(self.function, "again", self.function)(value)
+
+
 class Grouping:
     """Draws tasks, a group at a time.
 

@@ -13,18 +13,19 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from queue import Empty
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bgremove.errors import BgremoveError, NotRunError, WorkerLostError
 from bgremove.strategies._admission import Admission
 from bgremove.strategies._cluster import WORKERLESS_S, connected
-from bgremove.strategies._dask_cluster import CANCELLED, Cluster, DaskWorker, SentGroup
-from bgremove.strategies._dask_worker import Again
-from bgremove.strategies._grouping import Grouping, Item
+from bgremove.strategies._grouping import Again, Grouping, Item
 from bgremove.strategies._launch import check_guard, check_script
 from bgremove.strategies._worker import as_task_error, failed, outcome_of, pack, unpack
 from bgremove.strategies.base import Strategy
 from bgremove.strategies.task import Outcome
+
+if TYPE_CHECKING:
+    from bgremove.strategies._dask_cluster import Cluster, DaskWorker, SentGroup
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -61,6 +62,8 @@ class Dask(Strategy):
         if self._scheduler is None:
             check_guard()
             check_script()
+        from bgremove.strategies._dask_cluster import Cluster  # noqa: PLC0415 - asyncio, for those who use Dask
+
         self._suspects: deque[Item] = deque()
         """Tasks that have cost a worker; each goes alone to a worker that has nothing else."""
         client = stack.enter_context(connected(self._scheduler, self.workers))
@@ -131,18 +134,18 @@ class Dask(Strategy):
                 news = self._cluster.news.get_nowait()
 
     def _learn(self, what: SentGroup | float, content: Any) -> Sequence[Outcome[Any]]:
-        match what, content:
-            case SentGroup(), _:
-                return self._answered(what, content) if what in what.worker.groups else ()
-            case _, {"action": "add-worker", "worker": address}:
+        if not isinstance(what, float):
+            return self._answered(what, content) if what in what.worker.groups else ()
+        match content:
+            case {"action": "add-worker", "worker": address}:
                 self._cluster.admit([address])
-            case _, {"action": "remove-worker", "worker": address} if address in self._cluster.workers:
+            case {"action": "remove-worker", "worker": address} if address in self._cluster.workers:
                 return self._lose(self._cluster.workers.pop(address), content)
         return ()
 
     def _answered(self, group: SentGroup, answers: Any) -> Sequence[Outcome[Any]]:
         received_s = perf_counter()
-        if isinstance(answers, CANCELLED):
+        if answers is None:
             return self._disconnected(group)
         group.worker.groups.remove(group)
         if isinstance(answers, Exception):
