@@ -14,7 +14,6 @@ from bgremove.cutout import Cutout
 from bgremove.engines import _location, make_engine
 from bgremove.engines.auto import LIMIT
 from bgremove.rects.propose import rect_around
-from bgremove.report.gallery import doubts_about
 from bgremove.types import Label, Rect
 from fixtures import load
 
@@ -155,14 +154,6 @@ def test_a_rect_that_is_proposed_around_everything_leaves_some_background():
     mask = np.full((100, 200), Label.PROBABLY_FOREGROUND, np.uint8)
     everything = Cutout(np.full((100, 200, 4), 255, np.uint8), mask, Rect(0, 0, 200, 100))
     assert rect_around(everything) == Rect.from_margin(0.05, 100, 200)
-
-
-def test_an_object_at_the_edge_of_the_image_does_not_go_on_outside():
-    foreground = np.zeros((100, 100), np.bool_)
-    foreground[20:] = True
-    assert doubts_about(foreground, Rect(0, 5, 100, 95)) == []
-    (doubt,) = doubts_about(foreground, Rect(5, 5, 90, 90))
-    assert "may go on outside" in doubt
 
 
 @pytest.mark.parametrize(("given", "kept"), [([], None), (["--margin", "0.05"], 0.05)])

@@ -1,5 +1,7 @@
 import json
 import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from tests.report_values import EVIL, content
 from tests.samples import save_scene
 
 pytestmark = pytest.mark.whole_run
+
+FIXTURES = Path(__file__).parents[1] / "fixtures/images"
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +111,7 @@ def test_pictures_are_of_images_as_large_as_the_run_allows(folder, tmp_path, mon
     (record,) = remove_backgrounds(folder / "0.png", tmp_path, strategy="sequential", settings=settings)
     monkeypatch.setitem(read.__kwdefaults__, "max_pixels", 10)  # the limit, which was raised for the run
     gallery = Gallery(settings)
-    gallery.add_written(Job(record.path, {kind: record.outputs[0]}))
+    gallery.add_written(Job(record.path, {kind: record.outputs[0]}), record)
     assert len(gallery.pictures) == 1
 
 
@@ -140,3 +144,33 @@ def test_report_must_be_told_what_to_make(tmp_path, capsys):
     (tmp_path / "r.json").write_text(json.dumps(content()))
     assert run(["report", str(tmp_path / "r.json")]) == 2
     assert "--report, --plots or --trace" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def vague(tmp_path_factory):
+    """A photograph that engines cut differently, and, behind it by name, what cannot be told from its background."""
+    folder = tmp_path_factory.mktemp("vague")
+    shutil.copy(FIXTURES / "pavilion.jpg", folder)
+    (folder / "vague.png").write_bytes(encode(make_scene(200, 260, 1, contrast=0).image))
+    return folder
+
+
+@pytest.mark.parametrize("line", [["remove", "-o", "out"], ["compare", "--rounds", "3", "--strategies", "threads"]])
+def test_a_report_doubts_what_the_command_doubts_and_shows_that_first(vague, tmp_path, monkeypatch, line):
+    monkeypatch.chdir(tmp_path)
+    assert run([*line, str(vague), "--report", "r.html", "-q"]) == 0
+    page = (tmp_path / "r.html").read_text()
+    assert "2 images, 1 of them doubtful, these first." in page
+    assert page.index("vague.png</h3>") < page.index("pavilion.jpg</h3>")
+    assert "engines differ</figcaption>" in page  # which is no doubt
+
+
+def test_a_report_that_is_made_later_knows_the_doubts(vague, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(["remove", str(vague), "-o", "out", "--json", "r.json", "-q"]) == 0
+    (reasons,) = [
+        each["doubtful"] for each in json.loads((tmp_path / "r.json").read_text())["images"] if each["doubtful"]
+    ]
+    for name in ("r.html", "r.md"):
+        assert run(["report", "r.json", "--report", name]) == 0
+        assert all(reason in (tmp_path / name).read_text() for reason in reasons)

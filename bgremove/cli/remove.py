@@ -271,7 +271,7 @@ def _pictures(plan: Plan, records: Sequence[ImageRecord], *, quiet: bool) -> lis
     """Pictures of what was cut out, made from the files that were written."""
     from bgremove.report.gallery import MOST_PICTURES, Gallery  # noqa: PLC0415 - only who wants a report pays for it
 
-    done = {record.path: record.crop for record in records if record.status == "ok"}
+    done = {record.path: record for record in records if record.status == "ok"}
     jobs = list(islice((job for job in plan.todo if job.source in done), MOST_PICTURES))
     gallery = Gallery(plan.settings)
     with counting("pictures", quiet=quiet)(len(jobs)) as advance:

@@ -1,4 +1,4 @@
-"""Small pictures of what was cut out, for a person to judge: what failed and what is doubtful first."""
+"""Small pictures of what was cut out, for a person to judge: what is doubtful first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from bgremove.batch import Job
+from bgremove.batch import ImageRecord, Job
 from bgremove.comparison.report import counted
 from bgremove.cutout import Cutout, cut_out, foreground_of
 from bgremove.engines import make_engine
@@ -29,14 +29,11 @@ MOST_PICTURES = 200
 _SIDE = 176
 _COMPARED_PIXELS = {"multiscale": 3_000_000, "exact": 300_000}
 """Images up to this size are cut by another engine too, which takes it about 0.1 s."""
-_DOUBTFUL_SHARE = (0.01, 0.92)
-_DOUBTFUL_EDGE = 0.35
-_DOUBTFUL_DIFFERENCE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image as a page shows it; the pictures are data URLs. `doubts` say why somebody should look."""
+    """One image as a page shows it; the pictures are data URLs. `doubts` say why its mask is probably bad."""
 
     path: str
     width: int
@@ -47,15 +44,21 @@ class Picture:
     mask: str
     difference: str | None
     """Where the other engine decides otherwise; None if it does so nowhere, or was not asked."""
+    warnings: tuple[str, ...]
     doubts: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All that there is to say of it."""
+        return *self.warnings, *self.doubts
 
 
 @dataclass(slots=True)
 class Gallery:
     """Collects pictures as images are cut out, up to `MOST_PICTURES`.
 
-    An image is cut by another engine too: by `multiscale`, or, if that was used, by `exact`. What hangs on the way in
-    which a cut is found is no sure thing. A picture takes 10 ms, and the time of the other engine, about 0.1 s at most.
+    An image is cut by another engine too, to show where that decides otherwise: by `multiscale`, or, if that was used,
+    by `exact`. A picture takes 10 ms, and the time of the other engine, about 0.1 s at most.
     """
 
     settings: Settings
@@ -67,11 +70,11 @@ class Gallery:
             photo = read(job.source, max_pixels=self.settings.max_pixels)
             self.pictures.append(make_picture(str(job.source), photo, cutout, self.settings))
 
-    def add_written(self, job: Job, crop: Rect | None = None) -> None:
-        """A picture of a job whose outputs, of the part `crop`, are written; none if they do not tell the mask."""
+    def add_written(self, job: Job, record: ImageRecord) -> None:
+        """A picture of a job whose outputs are written, as its record says; none if they do not tell the mask."""
         try:
             photo = read(job.source, max_pixels=self.settings.max_pixels)
-            cutout = _written_cutout(job, photo, crop, self.settings)
+            cutout = _written_cutout(job, photo, record, self.settings)
             hints = None if job.hints is None else read_hints(job.hints, *photo.image.shape[:2])
         except BgremoveError:  # a file is gone meanwhile
             return
@@ -83,17 +86,23 @@ class Gallery:
         return sorted(self.pictures, key=lambda picture: (-len(picture.doubts), picture.path))
 
 
-def _written_cutout(job: Job, photo: Photo, crop: Rect | None, settings: Settings) -> Cutout | None:
+def _written_cutout(job: Job, photo: Photo, record: ImageRecord, settings: Settings) -> Cutout | None:
     height, width = photo.image.shape[:2]
     rect = chosen_rect(settings if job.rect is None else replace(settings, rect=job.rect), height, width)
     written = _written_foreground(job, settings)
     foreground = np.zeros((height, width), np.bool_)
-    part = foreground[crop.slices if crop is not None else ...]
+    part = foreground[record.crop.slices if record.crop is not None else ...]
     if written is None or written.shape != part.shape:  # the latter is not what this run has written
         return None
     part[...] = written
     mask = foreground.astype(np.uint8) * np.uint8(Label.FOREGROUND)
-    return Cutout(cut_out(photo.image, foreground), mask, reached(rect, foreground))
+    return Cutout(
+        cut_out(photo.image, foreground),
+        mask,
+        reached(rect, foreground),
+        warnings=record.warnings,
+        doubts=record.doubts,
+    )
 
 
 def _written_foreground(job: Job, settings: Settings) -> Foreground | None:
@@ -113,10 +122,6 @@ def make_picture(path: str, photo: Photo, cutout: Cutout, settings: Settings, hi
     height, width = photo.image.shape[:2]
     foreground = cutout.foreground
     difference = _engines_differ(photo, foreground, cutout.rect, settings, hints)
-    differing = float(difference[cutout.rect.slices].mean())
-    doubts = [*cutout.warnings, *doubts_about(foreground, cutout.rect)]
-    if differing > _DOUBTFUL_DIFFERENCE:
-        doubts.append(f"engines {settings.engine} and {_other(settings.engine)} differ on {differing:.0%} of the rect")
     return Picture(
         path=path,
         width=width,
@@ -125,36 +130,10 @@ def make_picture(path: str, photo: Photo, cutout: Cutout, settings: Settings, hi
         original=_data_url(photo.image[..., ::-1]),
         cutout=_data_url(cutout.image[..., [2, 1, 0, 3]]),
         mask=_data_url(_gray(foreground)),
-        difference=_data_url(_gray(difference)) if differing else None,
-        doubts=tuple(doubts),
+        difference=_data_url(_gray(difference)) if difference.any() else None,
+        warnings=cutout.warnings,
+        doubts=cutout.doubts,
     )
-
-
-def doubts_about(foreground: Foreground, rect: Rect) -> list[str]:
-    """What looks wrong about a mask, from its shape alone.
-
-    >>> doubts_about(np.zeros((10, 10), bool), Rect(1, 1, 8, 8))
-    ['hardly anything is left: 0.0% of the rect']
-    """
-    inside = foreground[rect.slices]
-    share = float(inside.mean())
-    low, high = _DOUBTFUL_SHARE
-    if share < low:
-        return [f"hardly anything is left: {share:.1%} of the rect"]
-    if share > high:
-        return [f"hardly anything was removed: {share:.0%} of the rect is left"]
-    (height, width), (rows, columns) = foreground.shape, rect.slices
-    edges = [
-        (inside[0], rows.start > 0),
-        (inside[-1], rows.stop < height),
-        (inside[:, 0], columns.start > 0),
-        (inside[:, -1], columns.stop < width),
-    ]
-    within = [edge for edge, goes_on in edges if goes_on]  # of the image, which goes on beyond them
-    along = float(np.concatenate(within).mean()) if within else 0.0
-    if along > _DOUBTFUL_EDGE:
-        return [f"the object reaches {along:.0%} of the rect's edge: it may go on outside"]
-    return []
 
 
 def _engines_differ(

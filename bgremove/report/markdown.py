@@ -31,8 +31,9 @@ def _lines(report: Report, plots: Sequence[Plot], pictures: Sequence[Picture]) -
     yield plain(strategies_note(report))
     yield ""
     notes = [(row.path, row.error or "failed") for row in report.images if row.status == "failed"]
+    notes += [(row.path, doubt) for row in report.images for doubt in row.doubts]
     notes += [(picture.path, doubt) for picture in pictures for doubt in picture.doubts]
-    yield from _list("Failed and doubtful images", notes)
+    yield from _list("Failed and doubtful images", list(dict.fromkeys(notes)))
     for plot in plots:
         yield from _folded(plot.title, [plain(plot.words), "", *_table(plot.table)])
     facts = tuple(rows_of(report.environment) + rows_of(report.settings))

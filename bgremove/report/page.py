@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -102,7 +102,7 @@ def _picture(picture: Picture) -> dict[str, Any]:
     rect = picture.rect
     return {
         "name": display_name(picture.path),
-        "doubts": [printable(doubt) for doubt in picture.doubts],
+        "notes": [printable(note) for note in picture.notes],
         "left": round(100 * rect.x / picture.width, 2),
         "top": round(100 * rect.y / picture.height, 2),
         "width": round(100 * rect.width / picture.width, 2),
@@ -124,12 +124,12 @@ def _image_table(report: Report, pictures: Sequence[Picture]) -> tuple[list[str]
     best = best_of(report)
     stages = [None] * len(report.images) if first is None else image_times_s(first, len(report.images))
     beside = [None] * len(report.images) if best is None else image_times_s(best, len(report.images))
-    doubts: Mapping[str, Sequence[str]] = {picture.path: picture.doubts for picture in pictures}
+    seen = {picture.path: picture.notes for picture in pictures}
     headings = ["image", "megapixels", "read, ms", "segment, ms", "write, ms", "all, ms"]
     headings += [f"{best.title}, ms"] if best is not None else []
     rows = []
     for row, own, other in zip(report.images, stages, beside, strict=True):
-        notes = [row.status, *filter(None, [row.error]), *row.warnings, *doubts.get(row.path, ())]
+        notes = [row.status, *filter(None, [row.error]), *row.warnings, *row.doubts, *seen.get(row.path, ())]
         cells = [Cell(display_name(row.path)), _number(row.pixels / 1e6 or None, 2)]
         cells += [_number(None if own is None else 1e3 * own[stage], 1) for stage in range(len(STAGES))]
         cells.append(_number(None if own is None else 1e3 * sum(own), 1))

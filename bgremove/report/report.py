@@ -84,6 +84,8 @@ class ImageRow:
     error: str | None = None
     """The reason, without the name that it may begin with."""
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """Why its mask is probably bad."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,14 @@ def _of_batch(content: Mapping[str, Any]) -> Report:
     whole = _round(content, started, 0.0, startup_s, content["wall_s"] - startup_s)
     workers = len({each["worker"] for each in started}) or 1
     images = tuple(
-        ImageRow(each["path"], each["pixels"], each["status"], _reason(each), tuple(each["warnings"]))
+        ImageRow(
+            each["path"],
+            each["pixels"],
+            each["status"],
+            _reason(each),
+            tuple(each["warnings"]),
+            tuple(each["doubtful"]),
+        )
         for each in content["images"]
     )
     return Report(
