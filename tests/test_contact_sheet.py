@@ -10,9 +10,9 @@ import PIL.Image
 import pytest
 
 from bgremove import remove_background
-from bgremove.batch import Job
+from bgremove.batch import ImageRecord, Job
 from bgremove.batch.jobs import Jobs
-from bgremove.batch.sheet import check_sheet, with_previews
+from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
 from bgremove.contact_sheet import MOST_IMAGES, Entry, contact_sheet, preview
 from bgremove.errors import UsageError
 from bgremove.formats.read import from_array
@@ -76,6 +76,17 @@ def test_names_are_drawn_red_where_something_is_wrong_and_fit() -> None:
     assert not red[:, :474].any()
     assert (label[:, 2 * 474 + 16 : 2 * 474 + 16 + 458] < 128).any()
     assert (label[:, 3 * 474 :] == 255).all(), "a long name is cut"
+
+
+def test_the_name_of_a_doubtful_mask_is_red(tmp_path: Path) -> None:
+    image = make_scene(60, 80, seed=1).image
+    made = preview(from_array(image), remove_background(image))
+    doubted = (), ("it is in many pieces",)
+    records = [ImageRecord(Path(f"{n}.png"), (), "ok", preview=made, doubts=each) for n, each in enumerate(doubted)]
+    write_sheet(tmp_path / "sheet.png", records)
+    red = (cv2.imread(str(tmp_path / "sheet.png"))[16 + 150 :] == RED).all(axis=2)
+    assert not red[:, :474].any()
+    assert red[:, 474 + 16 :].any()
 
 
 def test_a_sheet_of_nothing_and_of_very_many_can_be_written() -> None:

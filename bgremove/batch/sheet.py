@@ -32,10 +32,15 @@ def with_previews(jobs: Jobs) -> Jobs:
 
 
 def write_sheet(path: Path | None, records: Sequence[ImageRecord]) -> None:
-    """Write a picture of what was cut out or has failed, by path, if there is a `path`; it replaces what was there."""
+    """Write a picture of what was cut out or has failed, by path, if there is a `path`; it replaces what was there.
+
+    Names of what has failed, has a warning or is doubtful are red.
+    """
     if path is None:
         return
     shown = sorted((r for r in records if r.preview or r.status == "failed"), key=lambda record: str(record.path))
-    entries = [Entry(display_name(r.path), r.preview, bool(r.error or r.warnings)) for r in shown[:MOST_IMAGES]]
+    entries = [
+        Entry(display_name(r.path), r.preview, bool(r.error or r.warnings or r.doubts)) for r in shown[:MOST_IMAGES]
+    ]
     content = encode(contact_sheet(entries), FORMAT_OF_SUFFIX[path.suffix.lower()])
     write_bytes(path, content, overwrite=True)
