@@ -116,3 +116,21 @@ def test_a_fork_finds_all_locks_free_however_threads_nest_them(environment):
     line = [sys.executable, "-c", LOCKS]
     ended = subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert ended.stdout.split() == ["3"] * 50, ended.stderr
+
+
+IMPORTS = """
+import os, sys
+import bgremove.strategies.create, bgremove.api
+
+before = set(sys.modules)
+if os.fork() == 0:
+    print(sorted(set(sys.modules) - before), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_fork_imports_nothing(environment):
+    line = [sys.executable, "-c", IMPORTS]
+    ended = subprocess.run(line, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert (ended.stdout, ended.stderr) == ("[]\n", "")

@@ -46,12 +46,13 @@ _open: WeakSet[Any] = WeakSet()
 
 def _count_as_closed() -> None:
     """In a fork: to close them takes threads that it does not have, and they are its parent's."""
+    if not _open:
+        return
     from distributed.core import Status  # noqa: PLC0415 - is loaded if there are any
 
     for each in _open:
         each.status = Status.closed if isinstance(each.status, Status) else "closed"
-    if _open:
-        forget_workers("Dask Worker")
+    forget_workers("Dask Worker")
 
 
 if hasattr(os, "register_at_fork"):
