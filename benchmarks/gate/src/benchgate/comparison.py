@@ -124,7 +124,7 @@ def prepared(
         trees.lay(laid)
         changed = changed_outside(repository, base, head, laid)
         copies = possible_copies(changed, (trees.base, trees.head), packages)
-        lethal = ({}, sites[1].lethal)  # base has other files of cases now
+        lethal: tuple[dict[str, str], ...] = ({}, sites[1].lethal)  # base has other files of cases now
         sites = [
             replace(
                 site,
