@@ -125,7 +125,8 @@ def prepared(
         packages = _packages(repository, trees, laid)
         trees.lay(laid)
         changed = changed_outside(repository, base, head, laid)
-        copies = possible_copies(changed, (trees.base, trees.head), packages)
+        kept = git_lines(trees.head, "ls-files", "-z")
+        copies = possible_copies(changed, (trees.base, trees.head), packages, kept)
         lethal: tuple[dict[str, str], ...] = ({}, sites[1].lethal)  # base has other files of cases now
         sites = [
             replace(
