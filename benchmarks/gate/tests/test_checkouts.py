@@ -31,6 +31,16 @@ def test_of_a_sparse_checkout_the_worktrees_are_whole(how: tuple[str, ...], toy:
     assert not (toy.root / "src").exists()
 
 
+def test_what_a_sparse_checkout_lacks_is_not_to_be_carried_into_a_profile(toy: Toy, said: Said) -> None:
+    toy.moved({"src/toy/__init__.py": SOURCE, "bench/bench_other.py": "def test_it(benchmark):\n    benchmark(int)\n"})
+    toy.git("sparse-checkout", "set", "--cone", "bench")
+    for selected in ("bench", "bench/bench_toy.py"):
+        assert run(["profile", selected]) == 3
+        words = said()
+        assert "has no toy; what the checkout lacks must be there" in words
+        assert "carry" not in words
+
+
 def test_what_is_removed_from_a_sparse_checkout_is_removed(toy: Toy) -> None:
     toy.commit({"bench/old.py": "", "docs/old.md": ""})
     toy.git("sparse-checkout", "set", "--cone", "bench")

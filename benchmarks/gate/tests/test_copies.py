@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchgate.cli import run
+from benchgate.measure.places import Places
 from benchgate.revisions.copies import is_copy, possible_copies
 from benchgate.revisions.packages import Packages
 from gate_toy import CASES, NO_TIME, SOURCE, Toy
@@ -59,6 +60,48 @@ def test_an_installed_copy_that_nothing_declares_is_refused(
     assert "uninstall that copy, or have each revision built" in words
 
 
+#: Where it is said under which name a folder is installed.
+RENAMES = {
+    "setup.py": "NAME, CODE = 'toy', 'code'\nsetup(name=NAME, packages=[NAME], package_dir={NAME: CODE})\n",
+    "setup.cfg": "[metadata]\nname = other\n[options]\npackages = toy\npackage_dir =\n    toy = code\n",
+    "pyproject.toml": "[tool.setuptools.package-dir]\ntoy = 'code'\n",
+}
+
+
+@pytest.mark.parametrize("where", RENAMES)
+def test_a_copy_under_another_name_than_its_folder_has_is_refused(
+    where: str, toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site-packages"
+    (site / "toy").mkdir(parents=True)
+    (site / "toy/__init__.py").write_text("from toy.core import work\n")
+    (site / "toy/core.py").write_text(SOURCE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
+    code = {"code/__init__.py": "from toy.core import work\n", "code/core.py": SOURCE}
+    toy.moved({**code, where: RENAMES[where], "helper.py": "", "bench/bench_toy.py": f"import helper\n{CASES}"})
+    toy.commit({"code/core.py": f"{SOURCE}\nSLOWER = True\n"})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert f"did not measure its own revision but loaded toy.core from {site}" in said()
+
+
+@pytest.mark.parametrize("where", [*RENAMES, ""])
+def test_other_modules_in_files_of_such_names_are_no_copies(where: str, tmp_path: Path) -> None:
+    lines = "# one licence\n" * 9 + "".join(f"line {number}\n" for number in range(9))
+    for file in ("code/__init__.py", "code/core.py"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).write_text("" if "init" in file else lines)
+    (tmp_path / (where or "none")).write_text(RENAMES.get(where, ""))
+    copies = possible_copies(
+        ["code/__init__.py", "code/core.py"], [tmp_path], Packages({}, (".",)), ["setup.py", where]
+    )
+    places = Places(tmp_path, copies=copies)
+    other = tmp_path / "other"
+    other.mkdir()
+    for name, text, foreign in (("__init__", "", True), ("core", lines, False), ("core", lines[:150], True)):
+        (other / f"{name}.py").write_text(text)
+        assert places.is_foreign(f"any.{name}", str(other / f"{name}.py"), tmp_path) is (foreign and bool(where))
+
+
 def test_another_module_of_the_name_of_a_changed_one_is_no_copy(
     toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,7 +119,7 @@ def test_the_names_of_a_copy_hold_all_packages_around_it(tmp_path: Path) -> None
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "__init__.py").touch()
     files = ["kept/toy/inner/six.py", "kept/toy/__init__.py", "known/a.py", "conftest.py", "a-b/c.py", "x.txt"]
-    names = possible_copies(files, [tmp_path], Packages({"known": (".",)}, (".",)))
+    names = possible_copies(files, [tmp_path], Packages({"known": (".",)}, (".",)), [])
     assert names == {
         "toy": ("kept/toy/__init__.py",), "kept.toy": ("kept/toy/__init__.py",),
         "toy.inner.six": ("kept/toy/inner/six.py",), "kept.toy.inner.six": ("kept/toy/inner/six.py",),

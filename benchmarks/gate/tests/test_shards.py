@@ -131,6 +131,29 @@ def test_what_does_not_belong_together_is_no_pass(shards: list[Path], tmp_path: 
 
 
 @pytest.mark.whole_run
+def test_a_case_that_fell_to_no_shard_is_no_pass(
+    toy: Toy, tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = "import os\nfrom toy import work\n" + "".join(
+        f"if {index} != 0 or 'LACKS' not in os.environ:\n    def test_{index}(benchmark):\n        benchmark(work)\n"
+        for index in range(3)
+    )
+    toy.commit({"bench/bench_toy.py": some})
+    whole, lacking = tmp_path / "whole", tmp_path / "lacking"
+    assert run([*NO_TIME, "--shard", "2/2", "--output", str(whole)]) == 3  # test_1, of three
+    monkeypatch.setenv("LACKS", "a library")
+    assert run([*NO_TIME, "--shard", "1/2", "--output", str(lacking)]) == 3  # test_1 again, of two
+    assert run(["merge", str(whole), str(lacking), "--output", str(tmp_path / "all")]) == 2
+    said()
+    stored = json.loads((lacking / "gate.json").read_text())
+    findings = [{**finding, "case": finding["case"].replace("test_1", "test_2")} for finding in stored["findings"]]
+    (lacking / "gate.json").write_text(json.dumps(stored | {"findings": findings}))
+    assert run(["merge", str(whole), str(lacking), "--output", str(tmp_path / "all")]) == 3
+    words = said()
+    assert "bench/bench_toy.py::test_0 was judged in no shard, for they found different cases" in words
+
+
+@pytest.mark.whole_run
 def test_only_what_regressed_is_measured_again(shards: list[Path], toy: Toy, tmp_path: Path, said: Said) -> None:
     toy.commit({"bench/bench_toy.py": FOUR + CASES})
     before = edited(shards, tmp_path, {"2": "regressed"})[0] / "gate.json"

@@ -42,7 +42,7 @@ class Result:
     """What a comparison found, with the pairs it was found in and what a reader should know beside.
 
     `idle` is a shard to which no case falls, since there are fewer than shards. Ids of cases count from `rootdir`, a
-    folder of the repository.
+    folder of the repository. `of_shards` are the cases that fall on all the shards, of which this run is one.
     """
 
     base: Revision
@@ -53,6 +53,7 @@ class Result:
     stopped: str = ""
     idle: bool = False
     rootdir: str = "."
+    of_shards: tuple[str, ...] = ()
 
     @property
     def exit_status(self) -> int:
@@ -75,6 +76,7 @@ class Comparison:
     notes: list[str]
     changed: frozenset[str]
     definitions: tuple[str, ...]
+    of_shards: tuple[str, ...]
     _trees: Checkouts
 
     def running_changes(self, for_s: float) -> frozenset[str]:
@@ -94,7 +96,7 @@ class Comparison:
         home, _ = configured(self._trees.head, self.driver.head.suite.paths)
         return Result(
             self.base, self.head, findings, measured.evidence.pairs, self.notes, stopped, not self.cases,
-            home.relative_to(self._trees.head).as_posix(),
+            home.relative_to(self._trees.head).as_posix(), self.of_shards,
         )  # fmt: skip
 
 
@@ -123,8 +125,9 @@ def prepared(
         packages = _packages(repository, trees, laid)
         trees.lay(laid)
         changed = changed_outside(repository, base, head, laid)
-        copies = possible_copies(changed, (trees.base, trees.head), packages)
-        lethal = ({}, sites[1].lethal)  # base has other files of cases now
+        kept = git_lines(trees.head, "ls-files", "-z")
+        copies = possible_copies(changed, (trees.base, trees.head), packages, kept)
+        lethal: tuple[dict[str, str], ...] = ({}, sites[1].lethal)  # base has other files of cases now
         sites = [
             replace(
                 site,
@@ -138,6 +141,7 @@ def prepared(
         unmatched = [*_unmatched(now, files, settings)]
         for line in (*(f"{node} cannot be collected in head: {why}" for node, why in now.errors.items()), *unmatched):
             say(line)
+        of_shards = tuple(settings.part.of_all_shards(now.cases)) if settings.part.shard.count > 1 else ()
         now = replace(now, cases=settings.part.of(now.cases))
         cases, nameless = named(now.cases, before.cases)
         driver = PairDriver(sites[0], sites[1], frozenset(before.cases))
@@ -162,6 +166,7 @@ def prepared(
             notes=notes,
             changed=changed,
             definitions=laid,
+            of_shards=of_shards,
             _trees=trees,
         )
 

@@ -48,6 +48,11 @@ def join(runs: Sequence[Stored]) -> Stored:
     counted = Counter(finding.case for run in runs for finding in run.result.findings)
     if twice := [case for case, count in counted.items() if count > 1]:
         raise WrongUseError(f"{shortened(twice)} was judged in several shards: measure all with one version")
+    if unjudged := sorted({case for run in runs for case in run.result.of_shards}.difference(counted)):
+        raise GateError(
+            f"{shortened(unjudged)} was judged in no shard, for they found different cases: give all the same "
+            "selection, Python and libraries"
+        )
     notes = dict.fromkeys(note for run in runs for note in run.result.notes if not note.startswith("this is shard "))
     result = Result(
         first.result.base,

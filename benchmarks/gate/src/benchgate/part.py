@@ -43,8 +43,15 @@ class Part:
     def of(self, cases: Sequence[str]) -> list[str]:
         """Its cases, in their order: every `count`-th by name, for neighbours often take equally long. It may be none.
 
-        Plugins may shuffle what is collected, and differently for each of the shards. Raises WrongUseError where a case
-        that is to be confirmed is not among them: without it the run might pass.
+        Plugins may shuffle what is collected, and differently for each of the shards.
+        """
+        mine = set(self.of_all_shards(cases)[self.shard.number - 1 :: self.shard.count])
+        return [case for case in cases if case in mine]
+
+    def of_all_shards(self, cases: Sequence[str]) -> list[str]:
+        """What all shards measure between them, by name.
+
+        Raises WrongUseError where a case that is to be confirmed is not among them: without it the run might pass.
         """
         due = set(cases)
         if self.confirmed is not None:
@@ -54,8 +61,7 @@ class Part:
                     f"--confirm {self.confirmed}: {absent[0]} regressed in that run and is not selected in this one: "
                     "give the same paths, -k and -m"
                 )
-        mine = set(sorted(due)[self.shard.number - 1 :: self.shard.count])
-        return [case for case in cases if case in mine]
+        return sorted(due)
 
 
 def _regressed_in(file: Path) -> set[str]:

@@ -45,10 +45,12 @@ def run(arguments: Sequence[str]) -> int:
             directory = made((asked.output or Path(tempfile.mkdtemp(prefix="benchgate-profile-"))).resolve())
             site = stack.enter_context(_site(root, asked, directory / "logs"))
             (found,) = collect(site)
-            check_collected(found)
+            in_checkout = asked.prepare is None
+            check_collected(found, in_checkout=in_checkout)
             for node, why in found.errors.items():
                 status = GateError.exit_status
-                sys.stdout.write(f"error: {node}: {hinted(f'cannot be collected: {why}')}\n")
+                said = hinted(f"cannot be collected: {why}", in_checkout=in_checkout)
+                sys.stdout.write(f"error: {node}: {said}\n")
             for case in found.cases:
                 try:
                     lines = [*_lines(look(site, case), directory)]

@@ -9,19 +9,28 @@ from .driver import Arm
 from .messages import Collected
 from .site import Site, check_origin
 
-#: What to do about errors of collecting, by what they say.
+#: What is said where a module of the project is lacking, and where any may be.
+_LACKS_OWN = (
+    r"No module named '\w+\.|this revision of the project has no|partially initialized module|directory: '\{worktree\}"
+)
+_LACKS_ANY = r"No module named '\w+'"
+#: What to do about errors of collecting, by what they say: in a worktree, and where the checkout itself lacks a module.
 _HINTS = {
     r"failed to map segment from shared object":
         "it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere",
-    r"No module named '\w+\.|this revision of the project has no|partially initialized module|directory: '\{worktree\}":
+    _LACKS_OWN:
         "files that are generated and ignored by git are in no worktree: name them with carry",
     "import file mismatch":
         "two files of cases have the same name: give their folders an __init__.py, or pytest --import-mode=importlib",
-    r"No module named '\w+'":
+    _LACKS_ANY:
         "a library must be installed in the environment that runs the gate, and a generated file named with carry",
     r"cannot import name '\w+' from (?!partially)|has no attribute '\w+'":
         "what one revision lacks is best imported in the cases that need it",
 }  # fmt: skip
+_HINTS_OF_CHECKOUT = _HINTS | dict.fromkeys(
+    (_LACKS_OWN, _LACKS_ANY),
+    "what the checkout lacks must be there: a library, a file that is generated, or what a sparse checkout leaves out",
+)
 
 
 def collect(*sites: Site) -> list[Collected]:
@@ -54,17 +63,18 @@ def _collected(arm: Arm) -> Collected:
         return Collected([], errors={"all": str(error)})
 
 
-def check_collected(head: Collected) -> None:
-    """Raises GateError when nothing could be collected, WrongUseError when there is nothing."""
+def check_collected(head: Collected, *, in_checkout: bool = False) -> None:
+    """Raises GateError when nothing could be collected, in a worktree or in the checkout; WrongUseError for nothing."""
     if head.errors and not head.cases:
         said = "; ".join(f"{node}: {why}" for node, why in head.errors.items())
-        raise GateError(hinted(f"head's benchmarks cannot be collected: {said}"))
+        raise GateError(hinted(f"head's benchmarks cannot be collected: {said}", in_checkout=in_checkout))
     if not head.cases:
         raise WrongUseError(
             "no benchmark was selected: give files or directories with tests that use `benchmark`, or another -k or -m"
         )
 
 
-def hinted(said: str) -> str:
+def hinted(said: str, *, in_checkout: bool = False) -> str:
     """What is said of something that cannot be collected, and what to do, if that is known."""
-    return "; ".join([said, *(hint for sign, hint in _HINTS.items() if re.search(sign, said))])
+    hints = (_HINTS_OF_CHECKOUT if in_checkout else _HINTS).items()
+    return "; ".join(dict.fromkeys([said, *(hint for sign, hint in hints if re.search(sign, said))]))

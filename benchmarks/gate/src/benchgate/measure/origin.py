@@ -20,7 +20,7 @@ class Loaded:
     """Which files the modules of this process came from, as far as they concern the project.
 
     And those of the processes below, which they note in the file `notes`. Of the project are what is in the packages
-    `names`, and modules that are called as one of the `copies`.
+    `names`, and modules that are called, or whose file is, as one of the `copies`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Loaded:
                 continue
             self._told.add((name, file))
             path = os.path.realpath(file) if file and name.partition(".")[0] != _GATE else ""
-            if path and not path.startswith(_HERE) and (self._is_of_project(name) or self._is_watched(path)):
+            if path and not path.startswith(_HERE) and (self._is_of_project(name, path) or self._is_watched(path)):
                 found[name] = path
         libraries = [file for file in _mapped_libraries() if ("", file) not in self._told and self._is_watched(file)]
         self._told.update(("", file) for file in libraries)
@@ -55,9 +55,11 @@ class Loaded:
             found = read(os.fsdecode(contents(self._notes))) if self._notes else {}
             yield from ((name, file) for name, files in found.items() for file in files if name not in sys.modules)
 
-    def _is_of_project(self, name: str) -> bool:
+    def _is_of_project(self, name: str, path: str) -> bool:
         parts = name.split(".")
-        return name in self._copies or any(".".join(parts[:end]) in self._names for end in range(1, len(parts) + 1))
+        return not self._copies.isdisjoint((name, f"*/{os.path.basename(path)}")) or any(
+            ".".join(parts[:end]) in self._names for end in range(1, len(parts) + 1)
+        )
 
     def _is_watched(self, file: str) -> bool:
         return file.startswith(self._watched) and "site-packages" not in file and not file.startswith(self._elsewhere)

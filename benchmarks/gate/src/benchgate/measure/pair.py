@@ -158,8 +158,8 @@ class PairDriver:
             return Trouble(case, "incomparable", said)
         if found and all(end.end == "passed" for end in ends.values()):
             return found[0]
-        said = [_said(ends[arm], isinstance(met[arm], Ready), measured=bool(found)) for arm in (base, head)]
-        return self._trouble(case, *said)
+        of_base, of_head = (_said(ends[arm], isinstance(met[arm], Ready), measured=bool(found)) for arm in (base, head))
+        return self._trouble(case, of_base, of_head)
 
     def _trouble(self, case: str, base_said: str, head_said: str) -> Trouble:
         fresh = case not in self.base_cases and head_said == "ready"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from ..revisions.copies import is_copy
+from ..revisions.copies import is_copy, is_renamed_copy, key_of
 from ..revisions.packages import Packages
 
 #: The gate itself may lie in the repository, and every arm reads it.
@@ -28,7 +28,7 @@ class Places:
 
     `others` are worktrees of other revisions; `laid` are the case definitions, which are never those of a build.
     `changed` are files, and folders of submodules, that differ between the revisions and are to be compared. Modules
-    of the names `copies` may be copies of such files.
+    of the names `copies`, or in files of such names, may be copies of such files.
     """
 
     checkout: Path
@@ -41,8 +41,10 @@ class Places:
 
     def is_foreign(self, name: str, file: str, root: Path) -> bool:
         """Whether a module from elsewhere only has the name of one that changed, in a revision at `root` or another."""
-        versions = (tree / each for tree in (root, *self.others) for each in self.copies.get(name, ()))
-        return name in self.copies and not is_copy(Path(file), versions)
+        key = key_of(name, file, self.copies)
+        versions = [tree / each for tree in (root, *self.others) for each in self.copies.get(key, ())]
+        same = is_copy if key == name else is_renamed_copy
+        return bool(key) and not same(Path(file), versions)
 
     def shared(self) -> list[str]:
         """Where both arms would find the same file of those that changed; a folder ends with a slash."""

@@ -110,6 +110,7 @@ def as_json(result: Result, explanations: list[Explanation], settings: Settings)
         "notes": result.notes,
         "stopped": result.stopped,
         "rootdir": result.rootdir,
+        "of_shards": result.of_shards,
         "findings": [asdict(finding) for finding in result.findings],
         "explanations": [
             {"case": e.case, "note": e.note, "growths": [asdict(g) for g in e.growths]} for e in explanations

@@ -34,8 +34,10 @@ def read(file: Path) -> Stored:
         pairs = pairs_of(stored)
         findings = [_finding(finding) for finding in stored["findings"]]
         base, head = (Revision(**stored[name]) for name in ("base", "head"))
-        rootdir = stored.get("rootdir", ".")
-        result = Result(base, head, findings, pairs, list(stored["notes"]), stored["stopped"], rootdir=rootdir)
+        rootdir, of_shards = stored.get("rootdir", "."), tuple(stored.get("of_shards", ()))
+        result = Result(
+            base, head, findings, pairs, list(stored["notes"]), stored["stopped"], rootdir=rootdir, of_shards=of_shards
+        )
         explanations = [_explanation(explanation, file.parent) for explanation in stored["explanations"]]
         rule, budget_s = Rule(float(stored["tolerance"]), float(stored["alpha"])), float(stored["budget_s"])
         part = Part(Shard(*stored.get("shard", (1, 1))))

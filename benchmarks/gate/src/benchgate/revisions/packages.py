@@ -156,7 +156,7 @@ def project_name(home: Path) -> str:
     told = (
         at(pyproject, "project.name"),
         at(pyproject, "tool.poetry.name"),
-        _setup_cfg(home).get("metadata", "name", fallback=""),
+        read_setup_cfg(home).get("metadata", "name", fallback=""),
         *re.findall(r"\bname\s*=\s*[\"']([^\"']+)[\"']", script),
     )
     return re.sub(r"[-_.]+", "_", next((name for name in told if name and isinstance(name, str)), "")).lower()
@@ -199,7 +199,7 @@ def _declared(home: Path) -> Iterator[str]:
     yield from sources if isinstance(sources, dict) else texts(sources)
     for package in at(tool, "poetry.packages") or []:
         yield from texts(package.get("from") if isinstance(package, dict) else None)
-    parser = _setup_cfg(home)
+    parser = read_setup_cfg(home)
     for text in (
         parser.get("options", "package_dir", fallback=""),
         f"= {parser.get('options.packages.find', 'where', fallback='')}",
@@ -211,7 +211,8 @@ def _declared(home: Path) -> Iterator[str]:
         yield from re.findall(r"find_(?:namespace_)?packages\(\s*(?:where\s*=\s*)?[\"']([^\"']+)[\"']", script)
 
 
-def _setup_cfg(home: Path) -> configparser.ConfigParser:
+def read_setup_cfg(home: Path) -> configparser.ConfigParser:
+    """What a setup.cfg holds; nothing where there is none, or none that can be read."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     with suppress(configparser.Error, UnicodeDecodeError):
         parser.read(home / "setup.cfg", encoding="utf-8")
