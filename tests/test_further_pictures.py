@@ -41,7 +41,7 @@ def test_further_pictures_of_a_camera_that_are_no_previews(kind: int) -> None:
     """Panorama, both eyes, several angles (CIPA DC-007)."""
     content = saved(quarters(), "MPO", save_all=True, append_images=[quarters()])
     assert decode(content).notes == ()
-    entries = re.search(rb"\x00\x00\x03\x00.{4}\x00{4}", content, re.DOTALL).start()  # the primary one, which begins at 0
+    entries = re.search(rb"\x00\x00\x03\x00.{4}\x00{4}", content, re.DOTALL).start()  # the primary one, at 0
     changed = bytearray(content)
     for entry in (entries, entries + 16):
         struct.pack_into("<I", changed, entry, kind)
