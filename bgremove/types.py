@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from numbers import Real
 from operator import index
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,6 +81,35 @@ class Rect(NamedTuple):
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
 
 
+class DrawnRect(Rect):
+    """A rect that was drawn on an image, whose size is kept: on one of another size it means nothing.
+
+    >>> DrawnRect(Rect(1, 2, 3, 4), height=10, width=20).check(10, 20)
+    """
+
+    image_size: tuple[int, int]
+    """Height and width."""
+
+    def __new__(cls, rect: Rect, height: int, width: int) -> Self:
+        """A `rect` of an image of `height` by `width` pixels."""
+        drawn = tuple.__new__(cls, rect)
+        drawn.image_size = height, width
+        return drawn
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For workers elsewhere."""
+        return type(self), (Rect(*self), *self.image_size)
+
+    def check(self, height: int, width: int) -> None:
+        """Raise `RectError` if an image of `height` by `width` pixels is another than it was drawn on."""
+        if (height, width) != self.image_size:
+            drawn = "{1} x {0}".format(*self.image_size)
+            raise RectError(
+                f"rect {tuple(self)} was drawn on an image of {drawn} pixels, and this one has {width} x {height}: "
+                "draw it anew, or take that size out of its line"
+            )
+
+
 def as_rect(value: Any) -> Rect:
     """`Rect` from any sequence of four whole numbers ``(x, y, width, height)``; `RectError` if it can hold no pixel."""
     try:
@@ -93,7 +122,7 @@ def as_rect(value: Any) -> Rect:
         raise RectError(f"rect is {value!r}; it must be four whole numbers: x, y, width, height")
     if min(numbers.width, numbers.height, numbers.x + numbers.width, numbers.y + numbers.height) < 1:
         raise RectError(f"rect {tuple(numbers)} holds no pixel of any image: width and height must be at least 1")
-    return numbers
+    return DrawnRect(numbers, *value.image_size) if isinstance(value, DrawnRect) else numbers
 
 
 def as_whole(name: str, value: Any) -> int:

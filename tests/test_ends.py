@@ -14,7 +14,7 @@ from bgremove.errors import ImageError
 from bgremove.formats.read import decode
 from tests.image_files import chunk, png, quarters, saved
 from tests.samples import save_scene
-from tests.tiff_files import tiff_of
+from tests.tiff_files import fewer, tiff_of
 
 PIXELS = np.random.default_rng(0).integers(40, 200, (40, 56, 3), np.uint8)
 END_OF_JPEG = b"\xff\xd9"
@@ -22,46 +22,6 @@ END_OF_JPEG = b"\xff\xd9"
 
 def photograph() -> PIL.Image.Image:
     return PIL.Image.fromarray(PIXELS)
-
-
-def fewer(content: bytes, tags: tuple[int, ...], count: int) -> bytes:
-    """A little-endian TIFF of which some entries have only `count` values."""
-    changed = bytearray(content)
-    place = struct.unpack_from("<I", content, 4)[0] + 2
-    for entry in range(place, place + 12 * struct.unpack_from("<H", content, place - 2)[0], 12):
-        if struct.unpack_from("<H", content, entry)[0] in tags:
-            struct.pack_into("<I", changed, entry + 4, count)
-    return bytes(changed)
-
-
-# TIFF
-
-
-@pytest.mark.parametrize("tags", [(273, 279, 324, 325), (273, 324)])
-@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
-@pytest.mark.parametrize("options", [{}, {"tile": 16}, {"planar": True}, {"planar": True, "tile": 16}])
-def test_a_tiff_with_fewer_strips_or_tiles_than_it_needs(options, depth: type, tags: tuple[int, ...]) -> None:
-    whole = tiff_of(PIXELS.astype(depth), 2, **options)
-    assert not decode(whole).notes
-    blocks = (12 if "tile" in options else 5) * (3 if "planar" in options else 1)
-    with pytest.raises(ImageError, match=f"damaged or truncated .of {blocks} parts of its picture it has {blocks - 1}"):
-        decode(fewer(whole, tags, blocks - 1))
-
-
-@pytest.mark.parametrize("big", [False, True])
-def test_a_tiff_that_is_taller_than_its_strips(big: bool) -> None:
-    with pytest.raises(ImageError, match="of 10 parts of its picture it has 5"):
-        decode(tiff_of(PIXELS, 2, big=big, more={257: (4, (80,))}))
-
-
-def test_a_strip_that_was_left_out_of_a_tiff() -> None:
-    with pytest.raises(ImageError, match="of 5 parts of its picture it has 4"):
-        decode(tiff_of(PIXELS, 2, more={273: (4, (8, 1352, 0, 4040, 5384))}))
-
-
-def test_a_tiff_that_asks_for_more_strips_than_there_can_be() -> None:
-    with pytest.raises(ImageError):
-        decode(tiff_of(PIXELS, 2, more={256: (4, (2**32 - 1,)), 257: (4, (2**32 - 1,)), 278: (4, (1,))}))
 
 
 # PNG

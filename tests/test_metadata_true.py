@@ -78,6 +78,25 @@ def test_adobe_rgb_of_a_camera_is_noted_where_no_profile_says_it() -> None:
     assert notes("R98") == notes("R03", icc_profile=profile) == ()
 
 
+def test_adobe_rgb_that_is_said_as_a_colour_space_is_noted_too() -> None:
+    def notes(space: int) -> tuple[str, ...]:
+        exif = PIL.Image.Exif()
+        exif[ExifTags.IFD.Exif] = {ExifTags.Base.ColorSpace: space}
+        return decode(saved(quarters(), "JPEG", exif=exif.tobytes())).notes
+
+    assert notes(2) == ("its Exif says Adobe RGB, and it has no profile: its colours are taken for those of sRGB",)
+    assert notes(1) == notes(65535) == ()
+
+
+def test_cmyk_of_a_jpeg_that_does_not_say_what_0_means_is_noted() -> None:
+    content = saved(quarters().convert("CMYK"), "JPEG")
+    place = content.index(b"\xff\xee")
+    without = content[:place] + content[place + 2 + int.from_bytes(content[place + 2 : place + 4]) :]
+    assert decode(content).notes == ("its CMYK colours were converted to sRGB",)
+    assert "it does not say whether 0 is full ink or none" in decode(without).notes[1]
+    assert (decode(content).image == decode(without).image).all()
+
+
 @pytest.mark.parametrize("content", [saved(quarters(), "AVIF"), QUARTERS], ids=["AVIF", "HEIC"])
 def test_colours_by_code_points_beside_no_profile_are_noted(content: bytes) -> None:
     assert content.count(b"colrnclx\0\1\0\x0d") == 1

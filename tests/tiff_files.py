@@ -75,3 +75,13 @@ def tiff_of(
     magic = {"<": b"II", ">": b"MM"}[order] + struct.pack(f"{order}H", 43 if big else 42)
     magic += struct.pack(f"{order}HH", 8, 0) if big else b""
     return magic + struct.pack(f"{order}{number}", place) + content + directory + bytes(word) + data
+
+
+def fewer(content: bytes, tags: tuple[int, ...], count: int) -> bytes:
+    """A little-endian TIFF of which some entries have only `count` values."""
+    changed = bytearray(content)
+    place = struct.unpack_from("<I", content, 4)[0] + 2
+    for entry in range(place, place + 12 * struct.unpack_from("<H", content, place - 2)[0], 12):
+        if struct.unpack_from("<H", content, entry)[0] in tags:
+            struct.pack_into("<I", changed, entry + 4, count)
+    return bytes(changed)

@@ -10,13 +10,16 @@ from typing import Any, TypeVar
 
 from bgremove.errors import RectError, UsageError
 from bgremove.paths import StrPath, absolute, display_name
-from bgremove.types import Rect, as_rect
+from bgremove.types import DrawnRect, Rect, as_rect
 from bgremove.url import Location, Url, located
 
 T = TypeVar("T")
 
 COLUMNS = ("path", "x", "y", "width", "height")
 """Which a table of rects must have."""
+
+SIZE_COLUMNS = ("image_width", "image_height")
+"""Which may say how large the image was that a rect was drawn on."""
 
 HINTS = "hints"
 """The column that names an image of hints, where there is one."""
@@ -54,10 +57,10 @@ def rects_by_file(given: Mapping[Any, Sequence[int] | None]) -> dict[str, Rect |
 
 
 def read_table(file: StrPath) -> RectTable:
-    """A CSV with the columns ``path,x,y,width,height``, and ``hints`` or not.
+    """A CSV with the columns ``path,x,y,width,height``, and ``image_width,image_height`` and ``hints`` or not.
 
-    Paths are relative to the CSV's folder, unless they are URLs. A line may leave all four numbers out. Raises
-    `RectError` that names the line.
+    Paths are relative to the CSV's folder, unless they are URLs. A line may leave all four numbers out, or those of the
+    image; with them the rect is a `DrawnRect`. Raises `RectError` that names the line.
     """
     file = Path(file)
     lines: dict[str, dict[str, str]] = {}
@@ -99,10 +102,21 @@ def _rect(line: dict[str, str], where: str) -> Rect | None:
     numbers = [line[column] for column in COLUMNS[1:]]
     if line["path"] and not any(numbers):
         return None
-    try:
-        rect = Rect(*map(int, numbers))
-    except ValueError:
-        rect = None
+    rect = _whole(numbers)
     if rect is None or not line["path"]:
         raise RectError(f"{where}: it must hold a path, and x, y, width and height as whole numbers, or none of these")
-    return rect
+    numbers = [line.get(column, "") for column in SIZE_COLUMNS]
+    if not any(numbers):
+        return Rect(*rect)
+    size = _whole(numbers)
+    if size is None or min(size) < 1:
+        raise RectError(f"{where}: {' and '.join(SIZE_COLUMNS)} must be whole numbers, or both left out")
+    return DrawnRect(Rect(*rect), height=size[1], width=size[0])
+
+
+def _whole(texts: Sequence[str]) -> list[int] | None:
+    """Whole numbers; None if one is none."""
+    try:
+        return [int(text) for text in texts]
+    except ValueError:
+        return None

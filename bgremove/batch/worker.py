@@ -18,7 +18,7 @@ from bgremove.hints import read_hints
 from bgremove.paths import STANDARD
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
-from bgremove.types import Rect
+from bgremove.types import DrawnRect, Rect
 from bgremove.url import Url
 
 
@@ -70,6 +70,8 @@ def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times, dict[s
     limit = settings.max_pixels
     piped = job.source == STANDARD
     photo = decode(read_standard_input(), max_pixels=limit) if piped else read(job.source, max_pixels=limit)
+    if isinstance(job.rect, DrawnRect):
+        job.rect.check(*photo.image.shape[:2])
     decoded = time.perf_counter()
     hints = None if job.hints is None else read_hints(job.hints, *photo.image.shape[:2])
     cutout = cut_photo(photo, settings if job.rect is None else replace(settings, rect=job.rect), hints)

@@ -38,7 +38,7 @@ from bgremove.url import Location
 @options.inputs
 @click.option(
     "-o", "--output", required=True, type=options.FILE,
-    help="CSV for the rects, path,x,y,width,height; hints are in the folder NAME.hints beside it.",
+    help="CSV for the rects: path,x,y,width,height, and the size of the image; hints are in NAME.hints beside it.",
 )  # fmt: skip
 @options.recursive
 @options.margin

@@ -15,6 +15,13 @@ _SIZES = {3: 2, 4: 4, 5: 8, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8
 _NARROWER = {16: 4, 17: 9, 18: 13}
 """Types of 64-bit integers, and those of 32 bits for the same."""
 
+
+class _Converted(io.BytesIO):
+    """A TIFF made of a BigTIFF, of which `length` bytes are its own; the rest has been added."""
+
+    length: int
+
+
 _DIRECTORIES = (34665, 34853)  # Exif and GPS
 _MOST_BYTES = 2**26
 """Of all values that are copied: a damaged file may name each a thousand times."""
@@ -29,13 +36,21 @@ def as_tiff(file: IO[bytes], *, header_only: bool = False) -> IO[bytes]:
     order, magic = _ORDERS[header[:4]]
     file.seek(0)
     content = bytearray(header[:8] if header_only else file.read())
+    length = len(content)
     content += bytes(len(content) % 2)
     if len(content) >= 2**32 - 2**24:
         raise ImageError("it is a TIFF of four gigabytes or more")
     place = struct.unpack(f"{order}Q", header[8:])[0]
     place = _add_directory(content, file, order, place, len(content) + _MOST_BYTES, _DIRECTORIES)
     content[:8] = magic + struct.pack(f"{order}I", place)
-    return io.BytesIO(content)
+    converted = _Converted(content)
+    converted.length = length
+    return converted
+
+
+def own_length(file: IO[bytes]) -> int:
+    """How many bytes a file has, or had before `as_tiff` made another of it."""
+    return file.length if isinstance(file, _Converted) else file.seek(0, io.SEEK_END)
 
 
 def _add_directory(

@@ -54,6 +54,8 @@ def _without_rgb(image: PIL.Image.Image, profile: bytes | None, space: str | Non
     """An image of CMYK or Lab in sRGB; CMYK without a profile is left to Pillow."""
     if image.mode == "CMYK":
         notes.append("its CMYK colours were converted to sRGB")
+        if image.format == "JPEG" and "adobe" not in image.info:
+            notes.append("it does not say whether 0 is full ink or none, and was read as Adobe writes it: 0 is full")
     fits = space == {"CMYK": "CMYK", "LAB": "Lab"}[image.mode]
     if not fits and "icc_profile" in image.info:
         notes.append(_UNUSED)

@@ -12,8 +12,10 @@ from bgremove.errors import ImageError
 from bgremove.formats import _pillow
 from bgremove.formats._jpeg_scans import Scans, scans_of
 from bgremove.formats._png_chunks import has_all_pixels
+from bgremove.formats._tiff_blocks import Blocks, blocks_of, jpegs_in
 
-_FILLER = bytes(range(0x11, 0xEE, 7)) * 4 + b"\xff\xd9"
+_END = b"\xff\xd9"
+_FILLER = bytes(range(0x11, 0xEE, 7)) * 4 + _END
 """Data of a JPEG that mean something, whatever its tables are, and its end."""
 _ZEROS = 512
 _MOST_ZEROS = 2  # that end the data themselves
@@ -29,14 +31,31 @@ def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None
             raise ImageError("it is damaged or truncated (its pixels end early, or are not those that were written)")
     elif image.format in {"JPEG", "MPO"}:
         file.seek(0)
-        content = file.read()
-        scans = scans_of(content)
-        if not scans.in_order or scans.lacks_component or _is_filled_up(image, content, scans):
-            raise ImageError("it is damaged or truncated (a part of its picture is missing)")
-        if scans.lacks_detail:
+        if _scans_in(image, file.read()).lacks_detail:
             notes.append("it is a progressive JPEG without its last scans: it is less sharp than it was")
+    elif image.format == "TIFF":
+        _check_jpegs(blocks_of(file))
     elif image.format in {"WEBP", "AVIF", "HEIF"} and _ends_in_zeros(file):
         notes.append("it ends in zeros, as a download that was broken off: a part of its picture may be missing")
+
+
+def _scans_in(image: PIL.Image.Image, content: bytes) -> Scans:
+    """The scans of a JPEG, the `content`, that has been decoded as `image`; `ImageError` if that was filled up."""
+    scans = scans_of(content)
+    if not scans.in_order or scans.lacks_component or _is_filled_up(image, content, scans):
+        raise ImageError("it is damaged or truncated (a part of its picture is missing)")
+    return scans
+
+
+def _check_jpegs(blocks: Blocks) -> None:
+    """Raise `ImageError` if one of the strips or tiles of a TIFF is a JPEG of which a part is missing."""
+    for content in jpegs_in(blocks):
+        try:
+            part = _pillow.open_header(io.BytesIO(content.rstrip(b"\xff") + _END), [], sys.maxsize)
+            _pillow.load(part)
+        except (ImageError, OSError):
+            continue  # of a kind that only the decoder of the TIFF knows
+        _scans_in(part, content)
 
 
 def _ends_in_zeros(file: IO[bytes]) -> bool:

@@ -42,6 +42,7 @@ _SUBFILE_TYPE, _BITS_PER_SAMPLE, _COMPRESSION, _PHOTOMETRIC, _PLANAR = 254, 258,
 _SAMPLE_FORMAT, _SUBSAMPLING = 339, 530
 _UNCOMPRESSED, _WEBP, _SIGNED, _YCBCR = 1, 50001, 2, 6
 _AVIF_HEADER_BYTES = 2**16
+_MP_ENTRIES = 0xB002  # CIPA DC-007, 5.2.3
 _PLUGINS = ("Jpeg", "Mpo", "Png", "WebP", "Tiff", "Bmp", "Gif", "Ppm", "Avif")
 
 
@@ -169,8 +170,29 @@ def _bits_of(image: PIL.Image.Image) -> tuple[int, ...]:
 
 
 def has_more_frames(image: PIL.Image.Image) -> bool:
-    """Whether a loaded image is animated, or has more pages."""
+    """Whether a loaded image is animated, or has more pages; what else is in a JPEG is mostly a preview of it."""
+    if image.format == "MPO":
+        entries: list[Any] = getattr(image, "mpinfo", {}).get(_MP_ENTRIES, [])
+        return len([entry for entry in entries if entry["Attribute"]["MPType"].startswith("Multi-Frame")]) > 1
     return bool(getattr(image, "is_animated", False))
+
+
+def covered(image: PIL.Image.Image) -> tuple[slice, slice] | None:
+    """Rows and columns that the first picture of a GIF, not loaded yet, has pixels for; None if that is all of it."""
+    if image.format != "GIF":
+        return None
+    boxes = [tile[1] for tile in getattr(image, "tile", ())]
+    if not boxes or boxes[0] == (0, 0, *image.size):
+        return None
+    left, top, right, bottom = boxes[0]
+    return slice(top, bottom), slice(left, right)
+
+
+def clear_outside(part: tuple[slice, slice], pixels: Pixels) -> NDArray[Any]:
+    """Alpha of `pixels` as it is, and all transparent outside of a `part`, where Pillow fills them up."""
+    alpha = np.zeros(pixels[0].shape[:2], pixels[0].dtype)
+    alpha[part] = np.iinfo(alpha.dtype).max if pixels[1] is None else pixels[1][part]
+    return alpha
 
 
 def pixels(image: PIL.Image.Image) -> Pixels:
@@ -259,6 +281,8 @@ def _why_unread(file: IO[bytes], start: bytes) -> str:
         return _unread_jpeg(process)
     if kind in UNREAD_KINDS:
         return f"it is {kind}, which is not read; {readable}"
+    if kind is not None:
+        return f"it is damaged or truncated (it begins as {kind} does, and then its header cannot be read)"
     return f"it is no image, or its header is damaged; {readable}"
 
 

@@ -48,6 +48,7 @@ _UNTRUE = frozenset(
         ExifTags.IFD.Interop,
     }
 )
+_ADOBE_RGB = 2
 _MOST_BYTES = 65_527
 """What a JPEG has room for."""
 
@@ -136,9 +137,12 @@ def metadata_of(image: PIL.Image.Image, profile: bytes | None, notes: list[str])
 
 
 def _says_adobe_rgb(exif: PIL.Image.Exif) -> bool:
-    """Whether a camera was set to that (DCF 2.0, the interoperability index R03)."""
-    found: list[Any] = []
-    return is_quiet(lambda: found.append(exif.get_ifd(ExifTags.IFD.Interop)[1])) and found == ["R03"]
+    """Whether a camera was set to that (DCF 2.0, the interoperability index R03; some say 2 in place of sRGB's 1)."""
+    index: list[Any] = []
+    space: list[Any] = []
+    is_quiet(lambda: index.append(exif.get_ifd(ExifTags.IFD.Interop)[1]))
+    is_quiet(lambda: space.append(exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ColorSpace]))
+    return index == ["R03"] or space == [_ADOBE_RGB]
 
 
 def _described(exif: PIL.Image.Exif, profile: bytes | None, dpi: tuple[float, float] | None) -> Metadata:

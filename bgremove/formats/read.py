@@ -17,7 +17,7 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from bgremove.errors import ImageError, ImageTooLargeError
-from bgremove.formats import _bmp, _deep, _heif, _limits, _pillow, _png_chunks, _tiff, _tiff_checks
+from bgremove.formats import _bmp, _deep, _heif, _limits, _pillow, _png_chunks, _pnm, _tiff, _tiff_checks
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
 from bgremove.formats._ends import check_end
@@ -196,7 +196,7 @@ def _decode_once(file: IO[bytes], max_pixels: int, suffix: str, notes: list[str]
     if layout:
         return _deep_tiff(file, layout, max_pixels, notes)
     image = _pillow.open_header(file, notes, max_pixels)
-    file_format = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with a preview behind it
+    file_format = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: a JPEG with others behind it
     if suffix in SUFFIXES and suffix not in FORMATS[file_format]:
         notes.append(f"the name ends in {suffix}, but the content is {file_format}")
     return _photo(image, max_pixels, notes, file)
@@ -208,6 +208,7 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     if file is not None and image.format == "TIFF":
         _tiff_checks.check_blocks(file, max_pixels)
     read_deep = None if file is None else _deep.deep_reader(image)
+    covered = _pillow.covered(image)
     _pillow.load(image)
     orientation = _pillow.orientation(image, notes)
     in_rgb, profile = to_rgb(image, notes)
@@ -221,6 +222,8 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
         if lost:
             notes.append(f"of the {lost} bits of its samples 8 were read")
         pixels = deeper or pixels
+    if covered is not None:
+        pixels = pixels[0], _pillow.clear_outside(covered, pixels)
     _note(image, notes)
     return made(pixels, orientation, metadata, notes)
 
@@ -233,6 +236,8 @@ def _lost(image: PIL.Image.Image, file: IO[bytes]) -> Iterator[str]:
         yield from _bmp.lost_in(file)
     elif image.format == "TIFF":
         yield from _tiff_checks.lost_in(file)
+    elif image.format == "PPM" and _pnm.has_more_images(file):
+        yield _FIRST_ONLY
     elif image.format in {"AVIF", "HEIF"}:
         if not image.info.get("icc_profile"):
             yield from _heif.lost_in(file)
@@ -263,7 +268,7 @@ def _note(image: PIL.Image.Image, notes: list[str]) -> None:
     """Add what is to be known of a loaded image."""
     if _pillow.has_long_text(image):
         notes.append("a text or colour profile in it is longer than 1 MiB")
-    if image.format != "MPO" and _pillow.has_more_frames(image):
+    if _pillow.has_more_frames(image):
         notes.append(_FIRST_ONLY)
 
 

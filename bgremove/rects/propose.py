@@ -12,18 +12,20 @@ from bgremove.errors import BgremoveError
 from bgremove.formats import read
 from bgremove.remove import cut_photo
 from bgremove.settings import Settings
-from bgremove.types import MARGIN, Rect
+from bgremove.types import MARGIN, DrawnRect, Rect
 from bgremove.url import Location
 
 _ROOM = 0.02  # of the object's longer side, left around it
 
 
-def propose_rects(paths: Iterable[Location], settings: Settings) -> Iterator[tuple[Location, Rect | BgremoveError]]:
+def propose_rects(
+    paths: Iterable[Location], settings: Settings
+) -> Iterator[tuple[Location, DrawnRect | BgremoveError]]:
     """A rect for each image, in their order, or why there is none; about as long as `remove` takes in a loop."""
     for path in paths:
         try:
             photo = read(path, max_pixels=settings.max_pixels)
-            yield path, rect_around(cut_photo(photo, settings))
+            yield path, DrawnRect(rect_around(cut_photo(photo, settings)), *photo.image.shape[:2])
         except BgremoveError as error:
             yield path, error
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Self
 
 from bgremove.batch import RectTable, read_table
-from bgremove.batch.rects import COLUMNS, HINTS
+from bgremove.batch.rects import COLUMNS, HINTS, SIZE_COLUMNS
 from bgremove.errors import OutputError
 from bgremove.files import version_of, write_bytes, write_text_file
 from bgremove.formats import encode
 from bgremove.hints import as_gray
 from bgremove.paths import absolute, display_name
-from bgremove.types import Label, Mask, Rect
+from bgremove.types import DrawnRect, Label, Mask, Rect
 from bgremove.url import Location, Url
 
 _NAME_LENGTH = 20  # of what is taken of an image's name in that of its hints
@@ -35,9 +35,9 @@ class Table:
     Each file is written whole or not at all. Lines of other images, and other columns, stay as they are.
 
     >>> table = Table(Path("/photos/rects.csv"))
-    >>> table.put(Path("/photos/cup.jpg"), Rect(10, 12, 60, 40))
+    >>> table.put(Path("/photos/cup.jpg"), DrawnRect(Rect(10, 12, 60, 40), height=80, width=90))
     >>> table.text().splitlines()
-    ['path,x,y,width,height', 'cup.jpg,10,12,60,40']
+    ['path,x,y,width,height,image_width,image_height', 'cup.jpg,10,12,60,40,90,80']
     """
 
     file: Path
@@ -76,6 +76,8 @@ class Table:
         self.unsaved = True
         line = self.read.lines.setdefault(key, {"path": self._relative(path)})
         line.update(zip(COLUMNS[1:], map(str, rect), strict=True))
+        size = map(str, reversed(rect.image_size)) if isinstance(rect, DrawnRect) else ("", "")
+        line.update(zip(SIZE_COLUMNS, size, strict=True))
         line[HINTS] = "" if hints is None else self._relative(hints)
         self.read.rects[key] = rect
         if hints is None:
@@ -116,10 +118,11 @@ class Table:
 
     def text(self) -> str:
         """The content of the CSV: paths are relative to it where they can be."""
-        columns = list(self.read.columns)
-        if self.read.hints and HINTS not in columns:
-            columns.append(HINTS)
         lines = self.read.lines.values()
+        columns = list(self.read.columns)
+        for column in (*SIZE_COLUMNS, HINTS):
+            if column not in columns and any(line.get(column) for line in lines):
+                columns.append(column)
         # Before Python 3.13 csv leaves a carriage return bare, which ends a line for who reads it.
         bare = any("\r" in value for line in lines for value in line.values())
         text = io.StringIO()

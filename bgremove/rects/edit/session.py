@@ -19,7 +19,7 @@ from bgremove.rects.edit.reduced import Reduced, reduced, resized
 from bgremove.rects.propose import rect_around
 from bgremove.rects.table import Table
 from bgremove.settings import Settings
-from bgremove.types import Label, Mask, Rect
+from bgremove.types import DrawnRect, Label, Mask, Rect
 from bgremove.url import Location
 
 _OPEN = 2
@@ -66,12 +66,14 @@ def survey(
     for path in paths:
         try:
             small = reduced(read(path, max_pixels=settings.max_pixels))
-            if table.rect(path) is None:
+            if (rect := table.rect(path)) is None:
                 proposed = small.cut(None, None, settings)
-                table.put(path, small.larger(rect_around(proposed)))
+                table.put(path, DrawnRect(small.larger(rect_around(proposed)), *small.whole))
                 yield path, Entry(path, proposed.doubts, small.whole)
             else:
-                yield path, Entry(path, _cut(_opened(path, table, small), settings)[1], small.whole)
+                doubts = _cut(_opened(path, table, small), settings)[1]
+                shape = rect.image_size if isinstance(rect, DrawnRect) else small.whole
+                yield path, Entry(path, (*_other_size(shape, small), *doubts), shape)
         except BgremoveError as error:
             yield path, error
 
@@ -101,11 +103,7 @@ class Session:
             self._opened.pop(index, None)
             opened = self._get(index)
             cutout, doubts = _cut(opened, self._settings)
-            before, now = self.entries[index].shape, opened.small.whole
-            if now != before:
-                was = f"it had {_size(before)} pixels when its rect was looked at, and has {_size(now)} now"
-                doubts = (was, *doubts)
-            self._doubt(index, doubts)
+            self._doubt(index, (*_other_size(self.entries[index].shape, opened.small), *doubts))
             return opened, cutout
 
     def photo(self, index: int) -> Reduced:
@@ -130,12 +128,12 @@ class Session:
                 labels = small.changed(nothing if labels is None else labels, shown_labels)
             opened = replace(before, rect=rect.clip(small.height, small.width), labels=labels)
             cutout = opened.small.cut(opened.rect, opened.labels, self._settings)
-            path = self.entries[index].path
+            path, drawn = self.entries[index].path, DrawnRect(opened.rect, *small.whole)
             if labels is None or shown_labels is None:
-                self.table.put(path, opened.rect, self.table.hints(path))
+                self.table.put(path, drawn, self.table.hints(path))
                 self.table.save()
             else:
-                self.table.save_marked(path, opened.rect, labels)
+                self.table.save_marked(path, drawn, labels)
             self._opened[index] = opened
             self.entries[index] = Entry(path, cutout.doubts, small.whole)
             return cutout
@@ -181,6 +179,12 @@ def _version(path: Location) -> Version:
         return version_of(path)
     except OSError:
         return None
+
+
+def _other_size(shape: tuple[int, int], small: Reduced) -> Iterator[str]:
+    """What to say of a photograph whose rect was drawn on another `shape`, height and width, than it has now."""
+    if small.whole != shape:
+        yield f"it had {_size(shape)} pixels when its rect was looked at, and has {_size(small.whole)} now"
 
 
 def _size(shape: tuple[int, int]) -> str:
