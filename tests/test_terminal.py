@@ -108,3 +108,15 @@ def test_a_comparison_is_read_on_a_narrow_terminal(tmp_path):
     text = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(line, 40, TERM="xterm")["stdout"])
     assert max(map(len, text.splitlines())) <= 40
     assert "threads, " in text
+
+
+def test_who_leaves_the_command_out_is_shown_the_line_that_was_meant(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my cup.jpg").touch()
+    assert run(["my cup.jpg", "-o", "cup.png"]) == 2
+    assert (
+        "No such command 'my cup.jpg'. Did you mean `bgremove remove 'my cup.jpg' -o cup.png`?"
+        in capsys.readouterr().err
+    )
+    assert run(["mycup.jpg"]) == 2
+    assert "Did you mean" not in capsys.readouterr().err

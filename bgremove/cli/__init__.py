@@ -56,6 +56,17 @@ class _Commands(click.Group):
                 return info
         return None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See `click.Group.resolve_command`. Who names a file, and no command, is shown the line that was meant."""
+        if self.get_command(ctx, args[0]) is None and os.path.exists(args[0]):
+            from bgremove.paths import command_line
+
+            meant = command_line(["bgremove", "remove", *args])
+            ctx.fail(f"No such command {args[0]!r}. Did you mean `{meant}`?")
+        return super().resolve_command(ctx, args)
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """See `bgremove.cli.sections.SectionedCommand.parse_args`."""
         with telling():
