@@ -164,7 +164,9 @@ def test_the_replay_draws_blocks_of_about_the_length_that_was_asked_for() -> Non
 @pytest.fixture
 def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     """Arms do without what the suite that they run needs not, which takes each of them 0.2 s to import."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:xdist -p no:anyio -p no:timeout")
+    monkeypatch.setenv(
+        "PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:anyio -p no:timeout"
+    )
 
 
 @pytest.mark.usefixtures("_few_plugins")
