@@ -76,7 +76,7 @@ def most_bytes(outcomes, weights):
     return most
 
 
-@pytest.mark.parametrize("name", ["threads", "pool", "processes", "dask"])
+@pytest.mark.parametrize("name", ["threads", "pool", "processes", pytest.param("dask", marks=pytest.mark.whole_run)])
 def test_what_runs_at_a_time_is_never_more_than_the_budget(name):
     weights = [5] * 4 + random.Random(0).choices(range(6), k=40)
     with make_strategy(name, workers=4) as strategy:

@@ -69,6 +69,7 @@ def test_a_single_image_has_the_threads_that_several_would_not_leave_idle(jobs, 
         assert machine.usable_cpus() == 3
 
 
+@pytest.mark.pixels
 @pytest.mark.parametrize("name", ["sequential", "processes"])
 @pytest.mark.parametrize(("engine", "side"), [("opencv", 120), ("multiscale", 1500)])
 def test_a_single_image_has_the_bytes_that_it_has_among_others(tmp_path, name, engine, side):

@@ -26,6 +26,7 @@ def note(folder, value):
     Path(folder, str(value)).write_text(f"{os.getpid()} {cores}")
 
 
+@pytest.mark.whole_run
 def test_pinned_processes_have_equal_shares_and_a_core_each(tmp_path):
     with Pinned(2, nullcontext) as pinned:
         pinned.run(partial(note, tmp_path), range(5))
@@ -37,6 +38,7 @@ def test_pinned_processes_have_equal_shares_and_a_core_each(tmp_path):
             pinned.run(partial(note, tmp_path / "missing"), range(2))
 
 
+@pytest.mark.whole_run
 def test_all_contenders_do_every_round():
     (cell,) = measure((3,), 0.02, (IDEAL, LOOP, "threads"), rounds=2)
     assert {name: len(seconds) for name, seconds in cell.seconds.items()} == {IDEAL: 2, LOOP: 2, "threads": 2}
@@ -91,6 +93,7 @@ def scattered(law, counts):
     return {count: [law.speedup(count) * float(noise.normal(1, 0.01)) for _ in range(6)] for count in counts}
 
 
+@pytest.mark.pixels
 def test_the_law_is_recovered_from_speedups_that_follow_it():
     truth = Law(0.95, 0.04, 0.002)
     exact = {count: [truth.speedup(count)] for count in (1, 2, 4, 8, 16)}
@@ -101,6 +104,7 @@ def test_the_law_is_recovered_from_speedups_that_follow_it():
         assert interval.low < getattr(truth, name) < interval.high, name
 
 
+@pytest.mark.pixels
 def test_few_workers_leave_the_law_open():
     truth = Law(1.0, 0.05, 0.0)
     few, many = (fitted_intervals(scattered(truth, counts))["contention"] for counts in ((1, 2, 4), (1, 2, 4, 16, 64)))

@@ -13,6 +13,8 @@ from bgremove.engines import make_engine
 from bgremove.types import Image, Label, Mask, Rect
 from fixtures import Fixture, load
 
+pytestmark = pytest.mark.pixels
+
 
 def scene(height: int, width: int, seed: int) -> Image:
     """Blurred colour blobs, an object of other colours, and noise."""

@@ -13,6 +13,8 @@ from bgremove.engines import make_engine
 from bgremove.types import Foreground, Image, Label, Mask
 from tests.test_edges import near_boundary
 
+pytestmark = pytest.mark.pixels
+
 SIDE = 100
 DECIDED = 1000.0
 """More than all links of a pixel cost together: what a colour that one side does not know costs there."""

@@ -38,7 +38,8 @@ if __name__ == "__main__":
 @pytest.mark.parametrize(
     ("strategy", "end"),
     [
-        *((name, "exit") for name in ("sequential", "threads", "processes", "pool", "dask")),
+        *((name, "exit") for name in ("sequential", "threads", "processes", "pool")),
+        pytest.param("dask", "exit", marks=pytest.mark.whole_run),
         *(("threads", end) for end in ("close", "next")),
         ("processes", "next"),
     ],

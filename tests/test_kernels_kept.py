@@ -78,6 +78,7 @@ with make_strategy("processes", workers=3, start_method="spawn", worker_context=
 """
 
 
+@pytest.mark.whole_run
 def test_of_the_workers_of_a_pool_one_compiles(installation: Path, tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("NUMBA_", "XDG_"))}
     environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(installation)}
@@ -226,6 +227,7 @@ def test_who_has_no_memory_for_llvm_is_told(monkeypatch: pytest.MonkeyPatch) -> 
         _compile._llvm.__wrapped__()
 
 
+@pytest.mark.whole_run
 def test_installation_that_cannot_be_written_to(installation: Path, tmp_path: Path) -> None:
     # A file where Numba wants its folder denies it even to root, whom permissions do not stop.
     (installation / "bgremove" / "engines" / "__pycache__").write_text("")
@@ -235,6 +237,7 @@ def test_installation_that_cannot_be_written_to(installation: Path, tmp_path: Pa
     assert run(installation, home)[0] == "42 False"
 
 
+@pytest.mark.whole_run
 def test_no_folder_can_be_written_to(installation: Path, tmp_path: Path) -> None:
     (installation / "bgremove" / "engines" / "__pycache__").write_text("")
     home = tmp_path / "home"
@@ -256,6 +259,7 @@ def test_a_disk_without_room_keeps_nothing_and_leaves_nothing(tmp_path: Path, mo
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.whole_run
 def test_a_kept_file_that_is_damaged_is_compiled_anew(installation: Path, tmp_path: Path) -> None:
     run(installation, tmp_path / "home")
     (kept,) = (installation / "bgremove" / "engines" / "__pycache__").glob("_doubled.*.o")
@@ -287,6 +291,7 @@ def scale(value):
 """
 
 
+@pytest.mark.whole_run
 def test_a_kernel_is_compiled_anew_when_another_file_changes_that_it_calls(installation: Path, tmp_path: Path) -> None:
     engines = installation / "bgremove" / "engines"
     (engines / "_caller.py").write_text(CALLER)

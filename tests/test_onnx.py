@@ -113,6 +113,7 @@ def test_the_edge_is_one_of_the_images_own_pixels(model):
     assert (found != truth).sum() < 10
 
 
+@pytest.mark.pixels
 def test_a_soft_edge_is_as_wide_as_the_model_is_unsure(tmp_path):
     y, x = np.indices((120, 160))
     truth = np.clip((60 - np.hypot(y - 60, x - 80)) / 40, 0, 1)  # a disc that fades over 40 pixels
@@ -125,6 +126,7 @@ def test_a_soft_edge_is_as_wide_as_the_model_is_unsure(tmp_path):
     assert not cutout.image[cutout.image[..., 3] == 0].any()
 
 
+@pytest.mark.pixels
 def test_a_soft_edge_starts_from_the_models_alpha(tmp_path):
     """Glass that is half transparent all over: its colours alone do not tell it from a solid object."""
     y, x = np.indices((160, 200))

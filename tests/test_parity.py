@@ -19,7 +19,6 @@ from tests.tiny_models import model_for
 
 WAYS = [
     ("threads", None),
-    ("dask", None),
     *((name, method) for name in ("pool", "processes") for method in start_methods()),
 ]
 
@@ -64,7 +63,10 @@ def check_same(name, method, engine, photos, output, sequential):
     assert bytes_under(name, method, engine, photos, output) == expected
 
 
-@pytest.mark.parametrize(("name", "method"), [way for way in WAYS if way[1] != "fork"])
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [*(way for way in WAYS if way[1] != "fork"), pytest.param("dask", None, marks=pytest.mark.whole_run)],
+)
 def test_every_way_gives_the_bytes_of_the_loop(sequential, name, method, photos, tmp_path):
     check_same(name, method, DEFAULT_ENGINE, photos, tmp_path, sequential)
 

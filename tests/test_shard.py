@@ -95,6 +95,7 @@ def test_what_cannot_be_reached_concerns_every_shard_and_one_file_its_own(photos
     assert capsys.readouterr().err.count("absent: there is no such file, folder or match") == 2
 
 
+@pytest.mark.whole_run
 @pytest.mark.skipif(sys.platform == "win32", reason="the lines are those of a shell")
 def test_the_lines_for_slurm_kubernetes_and_ssh_do_everything(photos, tmp_path, environment, monkeypatch):
     slurm, kubernetes, ssh = re.findall(r"^```text\n(.*?)^```", DOCS.read_text(), re.DOTALL | re.MULTILINE)

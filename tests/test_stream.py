@@ -14,7 +14,9 @@ SCENES = [make_scene(60, 80, seed) for seed in range(4)]
 IMAGES = [scene.image for scene in SCENES]
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    "strategy", [pytest.param(name, marks=pytest.mark.whole_run if name == "dask" else ()) for name in STRATEGIES]
+)
 def test_every_image_has_the_cutout_of_its_own_rect(strategy):
     rects = [(10, 8, 60, 44), None, (4, 4, 70, 50), (8, 6, 64, 48)]
     outcomes = {outcome.index: outcome for outcome in iter_cutouts(IMAGES, rects=rects, strategy=strategy)}

@@ -161,13 +161,22 @@ def test_the_replay_draws_blocks_of_about_the_length_that_was_asked_for() -> Non
         assert {driver.measure({"a": 70.0}).blocks[0].loops for _ in range(50)} == drawn
 
 
+@pytest.fixture
+def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arms do without what the suite that they run needs not, which takes each of them 0.2 s to import."""
+    monkeypatch.setenv(
+        "PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:anyio -p no:timeout"
+    )
+
+
+@pytest.mark.usefixtures("_few_plugins")
 def test_a_loss_that_a_command_planted_is_found_and_its_function_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = PLACES["compute"].case
     repository = make_subject(tmp_path / "subject")
     monkeypatch.chdir(repository)
-    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 0.5)
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 1.0)
     monkeypatch.setattr("benchgate.decide.schedule.LONGEST_FIRST_BLOCK_S", 0.2)
     monkeypatch.setattr("benchmarks.study.planting.TRIAL_BLOCK_S", 0.05)
     monkeypatch.setattr("benchmarks.study.planting.TRIAL_PAIRS", 1)
@@ -176,24 +185,9 @@ def test_a_loss_that_a_command_planted_is_found_and_its_function_named(
     assert planting.run(["subject.py", "compute", case, "2.0"]) == 0
     commit = capsys.readouterr().out.strip()
     assert git(repository, "status", "--porcelain") == ""
-    assert (
-        run(
-            [
-                "--base",
-                "HEAD",
-                "--head",
-                commit,
-                "bench",
-                "-k",
-                "compute",
-                "--alpha",
-                "0.1",
-                "--output",
-                str(tmp_path / "out"),
-            ]
-        )
-        == 1
-    )
+    output = str(tmp_path / "out")
+    line = ["--base", "HEAD", "--head", commit, "bench", "-k", "compute", "--alpha", "0.1", "--output", output]
+    assert run(line) == 1
     shown = capsys.readouterr().out
     assert f"regressed: {case}: wall +" in shown
     assert f"grew in {case}: compute (subject.py): +" in shown
@@ -258,6 +252,7 @@ def test_the_command_replays_and_tells_what_is_kept(
     assert capsys.readouterr().out == 2 * study.section(tmp_path)
 
 
+@pytest.mark.usefixtures("_few_plugins")
 def test_a_slot_is_judged_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # the real thing, as short as it can be: too short to decide anything
     monkeypatch.setattr("benchmarks.study.planting.TRIAL_BLOCK_S", 0.05)

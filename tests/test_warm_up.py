@@ -54,6 +54,7 @@ with Preparation("opencv", edge=sys.argv[1])():
 """
 
 
+@pytest.mark.whole_run
 @pytest.mark.parametrize(("edge", "imported"), [("hard", "False"), ("soft", "True")])
 def test_a_worker_for_soft_edges_has_imported_what_makes_them(edge, imported, environment):
     line = [sys.executable, "-c", MATTING, edge]
@@ -85,6 +86,7 @@ def test_a_warm_worker_imports_nothing_to_read_and_write_a_file(environment, tmp
     assert result.stdout == "[]\n"
 
 
+@pytest.mark.whole_run
 @pytest.mark.parametrize("name", ENGINES)
 def test_after_the_warm_up_nothing_is_compiled_or_loaded(name, environment, tmp_path):
     # In a process of its own: this one has segmented images before.
@@ -123,6 +125,7 @@ assert (mask & 1).any()
 """
 
 
+@pytest.mark.whole_run
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads by /proc, and forks")
 @pytest.mark.parametrize("name", [name for name in WITHOUT_MODEL if name != "opencv"])
 def test_a_server_may_load_the_kernels_and_fork(name, environment):
@@ -152,6 +155,7 @@ with Preparation(Settings().engine, threads=1)():
 """
 
 
+@pytest.mark.whole_run
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that is told so")
 def test_a_warm_worker_uses_the_same_memory_for_each_image(environment, tmp_path):
     line = [sys.executable, "-c", KEEPING, tmp_path / "bowl.png"]

@@ -22,7 +22,7 @@ def work(rounds=6000):
 SETTINGS = """
 [pytest]
 python_files = bench_*.py
-addopts = -p no:hypothesispytest -p no:xdist -p no:anyio -p no:timeout
+addopts = -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:anyio -p no:timeout
 """
 CASES = """
 from toy import work

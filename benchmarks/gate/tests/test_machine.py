@@ -1,6 +1,11 @@
 """What makes a machine another one, as far as stored runs go."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
+import psutil
 import pytest
 
 from benchgate.comparison import _machine
@@ -9,9 +14,9 @@ from benchgate.guard import machine
 
 def test_the_identity_of_a_machine_does_not_change_with_its_load(monkeypatch, tmp_path):
     before = machine.identity(tmp_path)
-    memory = machine.psutil.virtual_memory()
+    memory = psutil.virtual_memory()
     busy = memory._replace(available=1, total=memory.total + 50 * 2**20)
-    monkeypatch.setattr(machine.psutil, "virtual_memory", lambda: busy)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: busy)
     assert machine.identity(tmp_path) == before
 
 
@@ -38,3 +43,10 @@ def test_a_container_with_a_quota_is_another_machine(tmp_path, quota, cores):
     file = tmp_path / "cpu.max"
     file.write_text(quota)
     assert machine._usable_cores(file) == (cores or machine._usable_cores(tmp_path / "absent"))
+
+
+def test_the_plugin_loads_nothing_that_a_run_without_benchmarks_does_not_need():
+    script = "import sys, benchgate.guard.plugin; print({'numpy', 'packaging.requirements', 'psutil'} & {*sys.modules})"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout == "set()\n"

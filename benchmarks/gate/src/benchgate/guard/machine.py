@@ -16,9 +16,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import psutil
-from packaging.requirements import InvalidRequirement, Requirement
-
 Identity = Mapping[str, str]
 
 _GIB = 2**30
@@ -30,6 +27,8 @@ def identity(project: Path) -> dict[str, str]:
     Memory is rounded to whole GiB: what firmware and kernel keep for themselves differs a little between boots. Of
     libraries, those count that the project's pyproject.toml names as its dependencies.
     """
+    import psutil  # noqa: PLC0415 - a run of pytest that measures nothing does not pay for it
+
     return {
         "processor": _cpu_model(Path("/proc/cpuinfo")),
         "architecture": f"{platform.system()} {platform.machine()}",
@@ -89,6 +88,8 @@ def _usable_cores(quota_file: Path) -> str:
 def _dependencies(pyproject: Path) -> Iterable[str]:
     if not pyproject.exists():
         return
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - as above
+
     try:
         project = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("project", {})
     except (tomllib.TOMLDecodeError, UnicodeDecodeError):
