@@ -80,9 +80,12 @@ class PretendedDriver:
     def _block(self, case: str) -> Block:
         disturbed = self.rng.random() < self.disturbed_share
         ratio, within = self.draws[case](self.rng) + (1 if disturbed else 0), self.within.get(case, 0.0)
-        ratios = [ratio + self.rng.gauss(0, within) if within else ratio for _ in range(8)]
-        turns = tuple(Turn(True, 0, Timing(1.0, 0.0, 1.0), Timing(math.exp(x), 0.0, 1.0)) for x in ratios)
+        turns = tuple(_turn(ratio + self.rng.gauss(0, within)) for _ in range(8)) if within else (_turn(ratio),) * 8
         return Block(case, 1, turns, 0, 0, 0.9 if disturbed else 0.0, 0.0)
+
+
+def _turn(ratio: float) -> Turn:
+    return Turn(True, 0, Timing(1.0, 0.0, 1.0), Timing(math.exp(ratio), 0.0, 1.0))
 
 
 def run_gate(

@@ -25,7 +25,7 @@ class Measured:
     def __init__(self, cases: Sequence[str], rule: Rule, tolerances: Mapping[str, float] | None = None) -> None:
         self.cases, self.rule = cases, rule
         self.evidence = Evidence(DISTURBING_SHARE * rule.limit)
-        self._tolerances = tolerances or {}
+        self._rules = {case: replace(rule, tolerance=own) for case, own in (tolerances or {}).items()}
         self._stakes = {direction: Capital(direction, rule.alpha) for direction in (1, -1)}
 
     def add(self, pair: Pair, asked: Collection[str]) -> None:
@@ -42,7 +42,7 @@ class Measured:
 
     def rule_of(self, case: str) -> Rule:
         """The rule with the case's own tolerance."""
-        return replace(self.rule, tolerance=self._tolerances.get(case, self.rule.tolerance))
+        return self._rules.get(case, self.rule)
 
     def proved(self, key: Key) -> list[int]:
         """The directions in which a metric was proven to have changed: 1 for a loss, -1 for a gain."""
