@@ -171,6 +171,7 @@ def test_a_build_that_fails_says_why(
 
 @pytest.mark.parametrize("needs", [
     "from toy import _made", "import toy._made", "import made", "open(Path(__file__).parents[1] / 'toy/_made.py')",
+    "open('toy/_made.py')",
 ])  # fmt: skip
 def test_what_git_ignores_is_to_be_carried(needs: str, toy: Toy, said: Said) -> None:
     code = f"from pathlib import Path\n{needs}\n{SOURCE}"
