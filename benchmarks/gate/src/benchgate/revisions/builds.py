@@ -27,6 +27,14 @@ _KEPT_S = 30 * 86400.0
 
 def carried(checkout: Path, patterns: Sequence[str], worktree: Path) -> None:
     """Copies files of the checkout that git does not keep, such as generated modules, into a worktree."""
+    for name in to_carry(checkout, patterns):
+        file, target = checkout / name, worktree / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, target, follow_symlinks=not file.is_dir())
+
+
+def to_carry(checkout: Path, patterns: Sequence[str]) -> Iterator[Path]:
+    """What the patterns name, from the checkout; raises WrongUseError for nothing, and for what git keeps."""
     kept = set(git_lines(checkout, "ls-files", "-z")) if patterns else set()
     for pattern in patterns:
         found = sorted(file.relative_to(checkout) for match in checkout.glob(pattern) for file in _files_in(match))
@@ -35,10 +43,7 @@ def carried(checkout: Path, patterns: Sequence[str], worktree: Path) -> None:
         others = [name for name in found if name.as_posix() not in kept and ".git" not in name.parts]
         if not others:
             raise WrongUseError(f"carry: git keeps {pattern}, so that each revision has its own")
-        for name in others:
-            file, target = checkout / name, worktree / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, target, follow_symlinks=not file.is_dir())
+        yield from others
 
 
 def _files_in(match: Path) -> Iterator[Path]:
