@@ -36,6 +36,9 @@ from .uncompared import but_renamed, missing, named, uncollected
 #: What is said before the first silence.
 _TRIAL_FIRST = "before measuring, every case is called once or twice in both revisions: what runs, and for how long"
 
+#: Of a revision that is compared with itself, as where CI on the main branch has that branch as its base.
+_NOTHING_DIFFERS = "the revisions differ in nothing that is compared: only chance can tell them apart"
+
 
 @dataclass(frozen=True)
 class Result:
@@ -153,7 +156,8 @@ def prepared(
         notes = [measured_line(driver, laid, tried=bool(trial.call_s))] if now.cases else []
         notes += [f"on {_machine(repository)}", f"{shortened(laid)} from head in both arms", *unmatched]
         notes += [*_part(settings.part, idle=not now.cases), *_differences(repository, base, head, inside, settings)]
-        notes += carried
+        built_otherwise = settings.prepare is not None and inside  # as with another pyproject.toml
+        notes += carried if changed or built_otherwise else [*carried, _NOTHING_DIFFERS]
         if of_base := [f"{node}: {why}" for node, why in before.errors.items() if node not in now.errors]:
             notes.append(f"base's own definitions: {shortened(of_base)}")
         notes += [*_loosened(before, now, settings.rule), *_told_alone(driver.alone)]
