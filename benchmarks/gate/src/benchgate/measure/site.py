@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from ..errors import GateError, LethalNodeError
+from ..revisions.git import without_git
 from . import strays
 from .channel import DriverEnd
 from .children.sitecustomize import NOTES, SHARED, VARIABLE, listed, written
@@ -170,16 +171,14 @@ class Site:
         ]
 
     def _environment(self, draw: Draw) -> dict[str, str]:
-        kept = {
-            name: value for name, value in os.environ.items() if name not in _UNWANTED and not name.startswith("GIT_")
-        }
+        kept = {name: value for name, value in without_git(os.environ).items() if name not in _UNWANTED}
         kept |= kept_variables(os.environ)
         roots = [self.root / root for root in self.places.packages.roots]
         first = [] if self.places.built is None else [self.places.built]
         paths = [str(path) for path in (_CHILDREN, *first, *roots, self.root, *self._callers_path())]
         drawn = {"PYTHONHASHSEED": str(draw.hash_seed), "GATE_PADDING": "x" * draw.padding_bytes}
-        if self.places.others:  # what pytest leaves for people to look at goes with the worktrees
-            drawn["PYTEST_DEBUG_TEMPROOT"] = str(self.root.parent)
+        if self.places.others:
+            drawn |= self._temporary()
             if kept.pop("PYTHONDONTWRITEBYTECODE", None):  # as in most containers: each pair would compile all anew
                 drawn["PYTHONPYCACHEPREFIX"] = str(self.root.parent / "bytecode")
         if self.places.built is not None:  # a package is not where pytest has seen the cases in it

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import GateError, WrongUseError
-from .git import git, git_lines, own_submodules
+from .git import git, git_lines, own_submodules, without_git
 
 #: Variables that change what a build makes.
 _OF_BUILDS = re.compile(
@@ -129,7 +129,7 @@ def _run(command: str, worktree: Path, target: Path, log: Path) -> None:
             f"prepare: {command!r} cannot be read ({error}); it may name {{target}}, {{worktree}} and {{python}}"
         ) from None
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    kept = without_git(os.environ)
     with log.open("wb") as output:
         try:
             process = subprocess.Popen(  # noqa: S603 (the user's own command, without a shell)
