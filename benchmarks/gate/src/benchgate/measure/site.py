@@ -23,6 +23,9 @@ from .suite import Suite, kept_variables
 #: How long an arm may take to end after it has said that it finished, in seconds.
 ENDING_S = 20.0
 
+#: Sockets lie below the folder of temporary files, and their paths may have about a hundred characters.
+_LONGEST_OF_TEMPORARY = 64
+
 #: The usual way to have each revision built, as it stands in the configuration.
 PREPARE = 'prepare = "pip install --no-deps --target {target} {worktree}"'
 
@@ -189,6 +192,16 @@ class Site:
             VARIABLE: self._noted("finds", written(self._folders())),
         }
         return kept | own | drawn
+
+    def _temporary(self) -> dict[str, str]:
+        """A folder of temporary files for this revision alone, which goes with the worktrees.
+
+        What the code of one revision keeps there, to be found by the next process, the other's must not find.
+        """
+        folder = self.root.with_name(f"{self.name}-tmp")
+        folder.mkdir(exist_ok=True)
+        names = ["PYTEST_DEBUG_TEMPROOT", *(["TMPDIR"] if len(str(folder)) <= _LONGEST_OF_TEMPORARY else [])]
+        return dict.fromkeys(names, str(folder))
 
     def _noted(self, what: str, text: str) -> str:
         """The path of a file of what a process is told: a system takes no more than 128 KB in a word or a variable."""
