@@ -171,6 +171,7 @@ def test_a_build_that_fails_says_why(
 
 @pytest.mark.parametrize("needs", [
     "from toy import _made", "import toy._made", "import made", "open(Path(__file__).parents[1] / 'toy/_made.py')",
+    "open('toy/_made.py')",
 ])  # fmt: skip
 def test_what_git_ignores_is_to_be_carried(needs: str, toy: Toy, said: Said) -> None:
     code = f"from pathlib import Path\n{needs}\n{SOURCE}"
@@ -203,6 +204,22 @@ def test_generated_files_are_carried(toy: Toy, said: Said) -> None:
     toy.write({".gitignore": "toy/_version.py\n*.so\n", f"toy/_fast{SUFFIX}": ""})
     assert run([*NO_TIME, "bench", "--carry", "toy/*"]) == 3
     assert "base has no compiled toy._fast" in said(), "what is carried is the same in both"
+
+
+def test_a_library_that_is_carried_is_not_measured_where_its_sources_changed(toy: Toy, said: Said) -> None:
+    toy.commit({".gitignore": "out/\n", "fast.c": "int a;"})
+    toy.git("tag", "--force", "base")
+    toy.write({"out/libfast.so": "\x7fELF", "out/made.txt": "MADE"})
+    assert run([*NO_TIME, "bench", "--carry", "out/*"]) == 3
+    assert "carried from the checkout, the same in both arms: out/libfast.so, out/made.txt" in said()
+    toy.commit({"fast.c": "int b;"})
+    assert run([*NO_TIME, "bench", "--carry", "out/*"]) == 3
+    words = said()
+    assert "fast.c changed, and out/libfast.so, which is carried, is compiled: both arms would run one build" in words
+    assert run([*NO_TIME, "bench", "--carry", "out/made.txt"]) == 3
+    assert "measured: `toy` from base, head" in said()
+    assert run([*NO_TIME, "bench", "--carry", "out/*", "--prepare", "true"]) == 3
+    assert "measured: `toy` from base, head" in said()
 
 
 def test_submodules_are_at_their_own_commits(

@@ -41,6 +41,13 @@ def test_what_a_sparse_checkout_lacks_is_not_to_be_carried_into_a_profile(toy: T
         assert "carry" not in words
 
 
+def test_of_revisions_that_do_not_differ_it_is_said(toy: Toy, said: Said) -> None:
+    for file, known in (("none", True), ("bench/bench_toy.py", True), ("toy.py", False)):
+        toy.commit({file: f"{SOURCE if file == 'toy.py' else CASES}\n"} if file != "none" else {})
+        assert run([*NO_TIME, "bench"]) == 3
+        assert ("the revisions differ in nothing that is compared" in said()) is known
+
+
 def test_what_is_removed_from_a_sparse_checkout_is_removed(toy: Toy) -> None:
     toy.commit({"bench/old.py": "", "docs/old.md": ""})
     toy.git("sparse-checkout", "set", "--cone", "bench")

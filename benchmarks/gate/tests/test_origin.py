@@ -130,6 +130,25 @@ def test_an_installed_copy_is_refused_though_no_folder_here_has_its_name(
     assert packages_of(toy.root, ["toy/__init__.py"], ()).installed == frozenset()
 
 
+def test_the_finder_of_an_editable_installation_is_no_copy(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "site-packages"
+    for file, text in {
+        "toy_project-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: toy-project\nVersion: 1\n",
+        "toy_project-1.dist-info/RECORD": "_toy_loader.py,,\ntoy-editable.pth,,\ngone.pth,,\n",
+        "_toy_loader.py": "", "toy-editable.pth": "import _toy_loader\n",
+    }.items():  # fmt: skip
+        (place / file).parent.mkdir(parents=True, exist_ok=True)
+        (place / file).write_text(text)
+    monkeypatch.syspath_prepend(str(place))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(place), os.environ.get("PYTHONPATH", "")]))
+    toy.moved({"src/toy/__init__.py": SOURCE, "pyproject.toml": "[project]\nname = 'toy-project'\n",
+                "bench/conftest.py": "import _toy_loader\n"})  # fmt: skip
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "measured: `toy` from base/src, head/src" in said()
+
+
 def test_a_checkout_within_an_environment_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkout, module = tmp_path / "usr/src/app", ModuleType("extra")
     monkeypatch.setattr("sys.prefix", str(tmp_path / "usr"))

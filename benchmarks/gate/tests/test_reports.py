@@ -71,6 +71,19 @@ def test_files_hold_the_verdicts_and_raw_pairs(tmp_path: Path, monkeypatch: pyte
     assert ET.parse(tmp_path / "gate.xml").getroot().get("failures") == "1"  # noqa: S314 (our own file)
 
 
+@pytest.mark.parametrize(("width", "header"), [
+    (40, ["verdict", "metric", "head/base", "pairs"]),
+    (80, ["verdict", "metric", "head/base", "95%", "interval"]),
+])  # fmt: skip
+def test_in_a_narrow_terminal_no_word_is_cut(width: int, header: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    show(a_result(*ALL), [], Console(width=width))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].split() == header
+    assert lines[2] == "b.py::test_regressed[a|b]", "an id has a line of its own"
+    assert lines[3].split()[:3] == ["regressed", "wall", "1.057"]
+    assert max(map(len, lines)) <= width
+
+
 def test_a_comment_of_github_names_the_run_that_has_the_flame_graph(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (("SERVER_URL", "https://github.com"), ("REPOSITORY", "me/it"), ("RUN_ID", "7")):
         monkeypatch.setenv(f"GITHUB_{name}", value)

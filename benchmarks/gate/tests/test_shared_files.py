@@ -182,3 +182,37 @@ def test_the_gate_itself_is_no_such_file() -> None:
     package = Path(benchgate.__file__).parent
     places = Places(package.parent, Packages({}, ()), changed=frozenset({"benchgate/measure/arm.py"}))
     assert places.shared() == []
+
+
+#: Where a table is kept that the code of a revision makes, and that the next process finds.
+KEPT = """
+import tempfile
+from pathlib import Path
+import pytest
+import toy
+
+@pytest.mark.parametrize("place", ["next to what pytest makes", "among temporary files"])
+def test_work(benchmark, place, tmp_path_factory):
+    beside = tmp_path_factory.getbasetemp().parent
+    file = (beside if "pytest" in place else Path(tempfile.gettempdir())) / "table-of-a-toy"
+    if not file.exists():
+        file.write_text(str(toy.TABLE))
+    assert file.read_text() == str(toy.TABLE), "this revision's own"
+    benchmark(toy.work)
+"""
+
+
+def test_what_a_revision_keeps_among_temporary_files_is_its_own(
+    tmp_path: Path, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", None)
+    short = Path("/tmp")  # noqa: S108 (where paths are short enough for sockets; nothing stays there)
+    monkeypatch.setenv("TMPDIR", str(short))
+    other = make_toy(tmp_path / "kept")
+    other.commit({"toy.py": f"{SOURCE}\nTABLE = 'of base'\n", "bench/bench_toy.py": KEPT})
+    other.git("tag", "--force", "base")
+    other.commit({"toy.py": f"{SOURCE}\nTABLE = 'of head'\n"})
+    monkeypatch.chdir(other.root)
+    assert run([*NO_TIME, "bench", "--output", str(tmp_path / "output")]) == 3
+    assert "2 inconclusive" in said()
+    assert not (short / "table-of-a-toy").exists()

@@ -27,6 +27,8 @@ FILES = {
     "bench/bench_syntax.py": "def test_work(benchmark:\n",
     "bench/bench_broken_in_both.py": "import nowhere_to_be_found\n\ndef test_work(benchmark):\n    pass\n",
     "bench/bench_needs_head.py": NEEDS_HEAD.format("work"),
+    "bench/bench_of_new_module.py": CASES.replace("toy", "fresh"),
+    "fresh.py": SOURCE,
     "bench/bench_new.py": NEEDS_HEAD.format("added"),
     "bench/bench_skipped.py": "import pytest\n\npytest.importorskip('nowhere')\n\ndef test_a(benchmark):\n    pass\n",
     "bench/bench_skipped_tests.py": "import pytest\n\npytest.skip('no', allow_module_level=True)\n",
@@ -55,6 +57,7 @@ INCOMPARABLE = {
     "bench/bench_broken_in_both.py": "No module named 'nowhere_to_be_found'; nor in base; a library must be installed",
     "bench/bench_needs_head.py::test_work": "base: cannot be collected (bench/bench_needs_head.py: ImportError: "
     "cannot import name 'added' from 'toy' ({worktree}/toy.py)); what one revision lacks is best imported in the cases",
+    "bench/bench_of_new_module.py::test_work": "has no fresh); what one revision lacks is best imported in the cases",
     "bench/bench_skipped.py": "skipped as a whole (could not import 'nowhere'",
     "bench/bench_exits.py": "SystemExit: 0",
     "bench/bench_ends_pytest.py": "Exit: enough",
@@ -84,6 +87,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
         "sub/bench_sub.py",
         "bench_ends_the_process.py",
         "bench_ends_base.py",
+        "bench_of_new_module.py",
     )
     own = dict.fromkeys((f"bench/{file}" for file in lost), CASES)
     made.commit(

@@ -23,7 +23,7 @@ from .measure.site import Site
 from .measure.suite import Suite, configured
 from .measure.trial import Trial, try_out
 from .part import Part, Shard
-from .provenance import check_compiled, check_laid, measured_line, shortened
+from .provenance import check_carried, check_compiled, check_laid, measured_line, shortened
 from .revisions.builds import built, carried
 from .revisions.copies import possible_copies
 from .revisions.definitions import changed_dependencies, changed_inside, changed_outside, definitions, selected
@@ -35,6 +35,9 @@ from .uncompared import but_renamed, missing, named, uncollected
 
 #: What is said before the first silence.
 _TRIAL_FIRST = "before measuring, every case is called once or twice in both revisions: what runs, and for how long"
+
+#: Of a revision that is compared with itself, as where CI on the main branch has that branch as its base.
+_NOTHING_DIFFERS = "the revisions differ in nothing that is compared: only chance can tell them apart"
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ def prepared(
         packages = _packages(repository, trees, laid)
         trees.lay(laid)
         changed = changed_outside(repository, base, head, laid)
+        carried = [*check_carried(repository, changed, settings)]
         kept = git_lines(trees.head, "ls-files", "-z")
         copies = possible_copies(changed, (trees.base, trees.head), packages, kept)
         lethal: tuple[dict[str, str], ...] = ({}, sites[1].lethal)  # base has other files of cases now
@@ -152,6 +156,8 @@ def prepared(
         notes = [measured_line(driver, laid, tried=bool(trial.call_s))] if now.cases else []
         notes += [f"on {_machine(repository)}", f"{shortened(laid)} from head in both arms", *unmatched]
         notes += [*_part(settings.part, idle=not now.cases), *_differences(repository, base, head, inside, settings)]
+        built_otherwise = settings.prepare is not None and inside  # as with another pyproject.toml
+        notes += carried if changed or built_otherwise else [*carried, _NOTHING_DIFFERS]
         if of_base := [f"{node}: {why}" for node, why in before.errors.items() if node not in now.errors]:
             notes.append(f"base's own definitions: {shortened(of_base)}")
         notes += [*_loosened(before, now, settings.rule), *_told_alone(driver.alone)]

@@ -1,19 +1,25 @@
 """What ran is shown, not assumed: which of the project's files each arm loaded, and which it should have had."""
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from .errors import GateError
 from .measure.pair import PairDriver
 from .measure.site import PREPARE, Site
-from .revisions.compiled import compiled_by, expected, installed, lacking
+from .revisions.builds import to_carry
+from .revisions.compiled import compiled_by, expected, installed, is_compiled, lacking
 from .revisions.definitions import may_be_code
 from .revisions.git import git_lines
 from .revisions.packages import Packages, is_of_cases
 from .revisions.worktrees import Checkouts
 from .settings import Settings
 
+#: Sources of code that is compiled before it can be run.
+_COMPILED_FROM = {
+    ".c", ".h", ".cc", ".hh", ".cpp", ".hpp", ".cxx", ".hxx", ".inc", ".rs", ".go", ".pyx", ".pxd", ".f", ".f90",
+    ".zig", ".s", ".S", ".m", ".mm", ".nim", ".swift",
+}  # fmt: skip
 #: What a module has that does anything.
 _DOING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Call, ast.Import, ast.ImportFrom)
 
@@ -36,6 +42,20 @@ def check_compiled(
     for home in {"", *(f"{root}/.." for root in packages.roots)} if settings.prepare is None else ():
         if how := compiled_by(trees.head / home, is_installed=bool(offering)):
             raise GateError(f"the project {how}, and its revisions are not built: {PREPARE}")
+
+
+def check_carried(checkout: Path, changed: Collection[str], settings: Settings) -> Iterator[str]:
+    """What is carried, in words; raises GateError for a compiled file where sources of compiled code changed."""
+    names = [name.as_posix() for name in to_carry(checkout, settings.carry)]
+    sources = sorted(file for file in changed if PurePosixPath(file).suffix in _COMPILED_FROM)
+    for name in names if sources and settings.prepare is None else ():
+        if is_compiled(checkout / name):
+            raise GateError(
+                f"{shortened(sources)} changed, and {name}, which is carried, is compiled: both arms would run one "
+                f"build of it. Have each revision built: {PREPARE}"
+            )
+    if names:
+        yield f"carried from the checkout, the same in both arms: {shortened(names)}"
 
 
 def _files_of(site: Site) -> list[str]:

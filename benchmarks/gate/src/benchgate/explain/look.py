@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..comparison import sites_of
 from ..errors import ArmError, GateError
-from ..measure.collecting import check_collected, collect, hinted
+from ..measure.collecting import HINTS, HINTS_OF_CHECKOUT, check_collected, collect, hinted
 from ..measure.driver import CaseEndedError
 from ..measure.places import Places
 from ..measure.site import PREPARE, Site
@@ -45,12 +45,11 @@ def run(arguments: Sequence[str]) -> int:
             directory = made((asked.output or Path(tempfile.mkdtemp(prefix="benchgate-profile-"))).resolve())
             site = stack.enter_context(_site(root, asked, directory / "logs"))
             (found,) = collect(site)
-            in_checkout = asked.prepare is None
-            check_collected(found, in_checkout=in_checkout)
+            hints = HINTS_OF_CHECKOUT if asked.prepare is None else HINTS
+            check_collected(found, hints)
             for node, why in found.errors.items():
                 status = GateError.exit_status
-                said = hinted(f"cannot be collected: {why}", in_checkout=in_checkout)
-                sys.stdout.write(f"error: {node}: {said}\n")
+                sys.stdout.write(f"error: {node}: {hinted(f'cannot be collected: {why}', hints)}\n")
             for case in found.cases:
                 try:
                     lines = [*_lines(look(site, case), directory)]

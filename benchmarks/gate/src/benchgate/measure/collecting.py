@@ -1,7 +1,7 @@
 """Which benchmarks there are in each revision, and what could not be collected; what to do about that."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 
 from ..errors import ArmError, GateError, LethalNodeError, WrongUseError
@@ -9,13 +9,15 @@ from .driver import Arm
 from .messages import Collected
 from .site import Site, check_origin
 
-#: What is said where a module of the project is lacking, and where any may be.
+#: What is said where a module or file of the project is lacking, and where any module may be.
 _LACKS_OWN = (
-    r"No module named '\w+\.|this revision of the project has no|partially initialized module|directory: '\{worktree\}"
+    r"No module named '\w+\.|this revision of the project has no|partially initialized module"
+    r"|directory: '(\{worktree\}|[^/'])"
 )
 _LACKS_ANY = r"No module named '\w+'"
-#: What to do about errors of collecting, by what they say: in a worktree, and where the checkout itself lacks a module.
-_HINTS = {
+_OF_ONE_REVISION = "what one revision lacks is best imported in the cases that need it"
+#: What to do about errors of collecting, by what they say.
+HINTS = {
     r"failed to map segment from shared object":
         "it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere",
     _LACKS_OWN:
@@ -24,10 +26,11 @@ _HINTS = {
         "two files of cases have the same name: give their folders an __init__.py, or pytest --import-mode=importlib",
     _LACKS_ANY:
         "a library must be installed in the environment that runs the gate, and a generated file named with carry",
-    r"cannot import name '\w+' from (?!partially)|has no attribute '\w+'":
-        "what one revision lacks is best imported in the cases that need it",
+    r"cannot import name '\w+' from (?!partially)|has no attribute '\w+'": _OF_ONE_REVISION,
 }  # fmt: skip
-_HINTS_OF_CHECKOUT = _HINTS | dict.fromkeys(
+#: The same where only base cannot be collected, with the definitions that head has; and where the checkout cannot.
+HINTS_OF_BASE = HINTS | dict.fromkeys((_LACKS_OWN, _LACKS_ANY), _OF_ONE_REVISION)
+HINTS_OF_CHECKOUT = HINTS | dict.fromkeys(
     (_LACKS_OWN, _LACKS_ANY),
     "what the checkout lacks must be there: a library, a file that is generated, or what a sparse checkout leaves out",
 )
@@ -63,18 +66,17 @@ def _collected(arm: Arm) -> Collected:
         return Collected([], errors={"all": str(error)})
 
 
-def check_collected(head: Collected, *, in_checkout: bool = False) -> None:
-    """Raises GateError when nothing could be collected, in a worktree or in the checkout; WrongUseError for nothing."""
+def check_collected(head: Collected, hints: Mapping[str, str] = HINTS) -> None:
+    """Raises GateError when nothing could be collected, WrongUseError when there is nothing."""
     if head.errors and not head.cases:
         said = "; ".join(f"{node}: {why}" for node, why in head.errors.items())
-        raise GateError(hinted(f"head's benchmarks cannot be collected: {said}", in_checkout=in_checkout))
+        raise GateError(hinted(f"head's benchmarks cannot be collected: {said}", hints))
     if not head.cases:
         raise WrongUseError(
             "no benchmark was selected: give files or directories with tests that use `benchmark`, or another -k or -m"
         )
 
 
-def hinted(said: str, *, in_checkout: bool = False) -> str:
+def hinted(said: str, hints: Mapping[str, str] = HINTS) -> str:
     """What is said of something that cannot be collected, and what to do, if that is known."""
-    hints = (_HINTS_OF_CHECKOUT if in_checkout else _HINTS).items()
-    return "; ".join(dict.fromkeys([said, *(hint for sign, hint in hints if re.search(sign, said))]))
+    return "; ".join(dict.fromkeys([said, *(hint for sign, hint in hints.items() if re.search(sign, said))]))

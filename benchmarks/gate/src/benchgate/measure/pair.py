@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from ..errors import ArmError, GateError, LethalNodeError
-from .collecting import hinted
+from .collecting import HINTS, HINTS_OF_BASE, hinted
 from .control import Clock
 from .driver import OTHER_ID, SHARES, Arm, CaseEndedError, shares
 from .messages import Collected, Ended, Ready
@@ -114,7 +114,9 @@ class PairDriver:
             raise GateError(f"while no case runs, {said.replace('it reads', 'the suite reads', 1)}")
         offered = set(of_base.cases).intersection(of_head.cases)
         for case in (case for case in cases if case not in offered):
-            yield self._trouble(case, _offered(of_base, case, "not collected"), _offered(of_head, case, OTHER_ID))
+            hints = HINTS_OF_BASE if case in of_head.cases else HINTS
+            said_of = (_offered(of_base, case, "not collected", hints), _offered(of_head, case, OTHER_ID, HINTS))
+            yield self._trouble(case, *said_of)
         both = [case for case in cases if case in offered]
         for arm in self._drawn(base, head):
             arm.run(both)
@@ -213,12 +215,12 @@ def _tried(arm: Arm, case: str, ready: Ready) -> Ready | Ended:
     return ready
 
 
-def _offered(collected: Collected, case: str, otherwise: str) -> str:
+def _offered(collected: Collected, case: str, otherwise: str, hints: Mapping[str, str]) -> str:
     """What an arm says of a case before it runs any: that it has it, or why not."""
     if case in collected.cases:
         return "ready"
     error = collected.error_of(case)
-    return hinted(f"cannot be collected ({error})") if error else otherwise
+    return hinted(f"cannot be collected ({error})", hints) if error else otherwise
 
 
 def _said(end: Ended, waited: bool, *, measured: bool) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from ..errors import GateError, LethalNodeError
+from ..revisions.git import without_git
 from . import strays
 from .channel import DriverEnd
 from .children.sitecustomize import NOTES, SHARED, VARIABLE, listed, written
@@ -21,6 +22,9 @@ from .suite import Suite, kept_variables
 
 #: How long an arm may take to end after it has said that it finished, in seconds.
 ENDING_S = 20.0
+
+#: Sockets lie below the folder of temporary files, and their paths may have about a hundred characters.
+_LONGEST_OF_TEMPORARY = 64
 
 #: The usual way to have each revision built, as it stands in the configuration.
 PREPARE = 'prepare = "pip install --no-deps --target {target} {worktree}"'
@@ -170,16 +174,14 @@ class Site:
         ]
 
     def _environment(self, draw: Draw) -> dict[str, str]:
-        kept = {
-            name: value for name, value in os.environ.items() if name not in _UNWANTED and not name.startswith("GIT_")
-        }
+        kept = {name: value for name, value in without_git(os.environ).items() if name not in _UNWANTED}
         kept |= kept_variables(os.environ)
         roots = [self.root / root for root in self.places.packages.roots]
         first = [] if self.places.built is None else [self.places.built]
         paths = [str(path) for path in (_CHILDREN, *first, *roots, self.root, *self._callers_path())]
         drawn = {"PYTHONHASHSEED": str(draw.hash_seed), "GATE_PADDING": "x" * draw.padding_bytes}
-        if self.places.others:  # what pytest leaves for people to look at goes with the worktrees
-            drawn["PYTEST_DEBUG_TEMPROOT"] = str(self.root.parent)
+        if self.places.others:
+            drawn |= self._temporary()
             if kept.pop("PYTHONDONTWRITEBYTECODE", None):  # as in most containers: each pair would compile all anew
                 drawn["PYTHONPYCACHEPREFIX"] = str(self.root.parent / "bytecode")
         if self.places.built is not None:  # a package is not where pytest has seen the cases in it
@@ -190,6 +192,16 @@ class Site:
             VARIABLE: self._noted("finds", written(self._folders())),
         }
         return kept | own | drawn
+
+    def _temporary(self) -> dict[str, str]:
+        """A folder of temporary files for this revision alone, which goes with the worktrees.
+
+        What the code of one revision keeps there, to be found by the next process, the other's must not find.
+        """
+        folder = self.root.with_name(f"{self.name}-tmp")
+        folder.mkdir(exist_ok=True)
+        names = ["PYTEST_DEBUG_TEMPROOT", *(["TMPDIR"] if len(str(folder)) <= _LONGEST_OF_TEMPORARY else [])]
+        return dict.fromkeys(names, str(folder))
 
     def _noted(self, what: str, text: str) -> str:
         """The path of a file of what a process is told: a system takes no more than 128 KB in a word or a variable."""

@@ -22,6 +22,9 @@ from .plain import flame_name, in_code_span, plain
 MOST_NAMED = 3
 _COLOURS = {"regressed": "bold red", "improved": "green", "unchanged": "dim"}
 _HEADER = ("case", "verdict", "metric", "base", "head", "head/base", "95% interval", "could see", "tolerance", "pairs")
+#: Columns of a terminal below which ids of cases and verdicts would be cut into pieces, and what is shown there first.
+_NARROW = 140
+_BY_WEIGHT = ("verdict", "metric", "head/base", "95% interval", "pairs", "base", "head", "could see", "tolerance")
 
 
 def summary(result: Result) -> str:
@@ -33,12 +36,35 @@ def summary(result: Result) -> str:
 
 def show(result: Result, explanations: Sequence[Explanation], console: Console) -> None:
     """Prints the table, what needs words, and the summary."""
-    table = Table(*(Column(name, overflow="fold") for name in _HEADER))
-    for verdict, row in _table(result.findings):
-        table.add_row(*(escape(plain(cell)) for cell in row), style=_COLOURS.get(verdict, "yellow"))
-    console.print(table)
+    rows = [(_COLOURS.get(verdict, "yellow"), tuple(map(plain, row))) for verdict, row in _table(result.findings)]
+    if console.width < _NARROW:
+        for style, line in _lines(rows, console.width):
+            console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+    else:
+        table = Table(*(Column(name, overflow="fold") for name in _HEADER))
+        for style, row in rows:
+            table.add_row(*map(escape, row), style=style)
+        console.print(table)
     for line in _words(result, explanations, str, str):
         console.print(plain(line), markup=False, highlight=False)
+
+
+def _lines(rows: Sequence[tuple[str, tuple[str, ...]]], width: int) -> Iterator[tuple[str, str]]:
+    """The table in lines of a terminal that is too narrow for it, each with its style: a case has a line of its own.
+
+    Below it are as many columns as fit.
+    """
+    widths = [max(map(len, cells)) for cells in zip(_HEADER, *(row for _, row in rows), strict=True)]
+    shown: list[int] = []
+    for name in _BY_WEIGHT:
+        column = _HEADER.index(name)
+        if sum(widths[each] + 2 for each in [*shown, column]) <= width:
+            shown.append(column)
+    shown.sort()
+    for style, row in [("bold", _HEADER), *rows]:
+        if row[0]:
+            yield style, row[0]
+        yield style, "".join(f"  {row[column]:{widths[column]}}" for column in shown).rstrip()
 
 
 def markdown(result: Result, explanations: Sequence[Explanation], settings: Settings) -> str:

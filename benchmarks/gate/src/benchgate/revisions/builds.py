@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import GateError, WrongUseError
-from .git import git, git_lines, own_submodules
+from .git import git, git_lines, own_submodules, without_git
 
 #: Variables that change what a build makes.
 _OF_BUILDS = re.compile(
@@ -27,6 +27,14 @@ _KEPT_S = 30 * 86400.0
 
 def carried(checkout: Path, patterns: Sequence[str], worktree: Path) -> None:
     """Copies files of the checkout that git does not keep, such as generated modules, into a worktree."""
+    for name in to_carry(checkout, patterns):
+        file, target = checkout / name, worktree / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, target, follow_symlinks=not file.is_dir())
+
+
+def to_carry(checkout: Path, patterns: Sequence[str]) -> Iterator[Path]:
+    """What the patterns name, from the checkout; raises WrongUseError for nothing, and for what git keeps."""
     kept = set(git_lines(checkout, "ls-files", "-z")) if patterns else set()
     for pattern in patterns:
         found = sorted(file.relative_to(checkout) for match in checkout.glob(pattern) for file in _files_in(match))
@@ -35,10 +43,7 @@ def carried(checkout: Path, patterns: Sequence[str], worktree: Path) -> None:
         others = [name for name in found if name.as_posix() not in kept and ".git" not in name.parts]
         if not others:
             raise WrongUseError(f"carry: git keeps {pattern}, so that each revision has its own")
-        for name in others:
-            file, target = checkout / name, worktree / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(file, target, follow_symlinks=not file.is_dir())
+        yield from others
 
 
 def _files_in(match: Path) -> Iterator[Path]:
@@ -124,7 +129,7 @@ def _run(command: str, worktree: Path, target: Path, log: Path) -> None:
             f"prepare: {command!r} cannot be read ({error}); it may name {{target}}, {{worktree}} and {{python}}"
         ) from None
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    kept = without_git(os.environ)
     with log.open("wb") as output:
         try:
             process = subprocess.Popen(  # noqa: S603 (the user's own command, without a shell)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.metadata import Distribution, distributions
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,10 @@ _COMPILING = {
 _BACKENDS = {"maturin": "maturin", "mesonpy": "meson-python", "scikit_build_core": "scikit-build-core"}
 #: What they require for modules that may be compiled, or may not: installed without, they are slower.
 _MAY_COMPILE = {"cython", "mypy", "cffi", "hatch-mypyc", "hatch-cython"}
+#: How files begin that hold code of a machine, or several of them.
+_MACHINE_CODE = (
+    b"\x7fELF", b"MZ", b"!<arch>\n", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa",
+)  # fmt: skip
 #: The same in the words of a setup.py.
 _EXTENSIONS = re.compile(r"\b(ext_modules|rust_extensions|cffi_modules|mypycify|cythonize)\b")
 
@@ -33,6 +38,13 @@ def module_of(file: PurePosixPath) -> PurePosixPath | None:
         if file.name.endswith(suffix):
             return file.with_name(file.name.removesuffix(suffix).partition(".")[0])
     return None
+
+
+def is_compiled(file: Path) -> bool:
+    """Whether a file is a library or a program in code of a machine, on Linux, macOS or Windows."""
+    with suppress(OSError), file.open("rb") as content:
+        return content.read(8).startswith(_MACHINE_CODE)
+    return False
 
 
 def expected(

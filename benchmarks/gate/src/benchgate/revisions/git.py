@@ -1,9 +1,10 @@
 """Git, as a command: revisions by name, and a commit of the files as they are."""
 
 import os
+import re
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,10 @@ _MAIN_BRANCHES = (
     "refs/remotes/origin/master",
     "main",
     "master",
+)
+#: Of git's variables, those that are not about one repository: settings of the whole environment, and of connections.
+_KEPT = re.compile(
+    r"GIT_(CONFIG_(COUNT|KEY_\d+|VALUE_\d+|GLOBAL|SYSTEM|NOSYSTEM)$|SSH|SSL|HTTP|PROXY|ASKPASS|TERMINAL|LFS)"
 )
 
 
@@ -73,11 +78,19 @@ def _words(directory: Path, *arguments: str) -> list[str]:
 
 
 def _kept() -> dict[str, str]:
-    """The environment without a hook's GIT_INDEX_FILE and its like, which lead to the index of what is committed.
+    """The caller's environment. What git says is in English, as what we say, and for it is searched for words."""
+    return without_git(os.environ) | {"LC_ALL": "C"}
 
-    What git says is in English, as the rest of what we say, and for it is searched for words.
+
+def without_git(environment: Mapping[str, str]) -> dict[str, str]:
+    """An environment without a hook's GIT_INDEX_FILE and its like, which lead to the index of what is committed.
+
+    Configuration stays, as a safe.directory that a container sets so, and how a partial clone fetches what it lacks.
+
+    >>> without_git({"GIT_DIR": ".git", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_SSH": "ssh", "A": "b"})
+    {'GIT_CONFIG_KEY_0': 'safe.directory', 'GIT_SSH': 'ssh', 'A': 'b'}
     """
-    return {name: value for name, value in os.environ.items() if not name.startswith("GIT_")} | {"LC_ALL": "C"}
+    return {name: value for name, value in environment.items() if not name.startswith("GIT_") or _KEPT.match(name)}
 
 
 def git_lines(directory: Path, *arguments: str, **environment: str) -> list[str]:

@@ -143,10 +143,21 @@ def _installed_modules(*projects: str) -> Iterator[str]:
     """Topmost packages and modules, no namespaces, that installed distributions of these projects have as files."""
     for project in projects:
         with suppress(PackageNotFoundError, ValueError):
-            for file in files_of(distribution(project)):
+            dist = distribution(project)
+            files = files_of(dist)
+            starting = {name for file in files if file.endswith(".pth") for name in _imported_by(dist, file)}
+            for file in files:
                 name = file.removesuffix("/__init__.py").removesuffix(".py")
                 if name != file and name.isidentifier() and not (name.startswith("__") or _OF_CASES.fullmatch(name)):
-                    yield name
+                    yield from {name} - starting
+
+
+def _imported_by(dist: Distribution, file: str) -> list[str]:
+    """What every Python imports when it starts, as the finder of an editable installation: no code of the project."""
+    with suppress(OSError):
+        text = Path(str(dist.locate_file(file))).read_text(encoding="utf-8", errors="replace")
+        return re.findall(r"^import[ \t]+(\w+)", text, re.MULTILINE)
+    return []
 
 
 def project_name(home: Path) -> str:
