@@ -17,6 +17,7 @@ from bgremove.formats._tiff_blocks import Blocks, blocks_of, jpegs_in
 _END = b"\xff\xd9"
 _FILLER = bytes(range(0x11, 0xEE, 7)) * 4 + _END
 """Data of a JPEG that mean something, whatever its tables are, and its end."""
+_OWN_ZEROS = bytes(4)  # each more is 256 times less likely
 _ZEROS = 512
 _MOST_ZEROS = 2  # that end the data themselves
 _BAND = 256  # rows that are compared at a time
@@ -80,8 +81,11 @@ def _is_filled_up(image: PIL.Image.Image, content: bytes, scans: Scans) -> bool:
     """Whether the data of a JPEG, the `content`, are too few for all of the `image`.
 
     Only if it ends gray, or has no end but zeros, it is decoded once more, with other data behind its own, which change
-    it if they are needed.
+    it if they are needed. So is each of arithmetic coding, which is rare, and ends in any colour: behind its data zeros
+    are read, of which some may be its own (T.81, D.1.8).
     """
+    if scans.arithmetic:
+        return scans.ended and not _is_all_of(image, content[: scans.end] + _OWN_ZEROS)
     last = _part(image, image.width - 1, image.height - 1, image.width, image.height)
     brightness = (last.getchannel("K") if last.mode == "CMYK" else last.convert("L")).tobytes()[0]
     if scans.ended and brightness not in _GRAY:
