@@ -10,6 +10,7 @@ import PIL.Image
 
 from bgremove.errors import ImageError
 from bgremove.formats import _pillow
+from bgremove.formats._black_end import breaks_off_in_black
 from bgremove.formats._jpeg_scans import Scans, scans_of
 from bgremove.formats._png_chunks import has_all_pixels
 from bgremove.formats._tiff_blocks import Blocks, blocks_of, jpegs_in
@@ -21,6 +22,8 @@ _OWN_ZEROS = bytes(4)  # each more is 256 times less likely
 _ZEROS = 512
 _MOST_ZEROS = 2  # that end the data themselves
 _BAND = 256  # rows that are compared at a time
+_WITHOUT_CHECK, _UNCOMPRESSED = {"WEBP", "AVIF", "HEIF"}, {"BMP", "PPM", "TIFF"}
+_MAY_BE_MISSING = "it ends in zeros, as a download that was broken off: a part of its picture may be missing"
 _GRAY = range(126, 131)  # what a JPEG is filled up with, and some room
 
 
@@ -36,8 +39,15 @@ def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None
             notes.append("it is a progressive JPEG without its last scans: it is less sharp than it was")
     elif image.format == "TIFF":
         _check_jpegs(blocks_of(file))
-    elif image.format in {"WEBP", "AVIF", "HEIF"} and _ends_in_zeros(file):
-        notes.append("it ends in zeros, as a download that was broken off: a part of its picture may be missing")
+    if image.format in _WITHOUT_CHECK and _ends_in_zeros(file):
+        notes.append(_MAY_BE_MISSING)
+    note_black_end(image, file, notes)
+
+
+def note_black_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None:
+    """Note it if a loaded image without compression looks as if zeros had taken the place of its end."""
+    if image.format in _UNCOMPRESSED and breaks_off_in_black(image, file):
+        notes.append(_MAY_BE_MISSING)
 
 
 def _scans_in(image: PIL.Image.Image, content: bytes) -> Scans:
