@@ -31,7 +31,7 @@ def breaks_off_in_black(image: PIL.Image.Image, file: IO[bytes]) -> bool:
     last, before = rows[lit[-1]].ravel(), rows[lit[-1] - 1].ravel()
     rest = before[np.flatnonzero(last)[-1] + 1 :]
     share = np.count_nonzero(rest) / max(1, len(rest))
-    return len(rest) > (1 - _MOST_OF_A_ROW) * len(last) and share > _MOST_OF_A_ROW
+    return bool(len(rest) > (1 - _MOST_OF_A_ROW) * len(last) and share > _MOST_OF_A_ROW)
 
 
 def _is_stored_upwards(file: IO[bytes]) -> bool:
