@@ -91,7 +91,7 @@ def _segment(photo: Photo, settings: Settings, rect: Rect, hints: Mask | None) -
     engine, drawn = make_engine(settings.engine, settings.model), settings.rect is not None
     labels = initial_labels(photo, rect, hints, around=label_around(settings, engine, *photo.image.shape[:2]))
     if settings.model is None:
-        _check_background(labels, rect)
+        _check_background(labels, rect, given=settings.rect is not None)
     return labels, engine.judge(photo.image, labels, iterations=settings.iterations, seed=settings.seed, drawn=drawn)
 
 
@@ -170,9 +170,11 @@ def _clipped(settings: Settings, rect: Rect, image: Image) -> Iterator[str]:
         yield f"rect {tuple(settings.rect)} reaches beyond the image, which is {size} pixels, and was clipped"
 
 
-def _check_background(labels: Mask, rect: Rect) -> None:
+def _check_background(labels: Mask, rect: Rect, *, given: bool) -> None:
     if np.all(labels & 1):
         height, width = labels.shape
+        if not given and rect == (0, 0, width, height):
+            raise RectError(f"it has {width} x {height} pixels: too few for an object and some background around it")
         raise RectError(
             f"rect {tuple(rect)} covers all of the image, which is {width} x {height} pixels: "
             "leave some background around the object to learn from"

@@ -13,6 +13,7 @@ from bgremove import remove_background
 from bgremove.batch import ImageRecord, Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.sheet import check_sheet, with_previews, write_sheet
+from bgremove.cli import run
 from bgremove.contact_sheet import MOST_IMAGES, Entry, contact_sheet, preview
 from bgremove.errors import UsageError
 from bgremove.formats.read import from_array
@@ -134,3 +135,16 @@ def test_the_command_draws_a_sheet_and_writes_the_same_cutouts(command_here, tmp
     assert one.returncode == 0, one.stderr
     with PIL.Image.open(tmp_path / "one.jpg") as image:
         assert image.size == (474 + 16, 178 + 16)
+
+
+def test_a_resumed_run_leaves_the_sheet_where_nothing_was_left_to_do(tmp_path: Path, capsys) -> None:
+    save_scene(tmp_path / "in/0.png", 0)
+    line = ["remove", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--contact-sheet", str(tmp_path / "s.png")]
+    assert run(line) == 0
+    drawn = (tmp_path / "s.png").read_bytes()
+    assert run([*line, "--resume"]) == 0
+    assert f"{tmp_path / 's.png'} is left as it is" in capsys.readouterr().err
+    assert (tmp_path / "s.png").read_bytes() == drawn
+    save_scene(tmp_path / "in/1.png", 1)
+    assert run([*line, "--resume"]) == 0
+    assert (tmp_path / "s.png").read_bytes() != drawn

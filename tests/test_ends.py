@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import struct
 import zlib
@@ -18,6 +19,19 @@ from tests.tiff_files import fewer, tiff_of
 
 PIXELS = np.random.default_rng(0).integers(40, 200, (40, 56, 3), np.uint8)
 END_OF_JPEG = b"\xff\xd9"
+
+
+ARITHMETIC = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYV"
+    "pQYEpRUk//yQALCAAoADABAREA/8wABgAQEAX/2gAIAQEAAD8A/wB20fQgjE0BVYJyricnDSy4ts35oJK2W0Ga9xliUWniWixxG1eKeA1s6cD9"
+    "L5bBRuSmhgt5l4qQmE0ZGIyPalzOv4XMprdpIspEiRuJ1WDqcqO3n47dQpVM50/KYX2Huhs8UXsiptjDKcDtsKm6SuECvOK+MFlNZoXXyNRWoJ"
+    "4z+xtVzsU4APJXnQZ916BvH+XcMMIbjnDTJGHTpj48ytONmycQfvdUNurUokAFwTXzLZRMfBfwjTGkqJ4wo78+1GlZyRVYw38xiYABpUUCFcHU"
+    "RB8HnYDqUJIpi/Q7H8ZbWMWsOZo9ZKfxFwXsjPb/AA4gaOfjo7DZbk9E7ldcm+/I/un6v6uhm2/yXhXR3cDgZ7GtOYP79h3PO2bW6VwSQNlyC6"
+    "zaTes3l4zbBXhnZ3N61khcX409RdhZxSj+zZSm9IXIvr397xwfumEdy/z2/jLFy9fTzoz7Xxl3iaeqZGnAKl9EkyfGCebwAIwZEuKKauo/ZPY1"
+    "DlxoQDnwjeQZvviKJQJe2NKupSLCmsLPB8apKDVKzQ9pwV0IL0I7+FP5jhXHeRPnmNyQ8qBMHx26d5YvqHOrCF0J3N79rSvkIIYPNVkn5dHZe9"
+    "Smo35J5PqKAyhKnPPBgwNq3RZeBJObhm9Y9166hWTYpRlwX+RnBHXdvTD/2Q=="
+)
+"""A photograph of 48 by 40 pixels, gray, of arithmetic coding, by libjpeg."""
 
 
 def photograph() -> PIL.Image.Image:
@@ -155,6 +169,13 @@ def test_a_jpeg_that_is_ended_early(mode: str, subsampling: int, keep: float) ->
     decode(whole)
     with pytest.raises(ImageError, match="a part of its picture is missing"):
         decode(whole[: int(keep * len(whole))].rstrip(b"\xff") + END_OF_JPEG)
+
+
+@pytest.mark.parametrize("keep", [0.2, 0.4, 0.6, 0.9])
+def test_a_jpeg_of_arithmetic_coding_that_is_ended_early(keep: float) -> None:
+    assert not decode(ARITHMETIC).notes
+    with pytest.raises(ImageError, match="a part of its picture is missing"):
+        decode(ARITHMETIC[: int(keep * len(ARITHMETIC))] + END_OF_JPEG)
 
 
 def test_a_jpeg_that_promises_more_rows() -> None:

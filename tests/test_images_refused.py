@@ -82,6 +82,13 @@ def test_empty_file(tmp_path: Path) -> None:
         decode(b"")
 
 
+def test_a_link_that_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").symlink_to("gone.jpg")
+    for reader in (read, header_pixels):
+        with pytest.raises(ImageError, match=r"a\.jpg: it is a link that leads nowhere"):
+            reader(tmp_path / "a.jpg")
+
+
 @pytest.mark.parametrize(
     "content", [b"Dear diary\n" * 100, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"\0"]
 )

@@ -161,6 +161,20 @@ def test_nothing_open_or_one_open_pixel_in_a_large_image() -> None:
     np.testing.assert_array_equal(mask, labels)
 
 
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize("turned", [False, True])
+def test_open_pixels_that_the_smallest_image_would_not_show(drawn: bool, turned: bool) -> None:
+    """Of three rows the one in the middle, so wide that the image is halved until one row is left."""
+    image = np.random.default_rng(0).integers(0, 256, (3, 70_000, 3), np.uint8)
+    rect = Rect(3500, 1, 63_000, 1)
+    if turned:
+        image, rect = np.ascontiguousarray(image.transpose(1, 0, 2)), Rect(1, 3500, 1, 63_000)
+    labels = labels_around(*image.shape[:2], rect)
+    mask = ENGINE.segment(image, labels, **SETTINGS, drawn=drawn)
+    assert (mask[labels == Label.BACKGROUND] == Label.BACKGROUND).all()
+    assert (mask[rect.slices] >= Label.PROBABLY_BACKGROUND).all()
+
+
 def test_a_flat_image_gets_a_mask() -> None:
     mask = ENGINE.segment(
         np.full((500, 500, 3), 90, np.uint8), labels_around(500, 500, Rect(20, 20, 460, 460)), **SETTINGS

@@ -81,6 +81,45 @@ def test_a_rect_cuts_off_what_lies_outside(chosen):
     assert overlap(cutout.foreground, scene.truth & ~outside) > 0.8
 
 
+@pytest.mark.parametrize(
+    ("rect", "seen"),
+    [
+        ((40, 20, 20, 16), (30, 12, 40, 32)),
+        ((3, 20, 21, 15), (0, 13, 34, 29)),  # as far as the picture goes; of odd sides, half is rounded down
+        ((60, 50, 40, 30), (40, 35, 60, 45)),
+        ((50, 40, 1, 1), (50, 40, 1, 1)),
+        (None, (0, 0, 100, 80)),
+    ],
+)
+def test_a_model_sees_the_rect_with_half_as_much_on_each_side(chosen, monkeypatch, rect, seen):
+    image = np.random.default_rng(0).integers(0, 256, (80, 100, 3), np.uint8)
+    parts = []
+
+    def estimate(_, part):
+        parts.append(part.copy())
+        return (part[:, :, 0] > 127).astype(np.float32)  # which is in place only if the window is
+
+    monkeypatch.setattr(_session, "estimate_alpha", estimate)
+    mask = remove_background(image, settings=chosen, rect=rect, iterations=1).mask
+    (part,) = parts
+    assert np.array_equal(part, image[Rect(*seen).slices])
+    inside = np.full(mask.shape, rect is None)
+    if rect is not None:
+        inside[Rect(*rect).slices] = True
+    assert np.array_equal((mask & 1).astype(bool), inside & (image[:, :, 0] > 127))
+
+
+def test_hints_narrow_what_a_model_sees(chosen, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 256, (80, 100, 3), np.uint8)
+    hints = np.full((80, 100), Label.BACKGROUND, np.uint8)
+    hints[20:36, 40:60] = Label.PROBABLY_FOREGROUND
+    parts = []
+    monkeypatch.setattr(_session, "estimate_alpha", lambda _, part: parts.append(part) or np.ones(part.shape[:2], "f4"))
+    foreground = remove_background(image, settings=chosen, hints=hints).foreground
+    assert np.array_equal(parts[0], image[12:44, 30:70])
+    assert np.array_equal(foreground, hints == Label.PROBABLY_FOREGROUND)
+
+
 def test_hints_decide(chosen):
     scene = make_scene(60, 80, seed=3)
     y, x = (axis[len(axis) // 2] for axis in np.nonzero(scene.truth))

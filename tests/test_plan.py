@@ -178,6 +178,9 @@ def test_rects_belong_to_the_files_beside_the_csv(tmp_path):
         ("path,x,y,width\na,1,2,3\n", "first line must name the columns"),
         ("path,x,y,width,height\na,1,2,3,4\nb,1,2,x,4\n", "line 3: it must hold a path, and x, y, width"),
         ("path,x,y,width,height\na,1,2\n", "line 2"),
+        ("path,x,y,width,height\nphoto,2,1,2,3,4\n", "line 2: there is more in it than the first line names"),
+        ("path,x,y,width,height,x\na,1,2,3,4,5\n", "its first line names the column x twice"),
+        ('path,x,y,width,height\n"a,1,2,3,4\nb,1,2,3,4\n', "the rects cannot be read: unexpected end of data"),
         ("x,y,width,height,path\n1,2,3,4\n", "line 2: it must hold a path"),
     ],
 )

@@ -105,6 +105,12 @@ def test_a_rect_that_cannot_be_meant_is_refused(scene, rect, message):
         remove_background(scene.image, rect=rect)
 
 
+def test_a_picture_of_too_few_pixels_is_told_by_them_and_not_by_a_rect_that_nobody_gave():
+    picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    with pytest.raises(RectError, match="it has 2 x 2 pixels: too few for an object and some background"):
+        remove_background(picture)
+
+
 @pytest.mark.parametrize("edge", ["hard", "soft"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_what_is_all_transparent_stays_so_with_a_warning(scene, dtype, edge):

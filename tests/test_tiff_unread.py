@@ -10,6 +10,7 @@ import pytest
 
 from bgremove.errors import ImageError, ImageTooLargeError
 from bgremove.formats.read import decode
+from tests.image_files import tiff
 from tests.tiff_files import tiff_of
 
 
@@ -62,7 +63,7 @@ def test_a_bigtiff_cannot_make_a_directory_without_end() -> None:
 
 
 def test_struct_of_a_tiff_without_directory_is_damage() -> None:
-    with pytest.raises(ImageError, match="no image, or its header is damaged"):
+    with pytest.raises(ImageError, match="its header cannot be read"):
         decode(b"II*\0" + struct.pack("<I", 4000) + bytes(20))
     assert PIL.Image.MAX_IMAGE_PIXELS is not None
 
@@ -99,3 +100,8 @@ def test_tiles_that_are_larger_than_the_limit_are_refused_however_small_the_pict
         decode(whole, max_pixels=512 * 512 - 1)
     with pytest.raises(ImageError):
         decode(tiff_of(samples, 2, deflate=True, tile=16, more={322: (4, (2**32 - 16,)), 323: (4, (2**32 - 16,))}))
+
+
+def test_a_tiff_without_pixels_is_not_told_by_what_they_are_made_of() -> None:
+    with pytest.raises(ImageError, match=r"it is damaged or truncated \(it begins as a TIFF"):
+        decode(tiff(0, 0, 8, b""))

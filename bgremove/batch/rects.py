@@ -68,14 +68,13 @@ def read_table(file: StrPath) -> RectTable:
     hints: dict[str, Location] = {}
     try:
         with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
-            rows = csv.DictReader(stream)
-            columns = tuple(rows.fieldnames or ())
-            if not set(COLUMNS) <= set(columns):
-                wanted = f"the columns {','.join(COLUMNS)}, with commas between them, in UTF-8"
-                raise RectError(f"{display_name(file)}: its first line must name {wanted}")
+            rows = csv.DictReader(stream, strict=True)
+            columns = _checked(rows.fieldnames or (), display_name(file))
             for row in rows:
-                line = {column: row[column] or "" for column in columns}
                 where = f"{display_name(file)}, line {rows.line_num}"
+                if any(row.pop(None, ())):
+                    raise RectError(f"{where}: there is more in it than the first line names; quote a name with commas")
+                line = {column: row[column] or "" for column in columns}
                 rect, path = _rect(line, where), absolute(_place(line["path"], where, file.parent))
                 if rects.setdefault(path, rect) != rect:
                     name = display_name(line["path"])
@@ -86,6 +85,17 @@ def read_table(file: StrPath) -> RectTable:
     except (OSError, csv.Error) as error:
         raise RectError(f"{display_name(file)}: the rects cannot be read: {error}") from error
     return RectTable(columns, lines, rects, hints)
+
+
+def _checked(columns: Sequence[str], file: str) -> tuple[str, ...]:
+    """The columns of a table, if those that it needs are among them, and none twice."""
+    if not set(COLUMNS) <= set(columns):
+        wanted = f"the columns {','.join(COLUMNS)}, with commas between them, in UTF-8"
+        raise RectError(f"{file}: its first line must name {wanted}")
+    for column in (*COLUMNS, *SIZE_COLUMNS, HINTS):
+        if columns.count(column) > 1:
+            raise RectError(f"{file}: its first line names the column {column} twice")
+    return tuple(columns)
 
 
 def _place(name: str, where: str, folder: Path) -> Location:

@@ -11,7 +11,7 @@ from bgremove.batch.jobs import Jobs
 from bgremove.batch.records import ImageRecord
 from bgremove.contact_sheet import MOST_IMAGES, Entry, contact_sheet
 from bgremove.errors import UsageError
-from bgremove.files import check_writable, write_bytes
+from bgremove.files import check_writable, exists, write_bytes
 from bgremove.formats import FORMAT_OF_SUFFIX, encode
 from bgremove.paths import display_name
 from bgremove.url import Location
@@ -31,16 +31,18 @@ def with_previews(jobs: Jobs) -> Jobs:
     return jobs.replaced({index: replace(job, preview=True) for index, job in shown})
 
 
-def write_sheet(path: Path | None, records: Sequence[ImageRecord]) -> None:
-    """Write a picture of what was cut out or has failed, by path, if there is a `path`; it replaces what was there.
+def write_sheet(path: Path, records: Sequence[ImageRecord]) -> bool:
+    """Write a picture of what was cut out or has failed, by path; it replaces what was there, unless that is nothing.
 
-    Names of what has failed, has a warning or is doubtful are red.
+    Names of what has failed, has a warning or is doubtful are red. Whether it was written: the sheet of an earlier run
+    is left where all of it had been done.
     """
-    if path is None:
-        return
     shown = sorted((r for r in records if r.preview or r.status == "failed"), key=lambda record: str(record.path))
+    if not shown and exists(path):
+        return False
     entries = [
         Entry(display_name(r.path), r.preview, bool(r.error or r.warnings or r.doubts)) for r in shown[:MOST_IMAGES]
     ]
     content = encode(contact_sheet(entries), FORMAT_OF_SUFFIX[path.suffix.lower()])
     write_bytes(path, content, overwrite=True)
+    return True

@@ -83,7 +83,7 @@ _BESIDE_RESULTS = "contact_sheet", "status", "json_file", "report", "plots", "tr
 @click.option("--dry-run", is_flag=True, help="Show what would be written, and write nothing.")
 @click.option("--watch", is_flag=True, help="Go on with photos that arrive, until Ctrl-C; needs bgremove[watch].")
 @click.option(
-    "--contact-sheet", type=options.FILE, help="Draw photo, mask and cutout of each image, at most 240, here."
+    "--contact-sheet", type=options.FILE, help="Draw photo, mask and cutout of what is done, at most 240, here."
 )
 @click.option("--status", type=options.FILE, help="Keep how far the run is in this .json file, as SIGUSR1 tells too.")
 @options.outputs
@@ -153,7 +153,7 @@ def remove(
             pictures = _pictures(plan, records, quiet=quiet) if outputs.has_pictures else []
             unwritten += outputs.write(records_json(records, plan.left_out, meter.reading, facts), pictures)
         with noting(unwritten):
-            write_sheet(contact_sheet, records)
+            _draw(contact_sheet, records, quiet=quiet)
     finally:
         code = conclude(plan, summary, quiet=quiet)
     return told(unwritten) or code
@@ -166,6 +166,12 @@ def _begun(plan: Plan) -> Summary:
     for record in unusable_records(plan):
         summary.add(record)
     return summary
+
+
+def _draw(contact_sheet: Path | None, records: Sequence[ImageRecord], *, quiet: bool) -> None:
+    """Write the contact sheet, if one is asked for."""
+    if contact_sheet and not write_sheet(contact_sheet, records) and not quiet:
+        say(f"{display_name(contact_sheet)} is left as it is: there is nothing new to draw")
 
 
 def _checked(plan: Plan, keep: list[Location], outputs: Outputs, contact_sheet: Path | None) -> Plan:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from bgremove.engines._boxes import open_box
 from bgremove.engines._compile import kernel
 from bgremove.engines._energy import OPEN
 from bgremove.rows import in_threads, parts_of
@@ -41,7 +42,10 @@ _STROKE = 4  # added to what a cell is otherwise, while it may be part of a thin
 
 
 def build(largest: Level, shrink: float) -> list[Level]:
-    """The image itself, halved again and again, and last of all with ``1 / shrink`` of its sides. 3 bytes a pixel."""
+    """The image itself, halved again and again, and last of all with ``1 / shrink`` of its sides. 3 bytes a pixel.
+
+    It ends before an image that is too small to show any open pixel, as one of a few rows may be.
+    """
     levels = [largest]
     while shrink > 1:
         level = levels[-1]
@@ -52,6 +56,8 @@ def build(largest: Level, shrink: float) -> list[Level]:
         cv2.resize(level.rows[rows, columns], (width, height), smaller, interpolation=cv2.INTER_AREA)
         levels.append(Level(smaller, reduce(level.label_rows[rows], height, width, columns), slice(0, width)))
         shrink /= ratio
+    while len(levels) > 1 and open_box(levels[-1].labels).width == 0:
+        levels.pop()
     return levels
 
 

@@ -10,6 +10,7 @@ import PIL.Image
 
 from bgremove.errors import ImageError
 from bgremove.formats import _pillow
+from bgremove.formats._black_end import breaks_off_in_black
 from bgremove.formats._jpeg_scans import Scans, scans_of
 from bgremove.formats._png_chunks import has_all_pixels
 from bgremove.formats._tiff_blocks import Blocks, blocks_of, jpegs_in
@@ -17,9 +18,12 @@ from bgremove.formats._tiff_blocks import Blocks, blocks_of, jpegs_in
 _END = b"\xff\xd9"
 _FILLER = bytes(range(0x11, 0xEE, 7)) * 4 + _END
 """Data of a JPEG that mean something, whatever its tables are, and its end."""
+_OWN_ZEROS = bytes(4)  # each more is 256 times less likely
 _ZEROS = 512
 _MOST_ZEROS = 2  # that end the data themselves
 _BAND = 256  # rows that are compared at a time
+_WITHOUT_CHECK, _UNCOMPRESSED = {"WEBP", "AVIF", "HEIF"}, {"BMP", "PPM", "TIFF"}
+_MAY_BE_MISSING = "it ends in zeros, as a download that was broken off: a part of its picture may be missing"
 _GRAY = range(126, 131)  # what a JPEG is filled up with, and some room
 
 
@@ -35,8 +39,15 @@ def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None
             notes.append("it is a progressive JPEG without its last scans: it is less sharp than it was")
     elif image.format == "TIFF":
         _check_jpegs(blocks_of(file))
-    elif image.format in {"WEBP", "AVIF", "HEIF"} and _ends_in_zeros(file):
-        notes.append("it ends in zeros, as a download that was broken off: a part of its picture may be missing")
+    if image.format in _WITHOUT_CHECK and _ends_in_zeros(file):
+        notes.append(_MAY_BE_MISSING)
+    note_black_end(image, file, notes)
+
+
+def note_black_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None:
+    """Note it if a loaded image without compression looks as if zeros had taken the place of its end."""
+    if image.format in _UNCOMPRESSED and breaks_off_in_black(image, file):
+        notes.append(_MAY_BE_MISSING)
 
 
 def _scans_in(image: PIL.Image.Image, content: bytes) -> Scans:
@@ -80,8 +91,11 @@ def _is_filled_up(image: PIL.Image.Image, content: bytes, scans: Scans) -> bool:
     """Whether the data of a JPEG, the `content`, are too few for all of the `image`.
 
     Only if it ends gray, or has no end but zeros, it is decoded once more, with other data behind its own, which change
-    it if they are needed.
+    it if they are needed. So is each of arithmetic coding, which is rare, and ends in any colour: behind its data zeros
+    are read, of which some may be its own (T.81, D.1.8).
     """
+    if scans.arithmetic:
+        return scans.ended and not _is_all_of(image, content[: scans.end] + _OWN_ZEROS)
     last = _part(image, image.width - 1, image.height - 1, image.width, image.height)
     brightness = (last.getchannel("K") if last.mode == "CMYK" else last.convert("L")).tobytes()[0]
     if scans.ended and brightness not in _GRAY:

@@ -9,7 +9,7 @@ import numpy as np
 
 _END, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_PROGRESSIVE = {0xC2, 0xCA}
+_PROGRESSIVE, _ARITHMETIC = {0xC2, 0xCA}, {0xC9, 0xCA}
 _RESTARTS = range(0xD0, 0xD8)
 _ABSENT = 16
 
@@ -26,6 +26,8 @@ class Scans:
     """Where the marker stands that ends the last one."""
     ended: bool = False
     """Whether that is the end of the picture."""
+    arithmetic: bool = False
+    """Whether it is coded so, and not by Huffman."""
 
     @property
     def lacks_component(self) -> bool:
@@ -50,7 +52,7 @@ def scans_of(content: bytes) -> Scans:
             continue
         found.end, restarts = place, 0
         if kind in _FRAMES:
-            progressive = kind in _PROGRESSIVE
+            progressive, found.arithmetic = kind in _PROGRESSIVE, kind in _ARITHMETIC
             found.left = {component: [_ABSENT] * 64 for component in segment[6::3]}
         elif kind == _RESTART_INTERVAL:
             interval = any(segment)

@@ -25,6 +25,9 @@ def opened(path: Location) -> Iterator[IO[bytes]]:
         return
     try:
         file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115  Path cannot hold bytes
+    except FileNotFoundError as error:
+        dangling = "it is a link that leads nowhere"
+        raise ImageError(dangling if os.path.islink(path) else _why_unreadable(error)) from error
     except (OSError, ValueError) as error:
         raise ImageError(_why_unreadable(error)) from error
     with file:

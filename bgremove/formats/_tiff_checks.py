@@ -41,9 +41,11 @@ def check_blocks(file: IO[bytes], max_pixels: int) -> None:
 
 
 def samples_text(file: IO[bytes]) -> str | None:
-    """What the pixels of a TIFF are made of, for who cannot read them; None if its directory is damaged."""
+    """What the pixels of a TIFF are made of, for who cannot read them; None if its directory is damaged or has none."""
     try:
         order, entries, _ = directory(file)
+        if 0 in (values_of(file, order, entries[tag])[0] for tag in (_WIDTH, _HEIGHT)):
+            return None
         bits = values_of(file, order, entries[_BITS])
         count = values_of(file, order, entries[_SAMPLES])[0]
         meaning = values_of(file, order, entries[_PHOTOMETRIC])[0]

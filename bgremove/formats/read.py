@@ -20,7 +20,7 @@ from bgremove.errors import ImageError, ImageTooLargeError
 from bgremove.formats import _bmp, _deep, _heif, _limits, _pillow, _png_chunks, _pnm, _tiff, _tiff_checks
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
-from bgremove.formats._ends import check_end
+from bgremove.formats._ends import check_end, note_black_end
 from bgremove.formats._kinds import START_BYTES, kind_of
 from bgremove.formats._open import from_store, opened
 from bgremove.formats._pillow import FORMATS
@@ -260,6 +260,7 @@ def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str
     pixels, profile = in_bgr(samples, layout, image.info.get("icc_profile"), notes)
     metadata = metadata_of(image, profile, notes)
     notes.extend(_tiff_checks.lost_in(file))
+    note_black_end(image, file, notes)
     _note(image, notes)
     return made(pixels, layout.orientation, metadata, notes)
 
