@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from contextlib import contextmanager
+from functools import cache
 
 import cv2
 
@@ -19,12 +20,21 @@ SETTINGS = Settings(metadata="none")
 OPEN = 128
 
 
+@cache
+def _photos():
+    scenes = {
+        "a, b.png": make_scene(200, 260, 1),
+        "large.png": make_scene(900, 1200, 2),
+        "vague.png": make_scene(200, 260, 1, contrast=0),
+    }
+    return {name: cv2.imencode(".png", scene.image)[1].tobytes() for name, scene in scenes.items()}
+
+
 def make_folder(folder):
     """Three photos, one larger than it is shown, and one in which nothing is to be seen."""
     (folder / "photos").mkdir()
-    cv2.imwrite(str(folder / "photos/a, b.png"), make_scene(200, 260, 1).image)
-    cv2.imwrite(str(folder / "photos/large.png"), make_scene(900, 1200, 2).image)
-    cv2.imwrite(str(folder / "photos/vague.png"), make_scene(200, 260, 1, contrast=0).image)
+    for name, content in _photos().items():
+        (folder / "photos" / name).write_bytes(content)
     return folder
 
 
