@@ -12,7 +12,7 @@ from benchgate.errors import GateError
 from benchgate.measure.collecting import check_collected
 from benchgate.measure.messages import Collected
 from benchgate.revisions.builds import _OF_BUILDS, built
-from benchgate.revisions.compiled import compiled_by
+from benchgate.revisions.compiled import compiled_by, of_another_python
 from benchgate.revisions.git import WORKING_TREE, resolve
 from benchgate.revisions.worktrees import checkouts
 from gate_toy import CASES, NO_TIME, SETTINGS, SOURCE, Toy, make_toy
@@ -147,6 +147,31 @@ def test_each_revision_is_built_once_and_its_own_build_is_measured(
     assert run([*NO_TIME, "toy/bench", *prepare]) == 3
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.so")} == before
     assert len(before) == 2
+
+
+OTHER = "cpython-27-nowhere.so"
+
+
+@pytest.mark.parametrize(("files", "others"), [
+    ([f"toy/_fast.{OTHER}"], [f"toy/_fast.{OTHER}"]), ([f"toy/_fast.{OTHER}", f"toy/_fast{SUFFIX}"], []),
+    ([f"toy/_fast.{OTHER}", "toy/_fast.abi3.so"], []), (["toy/libx.1.2.so", "toy/a.so", "toy/cpython-.py"], []),
+])  # fmt: skip
+def test_modules_of_another_python_are_known(files: list[str], others: list[str]) -> None:
+    assert of_another_python(files) == others
+
+
+def test_a_build_for_another_python_is_refused(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as of a pip that is found on the path, for this environment has none
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    toy.moved({"toy/__init__.py": SOURCE, "toy/_fast.c": ""})
+    build = (
+        f"import shutil, pathlib; shutil.copytree('toy', r'{{target}}/toy'); open(r'{{target}}/toy/_fast.{OTHER}', 'w')"
+    )
+    assert run([*NO_TIME, "bench", "--prepare", f'python -c "{build}"']) == 3
+    words = said()
+    assert f"base's build has toy/_fast.{OTHER}, which this Python cannot load: have prepare name it" in words
 
 
 def test_a_build_where_no_program_may_run_is_called_that() -> None:

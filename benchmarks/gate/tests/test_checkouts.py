@@ -41,6 +41,20 @@ def test_what_a_sparse_checkout_lacks_is_not_to_be_carried_into_a_profile(toy: T
         assert "carry" not in words
 
 
+def test_cases_that_are_found_by_a_link_are_in_what_was_selected(toy: Toy, said: Said) -> None:
+    toy.write({"shared/bench_toy.py": CASES, "bench/bench_toy.py": None})
+    (toy.root / "bench").mkdir(exist_ok=True)
+    (toy.root / "bench/bench_link.py").symlink_to("../shared/bench_toy.py")
+    (toy.root / "linked").symlink_to("shared")
+    toy.commit({})
+    toy.git("tag", "--force", "base")
+    for selected in ("bench", "linked"):
+        assert run([*NO_TIME, selected]) == 3
+        words = said()
+        assert "measured: `toy` from base, head" in words
+        assert "no selected case is in" not in words
+
+
 def test_of_revisions_that_do_not_differ_it_is_said(toy: Toy, said: Said) -> None:
     for file, known in (("none", True), ("bench/bench_toy.py", True), ("toy.py", False)):
         toy.commit({file: f"{SOURCE if file == 'toy.py' else CASES}\n"} if file != "none" else {})

@@ -178,6 +178,20 @@ def test_an_installed_copy_of_a_changed_file_is_shared_too(tmp_path: Path, monke
     assert f"{tmp_path}/checkout/docs/a.md" in shared
 
 
+def test_what_is_installed_outside_the_folder_of_packages_is_shared_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "lib/toy_project-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: Toy.Project\nVersion: 1\n")
+    (info / "RECORD").write_text("../share/toy/data.txt,,\n../share/toy/other.txt,,\ntoy/data.txt,,\n")
+    monkeypatch.syspath_prepend(str(info.parent))
+    packages = Packages({"toy": (".",)}, (".",), frozenset({"toy_project"}))
+    shared = Places(tmp_path / "checkout", packages, changed=frozenset({"files/data.txt"})).shared()
+    assert f"{tmp_path}/share/toy/data.txt" in shared
+    assert not any("other" in file or file.startswith(str(info.parent)) for file in shared)
+
+
 def test_the_gate_itself_is_no_such_file() -> None:
     package = Path(benchgate.__file__).parent
     places = Places(package.parent, Packages({}, ()), changed=frozenset({"benchgate/measure/arm.py"}))

@@ -1,5 +1,6 @@
 """One whole comparison, from two names of revisions to findings."""
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -142,7 +143,8 @@ def prepared(
         ]
         whole = settings.part == Part(Shard(1, settings.part.shard.count))  # one of the shards tells of what they share
         lost = [*uncollected(before, now), *missing(before, now)] if whole else []
-        unmatched = [*_unmatched(now, files, settings)]
+        by_name = [os.path.relpath(file, trees.head) for file in now.files]  # which may be links
+        unmatched = [*_unmatched(now, [*files, *by_name], settings)]
         for line in (*(f"{node} cannot be collected in head: {why}" for node, why in now.errors.items()), *unmatched):
             say(line)
         of_shards = tuple(settings.part.of_all_shards(now.cases)) if settings.part.shard.count > 1 else ()

@@ -8,7 +8,7 @@ from .errors import GateError
 from .measure.pair import PairDriver
 from .measure.site import PREPARE, Site
 from .revisions.builds import to_carry
-from .revisions.compiled import compiled_by, expected, installed, is_compiled, lacking
+from .revisions.compiled import compiled_by, expected, installed, is_compiled, lacking, of_another_python
 from .revisions.definitions import may_be_code
 from .revisions.git import git_lines
 from .revisions.packages import Packages, is_of_cases
@@ -31,6 +31,11 @@ def check_compiled(
     offering = installed(checkout, packages)
     wanted = expected(checkout, packages, git_lines(trees.head, "ls-files", "-z"), offering)
     for site in sites:
+        if site.places.built and (others := of_another_python(_files_of(site))):
+            raise GateError(
+                f"{site.name}'s build has {shortened(others)}, which this Python cannot load: have prepare name it, as "
+                '"{python} -m pip install --no-deps --target {target} {worktree}"'
+            )
         absent = lacking(wanted, packages, _files_of(site))
         if settings.prepare is not None and (len(absent) < len(wanted) or all(map(_is_source, absent.values()))):
             continue  # the build has decided which of them there are

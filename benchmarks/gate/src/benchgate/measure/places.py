@@ -4,10 +4,13 @@ import os
 import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import distributions
 from pathlib import Path, PurePosixPath
 
+from packaging.utils import canonicalize_name
+
 from ..revisions.copies import is_copy, is_renamed_copy, key_of
-from ..revisions.packages import Packages
+from ..revisions.packages import Packages, files_of
 
 #: The gate itself may lie in the repository, and every arm reads it.
 _GATE = os.path.realpath(Path(__file__).parents[1]) + os.sep
@@ -48,7 +51,8 @@ class Places:
 
     def shared(self) -> list[str]:
         """Where both arms would find the same file of those that changed; a folder ends with a slash."""
-        places = sorted(each for each in {*self._by_path(), *self._installed()} if not each.startswith(_GATE))
+        found = {*self._by_path(), *self._installed(), *self._installed_outside()}
+        places = sorted(each for each in found if not each.startswith(_GATE))
         return [f"{place}{os.sep}" if os.path.isdir(place) else place for place in places]
 
     def _by_path(self) -> Iterator[str]:
@@ -64,3 +68,12 @@ class Places:
                 yield from (
                     os.path.join(folder, file.relative_to(root)) for file in inside if file.is_relative_to(root)
                 )
+
+    def _installed_outside(self) -> Iterator[str]:
+        """Scripts and data that the project has installed outside the folder of packages, by the name of their file."""
+        names = {PurePosixPath(file).name for file in self.changed}
+        for dist in distributions() if names else ():
+            if canonicalize_name(str(dist.metadata["Name"])).replace("-", "_") in self.packages.projects:
+                for file in files_of(dist):
+                    if file.startswith("..") and PurePosixPath(file).name in names:
+                        yield os.path.realpath(str(dist.locate_file(file)))

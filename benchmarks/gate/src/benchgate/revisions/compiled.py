@@ -24,6 +24,8 @@ _MAY_COMPILE = {"cython", "mypy", "cffi", "hatch-mypyc", "hatch-cython"}
 _MACHINE_CODE = (
     b"\x7fELF", b"MZ", b"!<arch>\n", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa",
 )  # fmt: skip
+#: How modules are called that one kind of Python alone can load.
+_OF_A_PYTHON = re.compile(r"\.(cpython-|pypy|graalpy|cp3)[^.]*\.(so|pyd)$")
 #: The same in the words of a setup.py.
 _EXTENSIONS = re.compile(r"\b(ext_modules|rust_extensions|cffi_modules|mypycify|cythonize)\b")
 
@@ -38,6 +40,19 @@ def module_of(file: PurePosixPath) -> PurePosixPath | None:
         if file.name.endswith(suffix):
             return file.with_name(file.name.removesuffix(suffix).partition(".")[0])
     return None
+
+
+def loadable(file: PurePosixPath) -> PurePosixPath | None:
+    """The same for a file that this Python can load, and another one perhaps cannot."""
+    module = module_of(file)
+    return module if module and file.name.removeprefix(module.name) in EXTENSION_SUFFIXES else None
+
+
+def of_another_python(files: Iterable[str]) -> list[str]:
+    """Files that another Python would load as modules which are not there for this one."""
+    paths = [*map(PurePosixPath, files)]
+    there = {*map(loadable, paths)}
+    return [str(path) for path in paths if _OF_A_PYTHON.search(path.name) and module_of(path) not in there]
 
 
 def is_compiled(file: Path) -> bool:
@@ -67,7 +82,7 @@ def lacking(wanted: dict[str, str], packages: Packages, files: Iterable[str]) ->
 
     They may be where they are installed or below one of the project's roots.
     """
-    there = {module for file in files if (module := module_of(PurePosixPath(file))) is not None}
+    there = {module for file in files if (module := loadable(PurePosixPath(file))) is not None}
     places = ("", *packages.roots)
     return {
         name: why
