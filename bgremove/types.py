@@ -122,7 +122,7 @@ def as_rect(value: Any) -> Rect:
         raise RectError(f"rect is {value!r}; it must be four whole numbers: x, y, width, height")
     if min(numbers.width, numbers.height, numbers.x + numbers.width, numbers.y + numbers.height) < 1:
         raise RectError(f"rect {tuple(numbers)} holds no pixel of any image: width and height must be at least 1")
-    return DrawnRect(numbers, *value.image_size) if isinstance(value, DrawnRect) else numbers
+    return numbers
 
 
 def as_whole(name: str, value: Any) -> int:

@@ -13,7 +13,7 @@ from bgremove.batch import read_table
 from bgremove.cli import run
 from bgremove.errors import RectError
 from bgremove.rects import Table
-from bgremove.types import DrawnRect, as_rect
+from bgremove.types import DrawnRect
 from fixtures.scenes import make_scene
 from tests.rects_folder import ask, make_folder, serving, session_of
 
@@ -93,8 +93,10 @@ def test_the_page_says_so_even_in_another_session_until_a_rect_is_drawn_anew(tmp
     rect.check(190, 260)
 
 
-def test_a_rect_keeps_the_size_wherever_it_goes():
-    rect = DrawnRect(Rect(1, 2, 3, 4), height=20, width=30)
-    for same in (copy.deepcopy(rect), as_rect(rect)):  # the first as it is sent to a worker
-        assert same == rect == Rect(1, 2, 3, 4)
-        assert same.image_size == (20, 30)
+def test_a_rect_keeps_the_size_on_its_way_to_a_worker_and_is_plain_in_settings(folder):
+    rect = DrawnRect(Rect(1, 2, 30, 40), height=200, width=260)
+    same = copy.deepcopy(rect)
+    assert same == rect == Rect(1, 2, 30, 40)
+    assert same.image_size == (200, 260)
+    (record,) = remove_backgrounds(folder / "photos/1.png", folder / "out", rect=rect)
+    assert record.status == "ok"

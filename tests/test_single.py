@@ -42,6 +42,16 @@ def piped(environment, folder):
     return run
 
 
+def test_a_file_that_is_called_like_a_standard_stream(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "a.png").rename(folder / "-")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "stdin", None)
+    assert cli.run(["remove", "./-", "-o", "out", "-q"]) == 0
+    assert inputs(folder / "out") - {".bgremove-journal.jsonl"} == {"-.png"}
+    assert cli.run(["remove", "./-", "-o", "c.png", "-q", "--json", "./-.json"]) == 0
+    assert {"c.png", "-.json"} <= inputs(folder)
+
+
 def inputs(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 

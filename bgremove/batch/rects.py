@@ -50,7 +50,8 @@ def rects_by_file(given: Mapping[Any, Sequence[int] | None]) -> dict[str, Rect |
     rects: dict[str, Rect | None] = {}
     for path, rect in by_file("rects", given).items():
         try:
-            rects[path] = None if rect is None else as_rect(rect)
+            plain = None if rect is None else as_rect(rect)
+            rects[path] = rect if isinstance(rect, DrawnRect) else plain
         except RectError as error:
             raise RectError(f"{display_name(path)}: {error}") from error
     return rects

@@ -51,7 +51,7 @@ class Place(click.Path):
             place = located(value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
-        return place if isinstance(place, Url) else super().convert(place, param, ctx)
+        return place if isinstance(place, Url) else super().convert(_file(value, place), param, ctx)
 
 
 class Here(click.Path):
@@ -71,7 +71,12 @@ class Here(click.Path):
             self.fail(f"{text} is a URL: this is {advice}", param, ctx)
         if not text or (text == str(STANDARD) and not self.allow_dash):
             self.fail(f"{text!r} is no name for a file here", param, ctx)
-        return super().convert(value, param, ctx)
+        return super().convert(_file(value, Path(value)), param, ctx)
+
+
+def _file(name: Any, path: Path) -> Path:
+    """The `path` of that `name`; ``./-`` is the usual name for a file that is called so, and no standard stream."""
+    return path.absolute() if path == STANDARD and str(name) != str(STANDARD) else path
 
 
 def whole_number(text: str) -> int:
