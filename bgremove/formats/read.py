@@ -17,11 +17,13 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from bgremove.errors import ImageError, ImageTooLargeError
-from bgremove.formats import _bmp, _deep, _heif, _limits, _pillow, _png_chunks, _pnm, _tiff, _tiff_checks
+from bgremove.formats import _deep, _limits, _pillow, _png_chunks, _tiff, _tiff_checks
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
 from bgremove.formats._ends import check_end, note_black_end
+from bgremove.formats._jpeg_watch import watched
 from bgremove.formats._kinds import START_BYTES, kind_of
+from bgremove.formats._lost import FIRST_ONLY, lost_in
 from bgremove.formats._open import from_store, opened
 from bgremove.formats._pillow import FORMATS
 from bgremove.formats._tiff import Layout
@@ -40,8 +42,6 @@ SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffi
 
 ImageSource = StrOrBytesPath | Url | bytearray | memoryview | NDArray[Any] | PIL.Image.Image
 """What `as_photo` takes, besides a `Photo`. Plain bytes are an encoded image there, never a path."""
-
-_FIRST_ONLY = "it holds several frames or pages; only the first was read"
 
 _START_BYTES = 2**16
 """Of a file in a store, for its header, which may stand further behind."""
@@ -208,6 +208,7 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     if file is not None and image.format == "TIFF":
         _tiff_checks.check_blocks(file, max_pixels)
     read_deep = None if file is None else _deep.deep_reader(image)
+    watch = None if file is None else watched(image, file)
     covered = _pillow.covered(image)
     _pillow.load(image)
     orientation = _pillow.orientation(image, notes)
@@ -215,8 +216,8 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     metadata = metadata_of(image, profile, notes)
     pixels = _pillow.pixels(in_rgb)
     if file is not None:
-        check_end(image, file, notes)
-        notes.extend(_lost(image, file))
+        check_end(image, file, notes, watch)
+        notes.extend(lost_in(image, file))
         deeper = read_deep and read_deep(file, pixels)
         lost = 16 if read_deep and not deeper else _pillow.bits_beyond(image, file)
         if lost:
@@ -226,25 +227,6 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
         pixels = pixels[0], _pillow.clear_outside(covered, pixels)
     _note(image, notes)
     return made(pixels, orientation, metadata, notes)
-
-
-def _lost(image: PIL.Image.Image, file: IO[bytes]) -> Iterator[str]:
-    """What to note of things in a file that Pillow passes over."""
-    if image.format == "PNG":
-        yield from _png_chunks.lost_in(file)
-    elif image.format == "BMP":
-        yield from _bmp.lost_in(file)
-    elif image.format == "TIFF":
-        yield from _tiff_checks.lost_in(file)
-    elif image.format == "PPM" and _pnm.has_more_images(file):
-        yield _FIRST_ONLY
-    elif image.format in {"AVIF", "HEIF"}:
-        if not image.info.get("icc_profile"):
-            yield from _heif.lost_in(file)
-        if image.format == "AVIF" and _heif.is_cropped(file):
-            yield "its clap box was left out: the picture is larger than it is to be seen"
-        if image.format == "AVIF" and not _pillow.has_more_frames(image) and _heif.has_more_images(file):
-            yield _FIRST_ONLY  # pictures, of which Pillow sees the first, and not frames
 
 
 def _deep_tiff(file: IO[bytes], layout: Layout, max_pixels: int, notes: list[str]) -> Photo:
@@ -270,7 +252,7 @@ def _note(image: PIL.Image.Image, notes: list[str]) -> None:
     if _pillow.has_long_text(image):
         notes.append("a text or colour profile in it is longer than 1 MiB")
     if _pillow.has_more_frames(image):
-        notes.append(_FIRST_ONLY)
+        notes.append(FIRST_ONLY)
 
 
 @contextmanager
