@@ -12,7 +12,6 @@ from bgremove.errors import ImageError
 from bgremove.formats import _pillow
 from bgremove.formats._black_end import breaks_off_in_black
 from bgremove.formats._jpeg_scans import Scans, scans_of
-from bgremove.formats._jpeg_watch import Watch
 from bgremove.formats._png_chunks import has_all_pixels
 from bgremove.formats._tiff_blocks import Blocks, blocks_of, jpegs_in
 
@@ -28,7 +27,7 @@ _MAY_BE_MISSING = "it ends in zeros, as a download that was broken off: a part o
 _GRAY = range(126, 131)  # what a JPEG is filled up with, and some room
 
 
-def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str], watch: Watch | None = None) -> None:
+def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None:
     """Raise `ImageError` if a decoded `image` of the `file` has been filled up; note details that do not come."""
     if image.format == "PNG":
         # What has been filled up is black, or the first colour of a palette. Few photographs are so at their end.
@@ -36,7 +35,7 @@ def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str], watch: 
             raise ImageError("it is damaged or truncated (its pixels end early, or are not those that were written)")
     elif image.format in {"JPEG", "MPO"}:
         file.seek(0)
-        if _scans_in(image, file.read()).lacks_detail or (watch and watch.ends_early):
+        if _scans_in(image, file.read()).lacks_detail:
             notes.append("it is a progressive JPEG without its last scans: it is less sharp than it was")
     elif image.format == "TIFF":
         _check_jpegs(blocks_of(file))

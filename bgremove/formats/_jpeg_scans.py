@@ -26,8 +26,6 @@ class Scans:
     """Where the marker stands that ends the last one."""
     ended: bool = False
     """Whether that is the end of the picture."""
-    last_begins: int = 0
-    """With which coefficient the last scan does; 0 is the mean of a block."""
     arithmetic: bool = False
     """Whether it is coded so, and not by Huffman."""
 
@@ -86,7 +84,6 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, bytes]]:
 def _add(scans: Scans, header: bytes, *, progressive: bool) -> None:
     """Take what the `header` of a scan promises (B.2.3)."""
     first, last, bits = (header[-3], header[-2], header[-1] & 15) if progressive else (0, 63, 0)
-    scans.last_begins = first
     for component in header[1 : 1 + 2 * header[0] : 2]:
         if component in scans.left:
             scans.left[component][first : last + 1] = [bits] * (min(last, 63) + 1 - first)

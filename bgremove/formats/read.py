@@ -21,7 +21,6 @@ from bgremove.formats import _deep, _limits, _pillow, _png_chunks, _tiff, _tiff_
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
 from bgremove.formats._ends import check_end, note_black_end
-from bgremove.formats._jpeg_watch import watched
 from bgremove.formats._kinds import START_BYTES, kind_of
 from bgremove.formats._lost import FIRST_ONLY, lost_in
 from bgremove.formats._open import from_store, opened
@@ -208,7 +207,6 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     if file is not None and image.format == "TIFF":
         _tiff_checks.check_blocks(file, max_pixels)
     read_deep = None if file is None else _deep.deep_reader(image)
-    watch = None if file is None else watched(image, file)
     covered = _pillow.covered(image)
     _pillow.load(image)
     orientation = _pillow.orientation(image, notes)
@@ -216,7 +214,7 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
     metadata = metadata_of(image, profile, notes)
     pixels = _pillow.pixels(in_rgb)
     if file is not None:
-        check_end(image, file, notes, watch)
+        check_end(image, file, notes)
         notes.extend(lost_in(image, file))
         deeper = read_deep and read_deep(file, pixels)
         lost = 16 if read_deep and not deeper else _pillow.bits_beyond(image, file)
