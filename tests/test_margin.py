@@ -138,7 +138,6 @@ def test_what_hints_start_as_background_in_the_box_may_become_object():
 
 @pytest.mark.pixels
 def test_a_soft_edge_goes_on_in_the_margin():
-    pytest.importorskip("pymatting")
     image, truth = running_into("bottom")
     found = remove_background(image, edge="soft")
     assert overlap(found.image[-1, :, 3] > 127, truth[-1]) > 0.8
