@@ -12,7 +12,7 @@ import pytest
 
 from benchgate.errors import ArmError
 from benchgate.explain.flame import own_time, parse, svg
-from benchgate.explain.profiles import Explanation, ProfilerError, _recorded, explain, growths
+from benchgate.explain.profiles import Explanation, ProfilerError, _recorded, explain, growths, while_busy
 from benchgate.measure.channel import DriverEnd
 from benchgate.measure.driver import Arm
 from benchgate.measure.pair import PairDriver
@@ -53,6 +53,14 @@ def test_stacks_of_the_case_of_threads_and_of_workers_are_read_and_the_gates_own
         ("<module> (<string>)", "task (toy.py)"): 10,
     }
     assert own_time(samples) == {"slow (toy.py)": 30, "task (toy.py)": 14, "functions without a name (toy.so)": 2}
+
+
+@pytest.mark.parametrize(("seen_s", "cpu_s", "said"), [
+    (1.2, 1.0, ""), (4.0, 1.0, "4.0 times its CPU time, as on a busy machine"), (1.0, 0.0, "longer than its CPU time"),
+])  # fmt: skip
+def test_of_a_busy_machine_it_is_said_that_other_functions_may_be_named(seen_s: float, cpu_s: float, said: str) -> None:
+    assert said in while_busy(seen_s, cpu_s)
+    assert bool(said) == bool(while_busy(seen_s, cpu_s))
 
 
 def test_the_flame_graph_is_well_formed_and_red_where_it_grew() -> None:

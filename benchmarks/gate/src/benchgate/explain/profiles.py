@@ -26,6 +26,8 @@ from .flame import Profile, own_time, parse, svg
 PROFILE_S, RATE_HZ = 8.0, 200
 #: Time that py-spy is given to attach before the first turn, in seconds, and what it says when it has.
 ATTACHING_S, ATTACHED = 60.0, b"Sampling process"
+#: Of a profile, so many times its CPU time may be seen to run before it is said that it waited for processors.
+MOST_WAITING = 1.3
 #: Functions named for a case.
 MOST_NAMED = 5
 
@@ -150,7 +152,8 @@ def _sampled(sites: Sequence[Site], case: str, loops: int | None, *, native: boo
         with ExitStack() as spies:
             for arm, file in zip(arms, raw, strict=True):
                 spies.enter_context(_recorded(arm, file, native=native))
-            calls = loops * _take_turns(arms, case, loops)
+            turns, cpu_s = _take_turns(arms, case, loops)
+            calls = loops * turns
         sample_s = 1 / RATE_HZ / calls
         profiles: list[Profile] = [
             {
@@ -162,7 +165,20 @@ def _sampled(sites: Sequence[Site], case: str, loops: int | None, *, native: boo
     if not all(profiles):
         raise ProfilerError("py-spy saw nothing")
     seen = "worker processes and compiled functions" if native else "worker processes"
-    return _Profiles(profiles, f"py-spy, {RATE_HZ} samples a second, {seen} included", sample_s)
+    seen_s = calls * sum(sum(profile.values()) for profile in profiles)
+    note = f"py-spy, {RATE_HZ} samples a second, {seen} included"
+    return _Profiles(profiles, f"{note}{while_busy(seen_s, cpu_s)}", sample_s)
+
+
+def while_busy(seen_s: float, cpu_s: float) -> str:
+    """What is said of a profile in which code was seen to run for longer than it had a processor; nothing of others.
+
+    While it waits for one, sample after sample falls on one function, by chance.
+    """
+    if seen_s < MOST_WAITING * cpu_s:
+        return ""
+    times = f"{seen_s / cpu_s:.1f} times its CPU time" if cpu_s else "longer than its CPU time"
+    return f"; the case was seen to run for {times}, as on a busy machine: functions may be named that did not grow"
 
 
 def _traced(sites: Sequence[Site], case: str) -> list[Profile]:
@@ -194,14 +210,17 @@ def _at_case(site: Site, case: str, occasion: str) -> Iterator[Arm]:
         arm.finished()
 
 
-def _take_turns(arms: Sequence[Arm], case: str, loops: int) -> int:
-    """Calls all until the time is up, or once if they may not be called again; returns how often each was called."""
-    calls, end = 0, time.monotonic() + PROFILE_S
+def _take_turns(arms: Sequence[Arm], case: str, loops: int) -> tuple[int, float]:
+    """Calls all until the time is up, or once if they may not be called again.
+
+    Returns how often each was called, and their CPU time, in seconds.
+    """
+    calls, cpu_s, end = 0, 0.0, time.monotonic() + PROFILE_S
     while calls == 0 or (time.monotonic() < end and not any(arm.once for arm in arms)):
         for arm in arms if calls % 2 else reversed(arms):
-            arm.call(case, loops, None)
+            cpu_s += arm.call(case, loops, None).cpu_s
         calls += 1
-    return calls
+    return calls, cpu_s
 
 
 @contextmanager
