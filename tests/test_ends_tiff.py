@@ -116,3 +116,22 @@ def test_zeros_behind_the_data_of_a_strip_are_no_damage() -> None:
     starts = tuple(len(whole) + sum(map(len, packed[:index])) for index in range(5))
     content = tiff_of(PIXELS, 2, more={259: (3, (8,)), 273: (4, starts), 279: (4, tuple(map(len, packed)))})
     assert np.array_equal(decode(content + b"".join(packed)).image, PIXELS[:, :, ::-1])
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"])
+@pytest.mark.parametrize("change", ["no sizes", "sizes of 0", "signed"])
+def test_a_tiff_whose_directory_says_less_than_it_should_is_read(compression: str, change: str) -> None:
+    """As old writers leave it, and decoders make sense of."""
+    content = bytearray(saved(photograph(), "TIFF", compression=compression))
+    tag = 257 if change == "signed" else 279
+    place = content.index(struct.pack("<H", tag), struct.unpack_from("<I", content, 4)[0])
+    if change == "no sizes":
+        struct.pack_into("<H", content, place, 65000)
+    elif change == "sizes of 0":
+        assert struct.unpack_from("<I", content, place + 4) == (1,)
+        struct.pack_into("<I", content, place + 8, 0)
+    else:
+        struct.pack_into("<H", content, place + 2, 9)
+    with PIL.Image.open(io.BytesIO(content)) as image:
+        expected = np.asarray(image.convert("RGB"))
+    assert np.array_equal(decode(bytes(content)).image[..., ::-1], expected)

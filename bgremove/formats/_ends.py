@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import sys
 from typing import IO
 
@@ -13,7 +14,7 @@ from bgremove.formats import _pillow
 from bgremove.formats._black_end import breaks_off_in_black
 from bgremove.formats._jpeg_scans import Scans, scans_of
 from bgremove.formats._png_chunks import has_all_pixels
-from bgremove.formats._tiff_blocks import Blocks, blocks_of, jpegs_in
+from bgremove.formats._tiff_blocks import blocks_of, jpegs_in
 
 _END = b"\xff\xd9"
 _FILLER = bytes(range(0x11, 0xEE, 7)) * 4 + _END
@@ -38,7 +39,7 @@ def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None
         if _scans_in(image, file.read()).lacks_detail:
             notes.append("it is a progressive JPEG without its last scans: it is less sharp than it was")
     elif image.format == "TIFF":
-        _check_jpegs(blocks_of(file))
+        _check_jpegs(file)
     if image.format in _WITHOUT_CHECK and _ends_in_zeros(file):
         notes.append(_MAY_BE_MISSING)
     note_black_end(image, file, notes)
@@ -58,8 +59,12 @@ def _scans_in(image: PIL.Image.Image, content: bytes) -> Scans:
     return scans
 
 
-def _check_jpegs(blocks: Blocks) -> None:
+def _check_jpegs(file: IO[bytes]) -> None:
     """Raise `ImageError` if one of the strips or tiles of a TIFF is a JPEG of which a part is missing."""
+    try:
+        blocks = blocks_of(file)
+    except (struct.error, KeyError, ValueError):
+        return  # a directory that only the decoder makes sense of
     for content in jpegs_in(blocks):
         try:
             part = _pillow.open_header(io.BytesIO(content.rstrip(b"\xff") + _END), [], sys.maxsize)

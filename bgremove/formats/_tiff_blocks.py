@@ -33,21 +33,22 @@ class Blocks:
     places: tuple[int, ...]
     """Where the needed ones begin; fewer if there are fewer."""
     sizes: tuple[int, ...]
-    """How many bytes each has, of the file or, if they are not compressed, of the picture."""
+    """How many bytes each has, of the file or, if they are not compressed, of the picture; 0 where that is not said."""
     length: int
     """How many bytes of the picture each holds."""
     tables: bytes
     """What all have in common, if they are JPEG."""
 
     def __iter__(self) -> Iterator[bytes]:
-        """The content of each."""
+        """The content of each whose size is known."""
         for place, size in zip(self.places, self.sizes, strict=False):
-            yield self._read(place, size)
+            if size:
+                yield self._read(place, size)
 
     def that_end_in_zeros(self) -> Iterator[bytes]:
         """The content of each that does."""
         for place, size in zip(self.places, self.sizes, strict=False):
-            if not any(self._read(place + max(0, size - _ZEROS), min(size, _ZEROS))):
+            if size and not any(self._read(place + max(0, size - _ZEROS), min(size, _ZEROS))):
                 yield self._read(place, size)
 
     def _read(self, place: int, size: int) -> bytes:
@@ -81,8 +82,10 @@ def blocks_of(file: IO[bytes]) -> Blocks:
     if compression == _RAW:
         last = rows if tiled else height - (down - 1) * rows
         sizes = tuple(row * (last if (block + 1) % down == 0 else rows) for block in range(there))
-    else:
-        sizes = values_of(file, order, entries[_TILE_BYTES if tiled else _STRIP_BYTES], there)
+    elif (tag := _TILE_BYTES if tiled else _STRIP_BYTES) in entries:
+        sizes = values_of(file, order, entries[tag], there)
+    else:  # old writers leave it out, and decoders do without
+        sizes = (0,) * there
     tables = values_of(file, order, (1, *entries[_JPEG_TABLES][1:]), 2**16) if _JPEG_TABLES in entries else ()
     return Blocks(file, compression, needed, places, sizes, row * rows, bytes(tables))
 
