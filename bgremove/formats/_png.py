@@ -44,9 +44,9 @@ def png(pixels: NDArray[Any], described: Sequence[tuple[bytes, bytes]] = ()) -> 
         Kinds and contents of chunks that come before the pixels.
 
     Bands of rows are compressed each by itself, in threads where there are some: the bytes are the same with any number
-    of them. (On a processor of another kind ISA-L may find others; the pixels are the same. On one it has done so twice
-    in some sixty runs of the tests, for a reason that is not known.) Memory: the file twice, and for each thread some
-    2 MB. Raises `ValueError` for sides that no PNG has.
+    of them. (On a processor of another kind ISA-L may find others; the pixels are the same. On one it has done so
+    three times in some seventy runs of the tests, for a reason that is not known.) Memory: the file twice, and for each
+    thread some 2 MB. Raises `ValueError` for sides that no PNG has.
     """
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
