@@ -27,6 +27,7 @@ _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 _UP = 2  # the filter: each byte less the one above
 _LEVEL = 2  # 1 is as fast, for slightly more bytes; 3 takes twice the time
+_FIRST = 8  # bytes that ISA-L's careful loop takes: more than 3, no more than 16
 _MOST = 2**31 - 1  # pixels a side
 _ZLIB_HEADER = b"\x78\x01"  # RFC 1950: deflate, a window of 32 KiB, fastest
 _RAW = -15  # deflate without a header, the same window
@@ -44,9 +45,8 @@ def png(pixels: NDArray[Any], described: Sequence[tuple[bytes, bytes]] = ()) -> 
         Kinds and contents of chunks that come before the pixels.
 
     Bands of rows are compressed each by itself, in threads where there are some: the bytes are the same with any number
-    of them. (On a processor of another kind ISA-L may find others; the pixels are the same. On one it has done so
-    three times in some seventy runs of the tests, for a reason that is not known.) Memory: the file twice, and for each
-    thread some 2 MB. Raises `ValueError` for sides that no PNG has.
+    of them. (On a processor of another kind ISA-L may find others; the pixels are the same.) Memory: the file twice,
+    and for each thread some 2 MB. Raises `ValueError` for sides that no PNG has.
     """
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
@@ -56,10 +56,9 @@ def png(pixels: NDArray[Any], described: Sequence[tuple[bytes, bytes]] = ()) -> 
     bands = bands_of(height, width)
 
     def compressed(band: slice) -> tuple[bytes, int, int]:
-        raw = _filtered(pixels, band)
-        stream = deflate.compressobj(_LEVEL, wbits=_RAW)
+        raw = _filtered(pixels, band).ravel()
         end = deflate.Z_FINISH if band.stop == height else deflate.Z_FULL_FLUSH
-        return stream.compress(raw) + stream.flush(end), deflate.adler32(raw), raw.size
+        return _deflated(raw, end), deflate.adler32(raw), raw.size
 
     parts = in_threads(compressed, bands)
     check = 1
@@ -70,6 +69,18 @@ def png(pixels: NDArray[Any], described: Sequence[tuple[bytes, bytes]] = ()) -> 
     data[-1] += struct.pack(">I", check)
     chunks = [(b"IHDR", header), *described, *((b"IDAT", part) for part in data), (b"IEND", b"")]
     return b"".join([SIGNATURE, *(chunk_of(kind, content) for kind, content in chunks)])
+
+
+def _deflated(raw: NDArray[np.uint8], end: int) -> bytes:
+    """A piece of a stream that needs nothing of what came before.
+
+    ISA-L's fast loop takes the hash of a stream's third byte from a register that still holds an address (`tmp2` in
+    `.write_first_byte` of igzip_icf_body_h1_gr_bt.asm, up to 2.32.1), so that once in some ten thousand streams it
+    finds other matches. Only at a stream's start: few bytes that are flushed are left to another loop.
+    """
+    stream = deflate.compressobj(_LEVEL, wbits=_RAW)
+    first = stream.compress(raw[:_FIRST]) + stream.flush(deflate.Z_SYNC_FLUSH)
+    return b"".join([first, stream.compress(raw[_FIRST:]), stream.flush(end)])
 
 
 def _filtered(pixels: NDArray[Any], band: slice) -> NDArray[np.uint8]:
