@@ -103,10 +103,14 @@ def test_an_object_is_likelier_than_what_surrounds_it(drawn: bool) -> None:
     assert np.array_equal(odds, log_odds(SCENE.image, labels_of(rect), drawn=drawn))
 
 
-def test_a_box_that_was_drawn_is_fuller_than_one_that_a_margin_leaves() -> None:
-    labels = labels_of(SCENE.rect)
-    drawn, left = (log_odds(SCENE.image, labels, drawn=each)[SCENE.truth].mean() for each in (True, False))
-    assert drawn > left + 0.5
+def test_boxes_that_were_drawn_are_fuller_than_those_that_a_margin_leaves() -> None:
+    fuller = []
+    for fixture in load_fixtures():
+        image = fixture.read()
+        labels = labels_of(fixture.rect, *image.shape[:2])
+        drawn, left = (log_odds(image, labels, drawn=each)[fixture.rect.slices].mean() for each in (True, False))
+        fuller.append(drawn - left)
+    assert np.mean(fuller) > 0.1
 
 
 @pytest.mark.parametrize("name", ["astronaut", "admiral"])

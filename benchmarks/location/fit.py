@@ -14,7 +14,7 @@ from benchmarks.location.pictures import Samples, Scaling
 from bgremove.engines._barriers import Field
 from bgremove.engines._network import shapes
 
-EPOCHS, BATCH, RATE, DECAY = 12, 32, 3e-3, 0.05
+EPOCHS, BATCH, RATE, DECAY = 10, 32, 3e-3, 0.05
 _LEAST_RATE, _WARM_UP = 1e-5, 100  # steps until the whole rate is reached
 _FIRST, _SECOND = 0.9, 0.999  # how much of their means each step keeps
 

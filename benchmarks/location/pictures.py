@@ -15,9 +15,9 @@ from bgremove.engines._location import LIMIT, SIDE, to_square
 from bgremove.engines._network import INPUTS
 from bgremove.types import Foreground, Image, Label, Mask, Rect
 
-VARIANTS = 4  # of each photograph, the first as it is, under each kind of box
+VARIANTS = 3  # of each photograph, the first as it is, under each kind of box
 MARGIN = 0.05
-_PASTED = 4  # one of so many has its object on another background
+_PASTED = 3  # one of so many has its object on another background
 _LEAST = 0.008  # of a picture that is object
 _STEPS = 31  # that a cue's standard deviation is stored in
 _ROOM = 0.03, 0.05, 0.1  # between the object and a side of a drawn box, at most, as shares of the object's

@@ -3,8 +3,9 @@
 A small convolutional network, see `bgremove.engines._network`, tells from the cues of all pixels, see
 `bgremove.engines._cues`, the logarithm of the odds of each that it is part of the object. They are added to GrabCut's
 terminal weights, as a prior. The network sees the picture and its mirror image, and is also told whether the box was
-drawn around the object or is only what a margin leaves. `benchmarks.location` fitted it to 2,362 public photographs
-with masks: of PASCAL-S, of ECSSD, of flowers and of people.
+drawn around the object or is only what a margin leaves. `benchmarks.location` fitted it to 4,475 public photographs
+with masks, of MSRA-1000, ECSSD and PASCAL-S, of people and of animals; and to 970 of anything, with the masks of U2-Net
+(Qin et al. 2020, https://doi.org/10.1016/j.patcog.2020.107404) where that was sure.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from bgremove.engines._cues import CUES
 
 INPUTS = len(CUES) + 2
 """The cues, whether a pixel is open, and whether the box was drawn."""
-UNITS = (24, 24, 32, 48)
+UNITS = (24, 24, 32, 96)
 """Of each pixel by itself, and at a half, a quarter and an eighth of the size."""
 _TILE = 1024  # pixels of some planes that are in the cache together
 
