@@ -67,6 +67,13 @@ def test_a_name_with_a_carriage_return_is_read_again(tmp_path):
     assert read_rects(table.file) == {str(tmp_path / name): Rect(1, 2, 3, 4) for name in names}
 
 
+def test_a_table_of_a_spreadsheet_stays_one_for_it(tmp_path):
+    (tmp_path / "rects.csv").write_text("Path;X;Y;Width;Height;note\ncup.jpg;1,0;2;3;4;a, b\n;;;;;\n")
+    table = Table.opened(tmp_path / "rects.csv")
+    table.put(tmp_path / "leaf.jpg", Rect(5, 6, 7, 8))
+    assert table.text() == "path;x;y;width;height;note\ncup.jpg;1,0;2;3;4;a, b\nleaf.jpg;5;6;7;8;\n"
+
+
 def test_a_broken_image_costs_its_own_line(folder, tmp_path, capsys):
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     table = tmp_path / "rects.csv"

@@ -121,8 +121,8 @@ def test_the_library_refuses_them_too(folder):
             b"path,x,y,width,height\na.png,1,1,9,9\n./a.png,1,1,8,8\n",
             r"line 3: \./a\.png has another rect in a line before it",
         ),
-        (b"path;x;y;width;height\na.png;1;1;9;9\n", "with commas between them, in UTF-8"),
-        ("path,x,y,width,height\na.png,1,1,9,9\n".encode("utf-16"), "with commas between them, in UTF-8"),
+        (b"path|x|y|width|height\na.png|1|1|9|9\n", "with commas, semicolons or tabs between them, in UTF-8"),
+        ("path,x,y,width,height\na.png,1,1,9,9\n".encode("utf-16"), "tabs between them, in UTF-8"),
     ],
 )
 def test_a_table_of_rects_says_what_is_wrong_where(folder, table, message):
