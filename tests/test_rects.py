@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import bgremove.cli.rects as rects_command
+import bgremove.rects.edit as rects_edit
 import bgremove.rects.table as rects_table
 from bgremove import Label, Rect, remove_background
 from bgremove.cli import run
@@ -221,6 +222,18 @@ def test_what_could_not_be_saved_on_the_page_is_saved_at_its_end_or_told(folder,
     assert ("No space left on device" in shown) is not room
     assert (f"the rects are in {table}" in shown) is room
     assert (read_rects(table)[str(image)] == (2, 3, 40, 30)) is room
+
+
+def test_what_was_looked_at_before_an_interruption_is_kept(folder, tmp_path, monkeypatch, capsys):
+    def broken_off(*given):
+        yield next(rects_edit.survey(*given))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rects_command, "survey", broken_off)
+    table = tmp_path / "rects.csv"
+    assert run(["rects", str(folder), "-o", str(table), "--edit", "--no-browser", "-q"]) == 130
+    assert "rects.csv: the same command goes on with it" in capsys.readouterr().err
+    assert list(read_rects(table)) == [str(folder / "1, a.png")]
 
 
 def test_a_folder_without_images_is_told(tmp_path, capsys):
