@@ -102,7 +102,7 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        hint = f"; before a = only a preset may stand: {', '.join(PRESETS)}" if "=" in path.name else ""
+        hint = f"; before a = only a preset may stand: {', '.join(PRESETS)}" if "=" in os.fspath(path) else ""
         raise UsageError(f"{display_name(path)}: the model cannot be read ({reason}){hint}") from error
 
 
