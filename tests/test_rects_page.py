@@ -280,6 +280,27 @@ def test_what_was_not_saved_is_still_said_on_the_next_photo_and_at_the_end(page)
     assert "b.png: not saved: rect" in page.browser.find_element(By.CLASS_NAME, "ended").text
 
 
+def test_a_window_that_has_not_seen_the_last_change_says_so(page):
+    page.go_to("b.png")
+    frame = page.at("frame")
+    frame.send_keys(Keys.ARROW_RIGHT)
+    page.wait(lambda: page.text("status") == "Saved")
+    first = page.browser.current_window_handle
+    address = page.browser.current_url
+    page.browser.switch_to.new_window("tab")
+    page.browser.get(address)
+    page.wait(lambda: page.text("progress"))
+    page.go_to("b.png")
+    page.at("frame").send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
+    page.wait(lambda: page.text("status") == "Saved")
+    kept = page.rect()
+    page.browser.close()
+    page.browser.switch_to.window(first)
+    frame.send_keys(Keys.ARROW_RIGHT)
+    page.wait(lambda: "another window" in page.text("status"))
+    assert page.rect() == kept
+
+
 def test_keys_work_where_a_number_was_typed(page):
     page.go_to("b.png")
     x, y, _, height = page.rect()

@@ -104,6 +104,7 @@ async function go(index) {
     const image = await picture(index);
     if (wanted !== index) return;
     const lost = unsaved.get(shown);
+    saver.opened(index, photo);
     stage.load(photo, image);
     fit(at("cutout").parentElement, photo);
     unsaved.delete(index);
