@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Thread
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bgremove.pace import Advance, Pace
 
@@ -16,16 +17,20 @@ from bgremove.pace import Advance, Pace
 def bar(console: Console, pace: Pace) -> Iterator[Advance]:
     """See `bgremove.progress.progress`."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
-    times = TimeElapsedColumn(), TimeRemainingColumn()
+    times = TimeElapsedColumn(), TextColumn("{task.fields[left]}", style="progress.remaining")
     by_itself = _may_start_a_thread()
     with Progress(*columns, *times, console=console, transient=True, auto_refresh=by_itself) as shown:
-        task = shown.add_task(pace.what, total=pace.total, note="")
+        task = shown.add_task(pace.what, total=pace.total, note="", left=_left(pace))
 
-        def advance(*, failed: bool = False) -> None:
-            pace.add(failed=failed)
-            shown.update(task, advance=1, note=pace.note, refresh=not by_itself)
+        def advance(*, failed: bool = False, took_s: float = 0.0) -> None:
+            pace.add(failed=failed, took_s=took_s)
+            shown.update(task, advance=1, note=pace.note, left=_left(pace), refresh=not by_itself)
 
         yield advance
+
+
+def _left(pace: Pace) -> str:
+    return "-:--:--" if pace.left_s is None else str(timedelta(seconds=round(pace.left_s)))
 
 
 def _may_start_a_thread() -> bool:

@@ -16,9 +16,9 @@ from bgremove.settings import Settings
 from bgremove.types import Foreground, Label, Mask, Rect
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Cutout:
-    """What `bgremove.remove_background` gives.
+    """What `bgremove.remove_background` gives. Equal to itself only: compare its arrays.
 
     Attributes
     ----------
@@ -43,6 +43,12 @@ class Cutout:
     warnings: tuple[str, ...] = ()
     metadata: Metadata = NO_METADATA
     doubts: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        height, width = self.mask.shape
+        parts = f"{width} x {height} pixels", f"{self.foreground.mean():.0%} object", f"{self.rect}"
+        said = (f"{name}={value}" for name in ("warnings", "doubts") if (value := getattr(self, name)))
+        return f"<Cutout: {', '.join((*parts, *said))}>"
 
     @property
     def foreground(self) -> Foreground:

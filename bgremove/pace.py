@@ -11,15 +11,15 @@ from typing import Protocol
 class Advance(Protocol):
     """Tells that one more is done."""
 
-    def __call__(self, *, failed: bool = False) -> None:
-        """One more is done, or has failed."""
+    def __call__(self, *, failed: bool = False, took_s: float = 0.0) -> None:
+        """One more is done, or has failed, and took so long, if that is known."""
 
 
 class Pace:
     """How many of a total are done, how many of these have failed, and how fast it goes.
 
-    The total is None before it is known. What passes before the first is done is starting up, and says nothing of the
-    rest.
+    The total is None before it is known. What passes before the first is begun is starting up, and says nothing of the
+    rest; where it is not known how long that took, what passes before it is done.
     """
 
     def __init__(self, what: str, total: int | None = None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,20 +30,23 @@ class Pace:
         self.clock = clock
         self.began_s = clock()
         self.first_s = self.last_s = self.began_s
+        self._timed = 0
+        """How many are done since `first_s`."""
 
-    def add(self, *, failed: bool = False) -> None:
-        """One more is done, or has failed."""
+    def add(self, *, failed: bool = False, took_s: float = 0.0) -> None:
+        """See `Advance`."""
         self.last_s = self.clock()
         self.done += 1
         self.failed += failed
         if self.done == 1:
-            self.first_s = self.last_s
+            self.first_s = max(self.began_s, self.last_s - took_s)
+        self._timed += self.done > 1 or took_s > 0
 
     @property
     def per_s(self) -> float | None:
-        """How many are done in a second; None before that is known."""
+        """How many are done in a second; None before that is known, which it is not from one."""
         passed_s = self.last_s - self.first_s
-        return (self.done - 1) / passed_s if passed_s > 0 else None
+        return self._timed / passed_s if self.done > 1 and passed_s > 0 else None
 
     @property
     def left_s(self) -> float | None:

@@ -44,10 +44,10 @@ class Lines:
         self._pace = pace
         self._next_s = pace.began_s + _FIRST_LINE_S
 
-    def __call__(self, *, failed: bool = False) -> None:
+    def __call__(self, *, failed: bool = False, took_s: float = 0.0) -> None:
         """One more is done, or has failed."""
         pace = self._pace
-        pace.add(failed=failed)
+        pace.add(failed=failed, took_s=took_s)
         if pace.last_s >= self._next_s and 1 < pace.done < (pace.total or 0):
             self._next_s = pace.last_s + min(max(pace.last_s - pace.first_s, _FIRST_LINE_S), _RAREST_LINE_S)
             self._say(str(pace))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from bgremove.cutout import Cutout, cut_photo_out, foreground_of
 from bgremove.doubt import find_doubts
 from bgremove.engines import Engine, Segmentation, make_engine
-from bgremove.errors import ImageError, RectError
+from bgremove.errors import ImageError, RectError, UsageError
 from bgremove.formats import Photo, as_photo
 from bgremove.hints import read_hints
 from bgremove.paths import StrOrBytesPath
@@ -61,9 +62,16 @@ def remove_background(
     """
     chosen = merged(settings, options)
     photo = as_photo(image, max_pixels=chosen.max_pixels)
-    if hints is not None and not isinstance(hints, np.ndarray):
-        hints = read_hints(hints, *photo.image.shape[:2])
-    return cut_photo(photo, chosen, hints)
+    return cut_photo(photo, chosen, _as_hints(hints, *photo.image.shape[:2]))
+
+
+def _as_hints(hints: Any, height: int, width: int) -> Mask | None:
+    """Hints as `remove_background` takes them."""
+    if hints is None or isinstance(hints, np.ndarray):
+        return hints
+    if not isinstance(hints, str | bytes | os.PathLike | Url):
+        raise UsageError(f"hints is of type {type(hints).__name__}; give an array of labels, or name an image of hints")
+    return read_hints(hints, height, width)
 
 
 def cut_photo(photo: Photo, settings: Settings, hints: Mask | None = None) -> Cutout:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from bgremove.remove import remove_background
 from bgremove.settings import Settings, merged
 from bgremove.strategies import DEFAULT_STRATEGY, Outcome, Strategy, Task, make_strategy
 from bgremove.strategies.transports import Transport, make_transport
+
+_MISSING = object()
 
 
 def iter_cutouts(
@@ -69,6 +72,9 @@ def iter_cutouts(
     [400, 400, 400]
     """
     _check_several(images)
+    for name, values in (("rects", rects), ("hints", hints)):
+        if values is not None:
+            _check_iterable(name, values)
     chosen = merged(settings, options)
     made = make_strategy(
         strategy,
@@ -82,12 +88,18 @@ def iter_cutouts(
 
 
 def _check_several(images: Any) -> None:
-    """Raise `UsageError` for a single image, whose letters, bytes or rows would be taken for images."""
+    """Raise `UsageError` for a single image, whose letters, bytes or rows would be taken for images, and for none."""
     shape = images.shape if isinstance(images, np.ndarray) else None
     if isinstance(images, str | bytes | bytearray | memoryview | os.PathLike):
         raise UsageError("images is one name or file: give a list of images, or name folders to remove_backgrounds")
     if shape is not None and (len(shape) < 3 or (len(shape) == 3 and shape[2] in {1, 3, 4})):
         raise UsageError(f"images is one array, of shape {shape}: give a list of images, or an array of several")
+    _check_iterable("images", images)
+
+
+def _check_iterable(name: str, values: Any) -> None:
+    if not isinstance(values, Iterable) and not hasattr(values, "__getitem__"):
+        raise UsageError(f"{name} is of type {type(values).__name__}: give a list, or anything else that is iterated")
 
 
 def _cut(settings: Settings, value: tuple[Any, dict[str, Any]]) -> Cutout:
@@ -110,6 +122,8 @@ def _run(
 def _tasks(images: Iterable[Any], **given: Iterable[Any] | None) -> Iterator[Task[tuple[Any, dict[str, Any]]]]:
     """A task for each image, with what of the `given` is its own."""
     columns = {name: values for name, values in given.items() if values is not None}
-    for index, (image, *row) in enumerate(zip(images, *columns.values(), strict=True)):
+    for index, (image, *row) in enumerate(zip_longest(images, *columns.values(), fillvalue=_MISSING)):
+        if image is _MISSING or any(each is _MISSING for each in row):
+            raise ValueError("rects and hints must be as many as the images: one for each, which may be None")
         own = {name: value for name, value in zip(columns, row, strict=True) if value is not None}
         yield Task(index, (image, own), f"image {index}")

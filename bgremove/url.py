@@ -100,15 +100,17 @@ Location = Path | Url
 def located(name: str | os.PathLike[str] | Url) -> Location:
     """What a user means by `name`: a `Url` if it begins as one does, else a path.
 
-    Raises `UsageError` for a store that is not one of `STORES`, for a URL that has been made a `Path`, and for an empty
-    name, which would mean this folder.
+    Raises `UsageError` for what is no text or path, for a store that is not one of `STORES`, for a URL that has been
+    made a `Path`, and for an empty name, which would mean this folder.
 
     >>> located("s3://bucket/photos/") / "a.jpg", located("file:///photos").name
     (Url(text='s3://bucket/photos/a.jpg', size=-1, version=''), 'photos')
     """
     if isinstance(name, Url):
         return name
-    text = os.fspath(name)
+    text = os.fspath(name) if isinstance(name, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise UsageError(f"a file is named by text or a Path, and not by {type(name).__name__}")
     if not text:
         raise UsageError("a name is empty: name a file or a folder; this folder is called .")
     if not isinstance(name, str) and _SHORTENED.match(text):

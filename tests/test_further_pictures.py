@@ -7,9 +7,10 @@ import re
 import struct
 
 import numpy as np
+import PIL.Image
 import pytest
 
-from bgremove.formats.read import decode
+from bgremove.formats.read import decode, from_pil
 from tests.image_files import quarters, saved
 
 FIRST_ONLY = ("it holds several frames or pages; only the first was read",)
@@ -46,6 +47,21 @@ def test_further_pictures_of_a_camera_that_are_no_previews(kind: int) -> None:
     for entry in (entries, entries + 16):
         struct.pack_into("<I", changed, entry, kind)
     assert decode(bytes(changed)).notes == FIRST_ONLY
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "TIFF", "WEBP", "PNG"])
+def test_each_frame_of_an_animation_may_be_given_as_pillow_has_it(file_format: str) -> None:
+    frames = [PIL.Image.new("RGB", (40, 30), "white") for _ in range(3)]
+    for index, frame in enumerate(frames):
+        frame.paste("red", (10 * index, 10, 10 * index + 8, 18))
+    content = saved(frames[0], file_format, save_all=True, append_images=frames[1:], lossless=True)
+    with PIL.Image.open(io.BytesIO(content)) as animation:
+        for index, frame in enumerate(frames):
+            animation.seek(index)
+            photo = from_pil(animation)
+            assert np.array_equal(photo.image, np.asarray(frame)[..., ::-1])
+            assert photo.opaque is None
+            assert photo.notes == (() if index else FIRST_ONLY)
 
 
 @pytest.mark.parametrize("options", [{}, {"transparency": 0}])

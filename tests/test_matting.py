@@ -66,6 +66,19 @@ def test_what_is_expected_decides_where_colours_leave_alpha_open() -> None:
     assert np.abs(estimate_alpha(image, np.full((40, 60), 0.5), expected) - expected).max() < 0.1
 
 
+@pytest.mark.parametrize("side", [1, 2])
+@pytest.mark.parametrize("across", [False, True])
+def test_a_picture_of_one_row_or_column_has_a_soft_edge(side: int, across: bool) -> None:
+    alpha = np.tile(np.clip(np.linspace(-1, 2, 40), 0, 1), (side, 1))
+    if across:
+        alpha = alpha.T
+    image = alpha[..., None] * (0.2, 0.9, 0.6) + (1 - alpha[..., None]) * (0.7, 0.1, 0.3)
+    trimap = np.where((alpha > 0) & (alpha < 1), 0.5, alpha)
+    np.testing.assert_allclose(estimate_alpha(image, trimap), alpha, atol=0.01)
+    nothing = np.full(alpha.shape, 0.5)
+    np.testing.assert_allclose(estimate_alpha(image, nothing, alpha.astype(np.float32)), alpha, atol=0.01)
+
+
 @pytest.mark.pixels
 def test_what_cannot_be_solved_says_nothing_on_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     """A cutout may be going there; PyMatting prints what it tries."""

@@ -147,6 +147,14 @@ def with_an_unknown_preset(path):
     return f"u3net={path}"
 
 
+def with_a_preset_only(_path):
+    return "u2net"
+
+
+def with_a_preset_and_no_file(_path):
+    return "u2net="
+
+
 FAULTS = [
     (absent, "m.onnx: the model cannot be read (No such file"),
     (folder, "m.onnx: the model cannot be read (Is a directory"),
@@ -157,6 +165,8 @@ FAULTS = [
     (with_one_channel, "m.onnx: the model takes 1 x 1 x 320 x 320; it must be one image of 1 x 3 x 320 x 320"),
     (with_two_answers, "m.onnx: the model answers 1 x 2 x 320 x 320"),
     (with_an_unknown_preset, "before a = only a preset may stand: u2net"),
+    (with_a_preset_only, "u2net names a preset only: write u2net=FILE, with a file of yours"),
+    (with_a_preset_and_no_file, "u2net= names a preset only: write u2net=FILE, with a file of yours"),
 ]
 
 

@@ -190,6 +190,50 @@ def test_a_broken_csv_is_told_by_line(tmp_path, text, message):
         read_rects(tmp_path / "rects.csv")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path;x;y;width;height\n{};1;2;30;4\n",
+        "path\tx\ty\twidth\theight\r\n{}\t1\t2\t30\t4\r\n",
+        '\ufeff"path","x","y","width","height"\r\n"{}","1","2","30","4"\r\n',
+        "Path, X, Y, Width, Height\n{}, 1, 2, 30, 4\n",
+        "height,note,width,y,x,path\n4,a note,30,2,1,{}\n,,,,,\n\n",
+        "path,x,y,width,height\n{},1.0,2.0,30.0,4.0\n",
+        "path;x;y;width;height\n{};1,0;2,00;30;4\n;;;;\n",
+    ],
+)
+def test_a_table_is_read_as_spreadsheets_write_it(tmp_path, text):
+    (tmp_path / "rects.csv").write_text(text.format("cup.jpg"), "utf-8", newline="")
+    assert read_rects(tmp_path / "rects.csv") == {str(tmp_path / "cup.jpg"): Rect(1, 2, 30, 4)}
+
+
+@pytest.mark.parametrize("number", ["1.5", "1.000", "1,000", "10%", "one", "nan"])
+def test_what_is_no_whole_number_is_not_taken_for_one(tmp_path, number):
+    (tmp_path / "rects.csv").write_text(f"path;x;y;width;height\na;{number};2;3;4\n")
+    with pytest.raises(RectError, match="line 2: it must hold a path, and x, y, width and height as whole numbers"):
+        read_rects(tmp_path / "rects.csv")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"photos/M\xc3\xbcller.jpg",
+        b".\\M\xc3\xbcller.jpg",
+        b"M\xfcller.jpg",
+        b"Mu\xcc\x88ller.jpg",
+        b"M\xc3\x9cLLER.JPG",
+    ],
+)
+def test_a_file_that_a_table_names_otherwise_is_told(tmp_path, name):
+    (tmp_path / "rects.csv").write_bytes(b"path,x,y,width,height\nother.jpg,1,2,3,4\n%s,1,2,3,4\n" % name)
+    rects = read_rects(tmp_path / "rects.csv")
+    with pytest.raises(
+        RectError, match=r"no line for this file, but one for .*: names in a table are relative"
+    ) as raised:
+        plan_jobs([Source(tmp_path, "M\xfcller.jpg")], tmp_path / "out", Settings(), rects=rects)
+    assert "other.jpg" not in str(raised.value)
+
+
 def test_a_missing_csv_is_told(tmp_path):
     with pytest.raises(RectError, match="cannot be read"):
         read_rects(tmp_path / "none.csv")

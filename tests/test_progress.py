@@ -36,6 +36,19 @@ def test_starting_up_does_not_count_for_the_time_left():
     assert said == ["images: 2 of 101, 0:01:39 left, 1.0 a second"]
 
 
+@pytest.mark.parametrize(("workers", "line"), [(1, "0:02:20 left, 0.10 a second"), (2, "0:01:10 left, 0.20 a second")])
+def test_images_that_are_done_together_were_begun_together(workers, line):
+    now_s, said = 0.0, []
+    pace = Pace("images", 16, lambda: now_s)
+    advance = Lines(said.append, pace)
+    now_s = 3.0  # starting up
+    for index in range(16):
+        now_s += 0.0 if index % workers else 10.0
+        advance(took_s=10.0)
+    assert said[0] == f"images: 2 of 16, {line}"
+    assert pace.per_s == pytest.approx(workers / 10, rel=0.02)
+
+
 def test_a_long_run_is_heard_of_every_five_minutes():
     now_s, said = 0.0, []
     advance = Lines(said.append, Pace("images", 10_000, lambda: now_s))

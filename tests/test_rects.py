@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import bgremove.cli.rects as rects_command
+import bgremove.rects.edit as rects_edit
 import bgremove.rects.table as rects_table
 from bgremove import Label, Rect, remove_background
 from bgremove.cli import run
@@ -65,6 +66,13 @@ def test_a_name_with_a_carriage_return_is_read_again(tmp_path):
         table.put(tmp_path / name, Rect(1, 2, 3, 4))
     table.save()
     assert read_rects(table.file) == {str(tmp_path / name): Rect(1, 2, 3, 4) for name in names}
+
+
+def test_a_table_of_a_spreadsheet_stays_one_for_it(tmp_path):
+    (tmp_path / "rects.csv").write_text("Path;X;Y;Width;Height;note\ncup.jpg;1,0;2;3;4;a, b\n;;;;;\n")
+    table = Table.opened(tmp_path / "rects.csv")
+    table.put(tmp_path / "leaf.jpg", Rect(5, 6, 7, 8))
+    assert table.text() == "path;x;y;width;height;note\ncup.jpg;1,0;2;3;4;a, b\nleaf.jpg;5;6;7;8;\n"
 
 
 def test_a_broken_image_costs_its_own_line(folder, tmp_path, capsys):
@@ -214,6 +222,18 @@ def test_what_could_not_be_saved_on_the_page_is_saved_at_its_end_or_told(folder,
     assert ("No space left on device" in shown) is not room
     assert (f"the rects are in {table}" in shown) is room
     assert (read_rects(table)[str(image)] == (2, 3, 40, 30)) is room
+
+
+def test_what_was_looked_at_before_an_interruption_is_kept(folder, tmp_path, monkeypatch, capsys):
+    def broken_off(*given):
+        yield next(rects_edit.survey(*given))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rects_command, "survey", broken_off)
+    table = tmp_path / "rects.csv"
+    assert run(["rects", str(folder), "-o", str(table), "--edit", "--no-browser", "-q"]) == 130
+    assert "rects.csv: the same command goes on with it" in capsys.readouterr().err
+    assert list(read_rects(table)) == [str(folder / "1, a.png")]
 
 
 def test_a_folder_without_images_is_told(tmp_path, capsys):

@@ -87,6 +87,23 @@ def test_a_change_is_kept_and_gone_on_with(server, session, folder):
     assert (alpha[455:505, 605:625] == 0).all()
 
 
+def test_what_was_drawn_in_another_window_is_not_replaced_unseen(server, session, folder):
+    def put(rect, seen):
+        status, _, content = ask(server, "PUT", "photos/1", {"rect": rect, "seen": seen})
+        return status, json.loads(content)
+
+    first, other = (json.loads(ask(server, "GET", "photos/1")[2])["changes"] for _ in range(2))
+    status, answer = put([20, 20, 200, 150], first)
+    assert status == 200
+    assert put([21, 20, 200, 150], answer["changes"])[0] == 200
+    status, answer = put([90, 90, 50, 50], other)
+    assert status == 422
+    assert "another window" in answer["error"]
+    assert read_rects(folder / "rects.csv")[str(session.entries[1].path)] == (21, 20, 200, 150)
+    seen = json.loads(ask(server, "GET", "photos/1")[2])["changes"]
+    assert put([90, 90, 50, 50], seen)[0] == 200
+
+
 def test_hints_are_gone_when_all_is_erased(session, folder):
     marked = np.full((200, 260), Label.PROBABLY_FOREGROUND, np.uint8)
     marked[90:100, 100:120] = Label.FOREGROUND

@@ -16,6 +16,7 @@ from bgremove.rects.edit import EditServer, Session, survey
 from bgremove.settings import Settings
 from fixtures.scenes import make_scene
 from tests.browser import chromium, look
+from tests.rects_folder import read_rects
 from tests.report_values import EVIL
 
 pytestmark = pytest.mark.whole_run
@@ -265,6 +266,59 @@ def test_what_cannot_be_cut_out_is_said_and_not_kept(page):
     page.wait(lambda: "Not saved" in page.text("status"))
     assert "covers all of the image" in page.text("status")
     assert page.rect() == before
+
+
+def test_what_was_not_saved_is_still_said_on_the_next_photo_and_at_the_end(page):
+    page.go_to("b.png")
+    page.press("r")
+    page.drag((0, 0), (WIDTH, HEIGHT))
+    page.press("p")
+    page.wait(lambda: page.text("name") == NAMES[0])
+    page.wait(lambda: page.text("status").startswith("b.png: not saved: rect"))
+    page.at("done").click()
+    page.wait(lambda: page.browser.find_elements(By.CLASS_NAME, "ended"))
+    assert "b.png: not saved: rect" in page.browser.find_element(By.CLASS_NAME, "ended").text
+
+
+def test_a_window_that_has_not_seen_the_last_change_says_so(page):
+    page.go_to("b.png")
+    frame = page.at("frame")
+    frame.send_keys(Keys.ARROW_RIGHT)
+    page.wait(lambda: page.text("status") == "Saved")
+    first = page.browser.current_window_handle
+    address = page.browser.current_url
+    page.browser.switch_to.new_window("tab")
+    page.browser.get(address)
+    page.wait(lambda: page.text("progress"))
+    page.go_to("b.png")
+    page.at("frame").send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
+    page.wait(lambda: page.text("status") == "Saved")
+    kept = page.rect()
+    page.browser.close()
+    page.browser.switch_to.window(first)
+    frame.send_keys(Keys.ARROW_RIGHT)
+    page.wait(lambda: "another window" in page.text("status"))
+    assert page.rect() == kept
+
+
+def test_keys_work_where_a_number_was_typed(page):
+    page.go_to("b.png")
+    x, y, _, height = page.rect()
+    page.at("width").send_keys(Keys.CONTROL, "a", Keys.NULL, "50", "p")
+    page.wait(lambda: page.text("name") == NAMES[0])
+    assert read_rects(page.table)[str(page.table.parent / "b.png")] == (x, y, 50, height)
+
+
+def test_a_photo_that_is_gone_costs_itself_only(page):
+    (page.table.parent / "c.png").unlink()  # the first
+    page.browser.refresh()
+    page.wait(lambda: "there is no such file" in page.text("status"))
+    page.press("n")
+    page.wait(lambda: page.text("progress") == "2 of 3")
+    page.press("p")
+    page.wait(lambda: "there is no such file" in page.text("status"))
+    page.press("u")
+    page.wait(lambda: page.text("status") == "There is nothing to undo")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -32,6 +32,17 @@ def test_a_cutout_is_the_image_where_the_object_is_and_nothing_elsewhere(scene):
     assert cutout.warnings == ()
 
 
+def test_a_cutout_can_be_shown_and_compared_and_be_in_a_set(scene):
+    cutout, other = (remove_background(scene.image, rect=scene.rect) for _ in range(2))
+    share = f"{cutout.foreground.mean():.0%}"
+    assert repr(cutout) == f"<Cutout: 80 x 60 pixels, {share} object, {scene.rect!r}>"
+    assert cutout in [other, cutout]
+    assert cutout != other
+    assert len({cutout, other}) == 2
+    empty = remove_background(np.zeros((4, 5, 3), np.uint8))
+    assert repr(empty).endswith(f"warnings={empty.warnings}>")
+
+
 def test_every_kind_of_input_gives_the_same_mask(scene, tmp_path):
     pil = PILImage.fromarray(scene.image[..., ::-1])
     pil.save(tmp_path / "scene.png")

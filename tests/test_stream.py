@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from bgremove import Label, iter_cutouts, remove_background
 from bgremove.errors import BgremoveError, UsageError
@@ -67,7 +68,7 @@ def test_images_are_drawn_as_workers_become_free():
 @pytest.mark.parametrize("rects", [[None] * 3, [None] * 5])
 @pytest.mark.parametrize("name", ["rects", "hints"])
 def test_rects_or_hints_that_are_not_as_many_as_images_are_an_error(name, rects):
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="rects and hints must be as many as the images"):
         list(iter_cutouts(IMAGES, **{name: rects}, strategy="threads"))
 
 
@@ -89,6 +90,19 @@ def test_an_iterator_that_breaks_off_costs_no_outcome(strategy, count):
 def test_one_image_is_not_taken_for_many(one):
     with pytest.raises(UsageError, match="give a list of images"):
         iter_cutouts(one)
+
+
+async def _frames():
+    yield IMAGES[0]
+
+
+@pytest.mark.parametrize("wrong", [None, 3, Image.fromarray(IMAGES[0]), _frames()])
+def test_what_cannot_be_iterated_is_told_by_name(wrong):
+    with pytest.raises(UsageError, match=f"images is of type {type(wrong).__name__}: give a list"):
+        iter_cutouts(wrong)
+    if wrong is not None:
+        with pytest.raises(UsageError, match=f"rects is of type {type(wrong).__name__}: give a list"):
+            iter_cutouts(IMAGES, rects=wrong)
 
 
 def test_an_array_may_hold_many():

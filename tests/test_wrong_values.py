@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from bgremove import Settings, iter_cutouts, remove_background, remove_backgrounds
 from bgremove.errors import RectError, UsageError
@@ -82,11 +83,22 @@ def test_workers_and_time_are_numbers_under_every_strategy(folder, strategy, wro
         ({"hints": ["marks.png"]}, "hints is .* must be a mapping from files"),
         ({"shard": "1/8"}, r"shard is '1/8'; it must be a Shard, such as Shard\(1, 8\)"),
         ({"inputs": []}, "there is no image named"),
+        ({"inputs": None}, "a file is named by text or a Path, and not by NoneType"),
+        ({"inputs": b"photos"}, "a file is named by text or a Path, and not by bytes"),
+        ({"inputs": [np.zeros((4, 4), np.uint8)]}, "a file is named by text or a Path, and not by ndarray"),
+        ({"output": None}, "a file is named by text or a Path, and not by NoneType"),
+        ({"hints": {"a.png": np.zeros((4, 4), np.uint8)}}, "a file is named by text or a Path, and not by ndarray"),
     ],
 )
 def test_what_is_given_by_file_is_a_mapping_of_values(folder, wrong, message):
     with pytest.raises((UsageError, RectError), match=message):
         remove_backgrounds(**{"inputs": "a.png", "output": "out"} | wrong)
+
+
+@pytest.mark.parametrize("hints", [[[1, 0]], 3, Image.new("L", (4, 4))])
+def test_hints_of_another_type_are_told_by_name(hints):
+    with pytest.raises(UsageError, match=f"hints is of type {type(hints).__name__}; give an array of labels, or name"):
+        remove_background(quarters(), hints=hints)
 
 
 @pytest.mark.parametrize("name", ["a.png", "./photos/../a.png", Path("a.png"), "file:///a.png"])
@@ -121,8 +133,8 @@ def test_the_library_refuses_them_too(folder):
             b"path,x,y,width,height\na.png,1,1,9,9\n./a.png,1,1,8,8\n",
             r"line 3: \./a\.png has another rect in a line before it",
         ),
-        (b"path;x;y;width;height\na.png;1;1;9;9\n", "with commas between them, in UTF-8"),
-        ("path,x,y,width,height\na.png,1,1,9,9\n".encode("utf-16"), "with commas between them, in UTF-8"),
+        (b"path|x|y|width|height\na.png|1|1|9|9\n", "with commas, semicolons or tabs between them, in UTF-8"),
+        ("path,x,y,width,height\na.png,1,1,9,9\n".encode("utf-16"), "tabs between them, in UTF-8"),
     ],
 )
 def test_a_table_of_rects_says_what_is_wrong_where(folder, table, message):

@@ -14,6 +14,7 @@ from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import Journal
 from bgremove.batch.marks import existing_in_store, marked, resume_marked
+from bgremove.batch.rects import no_line
 from bgremove.batch.shard import Shard
 from bgremove.batch.sources import Source, find_sources, no_image
 from bgremove.batch.tree import Unusable
@@ -194,7 +195,7 @@ def drawn_job(
     """The job of a file with what was drawn for it; `RectError` if there are rects, and none for it."""
     path = "" if rects is None and hints is None else absolute(source)
     if rects is not None and path not in rects:
-        raise RectError(f"{display_name(source)}: the rects hold no line for this file: add one, or leave the file out")
+        raise no_line(source, rects)
     rect = None if rects is None else rects[path]
     marked = None if hints is None or path not in hints else located(hints[path])
     return Job(source, outputs, rect, marked, overwrite=overwrite)

@@ -60,6 +60,11 @@ class ImageRecord:
     doubts: tuple[str, ...] = ()
     """Reasons why its mask is probably bad."""
 
+    @property
+    def took_s(self) -> float:
+        """How long its worker had it, which is long before there are `times` if it failed; 0 if none had it."""
+        return 0.0 if self.span is None else self.span.ended_s - self.span.started_s
+
     def line(self) -> str:
         """For a log: status, seconds and name."""
         seconds = "" if self.times is None else f" {sum(astuple(self.times)):.2f} s"

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +40,8 @@ class RectTable:
     """None where a line has no numbers: the margin says what is background there."""
     hints: dict[str, Location]
     """Images of hints, see `bgremove.hints`, for those that have one."""
+    delimiter: str = ","
+    """What stands between the columns."""
 
 
 def by_file(option: str, given: Mapping[Any, T]) -> dict[str, T]:
@@ -57,11 +63,30 @@ def rects_by_file(given: Mapping[Any, Sequence[int] | None]) -> dict[str, Rect |
     return rects
 
 
+def no_line(path: Location, rects: Iterable[str]) -> RectError:
+    """What to raise where there is no rect for a file: it may be among them, but under another name."""
+    wanted = _likeness(path.name)
+    near = next((name for name in rects if _likeness(re.split(r"[/\\]", name)[-1]) == wanted), None)
+    advice = ": add one, or leave the file out" if near is None else (
+        f", but one for {display_name(near)}: names in a table are relative to its folder, in UTF-8, and otherwise as "
+        "they are here"
+    )  # fmt: skip
+    return RectError(f"{display_name(path)}: the rects hold no line for this file{advice}")
+
+
+def _likeness(name: str) -> str:
+    """Equal for names that a person may take for one: whatever their case, their accents' form, or another encoding."""
+    latin = re.sub("[\udc80-\udcff]", lambda byte: chr(ord(byte[0]) - 0xDC00), name)
+    return unicodedata.normalize("NFC", latin).casefold()
+
+
 def read_table(file: StrPath) -> RectTable:
     """A CSV with the columns ``path,x,y,width,height``, and ``image_width,image_height`` and ``hints`` or not.
 
     Paths are relative to the CSV's folder, unless they are URLs. A line may leave all four numbers out, or those of the
-    image; with them the rect is a `DrawnRect`. Raises `RectError` that names the line.
+    image; with them the rect is a `DrawnRect`. Semicolons or tabs may stand for the commas, capitals and spaces in the
+    first line and lines with nothing in them are passed over, and 20.0 is a whole number, as spreadsheets write all
+    these. Raises `RectError` that names the line.
     """
     file = Path(file)
     lines: dict[str, dict[str, str]] = {}
@@ -69,13 +94,17 @@ def read_table(file: StrPath) -> RectTable:
     hints: dict[str, Location] = {}
     try:
         with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
-            rows = csv.DictReader(stream, strict=True)
-            columns = _checked(rows.fieldnames or (), display_name(file))
+            first = stream.readline()
+            delimiter = max(",;\t", key=first.count)
+            rows = csv.DictReader(chain([first], stream), strict=True, delimiter=delimiter)  # a pipe cannot be rewound
+            rows.fieldnames = columns = _checked(rows.fieldnames or (), display_name(file))
             for row in rows:
                 where = f"{display_name(file)}, line {rows.line_num}"
                 if any(row.pop(None, ())):
                     raise RectError(f"{where}: there is more in it than the first line names; quote a name with commas")
                 line = {column: row[column] or "" for column in columns}
+                if not any(map(str.strip, line.values())):
+                    continue
                 rect, path = _rect(line, where), absolute(_place(line["path"], where, file.parent))
                 if rects.setdefault(path, rect) != rect:
                     name = display_name(line["path"])
@@ -85,18 +114,25 @@ def read_table(file: StrPath) -> RectTable:
                     hints[path] = _place(line[HINTS], where, file.parent)
     except (OSError, csv.Error) as error:
         raise RectError(f"{display_name(file)}: the rects cannot be read: {error}") from error
-    return RectTable(columns, lines, rects, hints)
+    return RectTable(columns, lines, rects, hints, delimiter)
 
 
-def _checked(columns: Sequence[str], file: str) -> tuple[str, ...]:
+def _checked(named: Sequence[str], file: str) -> tuple[str, ...]:
     """The columns of a table, if those that it needs are among them, and none twice."""
+    columns = tuple(map(partial(_column, others=named), named))
     if not set(COLUMNS) <= set(columns):
-        wanted = f"the columns {','.join(COLUMNS)}, with commas between them, in UTF-8"
+        wanted = f"the columns {','.join(COLUMNS)}, with commas, semicolons or tabs between them, in UTF-8"
         raise RectError(f"{file}: its first line must name {wanted}")
     for column in (*COLUMNS, *SIZE_COLUMNS, HINTS):
         if columns.count(column) > 1:
             raise RectError(f"{file}: its first line names the column {column} twice")
-    return tuple(columns)
+    return columns
+
+
+def _column(name: str, others: Sequence[str]) -> str:
+    """The column that is meant by a `name` in the first line."""
+    plain = name.strip().lower()
+    return plain if plain in {*COLUMNS, *SIZE_COLUMNS, HINTS} and plain not in others else name
 
 
 def _place(name: str, where: str, folder: Path) -> Location:
@@ -128,6 +164,6 @@ def _rect(line: dict[str, str], where: str) -> Rect | None:
 def _whole(texts: Sequence[str]) -> list[int] | None:
     """Whole numbers; None if one is none."""
     try:
-        return [int(text) for text in texts]
+        return [int(re.sub(r"[.,]00?$", "", text.strip())) for text in texts]
     except ValueError:
         return None

@@ -147,7 +147,7 @@ def _refuse_output(path: Location, is_output: bool) -> None:
 def _expand(
     inputs: StrPath | Url | Iterable[StrPath | Url], tree: Tree, unusable: Sequence[Unusable]
 ) -> Iterator[Location]:
-    for item in [inputs] if isinstance(inputs, str | os.PathLike | Url) else inputs:
+    for item in [inputs] if isinstance(inputs, str | bytes | os.PathLike | Url) else _iterated(inputs):
         place = located(item)
         if isinstance(place, Url):
             yield place
@@ -161,6 +161,11 @@ def _expand(
         yield from matches
         if not matches and len(unusable) == told:
             yield place
+
+
+def _iterated(inputs: Iterable[StrPath | Url]) -> Iterable[StrPath | Url]:
+    """`inputs`, if there may be several; else as one, that it may be refused as one."""
+    return inputs if isinstance(inputs, Iterable) else [inputs]
 
 
 def _why_absent(path: Path) -> str | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import webbrowser
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import click
@@ -72,7 +73,8 @@ def rects(
     if is_filled(output) and not (edit or overwrite):
         name = display_name(output)
         raise OutputError(f"{name} exists already: correct it with --edit, or begin anew with --overwrite")
-    table = Table.opened(output) if edit and not overwrite else Table(output)
+    goes_on = edit and not overwrite
+    table = Table.opened(output) if goes_on else Table(output)
     sources, unusable, left_out = find_sources(inputs, recursive=recursive, exclude=table.hints_folder)
     if not sources and not unusable:
         raise no_image(inputs, left_out)
@@ -81,7 +83,7 @@ def rects(
     found: list[Entry] = []
     failed = []
     pace.total = len(paths)
-    with progress(pace, quiet=quiet) as advance:
+    with _kept_when_interrupted(table) if goes_on else nullcontext(), progress(pace, quiet=quiet) as advance:
         for path, result in survey(paths, table, settings) if edit else propose_rects(paths, settings):
             match result:
                 case Entry():
@@ -105,6 +107,18 @@ def rects(
         with noting(unwritten):
             _serve(Session(table, found, settings), browser=not no_browser, quiet=quiet)
     return told(unwritten) or (EXIT_FAILURES if failed or unusable else 0)
+
+
+@contextmanager
+def _kept_when_interrupted(table: Table) -> Iterator[None]:
+    """Save what the block has found, if it is interrupted: the next session goes on with it."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if table.unsaved:
+            table.save()
+            say(f"what was looked at is in {display_name(table.file)}: the same command goes on with it")
+        raise
 
 
 def _serve(session: Session, *, browser: bool, quiet: bool) -> None:

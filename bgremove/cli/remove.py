@@ -143,7 +143,7 @@ def remove(
             for record in running:
                 summary.add(record)
                 records += [record] if recorded else []
-                advance(failed=record.status == "failed")
+                advance(failed=record.status == "failed", took_s=record.took_s)
                 update()
                 if verbose:
                     say(record.line())
@@ -239,7 +239,7 @@ def _run_for_ever(
             say(f"{len(plan.done)} done already")
         for record in chain(unusable_records(plan), run_one(plan)):
             summary.add(record)
-            pace.add(failed=record.status == "failed")
+            pace.add(failed=record.status == "failed", took_s=record.took_s)
             update()
             for line in failure_text(record):
                 say(f"failed: {line}")

@@ -78,12 +78,15 @@ def read_model(name: StrPath) -> Model:
     from bgremove.engines import _session  # noqa: PLC0415 - it needs this module
 
     text = os.fspath(name)
-    preset, _, file = text.partition("=")
-    path = Path(file if preset in PRESETS else text)
+    preset, equals, file = text.partition("=")
+    known = equals and preset in PRESETS
+    path = Path(file if known else text)
     if "://" in text:
         raise UsageError(f"{text} is a URL: a model is read from a file here, which can be copied from there")
-    content = _read(path, text)
-    convention = PRESETS[preset] if preset in PRESETS else _read_convention(path)
+    if preset in PRESETS and not file and not os.path.isfile(text):
+        raise UsageError(f"{text} names a preset only: write {preset}=FILE, with a file of yours: none is downloaded")
+    content = _read(path)
+    convention = PRESETS[preset] if known else _read_convention(path)
     model = Model(os.path.abspath(path), digest(content), len(content), convention)
     _session.check(model, content)
     return model
@@ -94,12 +97,12 @@ def digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _read(path: Path, text: str) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        hint = f"; before a = only a preset may stand: {', '.join(PRESETS)}" if "=" in text else ""
+        hint = f"; before a = only a preset may stand: {', '.join(PRESETS)}" if "=" in os.fspath(path) else ""
         raise UsageError(f"{display_name(path)}: the model cannot be read ({reason}){hint}") from error
 
 

@@ -171,6 +171,8 @@ def _bits_of(image: PIL.Image.Image) -> tuple[int, ...]:
 
 def has_more_frames(image: PIL.Image.Image) -> bool:
     """Whether a loaded image is animated, or has more pages; what else is in a JPEG is mostly a preview of it."""
+    if image.tell():  # the caller has chosen a later one
+        return False
     if image.format == "MPO":
         entries: list[Any] = getattr(image, "mpinfo", {}).get(_MP_ENTRIES, [])
         return len([entry for entry in entries if entry["Attribute"]["MPType"].startswith("Multi-Frame")]) > 1
@@ -179,7 +181,7 @@ def has_more_frames(image: PIL.Image.Image) -> bool:
 
 def covered(image: PIL.Image.Image) -> tuple[slice, slice] | None:
     """Rows and columns that the first picture of a GIF, not loaded yet, has pixels for; None if that is all of it."""
-    if image.format != "GIF":
+    if image.format != "GIF" or image.tell():  # a later one is laid over those before it
         return None
     boxes = [tile[1] for tile in getattr(image, "tile", ())]
     if not boxes or boxes[0] == (0, 0, *image.size):

@@ -15,6 +15,8 @@ from bgremove.forks import lock_before_forks
 
 _MISSING = "soft edges need PyMatting; install it with: pip install 'bgremove[soft]'"
 
+_SQUARE = 3  # pixels of the side of the squares in which PyMatting takes alpha for a linear function of colour
+
 _PRIOR_WEIGHT = 1e-3  # of the squared distance from what is expected; neighbours of one colour weigh about 1
 
 _loading = lock_before_forks()
@@ -41,6 +43,8 @@ def estimate_alpha(
 
     Raises `UsageError` if PyMatting is not installed, `EngineError` if it finds no solution.
     """
+    if min(trimap.shape) < _SQUARE:
+        return _of_narrow(image, trimap, prior)
     _announce()
     laplacian, factor, solver = (
         _load(name) for name in ("laplacian.cf_laplacian", "preconditioner.ichol", "solver.cg")
@@ -59,6 +63,17 @@ def estimate_alpha(
     except ValueError as error:
         raise EngineError(f"no soft edge was found: {error}") from error
     return np.clip(alpha, 0, 1).reshape(trimap.shape)
+
+
+def _of_narrow(
+    image: NDArray[np.float64], trimap: NDArray[np.float64], prior: NDArray[np.float32] | None
+) -> NDArray[np.float64]:
+    """The same where no square fits in: that of the image with its last row or column repeated."""
+    height, width = trimap.shape
+    room = (0, max(0, _SQUARE - height)), (0, max(0, _SQUARE - width))
+    wider = None if prior is None else np.pad(prior, room, "edge")
+    found = estimate_alpha(np.pad(image, (*room, (0, 0)), "edge"), np.pad(trimap, room, "edge"), wider)
+    return found[:height, :width]
 
 
 def _load(name: str) -> ModuleType:

@@ -127,7 +127,7 @@ class Table:
         bare = any("\r" in value for line in lines for value in line.values())
         text = io.StringIO()
         rows = csv.DictWriter(
-            text, columns, restval="", extrasaction="ignore", lineterminator="\n",
+            text, columns, restval="", extrasaction="ignore", lineterminator="\n", delimiter=self.read.delimiter,
             quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL,
         )  # fmt: skip
         rows.writeheader()

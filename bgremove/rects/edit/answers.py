@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from importlib.resources import files
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -69,11 +70,13 @@ class Answers:
         if index is None:
             return _nothing_there()
         try:
-            rect, labels = _change(body, self._session.photo(index).shape)
-            cutout = self._session.change(index, rect, labels)
+            rect, labels, seen = _change(body, self._session.photo(index).shape)
+            cutout = self._session.change(index, rect, labels, seen=seen)
         except BgremoveError as error:
             return refusal(HTTPStatus.UNPROCESSABLE_ENTITY, str(error))
-        return _json(self._shown(index, cutout))
+        return _json(
+            {**self._shown(index, cutout), "changes": self._session.changes(index) if seen is None else seen + 1}
+        )
 
     def _index(self, address: str) -> int | None:
         """Of a photograph, out of an address such as ``photos/3``."""
@@ -92,8 +95,9 @@ class Answers:
         }
 
     def _photo(self, index: int) -> dict[str, Any]:
+        changes = self._session.changes(index)  # before it is opened, so that one meanwhile is not taken for seen
         opened, cutout = self._session.open(index)
-        return {**_opened(opened), **self._shown(index, cutout)}
+        return {**_opened(opened), **self._shown(index, cutout), "changes": changes}
 
     def _shown(self, index: int, cutout: Cutout | None) -> dict[str, Any]:
         return {
@@ -115,19 +119,21 @@ def _opened(opened: Opened) -> dict[str, Any]:
     }
 
 
-def _change(body: bytes, shape: tuple[int, int]) -> tuple[Rect, Mask | None]:
-    """A rect, and hints as a page sends them: a gray value for every pixel that is shown, row by row."""
+def _change(body: bytes, shape: tuple[int, int]) -> tuple[Rect, Mask | None, int | None]:
+    """A rect, hints as a page sends them (gray for every pixel that is shown), and how many changes it has seen."""
     try:
         change = json.loads(body)
-        rect, hints = as_rect(change["rect"]), change.get("hints")
+        rect, hints, seen = as_rect(change["rect"]), change.get("hints"), change.get("seen")
+        if seen is not None:
+            seen = index(seen)
         if hints is None:
-            return rect, None
+            return rect, None, seen
         gray = np.frombuffer(base64.b64decode(hints, validate=True), np.uint8).reshape(shape)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(str(error) if isinstance(error, RectError) else "that is no change of a photograph") from error
     if not np.isin(gray, (BLACK, GRAY, WHITE)).all():
         raise UsageError("hints hold other values than black, gray and white")
-    return rect, as_labels(gray)
+    return rect, as_labels(gray), seen
 
 
 def _suffix(name: str) -> str:

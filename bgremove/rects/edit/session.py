@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -89,6 +90,7 @@ class Session:
         self.entries = sorted(entries, key=lambda entry: not entry.doubts)
         self._settings = settings
         self._opened: dict[int, Opened] = {}
+        self._changes: Counter[int] = Counter()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -111,15 +113,22 @@ class Session:
         with self._lock:
             return self._get(index).small
 
-    def change(self, index: int, rect: Rect, shown_labels: Mask | None) -> Cutout:
+    def changes(self, index: int) -> int:
+        """How often a photograph was changed."""
+        return self._changes[index]
+
+    def change(self, index: int, rect: Rect, shown_labels: Mask | None, *, seen: int | None = None) -> Cutout:
         """Take another rect, and other hints as they are shown unless they are None; give the new cutout.
 
+        If it was changed more often than has been `seen`, as in another window, nothing is taken: `OutputError`.
         What cannot be cut out is not kept: `RectError`. `OutputError` if it cannot be written. `ImageError` if the
         photograph has another size by now, as the rect was drawn on another picture; what the table has is kept.
         """
         with self._lock:
             if self._closed:
                 raise OutputError("the command has ended: nothing more is saved")
+            if seen not in {None, self._changes[index]}:
+                raise OutputError("it was changed in another window meanwhile: open it again to draw on it")
             before = self._as_it_is_now(index)
             small = before.small
             labels = before.labels
@@ -135,6 +144,7 @@ class Session:
             else:
                 self.table.save_marked(path, drawn, labels)
             self._opened[index] = opened
+            self._changes[index] += 1
             self.entries[index] = Entry(path, cutout.doubts, small.whole)
             return cutout
 

@@ -11,14 +11,19 @@ let photos = [];
 let table = "";
 let shown = -1; // the photo that is on the stage
 let wanted = -1; // the one that will be
+const unsaved = new Map(); // what to say of photos whose last change was not saved, and is not to be seen any more
 
 const saver = new server.Saver(
   (index, answer, last) => {
+    unsaved.delete(index);
     tellDoubts(index, answer.doubts);
     if (index === shown) showCutout(answer);
     if (last) say("Saved");
   },
-  (index, error) => say(`${index === shown ? "Not" : `${photos[index].name}: not`} saved: ${error.message}`, true),
+  (index, error) => {
+    unsaved.set(index, `${photos[index].name}: not saved: ${error.message}`);
+    say(index === shown ? `Not saved: ${error.message}` : unsaved.get(index), true);
+  },
 );
 
 const stage = new Stage(
@@ -98,12 +103,16 @@ async function go(index) {
     const photo = await server.open(index);
     const image = await picture(index);
     if (wanted !== index) return;
+    const lost = unsaved.get(shown);
+    saver.opened(index, photo);
     stage.load(photo, image);
     fit(at("cutout").parentElement, photo);
+    unsaved.delete(index);
     shown = index;
     showCutout(photo);
     tellDoubts(index, photo.doubts);
     showPlace();
+    say(lost ?? "", lost !== undefined);
   } catch (error) {
     if (wanted === index) say(`${photos[index].name}: ${error.message}`, true);
   }
@@ -120,7 +129,6 @@ function showPlace() {
   item.firstElementChild.setAttribute("aria-current", "true");
   showInList(item);
   showNumbers();
-  say("");
 }
 
 /** Scroll the list, and not the page, which may have it below the photo. */
@@ -154,6 +162,7 @@ async function finish() {
   words.className = "ended";
   words.setAttribute("role", "status");
   words.textContent = `Done. The rects of ${photos.length} photos are in ${table}. You may close this window.`;
+  words.append(...[...unsaved.values()].flatMap((each) => [document.createElement("br"), each]));
   document.body.replaceChildren(words);
   document.title = "Done";
 }
@@ -166,8 +175,13 @@ const COMMANDS = {
 };
 
 document.addEventListener("keydown", (event) => {
-  if (shown < 0 || event.target.type === "number" || event.altKey || event.metaKey) return;
+  if (event.altKey || event.metaKey) return;
   const key = event.key.toLowerCase();
+  if (event.target.type === "number") {
+    // No number holds these letters, but for an e, and has its own undo.
+    if (event.ctrlKey || key === "e" || !(key in COMMANDS || key in KEYS)) return;
+    event.target.blur(); // takes what was typed
+  }
   if (event.ctrlKey) {
     if (key !== "z") return;
     COMMANDS.u();
@@ -189,6 +203,7 @@ at("size").addEventListener("input", (event) => {
 for (const name of NUMBERS) {
   at(name).addEventListener("change", () => {
     const typed = NUMBERS.map((each) => [each, at(each).valueAsNumber]);
+    if (shown < 0) return;
     if (typed.every(([, value]) => Number.isFinite(value))) stage.setRect(Object.fromEntries(typed));
     showNumbers();
   });

@@ -21,6 +21,7 @@ export const address = (index) => `photos/${index}.jpg`;
 export class Saver {
   #next = null;
   #running = null;
+  #seen = new Map(); // how often each photo was changed, as this page knows: another window may have it too
 
   /** `saved(index, answer)` and `failed(index, error)` are called for each that is sent. */
   constructor(saved, failed) {
@@ -30,6 +31,10 @@ export class Saver {
 
   get busy() {
     return this.#running !== null;
+  }
+
+  opened(index, { changes }) {
+    this.#seen.set(index, changes);
   }
 
   save(index, change) {
@@ -47,7 +52,9 @@ export class Saver {
       const { index, change } = this.#next;
       this.#next = null;
       try {
-        const answer = await ask(`photos/${index}`, { method: "PUT", body: JSON.stringify(change) });
+        const body = JSON.stringify({ ...change, seen: this.#seen.get(index) });
+        const answer = await ask(`photos/${index}`, { method: "PUT", body });
+        this.opened(index, answer);
         this.saved(index, answer, this.#next === null);
       } catch (error) {
         this.failed(index, error);
