@@ -16,6 +16,7 @@ from s3fs import S3FileSystem
 
 from bgremove.storage.base import Entry, Store
 from bgremove.storage.s3_errors import BrokenOffError, ConflictError, NoConditionsError, reported
+from bgremove.storage.s3_pages import read_quickly
 from bgremove.url import Url
 
 _MARK = "bgremove"
@@ -60,6 +61,8 @@ class S3Store(Store):
         bucket, key = _split(folder)
         prefix = f"{key}/" if key else ""
         request = {"Bucket": bucket, "Prefix": prefix} | ({} if recursive else {"Delimiter": "/"})
+        with reported():
+            read_quickly(self._fs.s3)
         while True:
             page = self._call("list_objects_v2", **request)
             for each in page.get("Contents", ()):
