@@ -26,8 +26,9 @@ class MemoryStore(FileSystemStore):
             if not overwrite and self.mark(url) not in {None, mark}:
                 raise FileExistsError(url.text)
             self._fs.pipe_file(self._path(url), content)
-            self._fs.store[self._path(url)].mark = mark
-            return self._version(self._fs.info(self._path(url)))
+            file = self._fs.store[self._path(url)]
+            file.mark = mark
+            return self._version({"size": file.size, "created": file.created})  # `info` looks at all other files
 
     def mark(self, url: Url) -> str | None:
         """See `Store.mark`."""
