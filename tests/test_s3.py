@@ -171,8 +171,25 @@ def test_every_tenth_request_may_fail(bucket, photos, cutouts, told):
     with proxy(bucket.endpoint, fail) as url:
         line = ["remove", f"{bucket.url}/in/", "-o", f"{bucket.url}/out/", "--strategy", "processes"]
         status, error = told(through(url, bucket), *line)
-    assert (status, outputs(bucket)) == (0, cutouts), error
+        assert (status, outputs(bucket)) == (0, cutouts), error
+        assert told(through(url, bucket), *line, "--resume") == (0, "0 ok, 6 skipped, 0 failed\n")
     assert failed
+
+
+def refuse_notes(_number, _method, path):
+    return 403 if "/.bgremove-journal-" in path else None
+
+
+def test_a_run_whose_notes_are_refused_is_resumed_all_the_same(bucket, photos, cutouts, told):
+    bucket.put_folder(photos, "in")
+    line = ["remove", f"{bucket.url}/in/", "-o", f"{bucket.url}/out/", "--strategy", "threads"]
+    with proxy(bucket.endpoint, refuse_notes) as url:
+        status, error = told(through(url, bucket), *line)
+    assert (status, outputs(bucket)) == (0, cutouts), error
+    assert told(bucket.environment, *line, "--resume") == (0, "0 ok, 6 skipped, 0 failed\n")
+    bucket.put("out/.bgremove-journal-0", b"no note")
+    with proxy(bucket.endpoint, refuse_notes) as url:
+        assert told(through(url, bucket), *line, "--resume") == (0, "0 ok, 6 skipped, 0 failed\n")
 
 
 def test_a_lost_answer_to_a_put_is_no_conflict(bucket, photos, cutouts, told):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -35,7 +34,7 @@ class Marks:
     go on at the same time do not see each other: they may do the same image, and the first to write it has written it.
 
     To ask for a mark takes a request. Hence it is noted which version of an output got which, in files beside the
-    journal. A note stays true whatever is written later, and what is not noted, as the run was killed, is asked for.
+    journal. A note stays true whatever is written later. What is not noted, as the run was broken off, is asked for.
     """
 
     alone = True
@@ -44,7 +43,6 @@ class Marks:
     def __init__(self, folder: Url) -> None:
         self._folder = folder
         self._notes: list[str] = []
-        self._owner = os.getpid()
 
     def __enter__(self) -> Self:
         try:
@@ -53,8 +51,8 @@ class Marks:
             raise OutputError(f"{display_name(self._folder)}: it cannot be written to ({error.strerror})") from error
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._owner == os.getpid():  # a fork has no connections
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:  # an interrupted run does not wait for a store that may be slow
             self._write_notes()
 
     def take(self, job: Job) -> None:
