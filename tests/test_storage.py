@@ -151,6 +151,14 @@ def test_only_results_that_are_not_noted_are_asked_for(root, photos, monkeypatch
     assert len(asked) == 6
 
 
+def test_a_run_that_is_broken_off_does_not_wait_for_the_store(root, photos, monkeypatch):
+    fill(f"{root}/in", photos)
+    running = run_plan(make_plan(f"{root}/in", f"{root}/out", Settings()), strategy="sequential")
+    next(running)
+    monkeypatch.setattr(type(store_of(located(root))), "write", lambda *_, **__: pytest.fail("it is written to"))
+    running.close()
+
+
 def test_what_other_options_or_other_photos_made_is_not_taken_for_done(root, photos):
     fill(f"{root}/in", photos)
     remove_backgrounds(f"{root}/in", f"{root}/out", strategy="threads")
