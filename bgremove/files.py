@@ -101,10 +101,10 @@ def temporary_name(target: str) -> str:
     return os.path.join(folder, f"{_own_prefix(name)}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}")
 
 
-def store_bytes(url: Url, content: bytes, *, mark: str = "", overwrite: bool = False) -> None:
+def store_bytes(url: Url, content: bytes, *, mark: str = "", overwrite: bool = False) -> str:
     """Write the file `url` of a store as `write_bytes` writes one here. See `bgremove.storage.Store.write`."""
     try:
-        store_of(url).write(url, content, mark=mark, overwrite=overwrite)
+        return store_of(url).write(url, content, mark=mark, overwrite=overwrite)
     except FileExistsError as error:
         raise OutputError(f"{display_name(url)}: it exists already, and overwriting was not asked for") from error
     except OSError as error:

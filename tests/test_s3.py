@@ -17,7 +17,7 @@ from fsspec.config import conf, set_conf_env
 from bgremove import cli, remove_backgrounds
 from bgremove.batch import make_plan, run_plan
 from bgremove.settings import Settings
-from bgremove.storage import store_of
+from bgremove.storage import s3_pages, store_of
 from bgremove.storage.s3 import s3_options
 from bgremove.strategies import STRATEGIES
 from bgremove.url import located
@@ -171,8 +171,25 @@ def test_every_tenth_request_may_fail(bucket, photos, cutouts, told):
     with proxy(bucket.endpoint, fail) as url:
         line = ["remove", f"{bucket.url}/in/", "-o", f"{bucket.url}/out/", "--strategy", "processes"]
         status, error = told(through(url, bucket), *line)
-    assert (status, outputs(bucket)) == (0, cutouts), error
+        assert (status, outputs(bucket)) == (0, cutouts), error
+        assert told(through(url, bucket), *line, "--resume") == (0, "0 ok, 6 skipped, 0 failed\n")
     assert failed
+
+
+def refuse_notes(_number, _method, path):
+    return 403 if "/.bgremove-journal-" in path else None
+
+
+def test_a_run_whose_notes_are_refused_is_resumed_all_the_same(bucket, photos, cutouts, told):
+    bucket.put_folder(photos, "in")
+    line = ["remove", f"{bucket.url}/in/", "-o", f"{bucket.url}/out/", "--strategy", "threads"]
+    with proxy(bucket.endpoint, refuse_notes) as url:
+        status, error = told(through(url, bucket), *line)
+    assert (status, outputs(bucket)) == (0, cutouts), error
+    assert told(bucket.environment, *line, "--resume") == (0, "0 ok, 6 skipped, 0 failed\n")
+    bucket.put("out/.bgremove-journal-0", b"no note")
+    with proxy(bucket.endpoint, refuse_notes) as url:
+        assert told(through(url, bucket), *line, "--resume") == (0, "0 ok, 6 skipped, 0 failed\n")
 
 
 def test_a_lost_answer_to_a_put_is_no_conflict(bucket, photos, cutouts, told):
@@ -234,6 +251,21 @@ def test_a_folder_is_listed_page_by_page_as_it_is_drawn_from(bucket, monkeypatch
         assert len(asked) == 1
         assert [entry.relative for entry in entries] == [f"{number}.png" for number in range(1, 2 * PAGE + 1)]
         assert len(asked) == 3
+
+
+def test_objects_are_listed_as_botocore_reads_them(bucket, monkeypatch):
+    keys = ["a b+c.png", "a%2Bb.png", "<&>\"'.png", "ü/é.png", "empty"]
+    for key in keys:
+        bucket.put(f"in/{key}", key.encode() if key != "empty" else b"")
+    use(monkeypatch, bucket.environment)
+    folder, read = located(f"{bucket.url}/in"), []
+    fields = s3_pages._fields
+    monkeypatch.setattr(s3_pages, "_fields", lambda element: read.append(element) or fields(element))
+    entries = list(store_of(folder).entries(folder, recursive=True))
+    assert len(read) == len(keys)  # and not by botocore, which takes its time
+    assert {entry.relative for entry in entries} == set(keys)
+    looked_up = [store_of(folder).look_up(entry.url) for entry in entries]
+    assert [(each.size, each.version) for each in looked_up] == [(each.url.size, each.url.version) for each in entries]
 
 
 def test_an_object_that_has_vanished_costs_itself_only(bucket, photos):

@@ -67,6 +67,13 @@ def test_a_version_changes_with_the_content(root):
     assert before != store_of(place).look_up(place).version
 
 
+def test_a_version_is_the_same_written_looked_up_and_listed(root):
+    place = located(f"{root}/in/a.jpg")
+    written = [store_of(place).write(place, b"1", mark="1", overwrite=False) for _ in range(2)][-1]
+    (entry,) = store_of(place).entries(place.parent, recursive=True)
+    assert entry.url.version == store_of(place).look_up(place).version == written
+
+
 def test_an_existing_file_is_left_unless_it_has_the_mark(root):
     place = located(f"{root}/a.jpg")
     put(f"{root}/a.jpg", b"first", mark="1", overwrite=False)
@@ -124,6 +131,32 @@ def test_resuming_does_the_rest(root, photos):
     assert {job.source for job in plan.done} == {record.path for record in first}
     assert [record.status for record in run_plan(plan, strategy="threads")] == ["ok"] * 4
     assert make_plan(f"{root}/in", f"{root}/out", Settings(), resume=True).todo.items == []
+
+
+def test_only_results_that_are_not_noted_are_asked_for(root, photos, monkeypatch):
+    fill(f"{root}/in", photos)
+    remove_backgrounds(f"{root}/in", f"{root}/out", strategy="threads")
+    (note,) = [name for name in listed(f"{root}/out") if name.startswith(f"{JOURNAL_PREFIX}-")]
+    noted = store_of(located(root)).read(located(f"{root}/out/{note}"))
+    store, asked = type(store_of(located(root))), []
+    mark = store.mark
+    monkeypatch.setattr(store, "mark", lambda self, url: asked.append(url.name) or mark(self, url))
+    cut_short = noted[: len(noted) // 2]
+    for content, most in ((noted, 0), (cut_short, 4), (b"\xff\n\x00", 6), (b"", 6)):
+        put(f"{root}/out/{note}", content)
+        asked.clear()
+        plan = make_plan(f"{root}/in", f"{root}/out", Settings(), resume=True)
+        assert (len(plan.todo), len(plan.done)) == (0, 6)
+        assert len(asked) == len(set(asked)) <= most
+    assert len(asked) == 6
+
+
+def test_a_run_that_is_broken_off_does_not_wait_for_the_store(root, photos, monkeypatch):
+    fill(f"{root}/in", photos)
+    running = run_plan(make_plan(f"{root}/in", f"{root}/out", Settings()), strategy="sequential")
+    next(running)
+    monkeypatch.setattr(type(store_of(located(root))), "write", lambda *_, **__: pytest.fail("it is written to"))
+    running.close()
 
 
 def test_what_other_options_or_other_photos_made_is_not_taken_for_done(root, photos):
@@ -185,7 +218,8 @@ def test_results_of_an_earlier_run_are_no_photographs(root, photos, inputs, recu
 def test_the_output_may_be_a_folder_above_the_input(memory, photos):
     fill(f"{memory}/in", photos)
     assert {record.status for record in remove_backgrounds(f"{memory}/in", memory, engine="opencv")} == {"ok"}
-    assert listed(memory, recursive=False) == [JOURNAL_PREFIX, *(f"{n}.png" for n in range(6))]
+    names = [name for name in listed(memory, recursive=False) if not name.startswith(f"{JOURNAL_PREFIX}-")]
+    assert names == [JOURNAL_PREFIX, *(f"{n}.png" for n in range(6))]
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Self
 
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
-from bgremove.batch.keys import job_key, lasting_key, settings_key
+from bgremove.batch.keys import job_key, lasting_key, result_key, settings_key
 from bgremove.batch.sources import Source
 from bgremove.batch.tree import JOURNAL_PREFIX
 from bgremove.errors import OutputError
@@ -16,6 +18,11 @@ from bgremove.paths import display_name
 from bgremove.settings import Settings
 from bgremove.storage import in_parallel, store_of
 from bgremove.url import Location, Url
+
+_NOTED = f"{JOURNAL_PREFIX}-"
+"""How the names of files with notes begin."""
+_NOTES = 1000
+"""Results that are noted in one file."""
 
 
 class Marks:
@@ -25,6 +32,9 @@ class Marks:
     that the folder holds results, and what they are is said by their marks. The mark, which is the key of the job,
     comes into being with the output, in the same request, so that it can neither be lost nor be ahead of it. Runs that
     go on at the same time do not see each other: they may do the same image, and the first to write it has written it.
+
+    To ask for a mark takes a request. Hence it is noted which version of an output got which, in files beside the
+    journal. A note stays true whatever is written later. What is not noted, as the run was broken off, is asked for.
     """
 
     alone = True
@@ -32,6 +42,7 @@ class Marks:
 
     def __init__(self, folder: Url) -> None:
         self._folder = folder
+        self._notes: list[str] = []
 
     def __enter__(self) -> Self:
         try:
@@ -40,8 +51,9 @@ class Marks:
             raise OutputError(f"{display_name(self._folder)}: it cannot be written to ({error.strerror})") from error
         return self
 
-    def __exit__(self, *_: object) -> None:
-        pass
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:  # an interrupted run does not wait for a store that may be slow
+            self._write_notes()
 
     def take(self, job: Job) -> None:
         """See `Journal.take`: nobody else is known to have it."""
@@ -50,10 +62,21 @@ class Marks:
         """See `Journal.lost`: each output stands for itself."""
 
     def done(self, job: Job, digests: Mapping[str, str]) -> None:
-        """See `Journal.done`: the outputs say so."""
+        """See `Journal.done`: the outputs say so, too."""
+        self._notes.extend(result_key(job.mark, kind, version) for kind, version in digests.items())
+        if len(self._notes) >= _NOTES:
+            self._write_notes()
 
     def failed(self, job: Job) -> None:
         """See `Journal.failed`: what is not there has no mark."""
+
+    def _write_notes(self) -> None:
+        if self._notes:
+            content = "\n".join(self._notes).encode("ascii")
+            self._notes.clear()
+            with suppress(OSError):  # the outputs say so
+                note = self._folder / f"{_NOTED}{secrets.token_hex(8)}"
+                store_of(note).write(note, content, mark="", overwrite=True)
 
 
 def marked(jobs: Jobs, settings: Settings) -> Jobs:
@@ -62,10 +85,17 @@ def marked(jobs: Jobs, settings: Settings) -> Jobs:
     return jobs.then(lambda job: replace(job, mark=f"{job_key(job, text)}-{lasting_key(job, text)}"))
 
 
-def resume_marked(jobs: Jobs, existing: set[Location]) -> tuple[Jobs, Jobs]:
-    """As `Journal.resume`, by the marks of the `existing` files. One request for each output that exists."""
+def resume_marked(jobs: Jobs, folder: Url, existing: Mapping[Location, str]) -> tuple[Jobs, Jobs]:
+    """As `Journal.resume`, by the marks of the `existing` files. One request for each that exists and is not noted."""
+    noted = _noted(folder, existing)
     todo: list[Source | Job] = []
     done: list[Source | Job] = []
+    unsure: list[Source | Job] = []
+    for item, job in zip(jobs.items, jobs, strict=True):
+        versions = {kind: existing.get(path) for kind, path in job.outputs.items()}
+        is_noted = all(each and result_key(job.mark, kind, each).encode() in noted for kind, each in versions.items())
+        (done if is_noted else unsure).append(item)
+    jobs = jobs.of(unsure)
     looked_at = in_parallel(lambda job: (job, _marks(job, existing)), jobs)
     for item, (job, marks) in zip(jobs.items, looked_at, strict=True):
         if all(mark == job.mark for mark in marks):
@@ -77,17 +107,29 @@ def resume_marked(jobs: Jobs, existing: set[Location]) -> tuple[Jobs, Jobs]:
     return jobs.of(todo), jobs.of(done)
 
 
-def existing_in_store(folder: Url, jobs: Iterable[Job]) -> set[Location]:
-    """Those outputs of `jobs` that exist, by one listing of `folder`. `OutputError` if it cannot be listed."""
-    wanted = {path for job in jobs for path in job.outputs.values()}
+def existing_in_store(folder: Url) -> dict[Location, str]:
+    """The version of each file in `folder`, by one listing. `OutputError` if it cannot be listed."""
     try:
-        store = store_of(folder)
-        return {entry.url for entry in store.entries(folder, recursive=True) if entry.url in wanted}
+        entries = store_of(folder).entries(folder, recursive=True)
+        return {entry.url: entry.url.version for entry in entries}
     except OSError as error:
         raise OutputError(f"{display_name(folder)}: it cannot be listed ({error.strerror})") from error
 
 
-def _marks(job: Job, existing: set[Location]) -> list[str | None]:
+def _noted(folder: Url, existing: Mapping[Location, str]) -> set[bytes]:
+    start = str(folder / _NOTED)
+    notes = [path for path in existing if isinstance(path, Url) and path.text.startswith(start)]
+    return {line for content in in_parallel(_content, notes) for line in content.split()}
+
+
+def _content(note: Url) -> bytes:
+    try:
+        return store_of(note).read(note)
+    except OSError:  # what it says is asked for
+        return b""
+
+
+def _marks(job: Job, existing: Mapping[Location, str]) -> list[str | None]:
     """The marks of a job's outputs; None for one that does not exist."""
     try:
         return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -92,8 +92,9 @@ def make_plan(
         unusable = [each for each in unusable if each.below is None or shard.holds(Path(each.below))]
     if isinstance(folder, Url):
         jobs = marked(jobs, settings)
-        existing = existing_in_store(folder, jobs)
-        todo, done = resume_marked(jobs, existing) if resume else (jobs, jobs.of(()))
+        files = existing_in_store(folder)
+        existing: Collection[Location] = files
+        todo, done = resume_marked(jobs, folder, files) if resume else (jobs, jobs.of(()))
         planned = 0
     else:
         journal = Journal(folder, settings, shard=shard)
@@ -173,7 +174,7 @@ def output_paths(folder: Location, name: str, settings: Settings) -> dict[str, L
     return {kind: folder / f"{name}{_MARKS[kind]}.{settings.format_of(kind)}" for kind in settings.emit}
 
 
-def _check_existing(jobs: Iterable[Job], existing: set[Location], *, resume: bool) -> None:
+def _check_existing(jobs: Iterable[Job], existing: Collection[Location], *, resume: bool) -> None:
     """Raise `OutputError` if one of the `existing` files is an output that may not be overwritten."""
     refused = [path for job in jobs if not job.overwrite for path in job.outputs.values() if path in existing]
     if refused:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from glob import has_magic
 from itertools import chain
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import NamedTuple
 
 from bgremove.batch.tree import JOURNAL_PREFIX, LINKED, RESULTS, Tree, Unusable
@@ -210,7 +210,7 @@ def _in_store(
             misleading = any(map(_misleads, parts))
             if not single and any(part.startswith(".") for part in parts) and not misleading:
                 continue
-            suffix = entry.url.suffix.lower()
+            suffix = os.path.splitext(parts[-1])[1].lower()
             if misleading and (single or suffix in SUFFIXES):
                 error = ImageError(f"{display_name(entry.url)}: no file can be called like that: rename it")
                 unusable.append(Unusable(entry.url, error, entry.relative))
@@ -248,7 +248,8 @@ def _may_be_image(url: Url) -> bool:
 
 def _misleads(part: str) -> bool:
     """Whether a name that a store gives to a folder or file can be none here: it might lead out of the output."""
-    return part in {"", ".", ".."} or PurePath(part).name != part or part.startswith("..\\")
+    drive, name = os.path.splitdrive(part)
+    return part in {"", ".", ".."} or drive != "" or os.path.basename(name) != part or part.startswith("..\\")
 
 
 def _is_in(entry: Entry, skip: Location | None) -> bool:

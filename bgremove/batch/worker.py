@@ -38,7 +38,7 @@ class Done:
     times: Times
     warnings: tuple[str, ...]
     digests: dict[str, str]
-    """Of the content of each output, by kind."""
+    """Of the content of each output, by kind; of one in a store, its version there."""
     crop: Rect | None = None
     """The part of the image that was written, if that is not all."""
     doubts: tuple[str, ...] = ()
@@ -77,8 +77,7 @@ def cut_file(job: Job, settings: Settings) -> tuple[Photo, Cutout, Times, dict[s
     cutout = cut_photo(photo, settings if job.rect is None else replace(settings, rect=job.rect), hints)
     segmented = time.perf_counter()
     contents = {kind: _encoded(cutout, kind, settings) for kind in job.outputs}
-    _write(job, contents)
-    digests = {kind: digest(content) for kind, content in contents.items()}
+    digests = _write(job, contents)
     written = time.perf_counter()
     if cutout.image.dtype.itemsize == 2 and "cutout" in settings.emit and settings.format not in DEEP_FORMATS:
         note = f"its 16 bits a sample were reduced to 8, as {settings.format} holds no more"
@@ -91,15 +90,21 @@ def _encoded(cutout: Cutout, kind: str, settings: Settings) -> bytes:
     return encode(cutout.emitted(kind, settings), settings.format_of(kind), metadata)
 
 
-def _write(job: Job, contents: Mapping[str, bytes]) -> None:
-    """Write all outputs; or none here, if one cannot be written and they may not replace what is there."""
+def _write(job: Job, contents: Mapping[str, bytes]) -> dict[str, str]:
+    """Write all outputs; or none here, if one cannot be written and they may not replace what is there.
+
+    Gives the digests for `Done`.
+    """
+    digests: dict[str, str] = {}
     written: list[Path] = []
     try:
         for kind, path in job.outputs.items():
+            if isinstance(path, Url):
+                digests[kind] = store_bytes(path, contents[kind], mark=job.mark, overwrite=job.overwrite)
+                continue
+            digests[kind] = digest(contents[kind])
             if path == STANDARD:
                 write_standard_output(contents[kind])
-            elif isinstance(path, Url):
-                store_bytes(path, contents[kind], mark=job.mark, overwrite=job.overwrite)
             else:
                 make_folder(path.parent)
                 write_bytes(path, contents[kind], overwrite=job.overwrite)
@@ -109,6 +114,7 @@ def _write(job: Job, contents: Mapping[str, bytes]) -> None:
             with suppress(OSError):
                 path.unlink()
         raise
+    return digests
 
 
 def _preview(photo: Photo, cutout: Cutout) -> bytes:

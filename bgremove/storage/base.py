@@ -51,8 +51,11 @@ class Store:
         """The files directly in a folder, or all below it, by name; they come as the store lists them."""
         raise NotImplementedError
 
-    def write(self, url: Url, content: bytes, *, mark: str, overwrite: bool) -> None:
-        """Write a file. If there is one: replace it, or leave it and raise FileExistsError unless it has this mark."""
+    def write(self, url: Url, content: bytes, *, mark: str, overwrite: bool) -> str:
+        """Write a file, and give its version, as `entries` will.
+
+        If there is one: replace it, or leave it and raise FileExistsError unless it has this mark.
+        """
         raise NotImplementedError
 
     def mark(self, url: Url) -> str | None:

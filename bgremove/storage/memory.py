@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from fsspec.implementations.memory import MemoryFileSystem
@@ -19,13 +20,15 @@ class MemoryStore(FileSystemStore):
     def __init__(self) -> None:
         super().__init__(MemoryFileSystem())
 
-    def write(self, url: Url, content: bytes, *, mark: str, overwrite: bool) -> None:
+    def write(self, url: Url, content: bytes, *, mark: str, overwrite: bool) -> str:
         """See `Store.write`."""
         with _LOCK:  # between looking and writing, other threads may write
             if not overwrite and self.mark(url) not in {None, mark}:
                 raise FileExistsError(url.text)
             self._fs.pipe_file(self._path(url), content)
-            self._fs.store[self._path(url)].mark = mark
+            file = self._fs.store[self._path(url)]
+            file.mark = mark
+            return self._version({"size": file.size, "created": file.created})  # `info` looks at all other files
 
     def mark(self, url: Url) -> str | None:
         """See `Store.mark`."""
@@ -36,4 +39,7 @@ class MemoryStore(FileSystemStore):
         return "/" + url.key
 
     def _version(self, info: dict[str, Any]) -> str:
-        return f"{info['size']} {info['created']}"
+        created = info["created"]
+        if isinstance(created, datetime):  # looked up; listed it is a number
+            created = created.timestamp()
+        return f"{info['size']} {created}"

@@ -16,6 +16,7 @@ from s3fs import S3FileSystem
 
 from bgremove.storage.base import Entry, Store
 from bgremove.storage.s3_errors import BrokenOffError, ConflictError, NoConditionsError, reported
+from bgremove.storage.s3_pages import read_quickly
 from bgremove.url import Url
 
 _MARK = "bgremove"
@@ -60,6 +61,8 @@ class S3Store(Store):
         bucket, key = _split(folder)
         prefix = f"{key}/" if key else ""
         request = {"Bucket": bucket, "Prefix": prefix} | ({} if recursive else {"Delimiter": "/"})
+        with reported():
+            read_quickly(self._fs.s3)
         while True:
             page = self._call("list_objects_v2", **request)
             for each in page.get("Contents", ()):
@@ -70,35 +73,38 @@ class S3Store(Store):
                 return
             request["ContinuationToken"] = page["NextContinuationToken"]
 
-    def write(self, url: Url, content: bytes, *, mark: str, overwrite: bool) -> None:
+    def write(self, url: Url, content: bytes, *, mark: str, overwrite: bool) -> str:
         """See `Store.write`. One request."""
         bucket, key = _split(url)
         kind = mimetypes.guess_type(url.name)[0] or "application/octet-stream"
         request = {"Bucket": bucket, "Key": key, "Body": content, "Metadata": {_MARK: mark}, "ContentType": kind}
         if overwrite:
-            self._call("put_object", **request)
-            return
+            return self._put(request)
         try:
-            self._create(request)
+            return self._create(request)
         except FileExistsError:  # perhaps it is this content, of a request whose answer was lost
-            if not mark or self.mark(url) != mark:
+            head = self._head(url)
+            if not mark or head is None or _mark_in(head) != mark:
                 raise
+            return str(head["ETag"])
         except NoConditionsError:
             if self._head(url) is not None:
                 raise FileExistsError(url.text) from None
-            self._call("put_object", **request)
+            return self._put(request)
 
     def mark(self, url: Url) -> str | None:
         """See `Store.mark`. One request."""
         head = self._head(url)
-        return None if head is None else head["Metadata"].get(_MARK, "")
+        return None if head is None else _mark_in(head)
 
-    def _create(self, request: dict[str, Any]) -> None:
+    def _create(self, request: dict[str, Any]) -> str:
         for _ in range(_MOST_CONFLICTS):
             with suppress(ConflictError):  # another writes it at this very moment
-                self._call("put_object", **request, IfNoneMatch="*")
-                return
+                return self._put({**request, "IfNoneMatch": "*"})
         raise ConflictError
+
+    def _put(self, request: dict[str, Any]) -> str:
+        return str(self._call("put_object", **request).get("ETag", ""))
 
     def _read(self, url: Url) -> bytes:
         return self._content(url)
@@ -139,6 +145,10 @@ def open_s3(url: Url) -> Any:
     """A file to read from at any position, each piece by a request when it is asked for."""
     with reported():
         return S3FileSystem(**s3_options()).open(url.key, "rb")
+
+
+def _mark_in(head: dict[str, Any]) -> str:
+    return str(head["Metadata"].get(_MARK, ""))
 
 
 def _split(url: Url) -> tuple[str, str]:
