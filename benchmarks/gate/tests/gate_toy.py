@@ -18,11 +18,18 @@ def work(rounds=6000):
         total += number * number
     return total
 """
-#: Plugins of the environment that a toy does not need are left out: each takes longer to start than the toy's run.
-SETTINGS = """
+#: Plugins of the environment that a toy does not need are left out, each takes longer to start than the toy's run; and
+#: of pytest's own those that take long to start or to end.
+FOREIGN = "-p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:anyio -p no:timeout"
+OF_PYTEST = " ".join(
+    f"-p no:{name}"
+    for name in ("unraisableexception", "threadexception", "doctest", "junitxml", "unittest", "debugging", "logging",
+                 "legacypath", "pastebin", "stepwise")
+)  # fmt: skip
+SETTINGS = f"""
 [pytest]
 python_files = bench_*.py
-addopts = -p no:hypothesispytest -p no:xdist -p no:xdist.looponfail -p no:anyio -p no:timeout
+addopts = {FOREIGN} {OF_PYTEST}
 """
 CASES = """
 from toy import work

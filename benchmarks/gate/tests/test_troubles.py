@@ -21,7 +21,7 @@ from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
 from benchgate.settings import Settings
 from benchgate.uncompared import missing, named
-from gate_toy import CASES, NO_TIME, SETTINGS, Toy, make_toy, toy_sites
+from gate_toy import CASES, NO_TIME, OF_PYTEST, SETTINGS, Toy, make_toy, toy_sites
 
 pytestmark = pytest.mark.whole_run
 
@@ -214,7 +214,9 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str
     directory = tmp_path_factory.mktemp("trouble")
     toy = make_toy(directory / "toy")
     options = "addopts = --strict-config -xvs"  # options of which the measuring must be free
-    settings = SETTINGS.replace(" -p no:timeout", "").replace("addopts =", options) + "filterwarnings = error\n"
+    # with all plugins of pytest, which find fault at every end of a case and of the process
+    settings = SETTINGS.replace(f" -p no:timeout {OF_PYTEST}", "").replace("addopts =", options)
+    settings += "filterwarnings = error\n"
     settings += "cache_dir = .cache\nfaulthandler_timeout = 1\nfaulthandler_exit_on_timeout = true\n"
     (directory / "tmp").mkdir()
     toy.commit({"bench/bench_toy.py": CASES_IN_TROUBLE.replace("{port}", str(free_port())), "pytest.ini": settings})
