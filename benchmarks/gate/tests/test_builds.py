@@ -1,5 +1,6 @@
 """That what is compiled, generated or fetched beside a revision is its own, or is refused."""
 
+import json
 import subprocess
 import sysconfig
 from collections.abc import Callable
@@ -194,20 +195,33 @@ def test_a_build_that_fails_says_why(
     assert [*(tmp_path / "cache").rglob("*.*")] == []
 
 
-@pytest.mark.parametrize("needs", [
-    "from toy import _made", "import toy._made", "import made", "open(Path(__file__).parents[1] / 'toy/_made.py')",
-    "open('toy/_made.py')",
-])  # fmt: skip
-def test_what_git_ignores_is_to_be_carried(needs: str, toy: Toy, said: Said) -> None:
-    code = f"from pathlib import Path\n{needs}\n{SOURCE}"
-    toy.moved({".gitignore": "*made.py\n", "toy/__init__.py": code})
-    toy.write({"toy/_made.py": "", "made.py": ""})
-    assert run([*NO_TIME, "bench"]) == 3
+#: By the name of a package of the project, what it does with a file that git ignores.
+NEEDS = {
+    "from_it": "from from_it import _made", "whole": "import whole._made", "beside": "import made",
+    "own_path": "open(Path(__file__).parents[1] / 'own_path/_made.py')", "path": "open('path/_made.py')",
+}  # fmt: skip
+
+
+def test_what_git_ignores_is_to_be_carried(toy: Toy, said: Said, tmp_path: Path) -> None:
+    code = {f"{name}/__init__.py": f"from pathlib import Path\n{needs}\n{SOURCE}" for name, needs in NEEDS.items()}
+    cases = {f"bench/bench_{name}.py": CASES.replace("from toy", f"from {name}") for name in NEEDS}
+    toy.commit({".gitignore": "*made.py\n", **code, **cases})
+    toy.git("tag", "--force", "base")
+    toy.write({"made.py": "", **{f"{name}/_made.py": "" for name in NEEDS}})
+    assert run([*NO_TIME, "bench", "--output", str(tmp_path)]) == 3
+    found = json.loads((tmp_path / "gate.json").read_text())["findings"]
+    whys = {finding["case"]: finding["why"] for finding in found if finding["verdict"] == "incomparable"}
+    assert whys.keys() == cases.keys()
+    for why in whys.values():
+        assert "with carry" in why
+        assert "what one revision lacks" not in why
+    said()
+    assert run([*NO_TIME, *cases]) == 3, "where there is nothing else"
     words = said()
+    assert "error: head's benchmarks cannot be collected: " in words
     assert "with carry" in words
-    assert "what one revision lacks" not in words
-    assert run([*NO_TIME, "bench", "--carry", "toy/_made.py", "--carry", "made.py"]) == 3
-    assert "measured: `" in said()
+    assert run([*NO_TIME, "bench", "--carry", "*/_made.py", "--carry", "made.py"]) == 3
+    assert "6 inconclusive" in said()
 
 
 def test_generated_files_are_carried(toy: Toy, said: Said) -> None:

@@ -22,25 +22,41 @@ pytestmark = pytest.mark.whole_run
 Said = Callable[[], str]
 
 
-SETUP = "[build-system]\nrequires = ['setuptools']\n[project]\nname = 'toy'\nversion = '1'\n"
+SETUP = "[build-system]\nrequires = ['setuptools']\n[project]\nname = '{}'\nversion = '1'\n"
+#: By the name of a module, the files of a project that has it, and the folder that it is loaded from.
 LAYOUTS: dict[str, tuple[dict[str, str | None], str]] = {
-    "src": ({"src/toy/__init__.py": SOURCE}, "base/src, head/src"),
-    "python, below a folder": ({"bindings/pyproject.toml": SETUP, "bindings/python/toy/__init__.py": SOURCE},
-                               "base/bindings/python, head/bindings/python"),
-    "monorepo": ({"packages/a/pyproject.toml": SETUP, "packages/a/src/toy/__init__.py": SOURCE},
-                 "base/packages/a/src, head/packages/a/src"),
-    "declared": ({"pyproject.toml": SETUP + "[tool.setuptools.packages.find]\nwhere = ['code']\n",
-                  "code/toy/__init__.py": SOURCE}, "base/code, head/code"),
-    "flat, below a folder": ({"client/setup.py": "", "client/toy.py": SOURCE}, "base/client, head/client"),
+    "src": ({"src/of_src/__init__.py": SOURCE}, "src"),
+    "python": ({"bindings/pyproject.toml": SETUP.format("of_python"), "bindings/python/of_python/__init__.py": SOURCE},
+               "bindings/python"),
+    "monorepo": ({"packages/a/pyproject.toml": SETUP.format("of_monorepo"),
+                  "packages/a/src/of_monorepo/__init__.py": SOURCE}, "packages/a/src"),
+    "declared": ({"other/pyproject.toml": SETUP.format("of_declared")
+                  + "[tool.setuptools.packages.find]\nwhere = ['code']\n",
+                  "other/code/of_declared/__init__.py": SOURCE}, "other/code"),
+    "flat": ({"client/setup.py": "", "client/of_flat.py": SOURCE}, "client"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_the_project_is_found_wherever_it_lies(layout: str, toy: Toy, said: Said) -> None:
-    files, places = LAYOUTS[layout]
-    toy.moved(files)
+def test_projects_are_found_wherever_they_lie(toy: Toy, said: Said) -> None:
+    # one repository with all of them, each imported by a file of cases of its own
+    files = {file: text for own, _ in LAYOUTS.values() for file, text in own.items()}
+    cases = {f"bench/bench_{name}.py": CASES.replace("from toy", f"from of_{name}") for name in LAYOUTS}
+    toy.moved({**files, **cases, "bench/bench_toy.py": None})
     assert run([*NO_TIME, "bench"]) == 3
-    assert f"measured: `toy` from {places}" in said()
+    words = said()
+    assert "5 inconclusive" in words
+    names = ", ".join(f"`of_{name}`" for name in sorted(LAYOUTS))
+    places = ", ".join(
+        f"{arm}/{place}" for arm in ("base", "head") for place in sorted(of for _, of in LAYOUTS.values())
+    )
+    assert f"measured: {names} from {places} " in words
+
+
+def test_a_project_at_the_root_is_found_where_it_is_declared_to_lie(toy: Toy, said: Said) -> None:
+    where = "[tool.setuptools.packages.find]\nwhere = ['code']\n"
+    toy.moved({"pyproject.toml": SETUP.format("toy") + where, "code/toy/__init__.py": SOURCE})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "measured: `toy` from base/code, head/code" in said()
 
 
 def test_a_namespace_package_is_found_by_its_whole_name(toy: Toy, said: Said) -> None:
@@ -239,7 +255,7 @@ def test_code_in_a_folder_that_is_called_as_those_of_cases_are_is_refused(toy: T
 
 def test_paths_count_from_the_current_folder(toy: Toy, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     # pyproject.toml is among the case definitions here, and tells where the project lies all the same
-    toy.moved({"packages/a/src/toy/__init__.py": SOURCE, "packages/a/pyproject.toml": SETUP,
+    toy.moved({"packages/a/src/toy/__init__.py": SOURCE, "packages/a/pyproject.toml": SETUP.format("toy"),
                 "packages/a/bench/bench_toy.py": CASES,
                 "packages/a/pytest.ini": "[pytest]\npython_files = bench_*.py\n"})  # fmt: skip
     monkeypatch.chdir(toy.root / "packages/a")

@@ -48,18 +48,12 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes]) ->
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_what_was_measured_before_a_stop_is_judged_and_written(
-    number: signal.Signals, toy: Toy, tmp_path: Path
-) -> None:
-    output = tmp_path / "output"
-    pairs = output / "pairs.jsonl"
-    with started(toy, output) as process:
-        wait_for(lambda: pairs.exists() and len(pairs.read_text().splitlines()) >= 2, process)
-        process.send_signal(number)
-        shown, _ = process.communicate(timeout=60)
+def check_stopped(by: signal.Signals, process: subprocess.Popen[bytes], output: Path, toy: Toy) -> None:
+    """The run ends, and what was measured is judged and written."""
+    process.send_signal(by)
+    shown, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert f"stopped by {number.name}" in shown.decode()
+    assert f"stopped by {by.name}" in shown.decode()
     assert b"Traceback" not in shown
     stored = json.loads((output / "gate.json").read_text())
     assert len(stored["pairs"]) >= 2
@@ -70,20 +64,29 @@ def test_what_was_measured_before_a_stop_is_judged_and_written(
     assert len(toy.git("worktree", "list").splitlines()) == 1
 
 
-def test_a_run_under_nohup_outlives_its_terminal(toy: Toy, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_what_was_measured_before_a_stop_is_judged_and_written(
+    number: signal.Signals, toy: Toy, tmp_path: Path
+) -> None:
+    output = tmp_path / "output"
+    pairs = output / "pairs.jsonl"
+    with started(toy, output) as process:
+        wait_for(lambda: pairs.exists() and len(pairs.read_text().splitlines()) >= 2, process)
+        check_stopped(number, process, output, toy)
+
+
+def test_a_run_under_nohup_outlives_its_terminal_until_it_is_stopped(toy: Toy, tmp_path: Path) -> None:
     output = tmp_path / "output"
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup starts a program
     try:
         with started(toy, output) as process:
             wait_for((output / "pairs.jsonl").exists, process)
             process.send_signal(signal.SIGHUP)
-            measured = (output / "pairs.jsonl").read_text()
-            wait_for(lambda: (output / "pairs.jsonl").read_text() != measured, process)
-            process.send_signal(signal.SIGTERM)
-            shown, _ = process.communicate(timeout=60)
+            measured = len((output / "pairs.jsonl").read_text().splitlines())
+            wait_for(lambda: len((output / "pairs.jsonl").read_text().splitlines()) > max(measured, 1), process)
+            check_stopped(signal.SIGTERM, process, output, toy)
     finally:
         signal.signal(signal.SIGHUP, before)
-    assert "stopped by SIGTERM" in shown.decode()
 
 
 def test_a_stop_before_the_first_pair_leaves_nothing_behind(toy: Toy, tmp_path: Path) -> None:
@@ -182,20 +185,18 @@ def test_in_a_hook_what_is_committed_stays_as_it_was_staged(toy: Toy) -> None:
 # --- what is asked for
 
 
-@pytest.mark.parametrize(("selection", "why"), [
-    (("-m", "unknown"), "Unknown marker(s) in '-m' expression: unknown"),
-    (("-k", "a and"), "expected not OR left parenthesis OR identifier"),
-    (("--unknown",), "unrecognized arguments: --unknown"),
+@pytest.mark.parametrize(("words", "why"), [
+    (("bench", "--pytest-arg=-m", "--pytest-arg=unknown"), "Unknown marker(s) in '-m' expression: unknown"),
+    (("bench", "--pytest-arg=-k", "--pytest-arg=a and"), "expected not OR left parenthesis OR identifier"),
+    (("bench", "--pytest-arg=--unknown"), "unrecognized arguments: --unknown"),
+    (("bench/bench_toy.py::test_none",), "not found: "),
 ])  # fmt: skip
-def test_what_pytest_refuses_is_told_in_its_words(selection: tuple[str, ...], why: str, toy: Toy, said: Said) -> None:
+def test_what_pytest_refuses_is_told_in_its_words(words: tuple[str, ...], why: str, toy: Toy, said: Said) -> None:
     toy.write({"pytest.ini": SETTINGS.replace("addopts =", "addopts = --strict-markers")})
-    arguments = [f"--pytest-arg={word}" for word in selection]
-    assert run(["--base", "base", "bench", "--budget-s", "0.001", *arguments]) == 2
-    words = said()
-    assert "error: pytest refuses what it was asked: " in words
-    assert why in words
-    assert run(["--base", "base", "bench/bench_toy.py::test_none", "--budget-s", "0.001"]) == 2
-    assert "error: pytest refuses what it was asked: not found: " in said()
+    assert run(["--base", "base", *words, "--budget-s", "0.001"]) == 2
+    told = said()
+    assert "error: pytest refuses what it was asked: " in told
+    assert why in told
 
 
 def test_an_option_that_only_head_has_is_no_wrong_use(toy: Toy, said: Said) -> None:

@@ -1,5 +1,6 @@
 """Tolerances that cases have of their own: from a marker of any suite to the verdict."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -43,17 +44,26 @@ def test_the_marker_of_a_case_is_told_by_its_process(tmp_path: Path) -> None:
     assert collected.tolerances == {"bench/bench_toy.py::test_work[2]": 0.1}
 
 
-@pytest.mark.parametrize("share", ["10", "'3%'", "", "share=0.1", "0.0", "1.0"])
-def test_a_tolerance_that_is_no_share_is_never_a_pass(
-    share: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+#: What somebody may write where one share is wanted; one case has each.
+NO_SHARES = ("10", "'3%'", "", "share=0.1", "0.0", "1.0")
+
+
+def test_a_tolerance_that_is_no_share_is_never_a_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toy = make_toy(tmp_path / "toy")
-    toy.write({"bench/bench_toy.py": MARKED.format(share=share)})
+    marked = "\n@pytest.mark.tolerance({})\ndef test_{}(benchmark):\n    benchmark(work)\n"
+    cases = [marked.format(share, number) for number, share in enumerate(NO_SHARES)]
+    toy.write({"bench/bench_toy.py": MARKED.format(share="0.10") + "".join(cases)})
     monkeypatch.chdir(toy.root)
-    assert run([*NO_TIME, "bench"]) == 3
-    words = " ".join(capsys.readouterr().out.split())
-    assert "incomparable: bench/bench_toy.py::test_work[2]: cannot be collected in head: give the marker" in words
-    assert "as in tolerance(0.10)" in words
+    assert run([*NO_TIME, "bench", "--output", str(tmp_path / "output")]) == 3
+    found = json.loads((tmp_path / "output/gate.json").read_text())["findings"]
+    verdicts = {finding["case"].partition("::")[2]: (finding["verdict"], finding["why"]) for finding in found}
+    for number, share in enumerate(NO_SHARES):
+        verdict, why = verdicts.pop(f"test_{number}")
+        assert verdict == "incomparable", share
+        assert why.startswith("cannot be collected in head: give the marker tolerance one share, as in tolerance(0.10)")
+    assert {case: verdict for case, (verdict, _) in verdicts.items()} == {
+        "test_work": "missing", "test_work[1]": "inconclusive", "test_work[2]": "inconclusive",
+    }  # fmt: skip
 
 
 def test_what_concerns_no_case_is_told(
@@ -65,19 +75,15 @@ def test_what_concerns_no_case_is_told(
     monkeypatch.chdir(toy.root)
     paths = ["bench", "old", *(f"bench/bench_toy.py::{name}" for name in ("test_work", "test_work[1]", "test_wor"))]
     given = ["--base", "base", *paths, "--budget-s", "0.01"]
-    assert run(given) == 3
-    for said in (capsys.readouterr().out.partition("is called once")[2], _report(given, tmp_path)):
+    assert run([*given, "--output", str(tmp_path)]) == 3
+    report = (tmp_path / "gate.md").read_text()
+    for said in (capsys.readouterr().out.partition("is called once")[2], report):
         assert "a tolerance is given for 'test_renamed*', which no selected case matches" in said
         assert "no selected case is in old" in said
         assert "no selected case is in bench/bench_toy.py::test_wor" in said
         assert len({line for line in said.splitlines() if "no selected case is in" in line}) == 2
     assert run([*given, "--tolerance-of", "test_typo=0.1"]) == 3
     assert "a tolerance is given for 'test_typo', which" in capsys.readouterr().out
-
-
-def _report(given: list[str], directory: Path) -> str:
-    run([*given, "--output", str(directory)])
-    return (directory / "gate.md").read_text()
 
 
 def test_a_head_that_forgives_more_than_base_is_noted(
