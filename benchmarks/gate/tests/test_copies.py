@@ -21,11 +21,12 @@ INFO = {
     "metadata": "Metadata-Version: 2.1\nName: other-name\nVersion: 1\n",
     "record": "toy/__init__.py,,\n",
 }
-#: Where the project has its module, and how a copy of it is installed.
-COPIES = {
-    "by hand": ({"code/toy/__init__.py": SOURCE}, {"toy/__init__.py": SOURCE}),
-    "a module by hand": ({"code/toy.py": SOURCE}, {"toy.py": SOURCE}),
-    "an older one": ({"code/toy.py": f"import os\n{SOURCE}"}, {"toy.py": SOURCE}),
+#: Where the project has its modules, and how copies of them are installed.
+COPIES: dict[str, tuple[dict[str, str | None], dict[str, str]]] = {
+    "by hand": (
+        {"code/toy/__init__.py": SOURCE, "code/toy_file.py": SOURCE, "code/toy_older.py": f"import os\n{SOURCE}"},
+        {"toy/__init__.py": SOURCE, "toy_file.py": SOURCE, "toy_older.py": SOURCE},
+    ),
     "by a setup.py that cannot be read": (
         {"code/toy/__init__.py": SOURCE, "setup.py": COMPUTED},
         {"toy/__init__.py": SOURCE, "toy-1.dist-info/METADATA": INFO["metadata"].replace("other-name", "toy")},
@@ -52,11 +53,14 @@ def test_an_installed_copy_that_nothing_declares_is_refused(
         (site / file).write_text(text.replace("{{", "{").replace("}}", "}").replace("{checkout}", str(toy.root)))
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
-    toy.moved({**code, "helper.py": "", "bench/bench_toy.py": f"import helper\n{CASES}"})
-    toy.commit({next(iter(code)): f"{SOURCE}\nSLOWER = True\n"})
+    others = "".join(f"import {name}\n" for name in ("toy_file", "toy_older") if f"code/{name}.py" in code)
+    toy.moved({**code, "helper.py": "", "bench/bench_toy.py": f"import helper\n{others}{CASES}"})
+    toy.commit({file: f"{SOURCE}\nSLOWER = True\n" for file in code if file.startswith("code/")})
     assert run([*NO_TIME, "bench"]) == 3
     words = said()
-    assert f"did not measure its own revision but loaded toy from {site}" in words
+    assert "did not measure its own revision but loaded " in words
+    for name in ("toy", *others.split()[1::2]):
+        assert f"{name} from {site}" in words
     assert "uninstall that copy, or have each revision built" in words
 
 
@@ -68,10 +72,11 @@ RENAMES = {
 }
 
 
-@pytest.mark.parametrize("where", RENAMES)
 def test_a_copy_under_another_name_than_its_folder_has_is_refused(
-    where: str, toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # in one of these ways; that each is read is shown below
+    where = "pyproject.toml"
     site = tmp_path / "site-packages"
     (site / "toy").mkdir(parents=True)
     (site / "toy/__init__.py").write_text("from toy.core import work\n")
