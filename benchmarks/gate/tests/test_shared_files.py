@@ -137,6 +137,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     return made
 
 
+@pytest.mark.timeout(900)  # each case that reads such a file costs a pair of processes
 def test_a_case_that_reads_a_changed_file_of_the_checkout_is_incomparable(toy: Toy, tmp_path: Path) -> None:
     assert run([*NO_TIME, "bench", "--output", str(tmp_path / "output")]) == 3
     found = json.loads((tmp_path / "output/gate.json").read_text())["findings"]
