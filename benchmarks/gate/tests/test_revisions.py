@@ -48,6 +48,17 @@ def test_the_same_files_are_the_same_commit_in_every_job(toy: Toy) -> None:
     ), "no time and no name of this job"
 
 
+def test_environments_and_bytecode_are_no_part_of_the_working_tree(toy: Toy) -> None:
+    files = ("env [1]/pyvenv.cfg", "env [1]/lib/site.py", "conda/conda-meta/history", "conda/lib/site.py")
+    toy.write(dict.fromkeys((*files, "pkg/__pycache__/toy.pyc", "__pycache__/toy.pyc"), ""))
+    assert resolve(toy.root, WORKING_TREE).commit == toy.git("rev-parse", "HEAD")
+    toy.commit({"pyvenv.cfg": ""})  # what git keeps, it keeps
+    toy.write({"env [1]/new.py": "", "pyvenv.cfg": "changed = 1", "toy.py": "changed = 1\n"})
+    changed = toy.git("diff", "--name-only", "base", resolve(toy.root, WORKING_TREE).commit)
+    assert "pyvenv.cfg" in changed.split("\n")
+    assert "toy.py" in changed.split("\n")
+
+
 def test_temporary_files_within_the_checkout_are_no_part_of_it(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(toy.root))
     toy.write({"toy.py": "changed = 1\n"})
