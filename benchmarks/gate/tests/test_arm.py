@@ -49,7 +49,7 @@ def fixture(driver: Driver) -> Any:
 
     arm = plugin(driver)
     arm._replace_rounds(Fixture)
-    arm.pytest_runtest_logstart(CASE)
+    arm._present.begin(CASE)
     return Fixture()
 
 

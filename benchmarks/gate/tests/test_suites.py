@@ -62,6 +62,60 @@ def test_options_of_the_project_stay_unless_they_spoil_the_measurement(
     assert "incomparable" not in words
 
 
+RUNS_AGAIN = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):  # as pytest-rerunfailures does it
+    for last in (False, True):
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        failed = any(report.failed for report in reports)
+        for report in reports:
+            if report.failed and not last:
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        if not failed:
+            return True
+    return True
+"""
+FAILING = """
+from toy import work
+
+times = []
+
+def test_before(benchmark):
+    assert not "before it"
+
+def test_behind(benchmark):
+    benchmark(work)
+    assert not "behind it"
+
+def test_within(benchmark):
+    benchmark(int, "within it")
+
+def test_at_first(benchmark):
+    times.append(1)
+    assert len(times) > 1
+    benchmark(work)
+"""
+
+
+def test_a_case_that_a_plugin_runs_again_when_it_fails_costs_itself_only(toy: Toy, tmp_path: Path) -> None:
+    toy.commit({"conftest.py": RUNS_AGAIN, "bench/bench_failing.py": FAILING})
+    assert run([*NO_TIME, "bench", "--output", str(tmp_path / "out")]) == 3
+    findings = json.loads((tmp_path / "out/gate.json").read_text())["findings"]
+    found = {each["case"].partition("::")[2]: (each["verdict"], each["why"]) for each in findings}
+    for name in ("before", "behind", "within"):
+        verdict, why = found.pop(f"test_{name}")
+        assert verdict == "incomparable"
+        assert why.count(f"{name} it") == 2, "what was wrong at first, in base and in head"
+    sound = ("inconclusive", "no time was left to measure it")
+    assert found == {"test_at_first": sound, "test_work": sound}
+
+
 def test_the_gate_is_not_on_the_path_of_the_arms(toy: Toy, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     own = str(Path(benchgate.__file__).parents[1])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([own, "/somewhere"]))
