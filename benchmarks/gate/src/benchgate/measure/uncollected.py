@@ -97,7 +97,7 @@ def reason_of(report: pytest.CollectReport | pytest.TestReport) -> str:
 def last_line(text: str) -> str:
     """The line of an explanation that says what was wrong; of errors that led to each other, the last and the first."""
     said = [_line_of(part) for part in _CHAINED.split(text)]
-    return said[-1] if len(said) == 1 else f"{said[-1]}, after {said[0]}"
+    return said[-1] if said[0] in said[-1] else f"{said[-1]}, after {said[0]}"
 
 
 def _line_of(text: str) -> str:
