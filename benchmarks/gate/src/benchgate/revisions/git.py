@@ -75,7 +75,10 @@ def _words(directory: Path, *arguments: str) -> list[str]:
 
     A repository's hooks are for its own work, not for our worktrees, which are whole where its checkout is sparse.
     """
-    own = ("core.hooksPath=/dev/null", "core.safecrlf=false", "log.showSignature=false", "core.sparseCheckout=false")
+    own = (
+        "core.hooksPath=/dev/null", "core.safecrlf=false", "log.showSignature=false", "core.sparseCheckout=false",
+        "checkout.workers=1",
+    )  # fmt: skip
     return ["git", "-C", str(directory), *(word for setting in own for word in ("-c", setting)), *arguments]
 
 
