@@ -90,3 +90,11 @@ def test_both_arms_list_what_is_laid_in_the_same_order(laid: str, toy: Toy, monk
         )
         assert base == head
         assert (trees.base / "bench/bench_toy.py").read_text() == "# head\n"
+
+
+def test_bytecode_is_not_laid(toy: Toy) -> None:
+    """Up to pytest 9.1 base's functions of cases would say that they are in head's files."""
+    with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
+        (trees.head / "bench/__pycache__").mkdir()
+        trees.lay(("bench",))
+        assert os.listdir(trees.base / "bench") == ["bench_toy.py"]

@@ -157,9 +157,10 @@ def _copy_folder(source: Path, target: Path) -> None:
     """Copies a folder in the order in which git writes its files, so that its copy is listed in the same order.
 
     On tmpfs and the like what was written last comes first; cases may be called `path0`, `path1` by such an order.
+    Bytecode is left out, for what pytest has compiled says of its functions that they are in the source's files.
     """
     target.mkdir(parents=True)
-    for entry in sorted(source.iterdir(), key=_as_git_sorts):
+    for entry in sorted((each for each in source.iterdir() if each.name != "__pycache__"), key=_as_git_sorts):
         if entry.is_symlink():
             (target / entry.name).symlink_to(entry.readlink())
         elif entry.is_dir():
