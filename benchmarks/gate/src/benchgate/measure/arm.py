@@ -37,7 +37,9 @@ class ArmPlugin:
         self._loaded = Loaded(plan.packages, plan.watched, plan.notes, plan.copies)
         self._read = Read(plan.reads)
         named = [(plan.root, "{worktree}"), *((folder, "{build}") for folder in plan.first)]
-        self._folders = [(each, name) for folder, name in named for each in (os.path.realpath(folder), folder)]
+        paths = [(each, name) for folder, name in named for each in (os.path.realpath(folder), folder)]
+        escaped = [(path.encode("unicode_escape").decode("ascii"), name) for path, name in paths]  # as pytest does ids
+        self._folders = [*paths, *escaped]
         self._padded = padding(plan.frame_slots)
         self.uncollected = Uncollected(lambda node: channel.send(Collecting(node)))
         self._items: list[pytest.Item] = []
