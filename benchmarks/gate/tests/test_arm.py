@@ -102,5 +102,5 @@ def test_an_id_is_the_same_wherever_the_worktree_and_its_build_lie(tmp_path: Pat
 
 
 def test_an_id_is_the_same_where_the_folder_of_the_worktree_has_letters_that_pytest_escapes() -> None:
-    of_arms = {plugin(Driver(), f"/home/é/{arm}")._case(rf"bench_toy.py::test[/home/\xe9/{arm}/é]") for arm in ("a", "b")}
-    assert of_arms == {"bench_toy.py::test[{worktree}/é]"}
+    of_arms = {plugin(Driver(), f"/home/é/{arm}")._case(rf"bench.py::test[/home/\xe9/{arm}/é]") for arm in ("a", "b")}
+    assert of_arms == {"bench.py::test[{worktree}/é]"}

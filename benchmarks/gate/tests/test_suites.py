@@ -62,6 +62,11 @@ def test_options_of_the_project_stay_unless_they_spoil_the_measurement(
     assert "incomparable" not in words
 
 
+def test_where_no_plugin_offers_the_fixture_it_is_said_what_to_install(toy: Toy, said: Said) -> None:
+    assert run([*NO_TIME, "bench", "--pytest-arg=-pno:benchmark"]) == 3
+    assert "fixture 'benchmark' not found); pytest-benchmark or pytest-codspeed must be installed in" in said()
+
+
 RUNS_AGAIN = """
 import pytest
 from _pytest.runner import runtestprotocol

@@ -36,6 +36,11 @@ HINTS_OF_CHECKOUT = HINTS | dict.fromkeys(
     (_LACKS_OWN, _LACKS_ANY),
     "what the checkout lacks must be there: a library, a file that is generated, or what a sparse checkout leaves out",
 )
+#: What to do about cases that fail.
+HINTS_OF_CASES = {
+    "fixture '(codspeed_)?benchmark' not found":
+        "pytest-benchmark or pytest-codspeed must be installed in the environment that runs the gate",
+}  # fmt: skip
 
 
 def collect(*sites: Site) -> list[Collected]:
