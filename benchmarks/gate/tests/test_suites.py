@@ -152,6 +152,24 @@ def test_no_plugin_sums_up_what_nobody_reads(toy: Toy, said: Said, tmp_path: Pat
     assert not summary.exists()
 
 
+AT_THE_END = """
+def pytest_sessionfinish(session):
+    session.config.pluginmanager.getplugin("terminalreporter").write_line("all is done")
+
+def pytest_benchmark_group_stats(benchmarks):
+    raise ValueError("there should be a hundred rounds")
+
+def pytest_unconfigure():
+    raise ValueError("there should be a report")
+"""
+
+
+def test_what_fails_when_a_suite_ends_does_not_end_the_run(toy: Toy, said: Said) -> None:
+    toy.commit({"bench/conftest.py": AT_THE_END})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "1 inconclusive" in said()
+
+
 CODSPEED = '''
 import pytest
 import pytest_benchmark.fixture

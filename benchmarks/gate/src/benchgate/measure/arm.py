@@ -7,7 +7,7 @@ not import this file, since a process started with ``-c`` has no main file.
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, get_args
@@ -158,9 +158,11 @@ class ArmPlugin:
             end, why = "failed", astray
         self._present.end(Ended(self._case(nodeid), end, why, self._loaded.news(), shared))
 
-    def pytest_sessionfinish(self) -> None:
-        """Tells that all is done."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None, None, None]:
+        """Tells that all is done, whatever hooks of the suite make of figures of a session like this one."""
         self._channel.send(Finished())
+        yield
 
     def _replace_rounds(self, fixture_class: Any) -> None:
         # pytest-codspeed up to 3 has no other way to give it a function
