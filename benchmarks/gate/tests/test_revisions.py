@@ -232,7 +232,7 @@ def test_files_that_name_libraries_are_known(toy: Toy) -> None:
 
 
 def test_a_path_that_head_lacks_is_refused(toy: Toy) -> None:
-    with pytest.raises(WrongUseError, match="head has no benhc: give files or directories with benchmarks that git keeps"):
+    with pytest.raises(WrongUseError, match="head has no benhc: give files or folders with benchmarks that git keeps"):
         selected(["benhc"], toy.root)
 
 

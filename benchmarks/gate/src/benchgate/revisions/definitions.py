@@ -24,7 +24,7 @@ def selected(paths: Sequence[str], head: Path) -> tuple[str, ...]:
     files = [path.partition("::")[0] for path in paths]
     absent = [file for file in files if not (head / file).exists()]
     if absent:
-        raise WrongUseError(f"head has no {', '.join(absent)}: give files or directories with benchmarks that git keeps")
+        raise WrongUseError(f"head has no {', '.join(absent)}: give files or folders with benchmarks that git keeps")
     return tuple(sorted({file for file in files if (head / file).is_file() or _is_laid(PurePosixPath(file), head)}))
 
 
