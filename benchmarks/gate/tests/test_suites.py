@@ -62,6 +62,12 @@ def test_options_of_the_project_stay_unless_they_spoil_the_measurement(
     assert "incomparable" not in words
 
 
+def test_a_suite_that_ends_at_its_first_error_is_collected_to_its_end(toy: Toy, said: Said) -> None:
+    toy.commit({"pytest.ini": SETTINGS.replace("addopts =", "addopts = -qx"), "bench/bench_broken.py": "1 / 0\n"})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "1 inconclusive, 1 incomparable" in said()
+
+
 def test_where_no_plugin_offers_the_fixture_it_is_said_what_to_install(toy: Toy, said: Said) -> None:
     assert run([*NO_TIME, "bench", "--pytest-arg=-pno:benchmark"]) == 3
     assert "fixture 'benchmark' not found); pytest-benchmark or pytest-codspeed must be installed in" in said()

@@ -55,6 +55,7 @@ class ArmPlugin:
         What pytest-randomly draws is the same in both arms of a pair, and the order is not its own.
         """
         config.option.randomly_reorganize = False
+        config.option.maxfail = 0  # -x may be one letter of several
         if getattr(config.option, "randomly_seed", None) == "default":
             config.option.randomly_seed = int(os.environ["PYTHONHASHSEED"])
         config.addinivalue_line("markers", "tolerance(share): the loss of this case that the gate must see")
