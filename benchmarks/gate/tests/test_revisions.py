@@ -10,7 +10,14 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from benchgate.errors import WrongUseError
-from benchgate.revisions.definitions import changed_dependencies, changed_inside, definitions, may_be_code, selected
+from benchgate.revisions.definitions import (
+    changed_dependencies,
+    changed_inside,
+    changed_outside,
+    definitions,
+    may_be_code,
+    selected,
+)
 from benchgate.revisions.git import WORKING_TREE, merge_base, resolve, top
 from benchgate.revisions.packages import Packages
 from benchgate.revisions.worktrees import checkouts, remove_stale
@@ -229,6 +236,20 @@ def test_files_that_name_libraries_are_known(toy: Toy) -> None:
     )  # fmt: skip
     commit = toy.commit(dict.fromkeys((*named, "docs/requirements.md", "lock.py", "src/constraints.py"), "x"))
     assert sorted(changed_dependencies(toy.root, resolve(toy.root, "base"), resolve(toy.root, commit))) == sorted(named)
+
+
+def test_what_changed_is_known_whatever_git_is_set_to_leave_out(toy: Toy) -> None:
+    commits = (toy.git("rev-parse", "HEAD"), "1" * 40)
+    module = '[submodule "sub"]\n\tpath = sub\n\turl = ./sub\n\tignore = all\n'
+    toy.commit({".gitmodules": module, "long.py": SOURCE * 3})
+    for name, commit in zip(("before", "now"), commits, strict=True):
+        toy.git("update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
+        toy.git("commit", "--quiet", "-m", name)
+        toy.git("tag", name)
+    toy.git("mv", "long.py", "renamed.py")
+    toy.git("commit", "--quiet", "-m", "renamed")
+    revisions = resolve(toy.root, "before"), resolve(toy.root, "HEAD")
+    assert changed_outside(toy.root, *revisions, ("bench",)) == frozenset({"sub", "long.py", "renamed.py"})
 
 
 def test_a_path_that_head_lacks_is_refused(toy: Toy) -> None:
