@@ -49,7 +49,7 @@ def fixture(driver: Driver) -> Any:
 
     arm = plugin(driver)
     arm._replace_rounds(Fixture)
-    arm.pytest_runtest_logstart(CASE)
+    arm._present.begin(CASE)
     return Fixture()
 
 
@@ -99,3 +99,8 @@ def test_an_id_is_the_same_wherever_the_worktree_and_its_build_lie(tmp_path: Pat
     ]
     assert of_arms[0] == of_arms[1]
     assert of_arms[0][-1] == "bench_toy.py::test_work[{build}/toy.py]"
+
+
+def test_an_id_is_the_same_where_the_folder_of_the_worktree_has_letters_that_pytest_escapes() -> None:
+    of_arms = {plugin(Driver(), f"/home/é/{arm}")._case(rf"bench.py::test[/home/\xe9/{arm}/é]") for arm in ("a", "b")}
+    assert of_arms == {"bench.py::test[{worktree}/é]"}

@@ -1,5 +1,6 @@
 """That what is compiled, generated or fetched beside a revision is its own, or is refused."""
 
+import _ctypes
 import json
 import subprocess
 import sysconfig
@@ -259,6 +260,21 @@ def test_a_library_that_is_carried_is_not_measured_where_its_sources_changed(toy
     assert "measured: `toy` from base, head" in said()
     assert run([*NO_TIME, "bench", "--carry", "out/*", "--prepare", "true"]) == 3
     assert "measured: `toy` from base, head" in said()
+
+
+def test_sources_that_changed_and_are_loaded_from_no_revision_are_named(toy: Toy, said: Said) -> None:
+    toy.commit({"fast.c": "int b;"})
+    told = "fast.c changed, but no case has loaded a library that is a revision's own"
+    assert run([*NO_TIME, "bench"]) == 3
+    assert told in said()
+    compiled = "import ctypes, pathlib\nctypes.CDLL(str(next(pathlib.Path(__file__).parent.glob('_fast*'))))\n"
+    (toy.root / f"_fast{SUFFIX}").write_bytes(Path(_ctypes.__file__).read_bytes())
+    toy.moved({"toy.py": compiled + SOURCE})
+    toy.commit({"fast.c": "int c;"})
+    assert run([*NO_TIME, "bench"]) == 3
+    words = said()
+    assert "`toy` from base, head" in words
+    assert told not in words
 
 
 def test_submodules_are_at_their_own_commits(

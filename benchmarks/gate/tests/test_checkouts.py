@@ -1,5 +1,6 @@
-"""That a repository may be checked out in part, or lie anywhere under any name."""
+"""That a repository may be checked out in part, or lie anywhere under any name, on any file system."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,9 @@ from gate_toy import CASES, NO_TIME, SOURCE, Toy
 pytestmark = pytest.mark.whole_run
 
 Said = Callable[[], str]
+
+#: A folder of a file system, if there is one, that lists what was written last first.
+NEW_FIRST = "/dev/shm"  # noqa: S108 (what is made there is private)
 
 
 @pytest.mark.parametrize("how", [("--no-cone", "/bench/"), ("--cone", "bench"), ("--cone", "--sparse-index", "bench")])
@@ -68,3 +72,29 @@ def test_what_is_removed_from_a_sparse_checkout_is_removed(toy: Toy) -> None:
     (toy.root / "bench/old.py").unlink()
     removed = toy.git("diff", "--name-status", "HEAD", resolve(toy.root, WORKING_TREE).commit)
     assert removed.split() == ["D", "bench/old.py"]
+
+
+@pytest.mark.skipif(not os.access(NEW_FIRST, os.W_OK), reason="no file system here lists what is new first")
+@pytest.mark.parametrize("laid", ["bench", "bench/bench_toy.py"])
+def test_both_arms_list_what_is_laid_in_the_same_order(laid: str, toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", NEW_FIRST)
+    names = [f"{folder}{name}" for folder in ("", "data/", "data/a/", "data/a-b/") for name in "cab"]
+    toy.commit({f"bench/{name}.json": "" for name in names})
+    toy.git("tag", "--force", "base")
+    toy.commit({"bench/bench_toy.py": "# head\n"})
+    with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
+        trees.lay((laid,))
+        base, head = (
+            {name.removeprefix(str(root)): files + folders for name, folders, files in os.walk(root / "bench")}
+            for root in (trees.base, trees.head)
+        )
+        assert base == head
+        assert (trees.base / "bench/bench_toy.py").read_text() == "# head\n"
+
+
+def test_bytecode_is_not_laid(toy: Toy) -> None:
+    """Up to pytest 9.1 base's functions of cases would say that they are in head's files."""
+    with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
+        (trees.head / "bench/__pycache__").mkdir()
+        trees.lay(("bench",))
+        assert os.listdir(trees.base / "bench") == ["bench_toy.py"]

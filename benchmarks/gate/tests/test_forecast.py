@@ -1,10 +1,15 @@
 """What is said before measuring: how many pairs the budget holds, and which cases come first."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from benchgate.decide.forecast import Forecast
+from benchgate.measure import trial
+from benchgate.measure.records import Timing
 
 
 def test_the_forecast_tells_what_the_budget_holds() -> None:
@@ -55,3 +60,43 @@ def test_a_forecast_from_a_cold_trial_is_corrected_by_the_first_pair() -> None:
     assert late.lines()[0].endswith("the budget of 0 s holds 0 pairs more")
     assert late.lines()[-1].endswith("nothing more is measured")
     assert not Forecast.of(dict.fromkeys("ab", 1.0), 70.0, 120.0).may_overestimate
+
+
+def test_what_fixtures_take_is_part_of_a_pair() -> None:
+    setup_s = {"a": 9.0, "b": 1.0}
+    forecast = Forecast.of(dict.fromkeys("ab", 0.01), 1.0, 20.0, setup_s)
+    assert forecast.pair_s == pytest.approx(Forecast.of(dict.fromkeys("ab", 0.01), 1.0, 20.0).pair_s + 10.0)
+    assert (forecast.affordable(), forecast.beside_s) == (["b"], 2.0)
+    assert "give --budget-s 190" in forecast.lines()[1]
+    assert forecast.corrected(2 * forecast.pair_s).setup_s == {"a": 18.0, "b": 2.0}
+
+
+def test_what_fixtures_take_is_seen_when_cases_are_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def passing(seconds: float) -> None:
+        now[0] += seconds
+
+    class Pretended:
+        """The driver and its arms: a case is called twice in each arm, half a second, and its fixtures take one."""
+
+        once, alone = False, frozenset[str]()
+
+        def visit(self, cases: Sequence[str], take: Callable[..., object], *_: object) -> Iterator[object]:
+            for case in cases:
+                passing(1.0)
+                yield take(self, self, case)
+
+        def call(self, *_: object) -> Timing:
+            passing(0.5)
+            return Timing(0.5, 0.5, 0.0)
+
+        def changed(self) -> list[str]:
+            passing(7.0)
+            return []
+
+    monkeypatch.setattr(trial, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(trial, "may_share", lambda *_: False)
+    pretended: Any = Pretended()
+    tried = trial.try_out(pretended, ["a", "b", "c"], pretended)
+    assert (tried.start_s, tried.setup_s) == (1.0, {"b": 1.0, "c": 1.0})

@@ -66,6 +66,15 @@ def test_a_namespace_package_is_found_by_its_whole_name(toy: Toy, said: Said) ->
     assert "measured: `company.toy` from base/src, head/src" in said()
 
 
+def test_a_package_is_found_by_a_link(toy: Toy, said: Said) -> None:
+    (toy.root / "python").mkdir()
+    (toy.root / "python/toy").symlink_to("../shared/toy")
+    (toy.root / "python/all").symlink_to("..")
+    toy.moved({"shared/toy/__init__.py": SOURCE, "pyproject.toml": SETUP})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "measured: `toy` from base/shared, head/shared" in said()
+
+
 def test_an_editable_installation_does_not_come_first(
     toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

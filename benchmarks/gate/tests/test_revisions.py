@@ -10,7 +10,14 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from benchgate.errors import WrongUseError
-from benchgate.revisions.definitions import changed_dependencies, changed_inside, definitions, may_be_code, selected
+from benchgate.revisions.definitions import (
+    changed_dependencies,
+    changed_inside,
+    changed_outside,
+    definitions,
+    may_be_code,
+    selected,
+)
 from benchgate.revisions.git import WORKING_TREE, merge_base, resolve, top
 from benchgate.revisions.packages import Packages
 from benchgate.revisions.worktrees import checkouts, remove_stale
@@ -46,6 +53,17 @@ def test_the_same_files_are_the_same_commit_in_every_job(toy: Toy) -> None:
     assert toy.git("show", "--no-patch", f"--format={written}", commit) == toy.git(
         "show", "--no-patch", "--format=%ct gate gate %H", "HEAD"
     ), "no time and no name of this job"
+
+
+def test_environments_and_bytecode_are_no_part_of_the_working_tree(toy: Toy) -> None:
+    files = ("env [1]/pyvenv.cfg", "env [1]/lib/site.py", "conda/conda-meta/history", "conda/lib/site.py")
+    toy.write(dict.fromkeys((*files, "pkg/__pycache__/toy.pyc", "__pycache__/toy.pyc"), ""))
+    assert resolve(toy.root, WORKING_TREE).commit == toy.git("rev-parse", "HEAD")
+    toy.commit({"pyvenv.cfg": ""})  # what git keeps, it keeps
+    toy.write({"env [1]/new.py": "", "pyvenv.cfg": "changed = 1", "toy.py": "changed = 1\n"})
+    changed = toy.git("diff", "--name-only", "base", resolve(toy.root, WORKING_TREE).commit)
+    assert "pyvenv.cfg" in changed.split("\n")
+    assert "toy.py" in changed.split("\n")
 
 
 def test_temporary_files_within_the_checkout_are_no_part_of_it(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,8 +238,22 @@ def test_files_that_name_libraries_are_known(toy: Toy) -> None:
     assert sorted(changed_dependencies(toy.root, resolve(toy.root, "base"), resolve(toy.root, commit))) == sorted(named)
 
 
+def test_what_changed_is_known_whatever_git_is_set_to_leave_out(toy: Toy) -> None:
+    commits = (toy.git("rev-parse", "HEAD"), "1" * 40)
+    module = '[submodule "sub"]\n\tpath = sub\n\turl = ./sub\n\tignore = all\n'
+    toy.commit({".gitmodules": module, "long.py": SOURCE * 3})
+    for name, commit in zip(("before", "now"), commits, strict=True):
+        toy.git("update-index", "--add", "--cacheinfo", f"160000,{commit},sub")
+        toy.git("commit", "--quiet", "-m", name)
+        toy.git("tag", name)
+    toy.git("mv", "long.py", "renamed.py")
+    toy.git("commit", "--quiet", "-m", "renamed")
+    revisions = resolve(toy.root, "before"), resolve(toy.root, "HEAD")
+    assert changed_outside(toy.root, *revisions, ("bench",)) == frozenset({"sub", "long.py", "renamed.py"})
+
+
 def test_a_path_that_head_lacks_is_refused(toy: Toy) -> None:
-    with pytest.raises(WrongUseError, match="head has no benhc"):
+    with pytest.raises(WrongUseError, match="head has no benhc: give files or folders with benchmarks that git keeps"):
         selected(["benhc"], toy.root)
 
 

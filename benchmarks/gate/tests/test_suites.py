@@ -62,6 +62,71 @@ def test_options_of_the_project_stay_unless_they_spoil_the_measurement(
     assert "incomparable" not in words
 
 
+def test_a_suite_that_ends_at_its_first_error_is_collected_to_its_end(toy: Toy, said: Said) -> None:
+    toy.commit({"pytest.ini": SETTINGS.replace("addopts =", "addopts = -qx"), "bench/bench_broken.py": "1 / 0\n"})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "1 inconclusive, 1 incomparable" in said()
+
+
+def test_where_no_plugin_offers_the_fixture_it_is_said_what_to_install(toy: Toy, said: Said) -> None:
+    assert run([*NO_TIME, "bench", "--pytest-arg=-pno:benchmark"]) == 3
+    assert "fixture 'benchmark' not found); pytest-benchmark or pytest-codspeed must be installed in" in said()
+
+
+RUNS_AGAIN = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):  # as pytest-rerunfailures does it
+    for last in (False, True):
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        failed = any(report.failed for report in reports)
+        for report in reports:
+            if report.failed and not last:
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        if not failed:
+            return True
+    return True
+"""
+FAILING = """
+from toy import work
+
+times = []
+
+def test_before(benchmark):
+    assert not "before it"
+
+def test_behind(benchmark):
+    benchmark(work)
+    assert not "behind it"
+
+def test_within(benchmark):
+    benchmark(int, "within it")
+
+def test_at_first(benchmark):
+    times.append(1)
+    assert len(times) > 1
+    benchmark(work)
+"""
+
+
+def test_a_case_that_a_plugin_runs_again_when_it_fails_costs_itself_only(toy: Toy, tmp_path: Path) -> None:
+    toy.commit({"conftest.py": RUNS_AGAIN, "bench/bench_failing.py": FAILING})
+    assert run([*NO_TIME, "bench", "--output", str(tmp_path / "out")]) == 3
+    findings = json.loads((tmp_path / "out/gate.json").read_text())["findings"]
+    found = {each["case"].partition("::")[2]: (each["verdict"], each["why"]) for each in findings}
+    for name in ("before", "behind", "within"):
+        verdict, why = found.pop(f"test_{name}")
+        assert verdict == "incomparable"
+        assert why.count(f"{name} it") == 2, "what was wrong at first, in base and in head"
+    sound = ("inconclusive", "no time was left to measure it")
+    assert found == {"test_at_first": sound, "test_work": sound}
+
+
 def test_the_gate_is_not_on_the_path_of_the_arms(toy: Toy, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     own = str(Path(benchgate.__file__).parents[1])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([own, "/somewhere"]))
@@ -91,6 +156,24 @@ def test_no_plugin_sums_up_what_nobody_reads(toy: Toy, said: Said, tmp_path: Pat
     assert run([*NO_TIME, "bench"]) == 3
     assert "incomparable" not in said()
     assert not summary.exists()
+
+
+AT_THE_END = """
+def pytest_sessionfinish(session):
+    session.config.pluginmanager.getplugin("terminalreporter").write_line("all is done")
+
+def pytest_benchmark_group_stats(benchmarks):
+    raise ValueError("there should be a hundred rounds")
+
+def pytest_unconfigure():
+    raise ValueError("there should be a report")
+"""
+
+
+def test_what_fails_when_a_suite_ends_does_not_end_the_run(toy: Toy, said: Said) -> None:
+    toy.commit({"bench/conftest.py": AT_THE_END})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert "1 inconclusive" in said()
 
 
 CODSPEED = '''

@@ -40,6 +40,7 @@ FILES = {
     "bench/ending/conftest.py": "import os\n\nos._exit(6)\n",
     "bench/ending/bench_ending.py": CASES,
     "bench/bench_data.py": "from pathlib import Path\n\nDATA = Path('no/such/file.csv').read_text()\n",
+    "bench/bench_uninstalled.py": f"import importlib.metadata\n\nimportlib.metadata.version('no-such-toy')\n{CASES}",
     "bench/bench_tolerance.py": f"import pytest\n{CASES}\n".replace(
         "def test", "@pytest.mark.tolerance('much')\ndef test"
     ),
@@ -67,6 +68,8 @@ INCOMPARABLE = {
     "unasked with status 5 while it was imported); head: ready",
     "bench/ending": "the process ended unasked with status 6 while it was imported",
     "bench/bench_data.py": "No such file or directory: 'no/such/file.csv'",
+    "bench/bench_uninstalled.py": "PackageNotFoundError: No package metadata was found for no-such-toy, after "
+    "StopIteration; base has no case there; what reads its own version from where it is installed must be installed",
     "bench/bench_tolerance.py::test_work": "give the marker tolerance one share",
     "bench/bench_twice.py::test_twice": "two cases have this id",
     "bench/sub": "RuntimeError: of a folder",

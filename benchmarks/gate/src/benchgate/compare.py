@@ -87,11 +87,12 @@ def _console() -> Console:
 
 def _measured(comparison: Comparison, asked: Settings, directory: Path, console: Console) -> tuple[Result, int]:
     """What the pairs show, and the exit status; a stop or a failure on the way costs what would have come after it."""
-    expected = Forecast.of(comparison.trial.call_s, comparison.trial.start_s, asked.budget_s)
+    trial = comparison.trial
+    expected = Forecast.of(trial.call_s, trial.start_s, asked.budget_s, trial.setup_s)
     if not expected.fits:
         expected = replace(expected, changed=comparison.running_changes(LOOK_SHARE * asked.budget_s))
     schedule = Schedule(comparison.driver, comparison.cases, asked.rule, asked.budget_s, comparison.tolerances)
-    schedule.give_up(comparison.trial.troubles)
+    schedule.give_up(trial.troubles)
     _plan(schedule, expected, console)
     began = time.monotonic()
     try:
@@ -118,7 +119,7 @@ def _plan(schedule: Schedule, expected: Forecast, console: Console) -> None:
     for line in expected.lines():
         console.print(line, markup=False, highlight=False)
     if not expected.may_overestimate:
-        schedule.limit_to(expected.affordable(), expected.case_s, expected.start_s)
+        schedule.limit_to(expected.affordable(), expected.case_s, expected.beside_s)
 
 
 def _report(console: Console, lines: Iterable[str], for_github: Iterable[str]) -> None:

@@ -24,7 +24,7 @@ from .measure.site import Site
 from .measure.suite import Suite, configured
 from .measure.trial import Trial, try_out
 from .part import Part, Shard
-from .provenance import check_carried, check_compiled, check_laid, measured_line, shortened
+from .provenance import check_carried, check_compiled, check_laid, measured_line, shortened, uncompared_sources
 from .revisions.builds import built, carried
 from .revisions.copies import possible_copies
 from .revisions.definitions import changed_dependencies, changed_inside, changed_outside, definitions, selected
@@ -159,6 +159,7 @@ def prepared(
         notes += [f"on {_machine(repository)}", f"{shortened(laid)} from head in both arms", *unmatched]
         notes += [*_part(settings.part, idle=not now.cases), *_differences(repository, base, head, inside, settings)]
         built_otherwise = settings.prepare is not None and inside  # as with another pyproject.toml
+        notes += uncompared_sources(driver, changed, settings)
         notes += carried if changed or built_otherwise else [*carried, _NOTHING_DIFFERS]
         if of_base := [f"{node}: {why}" for node, why in before.errors.items() if node not in now.errors]:
             notes.append(f"base's own definitions: {shortened(of_base)}")

@@ -86,7 +86,7 @@ def _say(line: str) -> None:
 
 def _pairs(comparison: Comparison, for_s: float) -> Iterator[Pair]:
     """Pairs of as many cases as can be looked at several times."""
-    expected = Forecast.of(comparison.trial.call_s, comparison.trial.start_s, for_s)
+    expected = Forecast.of(comparison.trial.call_s, comparison.trial.start_s, for_s, comparison.trial.setup_s)
     cases = expected.affordable() or [*expected.case_s][:1]
     end = time.monotonic() + for_s
     while cases and time.monotonic() < end:

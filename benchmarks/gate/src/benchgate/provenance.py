@@ -52,7 +52,7 @@ def check_compiled(
 def check_carried(checkout: Path, changed: Collection[str], settings: Settings) -> Iterator[str]:
     """What is carried, in words; raises GateError for a compiled file where sources of compiled code changed."""
     names = [name.as_posix() for name in to_carry(checkout, settings.carry)]
-    sources = sorted(file for file in changed if PurePosixPath(file).suffix in _COMPILED_FROM)
+    sources = _to_compile(changed)
     for name in names if sources and settings.prepare is None else ():
         if is_compiled(checkout / name):
             raise GateError(
@@ -61,6 +61,20 @@ def check_carried(checkout: Path, changed: Collection[str], settings: Settings) 
             )
     if names:
         yield f"carried from the checkout, the same in both arms: {shortened(names)}"
+
+
+def uncompared_sources(driver: PairDriver, changed: Collection[str], settings: Settings) -> Iterator[str]:
+    """What is said of sources of compiled code that changed, where no library of a revision's own was loaded."""
+    sources = _to_compile(changed) if settings.prepare is None else []
+    if sources and not any(is_compiled(Path(file)) for file in driver.loaded[driver.head.name].values()):
+        yield (
+            f"{shortened(sources)} changed, but no case has loaded a library that is a revision's own: what is made of "
+            "them and lies elsewhere, as in /usr/local or on PATH, is the same in both arms and not compared"
+        )
+
+
+def _to_compile(changed: Collection[str]) -> list[str]:
+    return sorted(file for file in changed if PurePosixPath(file).suffix in _COMPILED_FROM)
 
 
 def _files_of(site: Site) -> list[str]:

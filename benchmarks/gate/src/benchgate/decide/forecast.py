@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..measure.turns import least_s
 from .schedule import FEWEST_PAIRS, planned_block_s
@@ -15,8 +15,8 @@ USUAL_PAIRS = 16
 class Forecast:
     """Seconds that each case takes in one pair, beside the `start_s` of its processes, and the budget.
 
-    `changed` are cases that run what changed: where there is no time for all, they come first. `done` is how many pairs
-    of all cases have been measured.
+    `setup_s` has what the fixtures of a case take, which is no part of `case_s`. `changed` are cases that run what
+    changed: where there is no time for all, they come first. `done` is how many pairs of all cases have been measured.
     """
 
     case_s: Mapping[str, float]
@@ -24,17 +24,26 @@ class Forecast:
     budget_s: float
     changed: frozenset[str] = frozenset()
     done: int = 0
+    setup_s: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, call_s: Mapping[str, float], start_s: float, budget_s: float) -> "Forecast":
+    def of(
+        cls, call_s: Mapping[str, float], start_s: float, budget_s: float, setup_s: Mapping[str, float] | None = None
+    ) -> "Forecast":
         """From the seconds that one call of each case takes."""
         block_s = planned_block_s(budget_s, len(call_s))
-        return cls({case: max(block_s, least_s(seconds)) for case, seconds in call_s.items()}, start_s, budget_s)
+        case_s = {case: max(block_s, least_s(seconds)) for case, seconds in call_s.items()}
+        return cls(case_s, start_s, budget_s, setup_s=setup_s or {})
 
     @property
     def pair_s(self) -> float:
         """Seconds of one pair of all cases."""
-        return self.start_s + sum(self.case_s.values())
+        return self.start_s + sum(map(self._whole_s, self.case_s))
+
+    @property
+    def beside_s(self) -> float:
+        """What the start of a pair takes, and the fixtures of the cases that are measured."""
+        return self.start_s + sum(self.setup_s.get(case, 0.0) for case in self.affordable())
 
     @property
     def held(self) -> int:
@@ -49,8 +58,11 @@ class Forecast:
     def corrected(self, seconds: float) -> "Forecast":
         """The same from what a pair of all cases really took, and the rest of the budget."""
         share = seconds / self.pair_s
-        cases = {case: case_s * share for case, case_s in self.case_s.items()}
-        return Forecast(cases, self.start_s * share, max(self.budget_s - seconds, 0.0), self.changed, self.done + 1)
+        cases, setups = (
+            {case: of_case * share for case, of_case in each.items()} for each in (self.case_s, self.setup_s)
+        )
+        left_s = max(self.budget_s - seconds, 0.0)
+        return Forecast(cases, self.start_s * share, left_s, self.changed, self.done + 1, setups)
 
     @property
     def fits(self) -> bool:
@@ -74,9 +86,9 @@ class Forecast:
         """As many cases as the budget holds so many pairs of."""
         left = self.budget_s / pairs - self.start_s
         chosen: set[str] = set()
-        for case in sorted(self.case_s, key=lambda case: (case not in self.changed, self.case_s[case])):
-            if self.case_s[case] <= left:
-                left -= self.case_s[case]
+        for case in sorted(self.case_s, key=lambda case: (case not in self.changed, self._whole_s(case))):
+            if self._whole_s(case) <= left:
+                left -= self._whole_s(case)
                 chosen.add(case)
         return chosen
 
@@ -119,7 +131,10 @@ class Forecast:
 
     def _wanted_s(self, cases: Iterable[str]) -> float:
         """The budget that decides some cases as a rule."""
-        return (self.start_s + sum(self.case_s[case] for case in cases)) * (USUAL_PAIRS)
+        return (self.start_s + sum(map(self._whole_s, cases))) * USUAL_PAIRS
+
+    def _whole_s(self, case: str) -> float:
+        return self.case_s[case] + self.setup_s.get(case, 0.0)
 
 
 def _cases(count: int) -> str:

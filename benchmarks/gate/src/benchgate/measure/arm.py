@@ -7,10 +7,10 @@ not import this file, since a process started with ``-c`` has no main file.
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -37,11 +37,14 @@ class ArmPlugin:
         self._loaded = Loaded(plan.packages, plan.watched, plan.notes, plan.copies)
         self._read = Read(plan.reads)
         named = [(plan.root, "{worktree}"), *((folder, "{build}") for folder in plan.first)]
-        self._folders = [(each, name) for folder, name in named for each in (os.path.realpath(folder), folder)]
+        paths = [(each, name) for folder, name in named for each in (os.path.realpath(folder), folder)]
+        escaped = [(path.encode("unicode_escape").decode("ascii"), name) for path, name in paths]  # as pytest does ids
+        self._folders = [*paths, *escaped]
         self._padded = padding(plan.frame_slots)
         self.uncollected = Uncollected(lambda node: channel.send(Collecting(node)))
         self._items: list[pytest.Item] = []
         self._ends: dict[str, tuple[End, str]] = {}
+        self._first: dict[str, str] = {}
         # looks at every start of a program, and at much else in passing, for which it is no part of what is measured
         self._children = Children(plan.packages, [plan.root, *plan.first]) if plan.notes else None
 
@@ -52,6 +55,7 @@ class ArmPlugin:
         What pytest-randomly draws is the same in both arms of a pair, and the order is not its own.
         """
         config.option.randomly_reorganize = False
+        config.option.maxfail = 0  # -x may be one letter of several
         if getattr(config.option, "randomly_seed", None) == "default":
             config.option.randomly_seed = int(os.environ["PYTHONHASHSEED"])
         config.addinivalue_line("markers", "tolerance(share): the loss of this case that the gate must see")
@@ -126,26 +130,28 @@ class ArmPlugin:
         which nobody reads: to write one, a plugin may import for a second, in every pair.
         """
         for item, following in zip(self._items, [*self._items[1:], None], strict=True):
+            self._present.begin(self._case(item.nodeid))
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            self._end(item.nodeid)
         with suppress(EOFError):  # what the end of the session does is not to be taken for the last case's doing
             self._channel.receive()
         plugins = session.config.pluginmanager
         plugins.unregister(plugins.getplugin("terminalreporter"))
         return True
 
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        """Notes which case it is that may call the benchmark fixture now."""
-        self._present.begin(self._case(nodeid))
-
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keeps the worst of set-up, call and tear-down."""
-        end, why = self._ends.get(report.nodeid, ("passed", ""))
+        """Keeps the worst of set-up, call and tear-down; if a plugin runs it again, what was wrong at first."""
+        why = f"{report.when}: {_reason(report)}"
+        if report.outcome not in get_args(End):  # as "rerun"
+            self._first.setdefault(report.nodeid, why)
+            return
+        end, known = self._ends.get(report.nodeid, ("passed", ""))
         if report.outcome != "passed" and end != "failed":
-            end, why = report.outcome, f"{report.when}: {_reason(report)}"
-        self._ends[report.nodeid] = (end, why)
+            end, known = report.outcome, self._first.get(report.nodeid, why)
+        self._ends[report.nodeid] = (end, known)
 
-    def pytest_runtest_logfinish(self, nodeid: str) -> None:
-        """Tells how the case ended."""
+    def _end(self, nodeid: str) -> None:
+        """Tells how the case ended, once: a plugin may have run it several times."""
         astray = self._children.astray() if self._children else ""
         shared = self._read.news()
         end, why = self._ends.get(nodeid, ("failed", "no report"))
@@ -153,9 +159,11 @@ class ArmPlugin:
             end, why = "failed", astray
         self._present.end(Ended(self._case(nodeid), end, why, self._loaded.news(), shared))
 
-    def pytest_sessionfinish(self) -> None:
-        """Tells that all is done."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self) -> Generator[None, None, None]:
+        """Tells that all is done, whatever hooks of the suite make of figures of a session like this one."""
         self._channel.send(Finished())
+        yield
 
     def _replace_rounds(self, fixture_class: Any) -> None:
         # pytest-codspeed up to 3 has no other way to give it a function

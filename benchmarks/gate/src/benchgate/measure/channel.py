@@ -70,7 +70,9 @@ class DriverEnd:
             if not chunk and (dead or ready):
                 raise ArmError(self._arm, self._how_it_ended())
             if not chunk and time.monotonic() > deadline:
-                raise ArmError(self._arm, f"gave no answer for {timeout_s:g} s")
+                raise ArmError(
+                    self._arm, f"gave no answer for {timeout_s:g} s: raise --timeout-s if it only takes long"
+                )
         line, self._buffer = self._buffer.split(b"\n", 1)
         try:
             return decode(line)

@@ -22,6 +22,8 @@ HINTS = {
         "it lies where no program may run (noexec): set TMPDIR, or XDG_CACHE_HOME for builds, elsewhere",
     _LACKS_OWN:
         "files that are generated and ignored by git are in no worktree: name them with carry",
+    r"No package metadata was found for|distribution was not found":
+        "what reads its own version from where it is installed must be installed in the environment that runs the gate",
     "import file mismatch":
         "two files of cases have the same name: give their folders an __init__.py, or pytest --import-mode=importlib",
     _LACKS_ANY:
@@ -34,6 +36,11 @@ HINTS_OF_CHECKOUT = HINTS | dict.fromkeys(
     (_LACKS_OWN, _LACKS_ANY),
     "what the checkout lacks must be there: a library, a file that is generated, or what a sparse checkout leaves out",
 )
+#: What to do about cases that fail.
+HINTS_OF_CASES = {
+    "fixture '(codspeed_)?benchmark' not found":
+        "pytest-benchmark or pytest-codspeed must be installed in the environment that runs the gate",
+}  # fmt: skip
 
 
 def collect(*sites: Site) -> list[Collected]:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from ..errors import ArmError, GateError, LethalNodeError
-from .collecting import HINTS, HINTS_OF_BASE, hinted
+from .collecting import HINTS, HINTS_OF_BASE, HINTS_OF_CASES, hinted
 from .control import Clock
 from .driver import OTHER_ID, SHARES, Arm, CaseEndedError, shares
 from .messages import Collected, Ended, Ready
@@ -165,7 +165,8 @@ class PairDriver:
 
     def _trouble(self, case: str, base_said: str, head_said: str) -> Trouble:
         fresh = case not in self.base_cases and head_said == "ready"
-        return Trouble(case, "new" if fresh else "incomparable", f"base: {base_said}; head: {head_said}")
+        said = hinted(f"base: {base_said}; head: {head_said}", HINTS_OF_CASES)
+        return Trouble(case, "new" if fresh else "incomparable", said)
 
     def _measure_alone(self, case: str, block_s: float, occasion: str, draw: Draw) -> Block | Trouble:
         """One arm after the other, in an order drawn by coin, each in a process that ends before the other starts."""

@@ -17,19 +17,21 @@ class PresentCase:
         self._channel = channel
         self._lock = threading.Lock()
         self._case = ""
-        self._waits = False
+        self._waits = self._has_waited = False
 
     def begin(self, case: str) -> None:
         """The case starts."""
-        self._case = case
+        self._case, self._has_waited = case, False
 
     @contextmanager
     def waiting(self, ready: Ready) -> Iterator[None]:
-        """The case's target obeys the driver for as long as the block runs."""
+        """The case's target obeys the driver for as long as the block runs; RuntimeError where it did so before."""
         with self._lock:
             late = ready.case != self._case
+            if not late and self._has_waited:  # as where a plugin runs a case again that failed
+                raise RuntimeError("its benchmark is used again, which was measured before")
             if not late:
-                self._waits = True
+                self._waits = self._has_waited = True
                 self._channel.send(ready)
         if late:  # of a case that has ended: it would take the commands that are meant for another
             SYSTEM.event().wait()

@@ -41,9 +41,13 @@ class Worktrees(Protocol):
 
 @dataclass
 class Trial:
-    """What the trial has shown: seconds of one call by case, of the start of a pair, and cases that are in trouble."""
+    """What the trial has shown: seconds of one call by case, of the start of a pair, and cases that are in trouble.
+
+    `setup_s` are seconds of fixtures between the call of the case before and that of a case.
+    """
 
     call_s: dict[str, float] = field(default_factory=dict)
+    setup_s: dict[str, float] = field(default_factory=dict)
     start_s: float = 0.0
     troubles: list[Trouble] = field(default_factory=list)
 
@@ -82,11 +86,13 @@ def try_out(
 
 def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial: Trial) -> Iterator[str]:
     """One pair of processes; the cases that it came to, which are not all if one ended a process."""
-    begun = time.monotonic()
+    begun, met = time.monotonic(), 0.0
 
     def call(base: Arm, head: Arm, case: str) -> tuple[str, float, bool]:
         if not trial.start_s:
             trial.start_s = time.monotonic() - begun
+        elif met:
+            trial.setup_s[case] = time.monotonic() - met
         seconds = max(_seconds(arm, case) for arm in (base, head))
         return case, seconds, may_share(base, head)
 
@@ -104,6 +110,7 @@ def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial:
                 trial.call_s[case] = seen[1]
                 if seen[2]:
                     driver.alone.add(case)
+            met = time.monotonic()  # not before, for looking at the worktrees takes time only here
             yield case
 
 

@@ -1,5 +1,6 @@
 """What a measured process cannot collect: each file costs itself only, and is told with what it said."""
 
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from _pytest.config import ConftestImportFailure
 
 #: What a module may raise that pytest would end the whole session for.
 _ENDING = (SystemExit, KeyboardInterrupt, pytest.exit.Exception)
+#: What stands between the explanations of two errors of which one led to the other.
+_CHAINED = re.compile(r"^(?:The above exception was the direct cause|During handling of the above exception).*$", re.M)
 
 
 class Uncollected:
@@ -92,7 +95,12 @@ def reason_of(report: pytest.CollectReport | pytest.TestReport) -> str:
 
 
 def last_line(text: str) -> str:
-    """The line of an explanation that says what was wrong."""
+    """The line of an explanation that says what was wrong; of errors that led to each other, the last and the first."""
+    said = [_line_of(part) for part in _CHAINED.split(text)]
+    return said[-1] if said[0] in said[-1] else f"{said[-1]}, after {said[0]}"
+
+
+def _line_of(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     errors = [line[2:].strip() for line in lines if line.startswith("E  ")]
     if errors and errors[0].startswith('File "'):  # a syntax error is told at the end

@@ -24,7 +24,7 @@ def selected(paths: Sequence[str], head: Path) -> tuple[str, ...]:
     files = [path.partition("::")[0] for path in paths]
     absent = [file for file in files if not (head / file).exists()]
     if absent:
-        raise WrongUseError(f"head has no {', '.join(absent)}: give files or directories with benchmarks")
+        raise WrongUseError(f"head has no {', '.join(absent)}: give files or folders with benchmarks that git keeps")
     return tuple(sorted({file for file in files if (head / file).is_file() or _is_laid(PurePosixPath(file), head)}))
 
 
@@ -77,15 +77,18 @@ def packages_above(laid: Sequence[str]) -> Iterator[str]:
 
 def changed_inside(repository: Path, base: Revision, head: Revision, laid: Sequence[str]) -> list[str]:
     """Definitions that differ between the revisions: what is the same in both arms, so not measured."""
-    return git_lines(
-        repository, "--literal-pathspecs", "diff", "--name-only", "-z", base.commit, head.commit, "--", *laid
-    )
+    return _changed(repository, base, head, *laid)
 
 
 def changed_outside(repository: Path, base: Revision, head: Revision, laid: Sequence[str]) -> frozenset[str]:
     """Files that differ between the revisions and are no definitions: what is compared."""
-    changed = git_lines(repository, "diff", "--name-only", "-z", base.commit, head.commit)
-    return frozenset(changed).difference(changed_inside(repository, base, head, laid))
+    return frozenset(_changed(repository, base, head)).difference(changed_inside(repository, base, head, laid))
+
+
+def _changed(repository: Path, base: Revision, head: Revision, *paths: str) -> list[str]:
+    """What differs, by its name before and after; submodules too, whatever the user has git leave out for them."""
+    words = ("diff", "--name-only", "--no-renames", "--ignore-submodules=none", "-z", base.commit, head.commit, "--")
+    return git_lines(repository, "--literal-pathspecs", *words, *paths)
 
 
 #: Files that say which other libraries a project is run with.
@@ -97,8 +100,4 @@ _LOCKS = re.compile(
 
 def changed_dependencies(repository: Path, base: Revision, head: Revision) -> list[str]:
     """Files that differ between the revisions and may say which libraries are used."""
-    return [
-        file
-        for file in git_lines(repository, "diff", "--name-only", "-z", base.commit, head.commit)
-        if _LOCKS.search(file)
-    ]
+    return [file for file in _changed(repository, base, head) if _LOCKS.search(file)]

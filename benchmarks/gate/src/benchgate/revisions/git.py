@@ -21,6 +21,8 @@ _MAIN_BRANCHES = (
     "main",
     "master",
 )
+#: Files by which an environment of Python or of conda is known.
+_OF_ENVIRONMENTS = ("pyvenv.cfg", "conda-meta/history")
 #: Of git's variables, those that are not about one repository: settings of the whole environment, and of connections.
 _KEPT = re.compile(
     r"GIT_(CONFIG_(COUNT|KEY_\d+|VALUE_\d+|GLOBAL|SYSTEM|NOSYSTEM)$|SSH|SSL|HTTP|PROXY|ASKPASS|TERMINAL|LFS)"
@@ -73,7 +75,10 @@ def _words(directory: Path, *arguments: str) -> list[str]:
 
     A repository's hooks are for its own work, not for our worktrees, which are whole where its checkout is sparse.
     """
-    own = ("core.hooksPath=/dev/null", "core.safecrlf=false", "log.showSignature=false", "core.sparseCheckout=false")
+    own = (
+        "core.hooksPath=/dev/null", "core.safecrlf=false", "log.showSignature=false", "core.sparseCheckout=false",
+        "checkout.workers=1",
+    )  # fmt: skip
     return ["git", "-C", str(directory), *(word for setting in own for word in ("-c", setting)), *arguments]
 
 
@@ -170,12 +175,22 @@ def _snapshot(repository: Path) -> str:
     with _index(repository, "HEAD") as (tree, index):
         if absent := _left_out(repository):
             git(repository, "update-index", "--skip-worktree", "-z", "--stdin", told=absent, **index)
-        git(repository, "add", "--all", ".", **index)
+        git(repository, "add", "--all", ".", *_unlike_sources(repository), **index)
         for folder in own_submodules(repository, **index):
             if (repository / folder / ".git").exists():
                 entry = f"160000,{_snapshot(repository / folder)},{folder}"
                 git(repository, "update-index", "--cacheinfo", entry, **index)
         return _committed(repository, "HEAD", tree(), "working tree, for benchgate")
+
+
+def _unlike_sources(repository: Path) -> Iterator[str]:
+    """Pathspecs that exclude what is never committed though git was not told to ignore it: environments, bytecode."""
+    yield ":(exclude,glob)**/__pycache__/**"
+    signs = [f":(glob)**/{sign}" for sign in _OF_ENVIRONMENTS]
+    for file in git_lines(repository, "ls-files", "--others", "--exclude-standard", "-z", "--", *signs):
+        folder = next(file.removesuffix(sign) for sign in _OF_ENVIRONMENTS if file.endswith(sign))
+        if folder:  # the checkout is none itself
+            yield f":(exclude,literal){folder}"
 
 
 def _left_out(repository: Path) -> str:

@@ -3,6 +3,7 @@
 import configparser
 import csv
 import json
+import os
 import re
 import sys
 import tomllib
@@ -76,7 +77,8 @@ def packages_of(
     What is installed from the `checkout` is the project's too, whatever it calls itself.
     """
     inside = tuple(f"{path}/" for path in definitions)
-    paths = [PurePosixPath(file) for file in files if file not in definitions and not file.startswith(inside)]
+    own = (file for file in files if file not in definitions and not file.startswith(inside))
+    paths = [PurePosixPath(file) for file in _through_links(worktree, own)]
     homes = {path.parent for path in map(PurePosixPath, files) if path.name in _BUILD_FILES} | {PurePosixPath()}
     named = {home: project_name(worktree / home) for home in homes}
     projects = frozenset(filter(None, named.values()))
@@ -191,6 +193,18 @@ def _topmost(paths: Iterable[PurePosixPath]) -> Iterator[PurePosixPath]:
     packages = {path.parent for path in sources if path.stem == "__init__"} - {PurePosixPath()}
     yield from sorted(folder for folder in packages if folder.parent not in packages)
     yield from sorted(path for path in sources if path.parent not in packages)
+
+
+def _through_links(worktree: Path, files: Iterable[str]) -> Iterator[str]:
+    """The files, and those in a folder again by each link to it, as where several projects share a package."""
+    given = list(files)
+    yield from given
+    for name in given:
+        link = worktree / name
+        if link.is_symlink() and link.is_dir():
+            folder = f"{os.path.relpath(link.resolve(), worktree.resolve())}/"
+            if not name.startswith(folder):  # one to a folder around it has no end
+                yield from (f"{name}/{file.removeprefix(folder)}" for file in given if file.startswith(folder))
 
 
 def _candidates(worktree: Path, home: PurePosixPath) -> set[PurePosixPath]:

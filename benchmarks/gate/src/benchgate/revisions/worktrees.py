@@ -138,12 +138,37 @@ def _changed(root: Path) -> Iterator[str]:
 
 
 def _replace(source: Path, target: Path) -> None:
+    """Puts a file or folder in the place of another, where a file system that lists what is new first keeps it."""
+    if source.is_file() and target.is_file() and not target.is_symlink():
+        shutil.copy2(source, target)
+        return
     if target.is_dir() and not target.is_symlink():
         shutil.rmtree(target)
     elif target.exists() or target.is_symlink():
         target.unlink()
     if source.is_dir():
-        shutil.copytree(source, target, symlinks=True)
+        _copy_folder(source, target)
     elif source.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copies a folder in the order in which git writes its files, so that its copy is listed in the same order.
+
+    On tmpfs and the like what was written last comes first; cases may be called `path0`, `path1` by such an order.
+    Bytecode is left out, for what pytest has compiled says of its functions that they are in the source's files.
+    """
+    target.mkdir(parents=True)
+    for entry in sorted((each for each in source.iterdir() if each.name != "__pycache__"), key=_as_git_sorts):
+        if entry.is_symlink():
+            (target / entry.name).symlink_to(entry.readlink())
+        elif entry.is_dir():
+            _copy_folder(entry, target / entry.name)
+        else:
+            shutil.copy2(entry, target / entry.name)
+    shutil.copystat(source, target)
+
+
+def _as_git_sorts(entry: Path) -> bytes:
+    return os.fsencode(entry.name) + (b"/" if entry.is_dir() and not entry.is_symlink() else b"")
