@@ -1,30 +1,15 @@
-"""The page on which rects are corrected, in a headless Chromium: what a person does there, and what is kept of it."""
+"""The page on which rects are corrected, in a headless Chromium: what a person does there, and what comes of it."""
 
-import threading
-
-import cv2
 import numpy as np
 import pytest
-from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
-from bgremove.batch import read_table
-from bgremove.rects import Table
-from bgremove.rects.edit import EditServer, Session, survey
-from bgremove.settings import Settings
-from fixtures.scenes import make_scene
 from tests.browser import chromium, look
 from tests.rects_folder import read_rects
-from tests.report_values import EVIL
+from tests.rects_page import HEIGHT, NAMES, WIDTH, page_of
 
 pytestmark = pytest.mark.whole_run
-
-SETTINGS = Settings(metadata="none")
-HEIGHT, WIDTH = 300, 400
-NAMES = [EVIL.replace("/", "") + ".png", "b.png", "c.png"]
-PATIENCE_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -35,88 +20,8 @@ def profile(tmp_path_factory):
 
 @pytest.fixture
 def page(profile, tmp_path):
-    """The page of three photos, the last of which is vague, as it opens."""
-    for seed, name in enumerate(NAMES):
-        scene = make_scene(HEIGHT, WIDTH, seed + 1, contrast=0 if name == "c.png" else 1)
-        (tmp_path / name).write_bytes(cv2.imencode(".png", scene.image)[1].tobytes())
-    table = Table(tmp_path / "rects.csv")
-    session = Session(table, [entry for _, entry in survey([tmp_path / n for n in NAMES], table, SETTINGS)], SETTINGS)
-    table.save()
-    with EditServer(session) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        profile.get("about:blank")
-        profile.get_log("browser")
-        profile.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        profile.get(server.url)
-        yield Page(profile, table.file)
-        server.shutdown()
-        thread.join()
-
-
-class Page:
-    """The page as a person meets it."""
-
-    def __init__(self, browser, table):
-        self.browser = browser
-        self.table = table
-        self.wait(lambda: self.text("progress"))
-
-    def wait(self, condition):
-        return WebDriverWait(self.browser, PATIENCE_S, 0.05).until(lambda _: condition())
-
-    def at(self, name):
-        return self.browser.find_element(By.ID, name)
-
-    def text(self, name):
-        return self.at(name).text
-
-    def cutout(self):
-        return self.at("cutout").get_attribute("src")
-
-    def press(self, *keys):
-        ActionChains(self.browser).send_keys(*keys).perform()
-
-    def rect(self):
-        """As the table has it, of the photo that is shown."""
-        return read_table(self.table).rects[str(self.table.parent / self.text("name"))]
-
-    def labels(self):
-        """The image of hints, of the photo that is shown; None if it has none."""
-        file = read_table(self.table).hints.get(str(self.table.parent / self.text("name")))
-        return None if file is None else cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
-
-    def place(self, x, y):
-        """Where a pixel of the photo is in the window."""
-        box = self.browser.execute_script(
-            "const r = document.getElementById('stage').getBoundingClientRect(); return [r.x, r.y, r.width, r.height]"
-        )
-        return round(box[0] + x * box[2] / WIDTH), round(box[1] + y * box[3] / HEIGHT)
-
-    def drag(self, *points):
-        chain = ActionChains(self.browser, duration=0)
-        for index, (x, y) in enumerate(map(self.place, *zip(*points, strict=True))):
-            chain.w3c_actions.pointer_action.move_to_location(x, y)
-            if index == 0:
-                chain.w3c_actions.pointer_action.pointer_down()
-        chain.w3c_actions.pointer_action.pointer_up()
-        chain.perform()
-
-    def touch(self, *points):
-        for index, (x, y) in enumerate(map(self.place, *zip(*points, strict=True))):
-            kind = "touchStart" if index == 0 else "touchMove"
-            self.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-        self.browser.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-
-    def settle(self, before):
-        """Wait for another cutout than `before`, and until all is saved."""
-        self.wait(lambda: self.cutout() != before and self.text("status") == "Saved")
-
-    def go_to(self, name):
-        while self.text("name") != name:
-            shown = self.text("progress")
-            self.press("n")
-            self.wait(lambda shown=shown: self.text("progress") != shown)
+    with page_of(profile, tmp_path) as page:
+        yield page
 
 
 def near(rect, other, within=3):
@@ -258,67 +163,12 @@ def test_everything_can_be_done_from_the_keyboard(page):
     page.wait(lambda: page.labels() is not None and page.labels()[HEIGHT // 2, WIDTH // 2 - 6] == 0)
 
 
-def test_what_cannot_be_cut_out_is_said_and_not_kept(page):
-    page.go_to("b.png")
-    before = page.rect()
-    page.press("r")
-    page.drag((0, 0), (WIDTH, HEIGHT))
-    page.wait(lambda: "Not saved" in page.text("status"))
-    assert "covers all of the image" in page.text("status")
-    assert page.rect() == before
-
-
-def test_what_was_not_saved_is_still_said_on_the_next_photo_and_at_the_end(page):
-    page.go_to("b.png")
-    page.press("r")
-    page.drag((0, 0), (WIDTH, HEIGHT))
-    page.press("p")
-    page.wait(lambda: page.text("name") == NAMES[0])
-    page.wait(lambda: page.text("status").startswith("b.png: not saved: rect"))
-    page.at("done").click()
-    page.wait(lambda: page.browser.find_elements(By.CLASS_NAME, "ended"))
-    assert "b.png: not saved: rect" in page.browser.find_element(By.CLASS_NAME, "ended").text
-
-
-def test_a_window_that_has_not_seen_the_last_change_says_so(page):
-    page.go_to("b.png")
-    frame = page.at("frame")
-    frame.send_keys(Keys.ARROW_RIGHT)
-    page.wait(lambda: page.text("status") == "Saved")
-    first = page.browser.current_window_handle
-    address = page.browser.current_url
-    page.browser.switch_to.new_window("tab")
-    page.browser.get(address)
-    page.wait(lambda: page.text("progress"))
-    page.go_to("b.png")
-    page.at("frame").send_keys(Keys.ARROW_DOWN, Keys.ARROW_DOWN)
-    page.wait(lambda: page.text("status") == "Saved")
-    kept = page.rect()
-    page.browser.close()
-    page.browser.switch_to.window(first)
-    frame.send_keys(Keys.ARROW_RIGHT)
-    page.wait(lambda: "another window" in page.text("status"))
-    assert page.rect() == kept
-
-
 def test_keys_work_where_a_number_was_typed(page):
     page.go_to("b.png")
     x, y, _, height = page.rect()
     page.at("width").send_keys(Keys.CONTROL, "a", Keys.NULL, "50", "p")
     page.wait(lambda: page.text("name") == NAMES[0])
     assert read_rects(page.table)[str(page.table.parent / "b.png")] == (x, y, 50, height)
-
-
-def test_a_photo_that_is_gone_costs_itself_only(page):
-    (page.table.parent / "c.png").unlink()  # the first
-    page.browser.refresh()
-    page.wait(lambda: "there is no such file" in page.text("status"))
-    page.press("n")
-    page.wait(lambda: page.text("progress") == "2 of 3")
-    page.press("p")
-    page.wait(lambda: "there is no such file" in page.text("status"))
-    page.press("u")
-    page.wait(lambda: page.text("status") == "There is nothing to undo")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -360,11 +210,3 @@ for (const each of document.querySelectorAll("h1, #left, button, #tools span, le
 return found;
 """
 """Texts whose contrast to what is behind them is under 4.5, which WCAG 2.2 asks for."""
-
-
-def test_done_ends_it_and_says_where_the_rects_are(page):
-    page.at("done").click()
-    page.wait(lambda: page.browser.find_elements(By.CLASS_NAME, "ended"))
-    words = page.browser.find_element(By.CLASS_NAME, "ended").text
-    assert "3 photos" in words
-    assert "rects.csv" in words
