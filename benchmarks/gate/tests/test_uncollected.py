@@ -26,6 +26,7 @@ FILES = {
     "bench/bench_sound.py": CASES,
     "bench/bench_syntax.py": "def test_work(benchmark:\n",
     "bench/bench_broken_in_both.py": "import nowhere_to_be_found\n\ndef test_work(benchmark):\n    pass\n",
+    "bench/bench_generated.py": CASES.replace("work", "_made"),
     "bench/bench_needs_head.py": NEEDS_HEAD.format("work"),
     "bench/bench_of_new_module.py": CASES.replace("toy", "fresh"),
     "fresh.py": SOURCE,
@@ -56,6 +57,7 @@ FILES = {
 INCOMPARABLE = {
     "bench/bench_syntax.py": "SyntaxError: '(' was never closed; base has 1 case there",
     "bench/bench_broken_in_both.py": "No module named 'nowhere_to_be_found'; nor in base; a library must be installed",
+    "bench/bench_generated.py": "nor in base; if it is in a file that is generated and ignored by git, name that",
     "bench/bench_needs_head.py::test_work": "base: cannot be collected (bench/bench_needs_head.py: ImportError: "
     "cannot import name 'added' from 'toy' ({worktree}/toy.py)); what one revision lacks is best imported in the cases",
     "bench/bench_of_new_module.py::test_work": "has no fresh); what one revision lacks is best imported in the cases",
@@ -83,7 +85,7 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Toy:
     """One whose head adds a function, and breaks the files of two cases."""
     made = make_toy(tmp_path / "toy")
     monkeypatch.chdir(made.root)
-    both: tuple[str, ...] = ("sound.py", "broken_in_both.py", "skipped_tests.py", "crashes.py")
+    both: tuple[str, ...] = ("sound.py", "broken_in_both.py", "generated.py", "skipped_tests.py", "crashes.py")
     lost = (
         "bench_syntax.py",
         "bench_needs_head.py",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from .measure.collecting import hinted
+from .measure.collecting import HINTS, HINTS_OF_BOTH, hinted
 from .measure.driver import OTHER_ID
 from .measure.messages import Collected
 from .measure.records import Trouble
@@ -30,7 +30,8 @@ def uncollected(base: Collected, head: Collected) -> Iterator[Trouble]:
             of_base = f"in base: {base.errors[node]}" if base.errors[node] != why else "nor in base"
         else:
             of_base = f"base has {lost} {'case' if lost == 1 else 'cases'} there" if lost else "base has no case there"
-        yield Trouble(node, "incomparable", hinted(f"cannot be collected in head: {why}; {of_base}"))
+        hints = HINTS_OF_BOTH if node in base.errors else HINTS
+        yield Trouble(node, "incomparable", hinted(f"cannot be collected in head: {why}; {of_base}", hints))
 
 
 def missing(base: Collected, head: Collected) -> list[Trouble]:

@@ -15,6 +15,7 @@ _LACKS_OWN = (
     r"|directory: '(\{worktree\}|[^/'])"
 )
 _LACKS_ANY = r"No module named '\w+'"
+_LACKS_NAME = r"cannot import name '\w+' from (?!partially)|has no attribute '\w+'"
 _OF_ONE_REVISION = "what one revision lacks is best imported in the cases that need it"
 #: What to do about errors of collecting, by what they say.
 HINTS = {
@@ -28,8 +29,10 @@ HINTS = {
         "two files of cases have the same name: give their folders an __init__.py, or pytest --import-mode=importlib",
     _LACKS_ANY:
         "a library must be installed in the environment that runs the gate, and a generated file named with carry",
-    r"cannot import name '\w+' from (?!partially)|has no attribute '\w+'": _OF_ONE_REVISION,
+    _LACKS_NAME: _OF_ONE_REVISION,
 }  # fmt: skip
+#: The same where neither revision can be collected.
+HINTS_OF_BOTH = HINTS | {_LACKS_NAME: "if it is in a file that is generated and ignored by git, name that with carry"}
 #: The same where only base cannot be collected, with the definitions that head has; and where the checkout cannot.
 HINTS_OF_BASE = HINTS | dict.fromkeys((_LACKS_OWN, _LACKS_ANY), _OF_ONE_REVISION)
 HINTS_OF_CHECKOUT = HINTS | dict.fromkeys(
