@@ -17,11 +17,9 @@ from fsspec.config import conf, set_conf_env
 from bgremove import cli, remove_backgrounds
 from bgremove.batch import make_plan, run_plan
 from bgremove.settings import Settings
-from bgremove.storage import s3_pages, store_of
 from bgremove.storage.s3 import s3_options
 from bgremove.strategies import STRATEGIES
-from bgremove.url import located
-from tests.s3_server import CUT, LOSE, PAGE, proxy, use
+from tests.s3_server import CUT, LOSE, proxy, use
 
 pytestmark = pytest.mark.whole_run
 
@@ -237,35 +235,6 @@ def test_one_object_that_cannot_be_had_costs_itself_only(bucket, photos, cutouts
     expected = {"in/1.png": "503", "in/2.png": "does not answer in time", "out/4.png": "access is denied"}
     for name, reason in expected.items():
         assert any(f"{bucket.url}/{name}: " in line and reason in line for line in reasons), (name, error)
-
-
-def test_a_folder_is_listed_page_by_page_as_it_is_drawn_from(bucket, monkeypatch):
-    for number in range(2 * PAGE + 1):
-        bucket.put(f"in/{number}.png", b"x")
-    asked = []
-    with proxy(bucket.endpoint, lambda *request: asked.append(request)) as url:
-        use(monkeypatch, through(url, bucket))
-        folder = located(f"{bucket.url}/in")
-        entries = store_of(folder).entries(folder, recursive=False)
-        assert next(entries).relative == "0.png"
-        assert len(asked) == 1
-        assert [entry.relative for entry in entries] == [f"{number}.png" for number in range(1, 2 * PAGE + 1)]
-        assert len(asked) == 3
-
-
-def test_objects_are_listed_as_botocore_reads_them(bucket, monkeypatch):
-    keys = ["a b+c.png", "a%2Bb.png", "<&>\"'.png", "ü/é.png", "empty"]
-    for key in keys:
-        bucket.put(f"in/{key}", key.encode() if key != "empty" else b"")
-    use(monkeypatch, bucket.environment)
-    folder, read = located(f"{bucket.url}/in"), []
-    fields = s3_pages._fields
-    monkeypatch.setattr(s3_pages, "_fields", lambda element: read.append(element) or fields(element))
-    entries = list(store_of(folder).entries(folder, recursive=True))
-    assert len(read) == len(keys)  # and not by botocore, which takes its time
-    assert {entry.relative for entry in entries} == set(keys)
-    looked_up = [store_of(folder).look_up(entry.url) for entry in entries]
-    assert [(each.size, each.version) for each in looked_up] == [(each.url.size, each.url.version) for each in entries]
 
 
 def test_an_object_that_has_vanished_costs_itself_only(bucket, photos):
