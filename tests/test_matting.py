@@ -66,6 +66,7 @@ def test_what_is_expected_decides_where_colours_leave_alpha_open() -> None:
     assert np.abs(estimate_alpha(image, np.full((40, 60), 0.5), expected) - expected).max() < 0.1
 
 
+@pytest.mark.pixels
 @pytest.mark.parametrize("side", [1, 2])
 @pytest.mark.parametrize("across", [False, True])
 def test_a_picture_of_one_row_or_column_has_a_soft_edge(side: int, across: bool) -> None:
