@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from bgremove.strategies.transports import TRANSPORTS
+
 pytestmark = pytest.mark.whole_run
 
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[1]
+WORKERS = ("pool", "processes")
 CONFTEST = """
 pytest_plugins = ["benchgate.guard.plugin"]
 from benchmarks.conftest import measure, pytest_terminal_summary
@@ -101,9 +104,13 @@ def test_whoever_takes_the_rounds_over_gets_the_work_alone(run):
 
 def test_every_case_of_the_suite_runs(environment):
     line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-disable", "benchmarks"]
-    # The same with fewer images runs.
-    longest = ("test_images[8]", "test_images[16]", "test_images_with_start[32]", "test_images_with_start[64]")
-    line += [f"--deselect=benchmarks/bench_scaling.py::{case}" for case in longest]
+    # The same with fewer images runs, and with the other images.
+    numbers = ("test_images[4]", "test_images[8]", "test_images[16]", "test_workers[processes-4]")
+    numbers += tuple(f"test_images_with_start[{images}]" for images in (16, 32, 64))
+    ways = [f"{name}-{way}" for name in WORKERS for way in TRANSPORTS]
+    others = [*(f"test_arrays[{way}-fixtures]" for way in ways), *(f"test_files[{name}-fixtures]" for name in WORKERS)]
+    line += [f"--deselect=benchmarks/bench_scaling.py::{case}" for case in numbers]
+    line += [f"--deselect=benchmarks/bench_strategies.py::{case}" for case in others]
     done = subprocess.run(line, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
