@@ -113,6 +113,24 @@ def bucket(s3_endpoint, s3_client, monkeypatch, request):
 
 
 @pytest.fixture(scope="session")
+def _browser(tmp_path_factory):
+    """One for all tests of pages: its start takes seconds."""
+    from tests.browser import chromium  # noqa: PLC0415 - imports Selenium
+
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def blank_browser(_browser):
+    """A headless Chromium that shows nothing yet, and has told nothing."""
+    from tests.browser import forget  # noqa: PLC0415 - as above
+
+    forget(_browser)
+    return _browser
+
+
+@pytest.fixture(scope="session")
 def cutouts(photos, tmp_path_factory):
     """What comes out of `photos`, by name."""
     folder = tmp_path_factory.mktemp("cutouts")
