@@ -36,6 +36,15 @@ def chromium(profile):
         browser.quit()
 
 
+def forget(browser):
+    """Show nothing, in the light and in a window of its own size; what was told until now is not told again."""
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    look(browser, "light")
+    browser.get("about:blank")
+    for kind in ("browser", "performance"):
+        browser.get_log(kind)
+
+
 def look(browser, scheme):
     """Show the page in the ``light`` or ``dark`` scheme."""
     features = [{"name": "prefers-color-scheme", "value": scheme}]

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import hypothesis
 import pytest
 
+from bgremove import remove_backgrounds
 from bgremove.cli import run
 from bgremove.engines import DEFAULT_ENGINE, make_engine
 from tests import s3_server
@@ -109,6 +110,45 @@ def bucket(s3_endpoint, s3_client, monkeypatch, request):
     made = s3_server.Bucket(s3_endpoint, name, s3_client)
     s3_server.use(monkeypatch, made.environment)
     return made
+
+
+@pytest.fixture(scope="session")
+def _browser(tmp_path_factory):
+    """One for all tests of pages: its start takes seconds."""
+    from tests.browser import chromium  # noqa: PLC0415 - imports Selenium
+
+    with chromium(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def blank_browser(_browser):
+    """A headless Chromium that shows nothing yet, and has told nothing."""
+    from tests.browser import forget  # noqa: PLC0415 - as above
+
+    forget(_browser)
+    return _browser
+
+
+@pytest.fixture(scope="session")
+def cutouts(photos, tmp_path_factory):
+    """What comes out of `photos`, by name."""
+    folder = tmp_path_factory.mktemp("cutouts")
+    remove_backgrounds(photos, folder, strategy="sequential")
+    return {file.name: (folder / file.name).read_bytes() for file in photos.iterdir()}
+
+
+@pytest.fixture
+def told(monkeypatch, capsys, tmp_path):
+    """Runs the command in this process, and gives its exit status and what it has told on standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def run_with(variables, *arguments):
+        s3_server.use(monkeypatch, variables)
+        status = run([str(argument) for argument in arguments])
+        return status, capsys.readouterr().err
+
+    return run_with
 
 
 def _text(argument):

@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+import numpy as np
 import PIL.Image
 
 ORIENTATION = 0x0112
@@ -22,6 +23,11 @@ def saved(image: PIL.Image.Image, file_format: str, **options: object) -> bytes:
     file = io.BytesIO()
     image.save(file, file_format, **(LOSSLESS.get(file_format, {}) | options))
     return file.getvalue()
+
+
+def close(image: np.ndarray, expected: PIL.Image.Image, tolerance: int) -> bool:
+    bgr = np.asarray(expected)[:, :, ::-1]
+    return image.shape == bgr.shape and np.abs(image.astype(int) - bgr).max() <= tolerance
 
 
 def quarters(width: int = 48, height: int = 32) -> PIL.Image.Image:

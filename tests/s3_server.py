@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -176,3 +177,12 @@ def use(monkeypatch, environment):
         S3FileSystem.clear_instance_cache()
         _used.clear()
         _used.update(environment)
+
+
+def through(url, bucket):
+    return {**bucket.environment, "AWS_ENDPOINT_URL": url}
+
+
+def outputs(bucket):
+    """What is written into the folder `out`, hidden files left aside."""
+    return {key.removeprefix("out/"): bucket.get(key) for key in bucket.listed() if re.match(r"out/[^.]", key)}

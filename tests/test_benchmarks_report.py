@@ -8,6 +8,8 @@ from benchgate.guard.stored import PROBLEMS
 from benchmarks.history import FEWEST_RUNS, all_series, changes_in, load_runs
 from benchmarks.report import main
 
+pytestmark = pytest.mark.pixels
+
 HERE = {"processor": "Pretended", "usable cores": "2"}
 SLOWER = "benchmarks/bench_a.py::test_slower[<b>x</b>]"
 

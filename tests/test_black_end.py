@@ -12,6 +12,8 @@ from bgremove.formats.read import decode
 from tests.image_files import saved
 from tests.tiff_files import tiff_of
 
+pytestmark = pytest.mark.pixels
+
 NOTE = "it ends in zeros, as a download that was broken off: a part of its picture may be missing"
 PIXELS = np.random.default_rng(0).integers(20, 230, (60, 80, 3), np.uint8)
 

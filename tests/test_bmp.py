@@ -13,6 +13,8 @@ from bgremove.errors import ImageError
 from bgremove.formats.read import decode
 from tests.image_files import saved
 
+pytestmark = pytest.mark.pixels
+
 RNG = np.random.default_rng(0)
 RGB555, RGB565, RGB444, RGB888 = (
     (0x7C00, 0x3E0, 0x1F),

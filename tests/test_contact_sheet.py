@@ -37,6 +37,7 @@ def checkered(height: int, width: int) -> np.ndarray:
     return np.where((rows + columns) % 2, 255, 204)[..., None].repeat(3, axis=2)
 
 
+@pytest.mark.pixels
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("edge", ["hard", "soft"])
 def test_a_preview_shows_photo_mask_and_cutout(edge: str, dtype: type) -> None:
@@ -50,6 +51,7 @@ def test_a_preview_shows_photo_mask_and_cutout(edge: str, dtype: type) -> None:
     np.testing.assert_allclose(cut, share * shallow[..., :3] + (1 - share) * checkered(60, 80), atol=1.01)
 
 
+@pytest.mark.pixels
 def test_glass_lets_the_checkerboard_through() -> None:
     scene = make_scene(60, 80, seed=1)
     glass = np.dstack([scene.image, np.full((60, 80), 100, np.uint8)])
@@ -58,6 +60,7 @@ def test_glass_lets_the_checkerboard_through() -> None:
     np.testing.assert_allclose(strip_of(glass)[2][inside], mixed[inside], atol=1.01)
 
 
+@pytest.mark.pixels
 @pytest.mark.parametrize(("height", "width"), [(1, 2000), (2000, 3), (301, 700)])
 def test_a_preview_has_one_size(height: int, width: int) -> None:
     image = np.zeros((height, width, 3), np.uint8)
@@ -65,6 +68,7 @@ def test_a_preview_has_one_size(height: int, width: int) -> None:
     assert cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR).shape == (150, 458, 3)
 
 
+@pytest.mark.pixels
 def test_names_are_drawn_red_where_something_is_wrong_and_fit() -> None:
     image = make_scene(60, 80, seed=1).image
     made = preview(from_array(image), remove_background(image))
@@ -79,6 +83,7 @@ def test_names_are_drawn_red_where_something_is_wrong_and_fit() -> None:
     assert (label[:, 3 * 474 :] == 255).all(), "a long name is cut"
 
 
+@pytest.mark.pixels
 def test_the_name_of_a_doubtful_mask_is_red(tmp_path: Path) -> None:
     image = make_scene(60, 80, seed=1).image
     made = preview(from_array(image), remove_background(image))
@@ -90,6 +95,7 @@ def test_the_name_of_a_doubtful_mask_is_red(tmp_path: Path) -> None:
     assert red[:, 474 + 16 :].any()
 
 
+@pytest.mark.pixels
 def test_a_sheet_of_nothing_and_of_very_many_can_be_written() -> None:
     assert contact_sheet([]).ndim == 3
     height, width, _ = contact_sheet([Entry("a", None)] * MOST_IMAGES).shape

@@ -8,6 +8,8 @@ from bgremove.doubt import ALIKE, ALONG, EMPTY, FULL, PIECES, UNLIKELY, find_dou
 from bgremove.types import Label, Rect
 from fixtures.scenes import make_scene
 
+pytestmark = pytest.mark.pixels
+
 SCENE = make_scene(300, 400, seed=1)
 RECT = SCENE.rect
 

@@ -17,6 +17,8 @@ from tests.image_files import chunk, png, quarters, saved
 from tests.samples import save_scene
 from tests.tiff_files import fewer, tiff_of
 
+pytestmark = pytest.mark.pixels
+
 PIXELS = np.random.default_rng(0).integers(40, 200, (40, 56, 3), np.uint8)
 END_OF_JPEG = b"\xff\xd9"
 

@@ -16,6 +16,8 @@ from tests.image_files import saved
 from tests.test_ends import END_OF_JPEG, PIXELS, photograph
 from tests.tiff_files import fewer, tiff_of
 
+pytestmark = pytest.mark.pixels
+
 
 @pytest.mark.parametrize("tags", [(273, 279, 324, 325), (273, 324)])
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])

@@ -13,6 +13,8 @@ import pytest
 from bgremove.formats.read import decode, from_pil
 from tests.image_files import quarters, saved
 
+pytestmark = pytest.mark.pixels
+
 FIRST_ONLY = ("it holds several frames or pages; only the first was read",)
 PLAIN = b"P3 2 2 # P3 of colours\n255 " + b"1 2 3 " * 4
 

@@ -19,7 +19,7 @@ from benchgate.measure.records import Pair
 from benchgate.report.page import page
 from benchgate.revisions.git import Revision
 from benchgate.settings import Settings
-from tests.browser import chromium, contrasts, look
+from tests.browser import contrasts, look
 from tests.report_values import EVIL
 
 pytestmark = pytest.mark.whole_run
@@ -67,20 +67,12 @@ def files(tmp_path_factory, result):
     return {name: folder / f"{name}.html" for name in made}
 
 
-@pytest.fixture(scope="module")
-def started(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("profile")) as browser:
-        browser.get("about:blank")
-        browser.get_log("performance")  # what a new browser does for itself
-        yield browser
-
-
 @pytest.fixture(params=["gate", "history"])
-def browser(request, started, files):
-    started.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    look(started, "light")
-    started.get(files[request.param].as_uri())
-    return started
+def browser(request, blank_browser, files):
+    blank_browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    look(blank_browser, "light")
+    blank_browser.get(files[request.param].as_uri())
+    return blank_browser
 
 
 def test_nothing_is_asked_of_anybody_and_nothing_goes_wrong(browser):
@@ -118,10 +110,11 @@ def test_a_phone_never_scrolls_sideways(browser):
     assert browser.execute_script("return document.documentElement.scrollWidth") == 360
 
 
-def test_the_gravest_comes_first(started, files):
-    started.get(files["gate"].as_uri())
-    assert started.find_element("tag name", "h1").text.startswith(f"2 of 6 cases regressed, first {SLOW}: wall +3")
-    rows = started.find_elements("css selector", "tbody th")
+def test_the_gravest_comes_first(blank_browser, files):
+    blank_browser.get(files["gate"].as_uri())
+    title = blank_browser.find_element("tag name", "h1").text
+    assert title.startswith(f"2 of 6 cases regressed, first {SLOW}: wall +3")
+    rows = blank_browser.find_elements("css selector", "tbody th")
     named = [row.text for row in rows if row.text]
     assert named[0] == SLOW
     assert [name.rpartition("::")[2] for name in named[1:]] == [

@@ -15,6 +15,8 @@ from tests.image_files import (
     saved,
 )
 
+pytestmark = pytest.mark.pixels
+
 
 def test_array_that_is_an_image_is_not_copied() -> None:
     array = np.zeros((4, 5, 3), np.uint8)

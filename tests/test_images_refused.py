@@ -24,11 +24,12 @@ from tests.image_files import (
     quarters,
     saved,
 )
+from tests.metadata_files import exif, wide_gamut
 from tests.permissions import public_folder, unprivileged
-from tests.test_metadata import exif, wide_gamut
 from tests.tiff_files import tiff_of
 
 
+@pytest.mark.pixels
 @pytest.mark.parametrize("name", PROMISES)
 def test_huge_promises_are_refused_by_the_header(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{name}"
@@ -38,6 +39,7 @@ def test_huge_promises_are_refused_by_the_header(name: str, tmp_path: Path) -> N
     assert str(caught.value).startswith(str(path))
 
 
+@pytest.mark.pixels
 @pytest.mark.parametrize("name", PROMISES)
 def test_promises_of_any_size_can_be_counted(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{name}"
@@ -57,6 +59,7 @@ def test_the_limit_is_exact_and_can_be_raised() -> None:
     assert not isinstance(caught.value, ImageTooLargeError)
 
 
+@pytest.mark.pixels
 @pytest.mark.parametrize("pillows", [10, 1000])  # Pillow refuses twice that, and warns of more than that
 @pytest.mark.parametrize("file_format", WRITTEN)
 def test_our_limit_rules_and_pillows_is_left_alone(
@@ -98,6 +101,7 @@ def test_text_called_jpg(content: bytes, tmp_path: Path) -> None:
         read(tmp_path / "a.jpg")
 
 
+@pytest.mark.pixels
 @pytest.mark.parametrize("file_format", WRITTEN)
 @pytest.mark.parametrize("keep", [0.9, 0.5, 0.2])
 def test_truncated_file(file_format: str, keep: float, tmp_path: Path) -> None:
@@ -184,6 +188,7 @@ small |= {
 }
 
 
+@pytest.mark.pixels
 @settings(max_examples=600, deadline=None)
 @given(
     st.sampled_from(list(small)),

@@ -7,15 +7,13 @@ import resource
 import shutil
 import subprocess
 import sys
-from contextlib import ExitStack
 from importlib.util import spec_from_file_location
 from pathlib import Path
 
 import pytest
 
 import bgremove
-from bgremove.engines import WITHOUT_MODEL, _compile, _turns, make_engine, warm_up_log_odds, warm_up_overlap
-from bgremove.engines._turns import my_turn
+from bgremove.engines import WITHOUT_MODEL, _compile, make_engine, warm_up_log_odds, warm_up_overlap
 from bgremove.errors import EngineError
 
 DOUBLED = """
@@ -88,49 +86,6 @@ def test_of_the_workers_of_a_pool_one_compiles(installation: Path, tmp_path: Pat
             line, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=200
         )
         assert done.stderr.count("compiling") == messages
-
-
-WAITS = """
-import sys, threading
-sys.path.insert(0, {folder!r})
-from bgremove.engines._turns import my_turn
-from pathlib import Path
-with my_turn(Path({lock!r})):
-    print("in")
-"""
-
-
-def waiting(installation: Path, lock: Path, **options: object) -> subprocess.Popen[str]:
-    script = WAITS.format(folder=str(installation), lock=str(lock))
-    return subprocess.Popen([sys.executable, "-c", script], text=True, stdout=subprocess.PIPE, **options)  # type: ignore[call-overload,no-any-return]
-
-
-def test_who_waits_for_another_to_compile_says_so_once(installation: Path, tmp_path: Path) -> None:
-    lock = tmp_path / "a.lock"
-    with ExitStack() as held:
-        held.enter_context(my_turn(lock))
-        with waiting(installation, lock, stderr=subprocess.PIPE) as other:
-            assert other.stderr is not None
-            assert other.stdout is not None
-            expected = f"bgremove: waiting for process {os.getpid()}, which compiles its kernels: some seconds, once\n"
-            assert other.stderr.readline() == expected
-            held.close()
-            assert other.stdout.read() == "in\n"
-    assert not lock.with_suffix(".told").exists()
-
-
-def test_what_one_reader_has_been_told_is_not_told_again(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_turns, "_SILENT_S", 0.0)
-    for reader, lines in ((_turns._reader(), 0), ("1:2", 1)):
-        told = tmp_path / f"{lines}.told"
-        told.write_text(f"123\n{reader}\n", encoding="ascii")
-        _turns._tell(told)
-        assert capfd.readouterr().err.count("waiting for process 123") == lines
-        assert _turns._reader() in told.read_text(encoding="ascii").split()
-    _turns._tell(tmp_path / "gone" / "a.told")
-    assert "waiting for another process" in capfd.readouterr().err
 
 
 def test_nobody_waits_for_kernels_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

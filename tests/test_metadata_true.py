@@ -14,6 +14,8 @@ from bgremove.formats.read import decode
 from tests.heic_files import CROPPED, QUARTERS, TWO_PICTURES, WITH_PREVIEW
 from tests.image_files import chunk, png, quarters, saved
 
+pytestmark = pytest.mark.pixels
+
 CARRIERS = ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
 EXPOSURE = ExifTags.Base.ExposureTime
 

@@ -12,6 +12,8 @@ from fixtures.scenes import make_scene
 from tests.contracts import check_engine
 from tests.tiny_models import write_model
 
+pytestmark = pytest.mark.pixels
+
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def picture(channels: tuple[int, ...], dtype: type) -> np.ndarray:
     return pixels
 
 
+@pytest.mark.pixels
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [(), (3,), (4,)], ids=["gray", "BGR", "BGRA"])
 def test_bands_make_one_picture_with_any_number_of_threads(channels: tuple[int, ...], dtype: type) -> None:
@@ -43,16 +44,19 @@ def test_bands_make_one_picture_with_any_number_of_threads(channels: tuple[int, 
         image.load()  # checks every sum
 
 
+@pytest.mark.pixels
 def test_the_pixels_are_one_stream_of_zlib() -> None:
     stream = b"".join(data for kind, data in chunks_of(encode(picture((4,), np.uint8))) if kind == b"IDAT")
     assert len(zlib.decompress(stream)) == SHAPE[0] * (1 + 4 * SHAPE[1])
 
 
+@pytest.mark.pixels
 def test_views_are_written_as_they_are_seen() -> None:
     pixels = picture((4,), np.uint8)[::-2, 5:-3]
     assert encode(pixels) == encode(pixels.copy())
 
 
+@pytest.mark.pixels
 def test_a_transparent_picture_takes_next_to_nothing() -> None:
     pixels = np.zeros((3000, 4000, 4), np.uint8)
     assert len(encode(pixels)) < pixels.size / 300

@@ -17,6 +17,8 @@ from bgremove.hints import read_hints
 from fixtures.scenes import make_scene
 from tests.rects_folder import OPEN, ask, contents, make_folder, read_rects, serving, session_of
 
+pytestmark = pytest.mark.pixels
+
 
 @pytest.fixture
 def folder(tmp_path):

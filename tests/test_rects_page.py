@@ -5,22 +5,16 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser import chromium, look
+from tests.browser import look
 from tests.rects_folder import read_rects
 from tests.rects_page import HEIGHT, NAMES, WIDTH, page_of
 
 pytestmark = pytest.mark.whole_run
 
 
-@pytest.fixture(scope="module")
-def profile(tmp_path_factory):
-    with chromium(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
-
-
 @pytest.fixture
-def page(profile, tmp_path):
-    with page_of(profile, tmp_path) as page:
+def page(blank_browser, tmp_path):
+    with page_of(blank_browser, tmp_path) as page:
         yield page
 
 

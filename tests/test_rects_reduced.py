@@ -9,6 +9,8 @@ from bgremove import Rect
 from bgremove.formats import Photo
 from bgremove.rects.edit.reduced import reduced, resized
 
+pytestmark = pytest.mark.pixels
+
 
 @given(st.integers(1, 2000), st.integers(1, 2000), st.data())
 def test_a_rect_keeps_its_background_in_another_size(height, width, data):

@@ -18,7 +18,7 @@ from bgremove.report.gallery import MOST_PICTURES, Gallery, make_picture
 from bgremove.report.page import page
 from bgremove.report.plots import plots_of
 from bgremove.report.report import report_from_json
-from tests.browser import chromium, contrasts, look
+from tests.browser import contrasts, look
 from tests.report_values import EVIL, content
 
 pytestmark = pytest.mark.whole_run
@@ -54,14 +54,11 @@ def file(tmp_path_factory, pictures):
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory, file):
+def opened(blank_browser, file):
     """The browser with the page, and what it has asked for since it began."""
-    with chromium(tmp_path_factory.mktemp("profile")) as browser:
-        browser.get("about:blank")
-        browser.get_log("performance")  # what a new browser does for itself
-        browser.get(file.as_uri())
-        messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-        yield browser, [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+    blank_browser.get(file.as_uri())
+    messages = [json.loads(entry["message"])["message"] for entry in blank_browser.get_log("performance")]
+    return blank_browser, [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ def photos(tmp_path):
     return tmp_path / "photos"
 
 
+@pytest.mark.pixels
 @given(st.text(min_size=1).filter(lambda text: "\0" not in text), st.integers(1, 50))
 def test_each_image_is_in_one_shard(name, count):
     assert sum(Shard(index, count).holds(PurePath(name)) for index in range(1, count + 1)) == 1

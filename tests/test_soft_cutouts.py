@@ -73,6 +73,7 @@ def test_soft_cutouts_are_not_taken_for_hard_ones_that_are_done(command_here, tm
     assert "1 ok, 0 skipped" in command_here(*line, "--edge", "soft", "--overwrite").stderr
 
 
+@pytest.mark.pixels
 @pytest.mark.parametrize("how", ["rect", "transparent"])
 def test_no_soft_edge_reaches_into_certain_background(scene, how):
     # The object goes on beyond the rect, so that the edge runs along its side.
@@ -90,6 +91,7 @@ def test_no_soft_edge_reaches_into_certain_background(scene, how):
     assert (cutout.image[~outside, 3] % 255 != 0).any()
 
 
+@pytest.mark.pixels
 def test_certain_foreground_stays_as_it_is(scene):
     soft = remove_background(scene.image, edge="soft").image[..., 3] % 255 != 0
     assert soft.any()
@@ -101,6 +103,7 @@ def test_certain_foreground_stays_as_it_is(scene):
     assert (cutout[certain, 3] == 255).all()
 
 
+@pytest.mark.pixels
 def test_the_mask_is_that_of_a_hard_edge_and_the_image_is_left_alone(scene):
     before = scene.image.copy()
     hard, soft = remove_background(scene.image), remove_background(scene.image, edge="soft")

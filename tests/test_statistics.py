@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from bgremove.comparison.statistics import Costs, break_even, paired_ratio, pays_from
 from bgremove.errors import UsageError
 
+pytestmark = pytest.mark.pixels
+
 seconds = st.floats(1e-3, 1e3)
 
 

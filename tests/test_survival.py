@@ -13,8 +13,8 @@ from bgremove import iter_cutouts, remove_background, remove_backgrounds
 from bgremove.formats import encode
 from fixtures.scenes import make_scene
 from tests.image_files import saved
+from tests.metadata_files import exif, wide_gamut
 from tests.test_deep import deep_scene
-from tests.test_metadata import exif, wide_gamut
 
 # That all strategies give the same bytes is told by test_parity: those that use processes share all that crosses.
 WAYS = ["threads", "processes"]

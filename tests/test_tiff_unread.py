@@ -13,6 +13,8 @@ from bgremove.formats.read import decode
 from tests.image_files import tiff
 from tests.tiff_files import tiff_of
 
+pytestmark = pytest.mark.pixels
+
 
 def test_a_tiff_that_is_not_read_is_named_by_its_samples() -> None:
     samples = np.zeros((4, 4, 3), np.uint16)

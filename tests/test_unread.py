@@ -128,6 +128,7 @@ def test_png_with_a_long_text_is_read_with_a_note(kind: bytes, after: bool, tmp_
     assert header_pixels(path) == 4
 
 
+@pytest.mark.pixels
 def test_long_texts_of_many_and_in_many_threads() -> None:
     before = PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY
     many = png(2, 2, 8, 0, b"\0\1\2" * 2, *[long_chunk(b"zTXt", 2_000_000, b"%d" % index) for index in range(40)])
@@ -137,6 +138,7 @@ def test_long_texts_of_many_and_in_many_threads() -> None:
     assert before == (PngImagePlugin.MAX_TEXT_CHUNK, PngImagePlugin.MAX_TEXT_MEMORY)
 
 
+@pytest.mark.pixels
 def test_a_text_without_end_is_refused() -> None:
     bomb = png(2, 2, 8, 0, b"\0\1\2" * 2, long_chunk(b"zTXt", 100 * 2**20))
     with pytest.raises(ImageError, match="a text or colour profile of more than 64 MiB"):

@@ -124,6 +124,7 @@ def test_pictures_of_a_run_are_not_put_where_photographs_are(line, message, phot
     assert sorted(os.listdir("photos")) == sorted(os.listdir(photos))
 
 
+@pytest.mark.pixels
 def test_pictures_of_a_run_may_be_put_beside_its_results(photos, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(photos, "in/photos")
