@@ -184,11 +184,15 @@ def write_json_file(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_text_file(path: Path, text: str) -> None:
-    """Write `text` in UTF-8 to `path`, whole or not at all, whatever was there before; or to standard output.
+    """Write `text` in UTF-8 to `path`, see `replace_file`.
 
     What is not UTF-8 in a file name that it holds, as `os.fsdecode` gives it, becomes the same bytes again.
     """
-    content = text.encode("utf-8", "surrogateescape")
+    replace_file(path, text.encode("utf-8", "surrogateescape"))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all, whatever was there before; or to standard output."""
     if path == STANDARD:
         write_standard_output(content)
         return

@@ -13,7 +13,7 @@ from PIL import ImageColor
 from bgremove import matting
 from bgremove.engines import DEFAULT_ENGINE, ENGINES, Model, make_engine, read_model
 from bgremove.errors import UsageError
-from bgremove.formats import DEFAULT_MAX_PIXELS, LOSSLESS_FORMATS, METADATA, OUTPUT_FORMATS
+from bgremove.formats import DEFAULT_MAX_PIXELS, LOSSLESS_FORMATS, METADATA, OUTPUT_FORMATS, as_format
 from bgremove.types import Rect, as_number, as_rect, as_whole
 
 EMITS = ("cutout", "mask")
@@ -50,8 +50,8 @@ class Settings:
     emit
         What is written of each image, out of `EMITS`.
     format
-        How it is written, out of `bgremove.formats.OUTPUT_FORMATS`. A ``jpg`` has no transparency and needs a
-        `background`; a mask beside it is a PNG, as losses would show in it.
+        How it is written, out of `bgremove.formats.OUTPUT_FORMATS`; ``JPEG`` is ``jpg``, and ``.tif`` is ``tiff``. A
+        ``jpg`` has no transparency and needs a `background`; a mask beside it is a PNG, as losses would show in it.
     background
         Fills the written cutout where the object is not: a colour as CSS writes it, or BGR, both sRGB; None is
         transparent.
@@ -92,6 +92,7 @@ class Settings:
         make_engine(self.engine, self.model)  # refuses a model that is missing, or too much
         _check_names("edge", [self.edge], matting.EDGES)
         object.__setattr__(self, "emit", _as_emit(self.emit))
+        object.__setattr__(self, "format", as_format(self.format))
         _check_names("format", [self.format], OUTPUT_FORMATS)
         _check_names("metadata", [self.metadata], METADATA)
         if self.edge == "soft":

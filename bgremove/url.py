@@ -113,7 +113,9 @@ def located(name: str | os.PathLike[str] | Url) -> Location:
         raise UsageError(f"a file is named by text or a Path, and not by {type(name).__name__}")
     if not text:
         raise UsageError("a name is empty: name a file or a folder; this folder is called .")
-    if not isinstance(name, str) and _SHORTENED.match(text):
+    if short := _SHORTENED.match(text):
+        if isinstance(name, str):
+            raise UsageError(f"{text}: a URL begins with {short[1]}://, and a folder here that is called so with ./")
         raise UsageError(f"{text} was a URL before it became a Path, which takes a slash from it: give it as text")
     match = _SCHEME.match(text) if isinstance(name, str) else None
     if match is None:

@@ -91,6 +91,32 @@ def test_the_data_of_a_strip_end_in_zeros(compression: str, keep: float) -> None
         decode(cut_in_its_strip(whole, keep))
 
 
+FAX = ["tiff_ccitt", "group3", "group4"]
+
+
+@pytest.mark.parametrize("keep", [0.3, 0.6, 0.95])
+@pytest.mark.parametrize("compression", FAX)
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_data_of_a_facsimile_end_early(compression: str, keep: float, order: int) -> None:
+    whole = saved(photograph().convert("1"), "TIFF", compression=compression, tiffinfo={266: order})
+    decode(whole)
+    with pytest.raises(ImageError, match="damaged or truncated"):
+        decode(cut_in_its_strip(whole, keep))
+
+
+@pytest.mark.parametrize("compression", FAX)
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("rows", [1, 7, 64])
+def test_a_facsimile_of_any_last_row_is_whole(compression: str, order: int, rows: int) -> None:
+    random = np.random.default_rng(rows)
+    for width in (1, 2, 7, 8, 63, 64, 65, 128, 1472, 1728, 2560, 2561):
+        for ink in (0, 0.5, 0.01, 0.99, 1):
+            pixels = np.repeat(random.random((9, width)) < ink, 2, axis=0)
+            image = PIL.Image.fromarray(pixels)
+            read = decode(saved(image, "TIFF", compression=compression, tiffinfo={266: order, 278: rows}))
+            assert np.array_equal(read.image[..., 0] > 0, pixels)
+
+
 @pytest.mark.parametrize("end", [b"", END_OF_JPEG])
 @pytest.mark.parametrize("mode", ["L", "RGB", "YCbCr", "CMYK"])
 @pytest.mark.parametrize("keep", [0.5, 0.95])

@@ -70,6 +70,7 @@ def test_our_limit_rules_and_pillows_is_left_alone(
     with ThreadPoolExecutor(4) as threads:
         photos = list(threads.map(decode, [data] * 8))
     assert all(photo.image.shape == (32, 48, 3) for photo in photos)
+    assert not any("limit" in note for photo in photos for note in photo.notes)
     assert pillows == PIL.Image.MAX_IMAGE_PIXELS
 
 

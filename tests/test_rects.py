@@ -75,6 +75,30 @@ def test_a_table_of_a_spreadsheet_stays_one_for_it(tmp_path):
     assert table.text() == "path;x;y;width;height;note\ncup.jpg;1,0;2;3;4;a, b\nleaf.jpg;5;6;7;8;\n"
 
 
+@pytest.mark.parametrize(
+    ("encoding", "start"),
+    [
+        ("utf-8", "sep=;\r\n"),
+        ("utf-8", "\ufeffSEP=|\n"),
+        ("utf-8", "\ufeff"),
+        ("utf-16-le", "\ufeff"),
+        ("utf-16-be", "\ufeffsep=\t\r\n"),
+    ],
+)
+def test_a_table_of_excel_is_read_and_stays_one_for_it(tmp_path, encoding, start):
+    between = "|" if "|" in start else ";" if ";" in start else "\t"
+    lines = ["path,x,y,width,height", "tür.jpg,1,2,3,1 200"]
+    before = (start + "".join(line.replace(",", between) + "\n" for line in lines)).encode(encoding)
+    (tmp_path / "rects.csv").write_bytes(before)
+    table = Table.opened(tmp_path / "rects.csv")
+    assert table.rect(tmp_path / "tür.jpg") == Rect(1, 2, 3, 1200)
+    table.save()
+    assert table.file.read_bytes() == before
+    table.put(tmp_path / os.fsdecode(b"caf\xe9.jpg"), Rect(5, 6, 7, 8))
+    table.save()
+    assert read_rects(table.file)[os.fspath(tmp_path / os.fsdecode(b"caf\xe9.jpg"))] == (5, 6, 7, 8)
+
+
 def test_a_broken_image_costs_its_own_line(folder, tmp_path, capsys):
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
     table = tmp_path / "rects.csv"
@@ -206,15 +230,15 @@ def test_editing_ends_on_the_page_or_with_ctrl_c(folder, tmp_path, environment, 
 def test_what_could_not_be_saved_on_the_page_is_saved_at_its_end_or_told(folder, tmp_path, monkeypatch, capsys, room):
     table, image = tmp_path / "rects.csv", folder / "1, a.png"
     full = OutputError("rects.csv: it cannot be written (No space left on device)")
-    write = rects_table.write_text_file
+    write = rects_table.replace_file
 
     def edit(server):
-        monkeypatch.setattr(rects_table, "write_text_file", Mock(side_effect=full))
+        monkeypatch.setattr(rects_table, "replace_file", Mock(side_effect=full))
         index = next(i for i, entry in enumerate(server._session.entries) if entry.path == image)
         with pytest.raises(OutputError, match="No space left"):
             server._session.change(index, Rect(2, 3, 40, 30), None)
         if room:
-            monkeypatch.setattr(rects_table, "write_text_file", write)
+            monkeypatch.setattr(rects_table, "replace_file", write)
 
     monkeypatch.setattr(EditServer, "serve_forever", edit)
     assert run(["rects", str(folder), "-o", str(table), "--edit", "--no-browser"]) == (0 if room else 1)

@@ -8,8 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from bgremove.rects.edit import EditServer
-from tests.rects_folder import ask, contents, make_folder, serving, session_of
+import bgremove.rects.edit.session as edit_session
+from bgremove.formats import read
+from bgremove.rects import Table
+from bgremove.rects.edit import EditServer, Entry, Session
+from bgremove.rects.edit.answers import Answers
+from bgremove.types import DrawnRect, Rect
+from fixtures.scenes import make_scene
+from tests.rects_folder import SETTINGS, ask, contents, make_folder, serving, session_of
 
 
 @pytest.fixture
@@ -125,3 +131,32 @@ def test_done_ends_the_server(session):
         assert ask(server, "POST", "done")[0] == 200
         thread.join(timeout=60)
         assert not thread.is_alive()
+
+
+def test_going_on_asks_for_one_photo_however_many_there_are(tmp_path, monkeypatch):
+    """What is read and sent, counted: a session of thousands costs its list, and no photo more than a small one."""
+    (tmp_path / "photos").mkdir()
+    content = cv2.imencode(".png", make_scene(60, 80, 1).image)[1].tobytes()
+    paths = [tmp_path / "photos" / f"{number:04}.png" for number in range(2000)]
+    for path in paths:
+        path.write_bytes(content)
+    table = Table(tmp_path / "rects.csv")
+    for path in paths:
+        table.put(path, DrawnRect(Rect(5, 6, 60, 40), 60, 80))
+    opened = []
+    monkeypatch.setattr(edit_session, "read", lambda path, **options: opened.append(path) or read(path, **options))
+    sent = {}
+    for count in (3, len(paths)):
+        session = Session(table, [Entry(path, (), (60, 80)) for path in paths[:count]], SETTINGS)
+        answers = Answers(session)
+        assert len(answers.get("photos").content) < 100 * (count + 2)
+        assert not opened
+        for index in (0, 1, 2):
+            contents_sent = [answers.get(f"photos/{index}{suffix}").content for suffix in ("", ".jpg")]
+            sent[count, index] = sum(map(len, contents_sent))
+            assert opened == [paths[index]]
+            opened.clear()
+            answers.put(f"photos/{index}", b'{"rect": [5, 6, 60, 40]}')
+            assert not opened
+        assert len(session._opened) == 2
+    assert all(sent[3, index] == sent[len(paths), index] for index in (0, 1, 2))

@@ -18,6 +18,7 @@ import pytest
 from bgremove import cli, files, remove_background
 from bgremove.batch.single import names_a_file, plan_single
 from bgremove.errors import ImageError, OutputError, UsageError
+from bgremove.formats import encode
 from bgremove.formats.read import decode
 from bgremove.settings import Settings
 from tests.samples import save_scene
@@ -177,6 +178,20 @@ def test_an_output_with_the_suffix_of_an_image_is_that_file(
     assert again.returncode == 2
     assert "cut.jpeg exists already: overwrite it" in again.stderr
     assert command_here("remove", "a.png", "-o", "cut.jpeg", "--background", "white", "--overwrite").returncode == 0
+
+
+@pytest.mark.parametrize("spelled", ["jpeg", "JPG", ".jpg", "tif", "TIFF", "Png"])
+def test_a_format_has_the_spellings_that_a_suffix_has(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, spelled: str
+) -> None:
+    monkeypatch.chdir(folder)
+    suffix = f".{spelled.removeprefix('.')}"
+    line = ["remove", "a.png", "--background", "white", "--format", spelled, "-q"]
+    assert cli.run([*line, "-o", "out"]) == cli.run([*line, "-o", f"cut{suffix}"]) == 0
+    (written,) = (folder / "out").glob("a.*")
+    assert written.read_bytes() == (folder / f"cut{suffix}").read_bytes()
+    assert Settings(format=spelled, background="white").format == written.suffix.removeprefix(".")
+    assert encode(np.zeros((4, 4, 3), np.uint8), spelled) == encode(np.zeros((4, 4, 3), np.uint8), written.suffix[1:])
 
 
 @pytest.mark.parametrize(

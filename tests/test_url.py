@@ -58,6 +58,14 @@ def test_a_url_that_has_lost_a_slash_as_a_path_is_no_name_of_a_file():
         remove_background(Path("s3://bucket/a.jpg"))
 
 
+@pytest.mark.parametrize("name", ["s3:/bucket/a.jpg", "zip:/::a.zip", "memory:/a"])
+def test_a_url_that_lacks_a_slash_is_no_folder_here(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=f"^{name}: a URL begins with {name.partition(':')[0]}://, and a folder here"):
+        located(name)
+    assert located(f"./{name}".replace("::", "")).parts[0] == name.partition("/")[0]
+
+
 def test_the_scheme_of_a_url_may_be_in_capitals():
     assert located("S3://Bucket/A.jpg").text == "s3://Bucket/A.jpg"
     assert located("ZIP://A.jpg::S3://Bucket/B.zip").text == "zip://A.jpg::s3://Bucket/B.zip"

@@ -134,7 +134,18 @@ def test_the_library_refuses_them_too(folder):
             r"line 3: \./a\.png has another rect in a line before it",
         ),
         (b"path|x|y|width|height\na.png|1|1|9|9\n", "with commas, semicolons or tabs between them, in UTF-8"),
-        ("path,x,y,width,height\na.png,1,1,9,9\n".encode("utf-16"), "tabs between them, in UTF-8"),
+        ("path,x,y,width,height\na.png,1,1,9,9\n".encode("utf-16-le"), "tabs between them, in UTF-8 or UTF-16"),
+        (
+            "path,x,y,width,height\na.png,1,1,9,9\n".encode("utf-16")[:-1],
+            r"r\.csv: the rects cannot be read: .*truncated",
+        ),
+        (b"sep=;\npath,x,y,width,height\na.png,1,1,9,9\n", "must name the columns"),
+        (b"sep=;\npath;x;y;width;height\na.png;1;1;9;50%\n", r"r\.csv, line 3: height is 50%, which is a share of the"),
+        (b"path,x,y,width,height\na.png,0,.2,1,1\n", r"r\.csv, line 2: y is \.2, which is a share .*; write how many"),
+        (b"path;x;y;width;height\na.png;0;0,25;1;1\n", r"line 2: y is 0,25, which is a share of the image"),
+        (b"path;x;y;width;height\na.png;1;1;1.000;9\n", r"line 2: width is 1\.000, which is a thousand or a fraction"),
+        (b"path;x;y;width;height\na.png;1;1;12.5;9\n", r"line 2: width is 12\.5, which is no whole number of pixels"),
+        (b"path;x;y;width;height\na.png;1;1;x\x1b;9\n", r"line 2: width is x\\x1b, which is no whole number"),
     ],
 )
 def test_a_table_of_rects_says_what_is_wrong_where(folder, table, message):

@@ -6,14 +6,14 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bgremove.batch.spreadsheets import Dialect, advice, opened_table, whole_number
 from bgremove.errors import RectError, UsageError
-from bgremove.paths import StrPath, absolute, display_name
+from bgremove.paths import StrPath, absolute, display_name, printable
 from bgremove.types import DrawnRect, Rect, as_rect
 from bgremove.url import Location, Url, located
 
@@ -40,8 +40,8 @@ class RectTable:
     """None where a line has no numbers: the margin says what is background there."""
     hints: dict[str, Location]
     """Images of hints, see `bgremove.hints`, for those that have one."""
-    delimiter: str = ","
-    """What stands between the columns."""
+    dialect: Dialect = field(default_factory=Dialect)
+    """How it is written."""
 
 
 def by_file(option: str, given: Mapping[Any, T]) -> dict[str, T]:
@@ -84,22 +84,20 @@ def read_table(file: StrPath) -> RectTable:
     """A CSV with the columns ``path,x,y,width,height``, and ``image_width,image_height`` and ``hints`` or not.
 
     Paths are relative to the CSV's folder, unless they are URLs. A line may leave all four numbers out, or those of the
-    image; with them the rect is a `DrawnRect`. Semicolons or tabs may stand for the commas, capitals and spaces in the
-    first line and lines with nothing in them are passed over, and 20.0 is a whole number, as spreadsheets write all
-    these. Raises `RectError` that names the line.
+    image; with them the rect is a `DrawnRect`. As spreadsheets write it, semicolons or tabs may stand for the commas,
+    or what a line ``sep=|`` above says, UTF-16 with its mark for UTF-8; capitals and spaces in the first line and lines
+    with nothing in them are passed over; 20.0 is a whole number. Raises `RectError` that names the line.
     """
     file = Path(file)
     lines: dict[str, dict[str, str]] = {}
     rects: dict[str, Rect | None] = {}
     hints: dict[str, Location] = {}
     try:
-        with file.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as stream:
-            first = stream.readline()
-            delimiter = max(",;\t", key=first.count)
-            rows = csv.DictReader(chain([first], stream), strict=True, delimiter=delimiter)  # a pipe cannot be rewound
+        with opened_table(file) as (dialect, text):
+            rows = csv.DictReader(text, strict=True, delimiter=dialect.delimiter)
             rows.fieldnames = columns = _checked(rows.fieldnames or (), display_name(file))
             for row in rows:
-                where = f"{display_name(file)}, line {rows.line_num}"
+                where = f"{display_name(file)}, line {rows.line_num + dialect.lines_before}"
                 if any(row.pop(None, ())):
                     raise RectError(f"{where}: there is more in it than the first line names; quote a name with commas")
                 line = {column: row[column] or "" for column in columns}
@@ -112,16 +110,16 @@ def read_table(file: StrPath) -> RectTable:
                 lines[path] = line
                 if line.get(HINTS):
                     hints[path] = _place(line[HINTS], where, file.parent)
-    except (OSError, csv.Error) as error:
+    except (OSError, csv.Error, UnicodeError) as error:
         raise RectError(f"{display_name(file)}: the rects cannot be read: {error}") from error
-    return RectTable(columns, lines, rects, hints, delimiter)
+    return RectTable(columns, lines, rects, hints, dialect)
 
 
 def _checked(named: Sequence[str], file: str) -> tuple[str, ...]:
     """The columns of a table, if those that it needs are among them, and none twice."""
     columns = tuple(map(partial(_column, others=named), named))
     if not set(COLUMNS) <= set(columns):
-        wanted = f"the columns {','.join(COLUMNS)}, with commas, semicolons or tabs between them, in UTF-8"
+        wanted = f"the columns {','.join(COLUMNS)}, with commas, semicolons or tabs between them, in UTF-8 or UTF-16"
         raise RectError(f"{file}: its first line must name {wanted}")
     for column in (*COLUMNS, *SIZE_COLUMNS, HINTS):
         if columns.count(column) > 1:
@@ -146,24 +144,23 @@ def _place(name: str, where: str, folder: Path) -> Location:
 
 def _rect(line: dict[str, str], where: str) -> Rect | None:
     """The rect of a line, which must hold a path too; None where it has no numbers."""
-    numbers = [line[column] for column in COLUMNS[1:]]
-    if line["path"] and not any(numbers):
+    if line["path"] and not any(line[column].strip() for column in COLUMNS[1:]):
         return None
-    rect = _whole(numbers)
-    if rect is None or not line["path"]:
+    if not line["path"] or not all(line[column].strip() for column in COLUMNS[1:]):
         raise RectError(f"{where}: it must hold a path, and x, y, width and height as whole numbers, or none of these")
-    numbers = [line.get(column, "") for column in SIZE_COLUMNS]
-    if not any(numbers):
-        return Rect(*rect)
-    size = _whole(numbers)
-    if size is None or min(size) < 1:
+    rect = Rect(*(_number(line, column, where) for column in COLUMNS[1:]))
+    sizes = [column for column in SIZE_COLUMNS if line.get(column, "").strip()]
+    if not sizes:
+        return rect
+    width, height = (_number(line, column, where) if column in sizes else 0 for column in SIZE_COLUMNS)
+    if min(width, height) < 1:
         raise RectError(f"{where}: {' and '.join(SIZE_COLUMNS)} must be whole numbers, or both left out")
-    return DrawnRect(Rect(*rect), height=size[1], width=size[0])
+    return DrawnRect(rect, height=height, width=width)
 
 
-def _whole(texts: Sequence[str]) -> list[int] | None:
-    """Whole numbers; None if one is none."""
-    try:
-        return [int(re.sub(r"[.,]00?$", "", text.strip())) for text in texts]
-    except ValueError:
-        return None
+def _number(line: dict[str, str], column: str, where: str) -> int:
+    """What stands in a column of a line; `RectError` that says what to do if it is no number of pixels."""
+    number = whole_number(line[column])
+    if number is None:
+        raise RectError(f"{where}: {column} is {printable(line[column].strip())}, which is {advice(line[column])}")
+    return number

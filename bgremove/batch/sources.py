@@ -186,13 +186,18 @@ def _in_folder(folder: Path, recursive: bool, tree: Tree, left_out: Counter[str]
     for parent, _, files in tree.walk(folder, recursive=recursive):
         below = os.path.join(parent, "")[start:]
         for name in files:
-            suffix = os.path.splitext(name)[1].lower()
+            suffix = _suffix(name)
             if name.startswith("."):
                 continue
             if suffix in SUFFIXES:
                 yield Source(folder, below + name)
             elif suffix in UNREAD_SUFFIXES or looks_like_image(Path(parent, name)):
                 left_out[suffix] += 1
+
+
+def _suffix(name: str) -> str:
+    """The suffix of a file in lower case; a dot at the end is none."""
+    return os.path.splitext(name)[1].lower().rstrip(".")
 
 
 def _in_store(
@@ -210,7 +215,7 @@ def _in_store(
             misleading = any(map(_misleads, parts))
             if not single and any(part.startswith(".") for part in parts) and not misleading:
                 continue
-            suffix = os.path.splitext(parts[-1])[1].lower()
+            suffix = _suffix(parts[-1])
             if misleading and (single or suffix in SUFFIXES):
                 error = ImageError(f"{display_name(entry.url)}: no file can be called like that: rename it")
                 unusable.append(Unusable(entry.url, error, entry.relative))

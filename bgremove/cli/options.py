@@ -11,7 +11,7 @@ import click
 
 from bgremove.engines import ENGINES, PRESETS
 from bgremove.errors import BgremoveError, UsageError
-from bgremove.formats import METADATA, OUTPUT_FORMATS
+from bgremove.formats import METADATA, OUTPUT_FORMATS, as_format
 from bgremove.matting import EDGES
 from bgremove.paths import STANDARD
 from bgremove.report import Outputs
@@ -36,6 +36,17 @@ class Listed(click.ParamType[tuple[Any, ...]]):
             return tuple(self._convert_one(part.strip()) for part in str(value).split(","))
         except (ValueError, BgremoveError) as error:
             self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class FormatChoice(click.Choice[str]):
+    """A format that is written, in any of its spellings."""
+
+    def __init__(self) -> None:
+        super().__init__(OUTPUT_FORMATS)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See `click.ParamType.convert`."""
+        return super().convert(as_format(value), param, ctx)
 
 
 class Place(click.Path):
@@ -119,7 +130,7 @@ _SETTINGS = (
     ),
     _setting("--edge", type=click.Choice(EDGES), help="Soft needs PyMatting: bgremove[soft]."),
     _setting("--emit", type=Listed("KINDS"), help=f"Out of {','.join(EMITS)}."),
-    _setting("--format", type=click.Choice(OUTPUT_FORMATS), help="Of what is written."),
+    _setting("--format", type=FormatChoice(), help="Of what is written."),
     _setting("--background", metavar="COLOUR", help="Fill the background with a colour, such as white or #fafafa."),
     _setting("--crop", is_flag=True, help="Crop what is written to the object."),
     _setting("--pad", type=click.IntRange(min=0), metavar="PIXELS", help="Room around a cropped object."),

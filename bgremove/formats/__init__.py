@@ -18,5 +18,6 @@ from bgremove.formats.write import DEEP_FORMATS as DEEP_FORMATS
 from bgremove.formats.write import FORMAT_OF_SUFFIX as FORMAT_OF_SUFFIX
 from bgremove.formats.write import LOSSLESS_FORMATS as LOSSLESS_FORMATS
 from bgremove.formats.write import OUTPUT_FORMATS as OUTPUT_FORMATS
+from bgremove.formats.write import as_format as as_format
 from bgremove.formats.write import encode as encode
 from bgremove.formats.write import write as write

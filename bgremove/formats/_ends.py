@@ -14,7 +14,7 @@ from bgremove.formats import _pillow
 from bgremove.formats._black_end import breaks_off_in_black
 from bgremove.formats._jpeg_scans import Scans, scans_of
 from bgremove.formats._png_chunks import has_all_pixels
-from bgremove.formats._tiff_blocks import blocks_of, jpegs_in
+from bgremove.formats._tiff_blocks import Blocks, blocks_of, fax_with_more, jpegs_in
 
 _END = b"\xff\xd9"
 _FILLER = bytes(range(0x11, 0xEE, 7)) * 4 + _END
@@ -25,6 +25,7 @@ _MOST_ZEROS = 2  # that end the data themselves
 _BAND = 256  # rows that are compared at a time
 _WITHOUT_CHECK, _UNCOMPRESSED = {"WEBP", "AVIF", "HEIF"}, {"BMP", "PPM", "TIFF"}
 _MAY_BE_MISSING = "it ends in zeros, as a download that was broken off: a part of its picture may be missing"
+_PART_MISSING = "it is damaged or truncated (a part of its picture is missing)"
 _GRAY = range(126, 131)  # what a JPEG is filled up with, and some room
 
 
@@ -39,7 +40,7 @@ def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None
         if _scans_in(image, file.read()).lacks_detail:
             notes.append("it is a progressive JPEG without its last scans: it is less sharp than it was")
     elif image.format == "TIFF":
-        _check_jpegs(file)
+        _check_blocks(image, file)
     if image.format in _WITHOUT_CHECK and _ends_in_zeros(file):
         notes.append(_MAY_BE_MISSING)
     note_black_end(image, file, notes)
@@ -55,16 +56,17 @@ def _scans_in(image: PIL.Image.Image, content: bytes) -> Scans:
     """The scans of a JPEG, the `content`, that has been decoded as `image`; `ImageError` if that was filled up."""
     scans = scans_of(content)
     if not scans.in_order or scans.lacks_component or _is_filled_up(image, content, scans):
-        raise ImageError("it is damaged or truncated (a part of its picture is missing)")
+        raise ImageError(_PART_MISSING)
     return scans
 
 
-def _check_jpegs(file: IO[bytes]) -> None:
-    """Raise `ImageError` if one of the strips or tiles of a TIFF is a JPEG of which a part is missing."""
+def _check_blocks(image: PIL.Image.Image, file: IO[bytes]) -> None:
+    """Raise `ImageError` if a strip or tile of a TIFF is a JPEG or a facsimile of which a part is missing."""
     try:
         blocks = blocks_of(file)
     except (struct.error, KeyError, ValueError):
         return  # a directory that only the decoder makes sense of
+    _check_fax(image, blocks)
     for content in jpegs_in(blocks):
         try:
             part = _pillow.open_header(io.BytesIO(content.rstrip(b"\xff") + _END), [], sys.maxsize)
@@ -72,6 +74,17 @@ def _check_jpegs(file: IO[bytes]) -> None:
         except (ImageError, OSError):
             continue  # of a kind that only the decoder of the TIFF knows
         _scans_in(part, content)
+
+
+def _check_fax(image: PIL.Image.Image, blocks: Blocks) -> None:
+    """Raise `ImageError` if the data of facsimiles are too few: of what comes behind them the picture shows nothing."""
+    with_more = fax_with_more(blocks)
+    if with_more is None:
+        return
+    other = _pillow.open_header(with_more, [], sys.maxsize)
+    _pillow.load(other)
+    if not _is_same(image, other):
+        raise ImageError(_PART_MISSING)
 
 
 def _ends_in_zeros(file: IO[bytes]) -> bool:
@@ -118,5 +131,10 @@ def _is_all_of(image: PIL.Image.Image, content: bytes) -> bool:
         _pillow.load(other)
     except OSError:
         return True  # there is more behind the picture, of which nothing can be told
+    return _is_same(image, other)
+
+
+def _is_same(image: PIL.Image.Image, other: PIL.Image.Image) -> bool:
+    """Whether two decoded images of one size have the same pixels."""
     bands = ((0, top, image.width, min(top + _BAND, image.height)) for top in range(0, image.height, _BAND))
     return all(_part(image, *band).tobytes() == _part(other, *band).tobytes() for band in bands)

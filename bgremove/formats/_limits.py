@@ -22,6 +22,12 @@ _limit_lock = lock_before_forks()
 _text_lock = lock_before_forks()
 
 
+def _noticed() -> None:
+    """Let what Pillow warns of be raised, but not that an image is large: the limit here is another."""
+    warnings.filterwarnings("error", module=r"PIL\.")
+    warnings.filterwarnings("ignore", category=PIL.Image.DecompressionBombWarning)
+
+
 def warnings_noted(call: Callable[[], _T], notes: list[str]) -> _T:
     """Result of `call`, which may be called twice. A warning of Pillow becomes a note, for one image one.
 
@@ -29,7 +35,7 @@ def warnings_noted(call: Callable[[], _T], notes: list[str]) -> _T:
     and not of decoding, and only for warnings from inside Pillow.
     """
     with _warnings_lock, warnings.catch_warnings():
-        warnings.filterwarnings("error", module=r"PIL\.")
+        _noticed()
         try:
             return call()
         except Warning as warning:
@@ -41,7 +47,7 @@ def warnings_noted(call: Callable[[], _T], notes: list[str]) -> _T:
 def is_quiet(call: Callable[[], object]) -> bool:
     """Whether `call` raises nothing, and Pillow warns of nothing."""
     with _warnings_lock, warnings.catch_warnings():
-        warnings.filterwarnings("error", module=r"PIL\.")
+        _noticed()
         try:
             call()
         except Exception:  # noqa: BLE001 - on damaged data Pillow raises nearly anything

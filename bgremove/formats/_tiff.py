@@ -133,6 +133,22 @@ def with_entries(content: bytes, more: ImageFileDirectory_v2, profile: bytes | N
     return _with_directory(content, order, entries, following)
 
 
+def with_blocks(file: IO[bytes], blocks: Sequence[bytes]) -> IO[bytes]:
+    """The same TIFF with other content in all of its strips or tiles."""
+    order, entries, following = directory(file)
+    file.seek(0)
+    content = file.read()
+    places = np.cumsum([len(content), *map(len, blocks)])[:-1].tolist()
+    content += b"".join(blocks)
+    tags = _PLACES[2:] if _PLACES[2] in entries else _PLACES[:2]
+    for tag, values in zip(tags, (places, map(len, blocks)), strict=True):
+        packed = struct.pack(f"{order}{len(blocks)}I", *values)
+        if len(blocks) > 1:
+            content, packed = content + packed, struct.pack(f"{order}I", len(content))
+        entries[tag] = _LONG, len(blocks), packed
+    return io.BytesIO(_with_directory(content, order, entries, following))
+
+
 def directory(file: IO[bytes]) -> tuple[str, dict[int, Entry], bytes]:
     """Byte order, entries, and the place of the next, of the first directory; ValueError if it is no TIFF."""
     file.seek(0)

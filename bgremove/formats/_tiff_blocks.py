@@ -7,14 +7,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
+import numpy as np
+
 from bgremove.formats._bigtiff import own_length
-from bgremove.formats._tiff import directory, values_of
+from bgremove.formats._tiff import directory, values_of, with_blocks
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _STRIPS, _SAMPLES, _ROWS_A_STRIP, _STRIP_BYTES = (
     256, 257, 258, 259, 273, 277, 278, 279,
 )  # fmt: skip
 _PLANAR, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _JPEG_TABLES = 284, 322, 323, 324, 325, 347
 _RAW, _JPEG, _DEFLATE = 1, 7, {8, 32946}
+_FILL_ORDER, _LOWEST_FIRST = 266, 2
+_MORE_FAX = {2: b"\xff", 3: b"\0\x1f" + b"\xff" * 8, 4: b"\x23\xa2\x3a", 32771: b"\xff"}
+"""By compression, bits that are runs of white and black; with the ends of lines that group 3 waits for (T.4, T.6)."""
+_MOST_MORE = 64
 _PIECE = 2**20
 _END_OF_JPEG = b"\xff\xd9"
 _ZEROS = 4  # as many as the sum at the end of what is deflated has bytes
@@ -119,3 +125,17 @@ def jpegs_in(blocks: Blocks) -> Iterator[bytes]:
         tables = blocks.tables.removesuffix(_END_OF_JPEG)
         for block in blocks:
             yield (tables or block[:2]) + block[2:]
+
+
+def fax_with_more(blocks: Blocks) -> IO[bytes] | None:
+    """The same TIFF with black and white behind the data of each block, if they are facsimiles; None if they are not.
+
+    A decoder that has all rows does not see it. Zeros at the end are no data, but for three bits that may end a code.
+    """
+    if blocks.compression not in _MORE_FAX or not all(blocks.sizes):
+        return None
+    more = b"\x1f" + _MORE_FAX[blocks.compression] * _MOST_MORE
+    order, entries, _ = directory(blocks.file)
+    if _FILL_ORDER in entries and values_of(blocks.file, order, entries[_FILL_ORDER])[0] == _LOWEST_FIRST:
+        more = np.packbits(np.unpackbits(np.frombuffer(more, np.uint8), bitorder="little")).tobytes()
+    return with_blocks(blocks.file, [block.rstrip(b"\0") + more for block in blocks])

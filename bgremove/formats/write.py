@@ -38,6 +38,15 @@ _JPEG_QUALITY = 92
 _TIFF_PREDICTOR = 317  # TIFF 6.0, section 14; 2 is the difference to the pixel on the left
 
 
+def as_format(name: Any) -> Any:
+    """The one of `OUTPUT_FORMATS` that is meant by a name, in any case and by any usual suffix; else what was given.
+
+    >>> as_format("JPEG"), as_format(".tif"), as_format("gif")
+    ('jpg', 'tiff', 'gif')
+    """
+    return FORMAT_OF_SUFFIX.get(f".{name.lower().removeprefix('.')}", name) if isinstance(name, str) else name
+
+
 def encode(pixels: NDArray[Any], file_format: str = "png", metadata: Metadata = NO_METADATA) -> bytes:
     """The content of an image file that holds `pixels`, in a lossless format exactly them.
 
@@ -46,15 +55,16 @@ def encode(pixels: NDArray[Any], file_format: str = "png", metadata: Metadata = 
     pixels : (H, W), (H, W, 3) or (H, W, 4), uint8 or uint16
         Gray, BGR or BGRA. What is not one of `DEEP_FORMATS` gets the high bytes of uint16.
     file_format
-        One of `OUTPUT_FORMATS`. PNG takes some 5 milliseconds a megapixel, TIFF (LZW) four times as long for as much
-        space, WebP 12 times as long for two thirds of it. ``jpg`` has no alpha and is written with quality 92 and all
-        colours (4:4:4), as edges before a plain background show every loss. WebP holds 16383 pixels a side, ``jpg``
-        65500.
+        One of `OUTPUT_FORMATS`, spelled as `as_format` takes it. PNG takes some 5 milliseconds a megapixel, TIFF (LZW)
+        four times as long for as much space, WebP 12 times as long for two thirds of it. ``jpg`` has no alpha and is
+        written with quality 92 and all colours (4:4:4), as edges before a plain background show every loss. WebP holds
+        16383 pixels a side, ``jpg`` 65500.
     metadata
         Written as the format can: the profile, resolution (in a WebP as Exif), Exif.
 
     Raises `UsageError` for another format, `OutputError` if the picture is too large for it or the encoder refuses.
     """
+    file_format = as_format(file_format)
     if file_format not in OUTPUT_FORMATS:
         raise UsageError(f"there is no output format {file_format!r}; choose one of {', '.join(OUTPUT_FORMATS)}")
     most = _MOST_PIXELS_A_SIDE.get(file_format)

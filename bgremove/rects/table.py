@@ -13,7 +13,7 @@ from typing import Self
 from bgremove.batch import RectTable, read_table
 from bgremove.batch.rects import COLUMNS, HINTS, SIZE_COLUMNS
 from bgremove.errors import OutputError
-from bgremove.files import version_of, write_bytes, write_text_file
+from bgremove.files import replace_file, version_of, write_bytes
 from bgremove.formats import encode
 from bgremove.hints import as_gray
 from bgremove.paths import absolute, display_name
@@ -93,7 +93,7 @@ class Table:
     def save(self) -> None:
         """Write the CSV. `OutputError` if it cannot be, or somebody else has changed it, whose lines would be lost."""
         self._check_version()
-        write_text_file(self.file, self.text())
+        replace_file(self.file, self.read.dialect.encode(self.text()))
         self._version = version_of(self.file)
         self.unsaved = False
 
@@ -127,8 +127,8 @@ class Table:
         bare = any("\r" in value for line in lines for value in line.values())
         text = io.StringIO()
         rows = csv.DictWriter(
-            text, columns, restval="", extrasaction="ignore", lineterminator="\n", delimiter=self.read.delimiter,
-            quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL,
+            text, columns, restval="", extrasaction="ignore", lineterminator="\n",
+            delimiter=self.read.dialect.delimiter, quoting=csv.QUOTE_ALL if bare else csv.QUOTE_MINIMAL,
         )  # fmt: skip
         rows.writeheader()
         rows.writerows(lines)
