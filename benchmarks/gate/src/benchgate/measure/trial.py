@@ -9,9 +9,11 @@ from typing import Protocol
 
 from ..errors import ArmError, GateError
 from .driver import SHARES, Arm, CaseEndedError
+from .messages import Ended
 from .pair import PairDriver
-from .records import Trouble
+from .records import Gap, Trouble
 from .servers import may_share
+from .single import seconds_in
 
 #: A case is called a second time, warm, if the first call took no longer, in seconds.
 TWICE_S = 0.5
@@ -81,6 +83,7 @@ def try_out(
             raise GateError(f"{len(sharing)} cases, as {sharing[0].case}, read such files: {sharing[0].why}")
     in_vain: set[str] = set()
     trial.troubles = [trouble for trouble in trial.troubles if not _works_alone(driver, trouble, trial, in_vain)]
+    _try_new(driver, trees, trial)
     return trial
 
 
@@ -117,6 +120,33 @@ def _try_some(driver: PairDriver, cases: Sequence[str], trees: Worktrees, trial:
 def _seconds(arm: Arm, case: str) -> float:
     first = arm.call(case, 1, None).wall_s
     return first if first > TWICE_S or arm.once else arm.call(case, 1, None).wall_s
+
+
+def _try_new(driver: PairDriver, trees: Worktrees, trial: Trial) -> None:
+    """Lets what base seems to lack come to its end in head, which it must do, and once more in base alone.
+
+    There it may have failed for the other arm; it is then measured in one arm after the other.
+    """
+    new = [trouble.case for trouble in trial.troubles if trouble.verdict == "new"]
+    in_base, in_head = (seconds_in(site, new, "trial-new", driver.note_origin) for site in (driver.base, driver.head))
+    written = trees.changed()
+    if written:
+        trees.restore()
+    for trouble in [trouble for trouble in trial.troubles if trouble.verdict == "new"]:
+        trial.troubles.remove(trouble)
+        base, head = in_base[trouble.case], in_head[trouble.case]
+        said = trouble.why.removesuffix("ready")
+        if written:
+            why = f"it, or another case that is new, writes into the files it is made of: {', '.join(written[:3])}"
+            trial.troubles.append(Trouble(trouble.case, "incomparable", why))
+        elif isinstance(head, Ended):
+            verdict: Gap = "skipped" if head.end == "skipped" else "incomparable"
+            trial.troubles.append(Trouble(trouble.case, verdict, f"{said}{head.end} ({head.why})"))
+        elif isinstance(base, Ended):
+            trial.troubles.append(Trouble(trouble.case, "new", f"nothing to compare it with: {said}passed"))
+        else:
+            driver.alone.add(trouble.case)
+            trial.call_s[trouble.case] = max(base, head)
 
 
 def _works_alone(driver: PairDriver, trouble: Trouble, trial: Trial, in_vain: set[str]) -> bool:

@@ -38,6 +38,15 @@ class Checkouts:
         for root in (self.base, self.head):
             git(root, "add", "--all")
 
+    @contextmanager
+    def own_definitions(self, definitions: Sequence[str]) -> Iterator[None]:
+        """Base as it was before `lay`, for the block; what it writes there is gone afterwards."""
+        for tree in self._trees_of(self.base):
+            git(tree, "reset", "--hard", "--quiet")
+        yield
+        git(self.base, "clean", "--force", "-d", "--quiet")
+        self.lay(definitions)
+
     def changed(self) -> list[str]:
         """Files that were changed in either worktree since `lay`; ignored ones and bytecode do not count."""
         return sorted({file for root in (self.base, self.head) for file in _changed(root)})
@@ -45,9 +54,14 @@ class Checkouts:
     def restore(self) -> None:
         """Puts both worktrees back to the state after `lay`."""
         for root in (self.base, self.head):
-            for tree in (root, *(root / folder for folder in submodules(root))):
+            for tree in self._trees_of(root):
                 git(tree, "checkout-index", "--force", "--all")
                 git(tree, "clean", "--force", "-d", "--quiet")
+
+    @staticmethod
+    def _trees_of(root: Path) -> Iterator[Path]:
+        """A worktree and its submodules."""
+        yield from (root, *(root / folder for folder in submodules(root)))
 
 
 @contextmanager
