@@ -22,7 +22,15 @@ from .measure.suite import Suite, configured
 from .measure.trial import Trial, try_out
 from .notes import differences, loosened, machine, of_part, told_alone, unmatched
 from .part import Part, Shard
-from .provenance import check_carried, check_compiled, check_laid, measured_line, shortened, uncompared_sources
+from .provenance import (
+    check_carried,
+    check_compiled,
+    check_laid,
+    check_names,
+    measured_line,
+    shortened,
+    uncompared_sources,
+)
 from .revisions.builds import built, carried
 from .revisions.copies import possible_copies
 from .revisions.definitions import changed_inside, changed_outside, definitions, selected
@@ -125,7 +133,7 @@ def prepared(
         check_collected(now)
         files = _relative(now.files, trees.head)
         laid = definitions(settings.paths, files, trees.head, trees.base)
-        packages = _packages(repository, trees, laid)
+        packages = _packages(repository, trees, laid).nearest_first(files)
         trees.lay(laid)
         changed = changed_outside(repository, base, head, laid)
         carried = [*check_carried(repository, changed, settings)]
@@ -156,6 +164,7 @@ def prepared(
         own = _of_own_definitions(trial, driver, own_site, trees, laid) if inside else {}
         trial.troubles = [*but_newly_skipped(trial.troubles, own, confirms=confirms), *nameless]
         check_laid(driver, inside, files)
+        check_names(driver, files)
         notes = [measured_line(driver, laid, tried=bool(trial.call_s))] if now.cases else []
         notes += [f"on {machine(repository)}", f"{shortened(laid)} from head in both arms", *in_vain]
         notes += [*of_part(settings.part, idle=not now.cases), *differences(repository, base, head, inside, settings)]
@@ -197,7 +206,7 @@ def sites_of(checkout: Path, trees: Checkouts, settings: Settings, chosen: Seque
 
     Raises GateError where compiled modules are lacking.
     """
-    packages = _packages(checkout, trees, chosen)
+    packages = _packages(checkout, trees, chosen).nearest_first(settings.paths)
     suite = Suite(settings.paths, settings.selection, settings.pytest_args, settings.folder)
     sites: list[Site] = []
     for root in (trees.base, trees.head):
