@@ -15,7 +15,7 @@ from gate_toy import make_toy, toy_sites
 pytestmark = pytest.mark.whole_run
 
 CASES = """
-import os, socket, subprocess, sys, time
+import fcntl, os, signal, socket, subprocess, sys, time
 from pathlib import Path
 import pytest
 from toy import work
@@ -61,6 +61,16 @@ def only_user_of_a_file():
     os.unlink({path!r} + ".user")
 
 @pytest.fixture
+def memory_of_one():
+    # kills a process that comes second, as the system does where both do not fit into its memory
+    with open({path!r} + ".memory", "w") as memory:
+        try:
+            fcntl.flock(memory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield
+
+@pytest.fixture
 def own_server(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX) as listening:
@@ -72,7 +82,7 @@ def test_{fixture}(benchmark, {fixture}):
     benchmark(work)
 """
 TOGETHER = ("own_server",)
-ALONE = ("server_that_answers", "port_of_two", "file_of_a_socket", "only_user_of_a_file")
+ALONE = ("server_that_answers", "port_of_two", "file_of_a_socket", "only_user_of_a_file", "memory_of_one")
 
 
 def free_port() -> int:

@@ -21,8 +21,8 @@ TWICE_S = 0.5
 TELLING_S = 10.0
 #: Cases that read what is not their own revision's, after which the others are not tried.
 MOST_SHARING = 20
-#: Errors of a case that may come from the other arm, which holds what both want: a port, a lock, a file.
-_CONFLICT = re.compile(r"(?i)in use|lock|exist|busy|OSError|ConnectionError|PermissionError")
+#: Errors of a case that may come from the other arm, which holds what both want: a port, a lock, a file, memory.
+_CONFLICT = re.compile(r"(?i)in use|lock|exist|busy|OSError|ConnectionError|PermissionError|MemoryError|by signal 9$")
 #: What is said of a case that is sound in base, or in head.
 _SOUND_IN_BASE, _SOUND_IN_HEAD = re.compile(r"base: (ready|passed); head: "), re.compile(r"; head: (ready|passed)$")
 #: What is said of a case that is of no use, alone or not.
@@ -164,8 +164,10 @@ def _works_alone(driver: PairDriver, trouble: Trouble, trial: Trial, in_vain: se
             driver.run_alone(site, trouble.case, "trial-alone", None, lambda arm: _seconds(arm, trouble.case))
             for site in ((driver.head, driver.base) if in_base else (driver.base, driver.head))
         ]
-    except (ArmError, CaseEndedError):
+    except CaseEndedError:
         in_vain.add(trouble.why)
+        return False
+    except ArmError:  # says little of why, so that others may end otherwise
         return False
     driver.alone.add(trouble.case)
     trial.call_s[trouble.case] = max(call_s)
