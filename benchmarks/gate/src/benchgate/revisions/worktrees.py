@@ -13,6 +13,7 @@ from ..errors import GateError
 from .builds import submodules, with_submodules, without_submodules
 from .definitions import packages_above
 from .git import Revision, git, git_lines
+from .large_files import fill_pointers
 
 _PREFIX = "benchgate-trees-"
 #: The folder beside the worktrees in which bytecode is kept where none may lie beside sources.
@@ -84,6 +85,7 @@ def checkouts(repository: Path, base: Revision, head: Revision) -> Iterator[Chec
         for root, revision in ((made.base, base), (made.head, head)):
             _add(repository, root, revision.commit)
             with_submodules(repository, root)
+        fill_pointers(repository, (made.base, made.head))
         yield made
 
 
