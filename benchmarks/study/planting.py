@@ -88,7 +88,7 @@ def _added(rounds: int, metric: Metric, place: Place, driver: PairDriver, trees:
 def driver_for(repository: Path, trees: Checkouts, paths: tuple[str, ...], logs: Path) -> PairDriver:
     """A driver for trials."""
     base, head = sites_of(repository, trees, Settings(paths), selected(paths, trees.head), logs)
-    return PairDriver(base, head, frozenset())
+    return PairDriver(base, head)
 
 
 def _blocks(driver: PairDriver, case: str, pairs: int) -> list[Block]:

@@ -1,6 +1,8 @@
 """That a repository may be checked out in part, or lie anywhere under any name, on any file system."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -98,3 +100,32 @@ def test_bytecode_is_not_laid(toy: Toy) -> None:
         (trees.head / "bench/__pycache__").mkdir()
         trees.lay(("bench",))
         assert os.listdir(trees.base / "bench") == ["bench_toy.py"]
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["within", "beside"])
+def test_base_does_not_run_bytecode_of_its_own_definitions(toy: Toy, beside: bool) -> None:
+    """Python knows it by the size of the file and the second of its change, which are often the same in both."""
+    for number in (1, 2):
+        toy.commit({"bench/helper.py": f"N = {number}\n"})
+    with checkouts(toy.root, resolve(toy.root, "HEAD~1"), resolve(toy.root, "HEAD")) as trees:
+
+        def number() -> str:
+            cache = {"PYTHONPYCACHEPREFIX": str(trees.base.with_name("bytecode"))} if beside else {}
+            words = [sys.executable, "-c", "import sys; sys.path[0] = 'bench'; import helper; print(helper.N)"]
+            environment = {"PATH": os.environ["PATH"], **cache}
+            done = subprocess.run(words, cwd=trees.base, env=environment, capture_output=True, text=True, check=True)
+            return done.stdout.strip()
+
+        def same_second() -> None:
+            for tree in (trees.base, trees.head):
+                os.utime(tree / "bench/helper.py", (10**9, 10**9))
+
+        definitions = ["bench/bench_toy.py", "bench/helper.py"]
+        same_second()
+        assert number() == "1"
+        trees.lay(definitions)
+        assert number() == "2"
+        with trees.own_definitions(definitions):
+            same_second()
+            assert number() == "1"
+        assert number() == "2"

@@ -30,7 +30,7 @@ def test_both_arms_of_a_pair_share_what_is_random_and_take_mirrored_turns(toy: T
     toy.commit({"bench/bench_toy.py": WITH_STATS})
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
         base, head = toy_sites(toy, trees, tmp_path)
-        pair = PairDriver(base, head, frozenset([case]), random.Random(1)).measure({case: 0.3})
+        pair = PairDriver(base, head, random.Random(1)).measure({case: 0.3})
     assert pair.troubles == ()
     orders = [turn.base_first for turn in pair.blocks[0].turns]
     assert [first != second for first, second in zip(orders[::2], orders[1::2], strict=True)] == [True] * (
@@ -56,7 +56,7 @@ def test_hash_seed_and_environment_size_differ_between_pairs_not_inside_them(toy
     toy.commit({"bench/bench_toy.py": ENVIRONMENT.format(seen=str(seen))})
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
         base, head = toy_sites(toy, trees, tmp_path)
-        bench = PairDriver(base, head, frozenset(), random.Random(1))
+        bench = PairDriver(base, head, random.Random(1))
         pairs = [bench.measure({"bench/bench_toy.py::test_work": 0.05}) for _ in range(2)]
     lines = seen.read_text().splitlines()
     assert lines == [f"{pair.hash_seed} {pair.padding_bytes}" for pair in pairs for _ in ("base", "head")]
@@ -125,7 +125,7 @@ def measured_pair(toy: Toy, cases: str, logs: Path, alone: bool = False) -> Pair
     case = "bench/bench_toy.py::test_work"
     toy.commit({"bench/bench_toy.py": cases})
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
-        driver = PairDriver(*toy_sites(toy, trees, logs), frozenset([case]), alone={case} if alone else set())
+        driver = PairDriver(*toy_sites(toy, trees, logs), alone={case} if alone else set())
         return driver.measure({case: 0.2})
 
 
@@ -172,7 +172,7 @@ def test_neither_arm_always_leaves_a_case_and_comes_to_the_next_before_the_other
     cases = [f"bench/bench_toy.py::test_work[{number}]" for number in range(6)]
     toy.commit({"bench/bench_toy.py": TORN_DOWN.format(seen=str(tmp_path / "seen"))})
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
-        driver = PairDriver(*toy_sites(toy, trees, tmp_path), frozenset(cases), random.Random(1))
+        driver = PairDriver(*toy_sites(toy, trees, tmp_path), random.Random(1))
         assert driver.measure(dict.fromkeys(cases, 0.01)).troubles == ()
     order = (tmp_path / "seen").read_text().split()
     assert {frozenset(pair) for pair in zip(order[::2], order[1::2], strict=True)} == {frozenset(("base", "head"))}
@@ -204,7 +204,7 @@ def test_the_padding_of_frames_differs_between_pairs_not_inside_them(toy: Toy, t
     case = "bench/bench_toy.py::test_work"
     toy.commit({"bench/bench_toy.py": DEEP})
     with checkouts(toy.root, resolve(toy.root, "HEAD"), resolve(toy.root, "HEAD")) as trees:
-        driver = PairDriver(*toy_sites(toy, trees, tmp_path), frozenset([case]), random.Random(1))
+        driver = PairDriver(*toy_sites(toy, trees, tmp_path), random.Random(1))
         pairs = [driver.measure({case: 0.05}) for _ in range(2)]
     assert pairs[0].frame_slots != pairs[1].frame_slots
     assert all(not pair.troubles for pair in pairs)

@@ -98,7 +98,7 @@ def test_an_explanation_that_fails_in_any_way_costs_no_verdict(
         raise error
 
     monkeypatch.setattr("benchgate.explain.profiles._profiled", fail)
-    driver = PairDriver(toy_site(toy, tmp_path), toy_site(toy, tmp_path), frozenset())
+    driver = PairDriver(toy_site(toy, tmp_path), toy_site(toy, tmp_path))
     if isinstance(error, StoppedError):
         with pytest.raises(StoppedError):
             explain(driver, "case", 1)
@@ -167,7 +167,7 @@ def test_a_profile_names_the_function_that_grew(
     toy.commit({"toy.py": SOURCE.replace("return total", "return extra(total)") + EXTRA})
     with checkouts(toy.root, resolve(toy.root, "base"), resolve(toy.root, "HEAD")) as trees:
         base, head = toy_sites(toy, trees, tmp_path)
-        explanation = explained(PairDriver(base, head, frozenset()), 20, "extra", monkeypatch)
+        explanation = explained(PairDriver(base, head), 20, "extra", monkeypatch)
     assert "extra" in explanation.growths[0].function
     assert (explanation.flame != "") == attached or "cProfile" in explanation.note  # no right to ptrace here
 
@@ -199,7 +199,7 @@ def test_a_function_of_a_compiled_module_is_named(toy: Toy, tmp_path: Path, monk
             subprocess.run(["cc", "-O1", "-shared", "-fPIC", f"-DMOST={most}", *include], check=True)
             packages = Packages({"fast": (".",)}, (".",))
             sites.append(replace(site, places=replace(site.places, packages=packages, built=built)))
-        explanation = explained(PairDriver(*sites, frozenset()), 1, "counted (", monkeypatch)
+        explanation = explained(PairDriver(*sites), 1, "counted (", monkeypatch)
     if "compiled functions" in explanation.note:  # else no right to ptrace here, or no unwinding on this processor
         assert explanation.growths[0].function.startswith("counted (")
     else:

@@ -35,19 +35,22 @@ def a_result(*verdicts: str) -> Result:
 
 
 SETTINGS = Settings(("b.py",), base="main")
-ALL = ("regressed", "improved", "unchanged", "inconclusive", "new", "missing", "incomparable")
+ALL = ("regressed", "improved", "unchanged", "inconclusive", "new", "skipped", "missing", "incomparable")
 
 
 def test_junit_fails_on_a_loss_and_errs_on_what_is_undecided() -> None:
     element = files.as_junit(a_result(*ALL))
-    assert (element.get("tests"), element.get("failures"), element.get("errors")) == ("7", "1", "4")
-    assert [child.tag for case in element.iter("testcase") for child in case] == [
-        "failure",
-        "error",
-        "error",
-        "error",
-        "error",
-    ]
+    counts = [element.get(name) for name in ("tests", "failures", "errors", "skipped")]
+    assert counts == ["8", "1", "3", "2"]
+    tags = [child.tag for case in element.iter("testcase") for child in case]
+    assert tags == ["failure", "error", "skipped", "skipped", "error", "error"]
+
+
+@pytest.mark.parametrize("result", [a_result("new", "skipped"), replace(a_result("unchanged"), stopped="stopped")])
+def test_junit_errs_on_a_run_that_is_no_pass_though_no_case_says_so(result: Result) -> None:
+    element = files.as_junit(result)
+    assert element.get("errors") == "1"
+    assert element.find("testcase/error") is not None
 
 
 def test_junit_has_what_was_measured_on_which_machine() -> None:
@@ -137,8 +140,9 @@ def test_a_case_for_which_no_time_was_left_shows_no_ratio() -> None:
 
 
 def test_annotations_name_the_file_and_escape_what_github_would_read() -> None:
-    lines = list(annotations(a_result("regressed", "missing", "unchanged")))
-    assert [line.split(",")[0] for line in lines] == ["::error file=b.py", "::warning file=b.py"]
+    lines = list(annotations(a_result("regressed", "missing", "new", "unchanged")))
+    levels = ["::error file=b.py", "::warning file=b.py", "::notice file=b.py"]
+    assert [line.split(",")[0] for line in lines] == levels
     assert "why 5%25" in lines[1]
     (of_a_folder,) = annotations(replace(a_result("regressed"), rootdir="packages/a"))
     assert of_a_folder.startswith("::error file=packages/a/b.py,"), "as from the root of the repository"
@@ -174,7 +178,8 @@ def test_the_line_after_a_pair_names_the_worst_case_and_its_ratio(
 
 @pytest.mark.parametrize(("verdicts", "status"), [
     (("unchanged", "improved"), 0), (("unchanged", "regressed", "missing"), 1), (("unchanged", "inconclusive"), 3),
-    (("new",), 3), (("missing",), 3), (("incomparable",), 3), ((), 3),
+    (("new",), 3), (("missing",), 3), (("incomparable",), 3), ((), 3), (("new", "skipped"), 3),
+    (("unchanged", "new", "skipped"), 0), (("improved", "new", "missing"), 3), (("regressed", "new"), 1),
 ])  # fmt: skip
 def test_exit_status(verdicts: tuple[str, ...], status: int) -> None:
     assert exit_status(a_result(*verdicts).findings) == status

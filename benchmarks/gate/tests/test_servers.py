@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from benchgate.comparison import _told_alone
 from benchgate.measure.pair import PairDriver
 from benchgate.measure.trial import try_out
+from benchgate.notes import told_alone
 from benchgate.revisions.git import resolve
 from benchgate.revisions.worktrees import checkouts
 from gate_toy import make_toy, toy_sites
@@ -15,7 +15,7 @@ from gate_toy import make_toy, toy_sites
 pytestmark = pytest.mark.whole_run
 
 CASES = """
-import os, socket, subprocess, sys, time
+import fcntl, os, signal, socket, subprocess, sys, time
 from pathlib import Path
 import pytest
 from toy import work
@@ -61,6 +61,16 @@ def only_user_of_a_file():
     os.unlink({path!r} + ".user")
 
 @pytest.fixture
+def memory_of_one():
+    # kills a process that comes second, as the system does where both do not fit into its memory
+    with open({path!r} + ".memory", "w") as memory:
+        try:
+            fcntl.flock(memory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield
+
+@pytest.fixture
 def own_server(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX) as listening:
@@ -72,7 +82,7 @@ def test_{fixture}(benchmark, {fixture}):
     benchmark(work)
 """
 TOGETHER = ("own_server",)
-ALONE = ("server_that_answers", "port_of_two", "file_of_a_socket", "only_user_of_a_file")
+ALONE = ("server_that_answers", "port_of_two", "file_of_a_socket", "only_user_of_a_file", "memory_of_one")
 
 
 def free_port() -> int:
@@ -88,7 +98,7 @@ def test_what_both_arms_would_share_is_measured_in_one_after_the_other(tmp_path:
     head = resolve(toy.root, toy.commit({"bench/bench_toy.py": cases}))
     ids = {fixture: f"bench/bench_toy.py::test_{fixture}" for fixture in TOGETHER + ALONE}
     with checkouts(toy.root, head, head) as trees:
-        driver = PairDriver(*toy_sites(toy, trees, tmp_path), frozenset(ids.values()))
+        driver = PairDriver(*toy_sites(toy, trees, tmp_path))
         trial = try_out(driver, [*ids.values()], trees)
     assert trial.troubles == []
     assert set(trial.call_s) == set(ids.values())
@@ -113,7 +123,7 @@ def test_cases_that_fail_alone_for_one_reason_are_not_all_tried_alone(tmp_path: 
     head = resolve(toy.root, toy.commit({"toy.py": "def added():\n    pass\n"}))
     cases = [f"bench/bench_toy.py::test_work[{number}]" for number in range(3)]
     with checkouts(toy.root, base, head) as trees:
-        driver = PairDriver(*toy_sites(toy, trees, tmp_path), frozenset(cases))
+        driver = PairDriver(*toy_sites(toy, trees, tmp_path))
         trial = try_out(driver, cases, trees)
     assert [trouble.verdict for trouble in trial.troubles] == ["incomparable"] * 3
     assert driver.alone == set()
@@ -121,7 +131,7 @@ def test_cases_that_fail_alone_for_one_reason_are_not_all_tried_alone(tmp_path: 
 
 
 def test_it_is_told_once_which_cases_are_measured_so() -> None:
-    assert [*_told_alone({"b", "a"})] == [
+    assert [*told_alone({"b", "a"})] == [
         "measured in one arm after the other, for both at once would fail, or might share a server: a, b"
     ]
-    assert [*_told_alone(set())] == []
+    assert [*told_alone(set())] == []

@@ -57,7 +57,7 @@ def test_work(benchmark):
 def test_a_frozen_clock_does_not_reach_the_gates_own(toy: Toy, tmp_path: Path) -> None:
     case, head = "bench/bench_toy.py::test_work", toy.commit({"bench/bench_toy.py": FROZEN})
     with checkouts(toy.root, resolve(toy.root, head), resolve(toy.root, head)) as trees:
-        driver = PairDriver(*toy_sites(toy, trees, tmp_path), frozenset([case]))
+        driver = PairDriver(*toy_sites(toy, trees, tmp_path))
         trial = try_out(driver, [case], trees)
         pair = driver.measure({case: 0.2})
     assert (trial.troubles, pair.troubles) == ([], ())

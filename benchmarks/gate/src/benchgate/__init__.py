@@ -1,7 +1,7 @@
 """Says whether a change made benchmarks slower: base against head, in fresh interleaved pairs of processes.
 
 ``benchgate --base origin/main`` measures the cases of head in both revisions and says, for each, ``regressed``,
-``improved``, ``unchanged``, ``inconclusive``, ``new``, ``missing`` or ``incomparable``.
+``improved``, ``unchanged``, ``inconclusive``, ``new``, ``skipped``, ``missing`` or ``incomparable``.
 
 The procedure, and where each step is:
 

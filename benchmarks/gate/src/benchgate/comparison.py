@@ -1,38 +1,44 @@
 """One whole comparison, from two names of revisions to findings."""
 
 import os
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from . import __version__
 from .decide.findings import CaseFinding, exit_status, find
 from .decide.measured import Measured
-from .decide.rule import Rule
 from .errors import GateError, WrongUseError
-from .guard.machine import identity
 from .measure.collecting import check_collected, collect
 from .measure.executed import cases_that_run
-from .measure.messages import Collected
+from .measure.messages import Collected, Ended
 from .measure.pair import PairDriver
 from .measure.places import Places
 from .measure.records import Pair, Trouble
+from .measure.single import seconds_in
 from .measure.site import Site
 from .measure.suite import Suite, configured
 from .measure.trial import Trial, try_out
+from .notes import differences, loosened, machine, of_part, told_alone, unmatched
 from .part import Part, Shard
-from .provenance import check_carried, check_compiled, check_laid, measured_line, shortened, uncompared_sources
+from .provenance import (
+    check_carried,
+    check_compiled,
+    check_laid,
+    check_names,
+    measured_line,
+    shortened,
+    uncompared_sources,
+)
 from .revisions.builds import built, carried
 from .revisions.copies import possible_copies
-from .revisions.definitions import changed_dependencies, changed_inside, changed_outside, definitions, selected
+from .revisions.definitions import changed_inside, changed_outside, definitions, selected
 from .revisions.git import WORKING_TREE, Revision, git_lines, merge_base, resolve
 from .revisions.packages import Packages, packages_of
 from .revisions.worktrees import Checkouts, checkouts
 from .settings import Settings
-from .uncompared import but_renamed, missing, named, uncollected
+from .uncompared import but_newly_skipped, but_renamed, fresh, missing, named, uncollected
 
 #: What is said before the first silence.
 _TRIAL_FIRST = "before measuring, every case is called once or twice in both revisions: what runs, and for how long"
@@ -122,11 +128,12 @@ def prepared(
         if settings.prepare:
             say(f"each revision is built, unless its build is kept: {settings.prepare}")
         sites = sites_of(repository, trees, settings, chosen, directory / "logs")
+        own_site = sites[0]  # as long as base has case definitions of its own
         before, now = collect(*sites)
         check_collected(now)
         files = _relative(now.files, trees.head)
         laid = definitions(settings.paths, files, trees.head, trees.base)
-        packages = _packages(repository, trees, laid)
+        packages = _packages(repository, trees, laid).nearest_first(files)
         trees.lay(laid)
         changed = changed_outside(repository, base, head, laid)
         carried = [*check_carried(repository, changed, settings)]
@@ -144,26 +151,29 @@ def prepared(
         whole = settings.part == Part(Shard(1, settings.part.shard.count))  # one of the shards tells of what they share
         lost = [*uncollected(before, now), *missing(before, now)] if whole else []
         by_name = [os.path.relpath(file, trees.head) for file in now.files]  # which may be links
-        unmatched = [*_unmatched(now, [*files, *by_name], settings)]
-        for line in (*(f"{node} cannot be collected in head: {why}" for node, why in now.errors.items()), *unmatched):
+        in_vain = [*unmatched(now, [*files, *by_name], settings)]
+        for line in (*(f"{node} cannot be collected in head: {why}" for node, why in now.errors.items()), *in_vain):
             say(line)
         of_shards = tuple(settings.part.of_all_shards(now.cases)) if settings.part.shard.count > 1 else ()
         now = replace(now, cases=settings.part.of(now.cases))
         cases, nameless = named(now.cases, before.cases)
-        driver = PairDriver(sites[0], sites[1], frozenset(before.cases))
+        confirms = settings.part.confirmed is not None  # what regressed in one run is neither new nor skipped
+        driver = PairDriver(sites[0], sites[1], frozenset() if confirms else fresh(before, now))
         trial = try_out(driver, cases, trees, say)
-        trial.troubles += nameless
         inside = changed_inside(repository, base, head, laid)
+        own = _of_own_definitions(trial, driver, own_site, trees, laid) if inside else {}
+        trial.troubles = [*but_newly_skipped(trial.troubles, own, confirms=confirms), *nameless]
         check_laid(driver, inside, files)
+        check_names(driver, files)
         notes = [measured_line(driver, laid, tried=bool(trial.call_s))] if now.cases else []
-        notes += [f"on {_machine(repository)}", f"{shortened(laid)} from head in both arms", *unmatched]
-        notes += [*_part(settings.part, idle=not now.cases), *_differences(repository, base, head, inside, settings)]
+        notes += [f"on {machine(repository)}", f"{shortened(laid)} from head in both arms", *in_vain]
+        notes += [*of_part(settings.part, idle=not now.cases), *differences(repository, base, head, inside, settings)]
         built_otherwise = settings.prepare is not None and inside  # as with another pyproject.toml
         notes += uncompared_sources(driver, changed, settings)
         notes += carried if changed or built_otherwise else [*carried, _NOTHING_DIFFERS]
         if of_base := [f"{node}: {why}" for node, why in before.errors.items() if node not in now.errors]:
             notes.append(f"base's own definitions: {shortened(of_base)}")
-        notes += [*_loosened(before, now, settings.rule), *_told_alone(driver.alone)]
+        notes += [*loosened(before, now, settings.rule), *told_alone(driver.alone)]
         yield Comparison(
             base=base,
             head=head,
@@ -180,12 +190,23 @@ def prepared(
         )
 
 
+def _of_own_definitions(
+    trial: Trial, driver: PairDriver, base: Site, trees: Checkouts, laid: Sequence[str]
+) -> dict[str, float | Ended]:
+    """How cases end by base's own definitions that are skipped in both revisions by those of head."""
+    skipped = [trouble.case for trouble in trial.troubles if trouble.verdict == "skipped"]
+    if not (known := [case for case in skipped if case not in driver.fresh]):
+        return {}
+    with trees.own_definitions(laid):
+        return seconds_in(base, known, "own")
+
+
 def sites_of(checkout: Path, trees: Checkouts, settings: Settings, chosen: Sequence[str], logs: Path) -> list[Site]:
     """Both sites, with what is carried, and built if that was asked for.
 
     Raises GateError where compiled modules are lacking.
     """
-    packages = _packages(checkout, trees, chosen)
+    packages = _packages(checkout, trees, chosen).nearest_first(settings.paths)
     suite = Suite(settings.paths, settings.selection, settings.pytest_args, settings.folder)
     sites: list[Site] = []
     for root in (trees.base, trees.head):
@@ -210,61 +231,6 @@ def _relative(files: Sequence[str], root: Path) -> list[str]:
     return [str(file.relative_to(root.resolve())) for file in inside if file.is_relative_to(root.resolve())]
 
 
-def _machine(repository: Path) -> str:
-    here = identity(repository)
-    cores = f"{here['usable cores']} cores, {here['memory']}"
-    libraries = [f"{name.removeprefix('version of ')} {of}" for name, of in here.items() if name.startswith("version ")]
-    python = ", ".join([here["python"], *libraries])
-    return f"{here['processor']}, {cores}, {here['architecture']}, {python}, benchgate {__version__}"
-
-
-def _unmatched(head: Collected, files: Sequence[str], settings: Settings) -> Iterator[str]:
-    """What was asked for and concerns no case, as after a case was renamed."""
-    for pattern in settings.tolerances:
-        if not any(fnmatchcase(case, f"*{pattern}") for case in head.cases):
-            yield f"a tolerance is given for {pattern!r}, which no selected case matches"
-    for path in settings.paths:
-        file, _, name = path.partition("::")
-        of_name = re.compile(rf"[^:]*::{re.escape(name)}(::|\[|$)" if name else "")
-        if not (
-            any(PurePosixPath(each).is_relative_to(file) for each in files) and any(map(of_name.match, head.cases))
-        ):
-            yield f"no selected case is in {path}"
-
-
-def _part(part: Part, *, idle: bool) -> Iterator[str]:
-    if part.shard.count > 1:
-        nothing = ", and there are fewer cases than shards, so that it measures none" if idle else ""
-        yield f"this is shard {part.shard}{nothing}: benchgate merge makes one report of all"
-    if part.confirmed is not None:
-        yield f"only what regressed in {part.confirmed} was measured, in new pairs"
-
-
-def _differences(
-    repository: Path, base: Revision, head: Revision, inside: Sequence[str], settings: Settings
-) -> Iterator[str]:
-    """What differs between the revisions and is not compared, or not by itself."""
-    if inside:
-        yield f"changed, but the same in both arms as definitions of cases, so not compared: {shortened(inside)}"
-    if libraries := changed_dependencies(repository, base, head):
-        yield _libraries(libraries, settings)
-
-
-def _told_alone(cases: Collection[str]) -> Iterator[str]:
-    if cases:
-        why = "for both at once would fail, or might share a server"
-        yield f"measured in one arm after the other, {why}: {shortened(sorted(cases))}"
-
-
-def _libraries(files: Sequence[str], settings: Settings) -> str:
-    measured = (
-        "each arm runs with what its build installed, and else with the libraries of this environment"
-        if settings.prepare
-        else "both arms run with the libraries of this environment"
-    )
-    return f"{shortened(files)} changed, which may change the libraries that are used: {measured}"
-
-
 def _revisions(repository: Path, settings: Settings) -> tuple[Revision, Revision]:
     if settings.base == WORKING_TREE:
         raise WrongUseError("the working tree cannot be the base: what is compared with must be a commit")
@@ -286,13 +252,3 @@ def _tolerances(collected: Collected, settings: Settings) -> dict[str, float]:
         if fnmatchcase(case, f"*{pattern}")
     }
     return collected.tolerances | found
-
-
-def _loosened(base: Collected, head: Collected, rule: Rule) -> list[str]:
-    """Cases for which head forgives more than base did: a change that hides a loss would do that."""
-    told = ((case, base.tolerances.get(case, rule.tolerance), head.tolerances.get(case)) for case in base.cases)
-    return [
-        f"{case}: head tolerates {100 * now:g}%, base {100 * before:g}%"
-        for case, before, now in told
-        if now and now > before
-    ]

@@ -122,6 +122,17 @@ def check_laid(driver: PairDriver, changed: Sequence[str], cases: Sequence[str])
             )
 
 
+def check_names(driver: PairDriver, cases: Sequence[str]) -> None:
+    """Raises GateError where files of cases lie beside different packages of one name that was loaded."""
+    packages = driver.head.places.packages
+    for name in packages.folders:
+        if name in driver.loaded[driver.head.name] and (places := packages.claimed_by_several(name, cases)):
+            raise GateError(
+                f"`{name}` is in {shortened(places)}, beside cases of each, and a process has one of that name: "
+                "give the cases of one of them at a time"
+            )
+
+
 def _loaded_from(loaded: Mapping[str, str], site: Site, laid: Sequence[str]) -> dict[str, str]:
     """Topmost names of what was loaded, each with the folder it was in."""
     found: dict[str, str] = {}

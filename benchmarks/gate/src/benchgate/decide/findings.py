@@ -17,8 +17,10 @@ CaseVerdict = Verdict | Gap
 
 #: Gravest first: a case's verdict is the gravest of its metrics'.
 GRAVITY: tuple[CaseVerdict, ...] = (
-    "regressed", "incomparable", "missing", "new", "inconclusive", "improved", "unchanged",
+    "regressed", "incomparable", "missing", "inconclusive", "new", "skipped", "improved", "unchanged",
 )  # fmt: skip
+#: Verdicts on cases that were compared and are not slower, and on those of which base has nothing to compare with.
+PASSED, APART = frozenset({"unchanged", "improved"}), frozenset({"new", "skipped"})
 
 #: The interval shown misses the true ratio on either side with this probability, from so many pairs on.
 SHOWN_MISS, FEWEST_SHOWN = 0.025, 6
@@ -83,11 +85,11 @@ def find(measured: Measured, missing: list[Trouble]) -> list[CaseFinding]:
 
 
 def exit_status(findings: list[CaseFinding]) -> Literal[0, 1, 3]:
-    """0: nothing regressed; 1: something did; 3: something was not decided, or there is nothing at all."""
+    """0: nothing regressed; 1: something did; 3: something was not decided, or nothing was compared at all."""
     verdicts = {finding.verdict for finding in findings}
     if "regressed" in verdicts:
         return 1
-    return 0 if verdicts and verdicts <= {"unchanged", "improved"} else 3
+    return 0 if verdicts & PASSED and verdicts <= PASSED | APART else 3
 
 
 def _find_case(measured: Measured, case: str) -> CaseFinding:

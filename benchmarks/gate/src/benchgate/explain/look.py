@@ -75,7 +75,7 @@ def _site(root: Path, asked: Settings, logs: Path) -> Iterator[Site]:
             yield sites_of(root, trees, asked, chosen, logs)[1]
         return
     files = git_lines(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    packages = packages_of(root, files, chosen)
+    packages = packages_of(root, files, chosen).nearest_first(asked.paths)
     there = git_lines(root, "ls-files", "-z", "--cached", "--others")  # what was built in place is not kept by git
     for name, why in lacking(expected(root, packages, files, installed(root, packages)), packages, there).items():
         raise GateError(

@@ -147,7 +147,8 @@ class ArmPlugin:
             return
         end, known = self._ends.get(report.nodeid, ("passed", ""))
         if report.outcome != "passed" and end != "failed":
-            end, known = report.outcome, self._first.get(report.nodeid, why)
+            outcome: End = "failed" if hasattr(report, "wasxfail") else report.outcome
+            end, known = outcome, self._first.get(report.nodeid, why)
         self._ends[report.nodeid] = (end, known)
 
     def _end(self, nodeid: str) -> None:

@@ -73,7 +73,7 @@ def _collected(arm: Arm) -> Collected:
     except ArmError as error:
         if arm.name != "base" or isinstance(error, LethalNodeError):
             raise
-        return Collected([], errors={"all": str(error)})
+        return Collected([], errors={".": str(error)})
 
 
 def check_collected(head: Collected, hints: Mapping[str, str] = HINTS) -> None:

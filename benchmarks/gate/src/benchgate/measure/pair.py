@@ -33,13 +33,13 @@ Found = TypeVar("Found")
 class PairDriver:
     """Measures pairs of two worktrees.
 
-    `base_cases` are the ids that base's own definitions have; cases in `alone` are called in one arm after the other;
+    Of the cases in `fresh` base's own definitions know nothing; cases in `alone` are called in one arm after the other;
     `loaded` has, by arm, the modules of the project that were loaded, with their files.
     """
 
     base: Site
     head: Site
-    base_cases: frozenset[str]
+    fresh: frozenset[str] = frozenset()
     rng: random.Random = field(default_factory=random.Random)
     alone: set[str] = field(default_factory=set)
     loaded: dict[str, dict[str, str]] = field(default_factory=lambda: {"base": {}, "head": {}})
@@ -73,7 +73,8 @@ class PairDriver:
             padding_bytes=draw.padding_bytes,
             seconds=time.monotonic() - begun,
             blocks=tuple(item for item in found if isinstance(item, Block)),
-            troubles=tuple(item for item in found if isinstance(item, Trouble)),
+            # it was sound on trial
+            troubles=tuple(replace(item, verdict="incomparable") for item in found if isinstance(item, Trouble)),
             frame_slots=draw.frame_slots,
         )
 
@@ -100,9 +101,10 @@ class PairDriver:
             arms = {name: stack.enter_context(arm) for name, arm in started.items()}
             yield arms["base"], arms["head"]
             for site in sites:
-                self._note_origin(arms[site.name], site)
+                self.note_origin(arms[site.name], site)
 
-    def _note_origin(self, arm: Arm, site: Site) -> None:
+    def note_origin(self, arm: Arm, site: Site) -> None:
+        """Keeps what the arm has loaded of the project; raises GateError for what is not its own revision's."""
         check_origin(arm.loaded, site)
         self.loaded[site.name].update(own_of(arm.loaded, site))
 
@@ -161,12 +163,14 @@ class PairDriver:
         if found and all(end.end == "passed" for end in ends.values()):
             return found[0]
         of_base, of_head = (_said(ends[arm], isinstance(met[arm], Ready), measured=bool(found)) for arm in (base, head))
+        if all(isinstance(answer, Ended) and answer.end == "skipped" for answer in met.values()):
+            return Trouble(case, "skipped", f"base: {of_base}; head: {of_head}")
         return self._trouble(case, of_base, of_head)
 
     def _trouble(self, case: str, base_said: str, head_said: str) -> Trouble:
-        fresh = case not in self.base_cases and head_said == "ready"
+        is_new = case in self.fresh and head_said == "ready"
         said = hinted(f"base: {base_said}; head: {head_said}", HINTS_OF_CASES)
-        return Trouble(case, "new" if fresh else "incomparable", said)
+        return Trouble(case, "new" if is_new else "incomparable", said)
 
     def _measure_alone(self, case: str, block_s: float, occasion: str, draw: Draw) -> Block | Trouble:
         """One arm after the other, in an order drawn by coin, each in a process that ends before the other starts."""
@@ -199,7 +203,7 @@ class PairDriver:
             found = take(arm)
             end = arm.end_case(case, measured=True)
             arm.finished()
-            self._note_origin(arm, site)
+            self.note_origin(arm, site)
             if said := shares(end.shared):
                 raise CaseEndedError(arm, replace(end, why=said))
             if end.end != "passed":

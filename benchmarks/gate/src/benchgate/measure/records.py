@@ -3,11 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Gap = Literal["new", "missing", "incomparable"]
+Gap = Literal["new", "skipped", "missing", "incomparable"]
 
 #: Version of the JSON written from these records. 1: first. 2: pairs have `frame_slots`. 3: a run has its `shard`.
 #: 4: pairs and metrics have no `stage`, and metrics `evidence` in place of `wealth`, for every pair counts.
-FORMAT_VERSION = 4
+#: 5: a case may be `skipped`.
+FORMAT_VERSION = 5
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from ..errors import GateError, LethalNodeError
 from ..revisions.git import without_git
+from ..revisions.worktrees import BYTECODE
 from . import strays
 from .channel import DriverEnd
 from .children.sitecustomize import NOTES, SHARED, VARIABLE, listed, written
@@ -183,7 +184,7 @@ class Site:
         if self.places.others:
             drawn |= self._temporary()
             if kept.pop("PYTHONDONTWRITEBYTECODE", None):  # as in most containers: each pair would compile all anew
-                drawn["PYTHONPYCACHEPREFIX"] = str(self.root.parent / "bytecode")
+                drawn["PYTHONPYCACHEPREFIX"] = str(self.root.with_name(BYTECODE))
         if self.places.built is not None:  # a package is not where pytest has seen the cases in it
             drawn["PY_IGNORE_IMPORTMISMATCH"] = "1"
         own = {

@@ -9,9 +9,11 @@ from typing import Protocol
 
 from ..errors import ArmError, GateError
 from .driver import SHARES, Arm, CaseEndedError
+from .messages import Ended
 from .pair import PairDriver
-from .records import Trouble
+from .records import Gap, Trouble
 from .servers import may_share
+from .single import seconds_in
 
 #: A case is called a second time, warm, if the first call took no longer, in seconds.
 TWICE_S = 0.5
@@ -19,8 +21,8 @@ TWICE_S = 0.5
 TELLING_S = 10.0
 #: Cases that read what is not their own revision's, after which the others are not tried.
 MOST_SHARING = 20
-#: Errors of a case that may come from the other arm, which holds what both want: a port, a lock, a file.
-_CONFLICT = re.compile(r"(?i)in use|lock|exist|busy|OSError|ConnectionError|PermissionError")
+#: Errors of a case that may come from the other arm, which holds what both want: a port, a lock, a file, memory.
+_CONFLICT = re.compile(r"(?i)in use|lock|exist|busy|OSError|ConnectionError|PermissionError|MemoryError|by signal 9$")
 #: What is said of a case that is sound in base, or in head.
 _SOUND_IN_BASE, _SOUND_IN_HEAD = re.compile(r"base: (ready|passed); head: "), re.compile(r"; head: (ready|passed)$")
 #: What is said of a case that is of no use, alone or not.
@@ -81,6 +83,7 @@ def try_out(
             raise GateError(f"{len(sharing)} cases, as {sharing[0].case}, read such files: {sharing[0].why}")
     in_vain: set[str] = set()
     trial.troubles = [trouble for trouble in trial.troubles if not _works_alone(driver, trouble, trial, in_vain)]
+    _try_new(driver, trees, trial)
     return trial
 
 
@@ -119,6 +122,33 @@ def _seconds(arm: Arm, case: str) -> float:
     return first if first > TWICE_S or arm.once else arm.call(case, 1, None).wall_s
 
 
+def _try_new(driver: PairDriver, trees: Worktrees, trial: Trial) -> None:
+    """Lets what base seems to lack come to its end in head, which it must do, and once more in base alone.
+
+    There it may have failed for the other arm; it is then measured in one arm after the other.
+    """
+    new = [trouble.case for trouble in trial.troubles if trouble.verdict == "new"]
+    in_base, in_head = (seconds_in(site, new, "trial-new", driver.note_origin) for site in (driver.base, driver.head))
+    written = trees.changed()
+    if written:
+        trees.restore()
+    for trouble in [trouble for trouble in trial.troubles if trouble.verdict == "new"]:
+        trial.troubles.remove(trouble)
+        base, head = in_base[trouble.case], in_head[trouble.case]
+        said = trouble.why.removesuffix("ready")
+        if written:
+            why = f"it, or another case that is new, writes into the files it is made of: {', '.join(written[:3])}"
+            trial.troubles.append(Trouble(trouble.case, "incomparable", why))
+        elif isinstance(head, Ended):
+            verdict: Gap = "skipped" if head.end == "skipped" else "incomparable"
+            trial.troubles.append(Trouble(trouble.case, verdict, f"{said}{head.end} ({head.why})"))
+        elif isinstance(base, Ended):
+            trial.troubles.append(Trouble(trouble.case, "new", f"nothing to compare it with: {said}passed"))
+        else:
+            driver.alone.add(trouble.case)
+            trial.call_s[trouble.case] = max(base, head)
+
+
 def _works_alone(driver: PairDriver, trouble: Trouble, trial: Trial, in_vain: set[str]) -> bool:
     """Whether a case that failed beside its other arm passes without it; it is then measured so.
 
@@ -134,8 +164,10 @@ def _works_alone(driver: PairDriver, trouble: Trouble, trial: Trial, in_vain: se
             driver.run_alone(site, trouble.case, "trial-alone", None, lambda arm: _seconds(arm, trouble.case))
             for site in ((driver.head, driver.base) if in_base else (driver.base, driver.head))
         ]
-    except (ArmError, CaseEndedError):
+    except CaseEndedError:
         in_vain.add(trouble.why)
+        return False
+    except ArmError:  # says little of why, so that others may end otherwise
         return False
     driver.alone.add(trouble.case)
     trial.call_s[trouble.case] = max(call_s)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from _pytest.config import ConftestImportFailure
 
+#: Of a file or folder that skips itself, as by importorskip.
+SKIPPED = "skipped as a whole"
 #: What a module may raise that pytest would end the whole session for.
 _ENDING = (SystemExit, KeyboardInterrupt, pytest.exit.Exception)
 #: What stands between the explanations of two errors of which one led to the other.
@@ -51,7 +53,7 @@ class Uncollected:
         if report.failed:
             self.errors[collector.nodeid] = last_line(report.longreprtext)
         elif report.skipped and _mentions_benchmarks(collector.path):
-            self.errors[collector.nodeid] = f"skipped as a whole ({reason_of(report)})"
+            self.errors[collector.nodeid] = f"{SKIPPED} ({reason_of(report)})"
         return report
 
     @contextmanager

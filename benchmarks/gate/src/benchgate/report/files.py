@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from ..comparison import Result
+from ..decide.findings import APART, PASSED, CaseVerdict
 from ..errors import GateError
 from ..explain.profiles import Explanation
 from ..measure.records import FORMAT_VERSION, Pair
@@ -18,6 +19,9 @@ from ..settings import Settings
 from .page import page
 from .plain import flame_name, plain
 from .text import markdown, reason
+
+#: What a run ends with that is no verdict.
+_NO_PASS = 3
 
 
 def write(directory: Path, result: Result, explanations: list[Explanation], settings: Settings) -> list[str]:
@@ -128,11 +132,15 @@ def pairs_of(stored: Mapping[str, Any]) -> list[Pair]:
 
 
 def as_junit(result: Result) -> ET.Element:
-    """A test case for each benchmark: a failure when it regressed, an error when it was not decided; notes beside."""
-    verdicts = [finding.verdict for finding in result.findings]
-    good = verdicts.count("unchanged") + verdicts.count("improved")
-    failures = verdicts.count("regressed")
-    counts = {"tests": len(verdicts), "failures": failures, "errors": len(verdicts) - failures - good}
+    """A test case for each benchmark: a failure when it regressed, an error when it was not decided; notes beside.
+
+    What is new or skipped is skipped; a run that is no pass, though no case says so, is an error of its own.
+    """
+    kinds = [_kind(finding.verdict) for finding in result.findings]
+    no_pass = result.exit_status == _NO_PASS and "error" not in kinds
+    kinds += ["error"] * no_pass
+    counts = {name: kinds.count(kind) for name, kind in (("failures", "failure"), ("errors", "error"))}
+    counts |= {"tests": len(kinds), "skipped": kinds.count("skipped")}
     suite = ET.Element("testsuite", {"name": "gate", **{name: str(count) for name, count in counts.items()}})
     properties = ET.SubElement(suite, "properties")
     for number, note in enumerate(result.notes, start=1):
@@ -140,7 +148,19 @@ def as_junit(result: Result) -> ET.Element:
     for finding in result.findings:
         file, _, name = finding.case.partition("::")
         element = ET.SubElement(suite, "testcase", {"classname": plain(file), "name": plain(name or file)})
-        if finding.verdict not in {"unchanged", "improved"}:
-            kind = "failure" if finding.verdict == "regressed" else "error"
+        if kind := _kind(finding.verdict):
             ET.SubElement(element, kind, {"type": finding.verdict, "message": plain(reason(finding))})
+    if no_pass:
+        element = ET.SubElement(suite, "testcase", {"classname": "gate", "name": "comparison"})
+        why = plain(result.stopped or "nothing was compared")
+        ET.SubElement(element, "error", {"type": "incomplete", "message": why})
     return suite
+
+
+def _kind(verdict: CaseVerdict) -> str:
+    """What a test case of JUnit holds; nothing where it passed."""
+    if verdict in PASSED:
+        return ""
+    if verdict in APART:
+        return "skipped"
+    return "failure" if verdict == "regressed" else "error"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from ..comparison import Result
 from ..decide.estimate import FEWEST_BOUNDED
-from ..decide.findings import FEWEST_SHOWN, GRAVITY, CaseFinding, MetricFinding
+from ..decide.findings import APART, FEWEST_SHOWN, GRAVITY, PASSED, CaseFinding, MetricFinding
 from ..explain.profiles import Explanation
 from ..settings import Settings
 from .document import document, table, text
@@ -40,8 +40,10 @@ def _gravity(finding: CaseFinding) -> tuple[int, float]:
 
 def _answer(findings: Sequence[CaseFinding], result: Result) -> str:
     regressed = [finding for finding in findings if finding.verdict == "regressed"]
-    open_ = [finding for finding in findings if finding.verdict not in {"regressed", "improved", "unchanged"}]
+    open_ = [finding for finding in findings if finding.verdict not in {"regressed", *PASSED, *APART}]
     left = f"; {len(open_)} not decided" if open_ else ""
+    for verdict in sorted(APART):
+        left += f"; {count} {verdict}" if (count := sum(finding.verdict == verdict for finding in findings)) else ""
     if regressed:
         return (
             f"{len(regressed)} of {_count(findings)} regressed, first {regressed[0].case}: {reason(regressed[0])}{left}"

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from ..comparison import Result
 from ..decide.estimate import FEWEST_BOUNDED
-from ..decide.findings import FEWEST_SHOWN, CaseFinding, MetricFinding
+from ..decide.findings import APART, FEWEST_SHOWN, PASSED, CaseFinding, MetricFinding
 from ..errors import GateError
 from ..explain.profiles import Explanation
 from ..settings import Settings
@@ -20,7 +20,7 @@ from .plain import flame_name, in_code_span, plain
 
 #: Of cases that share a line of the report, so many are named.
 MOST_NAMED = 3
-_COLOURS = {"regressed": "bold red", "improved": "green", "unchanged": "dim"}
+_COLOURS = {"regressed": "bold red", "improved": "green", "unchanged": "dim", "new": "cyan", "skipped": "cyan"}
 _HEADER = ("case", "verdict", "metric", "base", "head", "head/base", "95% interval", "could see", "tolerance", "pairs")
 #: Columns of a terminal below which ids of cases and verdicts would be cut into pieces, and what is shown there first.
 _NARROW = 140
@@ -97,15 +97,16 @@ def _unmarked(text: str) -> str:
 
 
 def annotations(result: Result) -> Iterator[str]:
-    """GitHub workflow commands: an error for each regressed case, a warning for those that were not decided."""
+    """GitHub workflow commands: an error for each regressed case, a warning for those that were not decided.
+
+    What is new or skipped is a notice.
+    """
     for finding in result.findings:
         if finding.verdict == "regressed":
             yield _annotation("error", [finding], result.rootdir)
-    undecided = [
-        finding for finding in result.findings if finding.verdict not in {"regressed", "unchanged", "improved"}
-    ]
-    for _, alike in groupby(sorted(undecided, key=_line_of), key=_line_of):
-        yield _annotation("warning", list(alike), result.rootdir)
+    others = [finding for finding in result.findings if finding.verdict not in {"regressed", *PASSED}]
+    for (verdict, _), alike in groupby(sorted(others, key=_line_of), key=_line_of):
+        yield _annotation("notice" if verdict in APART else "warning", list(alike), result.rootdir)
 
 
 def failure(error: Exception) -> str:
@@ -125,6 +126,11 @@ def disturbed(result: Result) -> Iterator[str]:
     if count := sum(finding.disturbed for finding in result.findings):
         were = "measurements were" if count != 1 else "measurement was"
         yield f"{count} {were} disturbed from outside and {'do' if count != 1 else 'does'} not count"
+
+
+def _nothing(result: Result) -> Iterator[str]:
+    if result.findings and all(finding.verdict in APART for finding in result.findings):
+        yield "nothing was compared: all cases are new or skipped, so that this is no pass"
 
 
 def _annotation(level: str, alike: Sequence[CaseFinding], rootdir: str) -> str:
@@ -154,7 +160,7 @@ def _words(
         case = name(explanation.case)
         lines += [f"grew in {case}: {name(each.function)}: {each.figures}" for each in explanation.growths]
         lines.append(f"profile of {case}: {other(explanation.note)}")
-    rest = [*disturbed(result), *result.notes, *filter(None, [result.stopped]), summary(result)]
+    rest = [*disturbed(result), *_nothing(result), *result.notes, *filter(None, [result.stopped]), summary(result)]
     return [*lines, *map(other, rest)]
 
 

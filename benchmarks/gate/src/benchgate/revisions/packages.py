@@ -10,8 +10,9 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -59,6 +60,30 @@ class Packages:
         return Packages(
             dict(sorted(folders.items())), roots, self.projects | other.projects, self.installed | other.installed
         )
+
+    def nearest_first(self, cases: Sequence[str]) -> "Packages":
+        """The same, but of packages with one name that which lies nearest to a case, or to a folder of cases, is first.
+
+        >>> two = Packages({"toy": ("packages/a/src", "packages/b/src")}, ("packages/a/src", "packages/b/src"))
+        >>> two.nearest_first(["packages/b/tests/test_b.py"]).folders["toy"]
+        ('packages/b/src', 'packages/a/src')
+        """
+
+        def nearness(folder: str) -> int:
+            return -max((_shared(folder, case) for case in cases), default=0)
+
+        folders = {name: tuple(sorted(where, key=nearness)) for name, where in self.folders.items()}
+        return replace(self, folders=folders, roots=tuple(sorted(self.roots, key=nearness)))
+
+    def claimed_by_several(self, name: str, cases: Sequence[str]) -> list[str]:
+        """The folders of packages of one name that lie nearest to different cases; none where one suits all."""
+        where = self.folders.get(name, ())
+        nearest = {
+            min(where, key=lambda folder: -_shared(folder, case))
+            for case in cases
+            if len({_shared(folder, case) for folder in where}) > 1
+        }
+        return sorted(nearest) if len(nearest) > 1 else []
 
     def names_of(self, module: PurePosixPath) -> Iterator[str]:
         """The dotted names of a module, given as a path without suffix, that lies in a package of the project."""
@@ -111,6 +136,12 @@ def packages_of(
         )
         - {name.partition(".")[0] for name in folders},
     )
+
+
+def _shared(folder: str, file: str) -> int:
+    """How many folders from the root on two paths have in common."""
+    pairs = zip(PurePosixPath(folder).parts, PurePosixPath(file).parts, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def is_of_cases(folder: PurePosixPath) -> bool:

@@ -13,12 +13,16 @@ from ..errors import GateError
 from .builds import submodules, with_submodules, without_submodules
 from .definitions import packages_above
 from .git import Revision, git, git_lines
+from .large_files import fill_pointers
 
 _PREFIX = "benchgate-trees-"
+#: The folder beside the worktrees in which bytecode is kept where none may lie beside sources.
+BYTECODE = "bytecode"
+_CACHE = "__pycache__"
 #: Held locked by the process that uses the worktrees beside it.
 _LOCK = "in-use"
 #: Parts of paths that pytest, Python and their plugins write beside sources.
-_BYWORK = ("__pycache__", ".pytest_cache", ".benchmarks", ".hypothesis", ".codspeed")
+_BYWORK = (_CACHE, ".pytest_cache", ".benchmarks", ".hypothesis", ".codspeed")
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class Checkouts:
 
     def lay(self, definitions: Sequence[str]) -> None:
         """Puts head's case definitions into base, in place of base's own, and notes the state of both worktrees."""
+        self._forget_bytecode(definitions)
         for name in definitions:
             _replace(self.head / name, self.base / name)
         for name in packages_above(definitions):
@@ -38,6 +43,23 @@ class Checkouts:
         for root in (self.base, self.head):
             git(root, "add", "--all")
 
+    @contextmanager
+    def own_definitions(self, definitions: Sequence[str]) -> Iterator[None]:
+        """Base as it was before `lay`, for the block; what it writes there is gone afterwards."""
+        self._forget_bytecode(definitions)
+        for tree in self._trees_of(self.base):
+            git(tree, "reset", "--hard", "--quiet")
+        yield
+        git(self.base, "clean", "--force", "-d", "--quiet")
+        self.lay(definitions)
+
+    def _forget_bytecode(self, definitions: Sequence[str]) -> None:
+        """Drops base's bytecode of them: it is known to be a file's by its size and second, which head's may share."""
+        beside = self.base.with_name(BYTECODE) / self.base.resolve().relative_to("/")
+        within = (self.base / name for name in definitions)
+        for path in (beside, *(each for file in within for each in (file.parent / _CACHE, *file.rglob(_CACHE)))):
+            shutil.rmtree(path, ignore_errors=True)
+
     def changed(self) -> list[str]:
         """Files that were changed in either worktree since `lay`; ignored ones and bytecode do not count."""
         return sorted({file for root in (self.base, self.head) for file in _changed(root)})
@@ -45,9 +67,14 @@ class Checkouts:
     def restore(self) -> None:
         """Puts both worktrees back to the state after `lay`."""
         for root in (self.base, self.head):
-            for tree in (root, *(root / folder for folder in submodules(root))):
+            for tree in self._trees_of(root):
                 git(tree, "checkout-index", "--force", "--all")
                 git(tree, "clean", "--force", "-d", "--quiet")
+
+    @staticmethod
+    def _trees_of(root: Path) -> Iterator[Path]:
+        """A worktree and its submodules."""
+        yield from (root, *(root / folder for folder in submodules(root)))
 
 
 @contextmanager
@@ -58,6 +85,7 @@ def checkouts(repository: Path, base: Revision, head: Revision) -> Iterator[Chec
         for root, revision in ((made.base, base), (made.head, head)):
             _add(repository, root, revision.commit)
             with_submodules(repository, root)
+        fill_pointers(repository, (made.base, made.head))
         yield made
 
 
@@ -160,7 +188,7 @@ def _copy_folder(source: Path, target: Path) -> None:
     Bytecode is left out, for what pytest has compiled says of its functions that they are in the source's files.
     """
     target.mkdir(parents=True)
-    for entry in sorted((each for each in source.iterdir() if each.name != "__pycache__"), key=_as_git_sorts):
+    for entry in sorted((each for each in source.iterdir() if each.name != _CACHE), key=_as_git_sorts):
         if entry.is_symlink():
             (target / entry.name).symlink_to(entry.readlink())
         elif entry.is_dir():
