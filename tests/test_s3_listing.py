@@ -1,6 +1,7 @@
 """How a folder of a bucket is listed: page by page, and what of each object."""
 
 import pytest
+from botocore import handlers
 
 from bgremove.storage import s3_pages, store_of
 from bgremove.url import located
@@ -30,9 +31,15 @@ def test_objects_are_listed_as_botocore_reads_them(bucket, monkeypatch):
     use(monkeypatch, bucket.environment)
     folder, read = located(f"{bucket.url}/in"), []
     fields = s3_pages._fields
-    monkeypatch.setattr(s3_pages, "_fields", lambda element: read.append(element) or fields(element))
+    monkeypatch.setattr(s3_pages, "_fields", lambda *of: read.append(of) or fields(*of))
+    looked_for_errors, look = [], handlers._looks_like_special_case_error
+    monkeypatch.setattr(
+        handlers, "_looks_like_special_case_error", lambda *of: looked_for_errors.append(of[1]) or look(*of)
+    )
     entries = list(store_of(folder).entries(folder, recursive=True))
     assert len(read) == len(keys)  # and not by botocore, which takes its time
+    assert len(looked_for_errors) == 2
+    assert not any(b"<Key>" in page for page in looked_for_errors)  # they are parsed once
     assert {entry.relative for entry in entries} == set(keys)
     looked_up = [store_of(folder).look_up(entry.url) for entry in entries]
     assert [(each.size, each.version) for each in looked_up] == [(each.url.size, each.url.version) for each in entries]

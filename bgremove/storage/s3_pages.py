@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
 
-_WANTED = {"Key", "Size", "ETag"}
+_WANTED = ("Key", "Size", "ETag")
 
 
 def read_quickly(client: Any) -> None:
@@ -13,7 +13,8 @@ def read_quickly(client: Any) -> None:
 
     A botocore that knows no such event goes on as it did.
     """
-    client.meta.events.register("before-parse.s3.ListObjectsV2", _take_objects, unique_id="bgremove-objects")
+    # So called it comes before all of botocore's own, one of which else parses each page to see whether it is an error.
+    client.meta.events.register("before-parse.*.ListObjectsV2", _take_objects, unique_id="bgremove-objects")
 
 
 def _take_objects(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
@@ -24,17 +25,17 @@ def _take_objects(response_dict: dict[str, Any], customized_response_dict: dict[
         page = fromstring(response_dict["body"])  # noqa: S314 - the parser that botocore has for it
     except ParseError:
         return  # botocore says so
-    objects = [each for each in page if _name(each) == "Contents"]
+    namespace = page.tag.rpartition("}")[0]
+    space = f"{namespace}}}" if namespace else ""
+    objects = page.findall(f"{space}Contents")
     for each in objects:
         page.remove(each)
     response_dict["body"] = tostring(page)
-    customized_response_dict["Contents"] = [_fields(each) for each in objects]
+    wanted = {f"{space}{name}": name for name in _WANTED}
+    customized_response_dict["Contents"] = [_fields(each, wanted) for each in objects]
 
 
-def _fields(element: Element) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: field.text for field in element if (name := _name(field)) in _WANTED}
-    return fields | {"Size": int(fields["Size"])}
-
-
-def _name(element: Element) -> str:
-    return element.tag.rpartition("}")[2]
+def _fields(element: Element, wanted: dict[str, str]) -> dict[str, Any]:
+    fields: dict[str, Any] = {wanted[field.tag]: field.text for field in element if field.tag in wanted}
+    fields["Size"] = int(fields["Size"])
+    return fields
