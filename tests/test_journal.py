@@ -31,7 +31,7 @@ def test_what_is_done_is_skipped_and_what_was_started_may_be_overwritten(tmp_pat
 def test_a_done_output_that_is_gone_is_done_again(tmp_path, jobs):
     run_some(tmp_path / "out", Settings(), jobs)
     jobs[0].outputs["cutout"].unlink()
-    assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == []
+    assert list(Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1]) == []
 
 
 @pytest.mark.parametrize("change", ["settings", "edge", "source", "rect"])
@@ -69,7 +69,7 @@ def test_a_source_that_changes_while_it_is_done_is_not_done(tmp_path, jobs):
         jobs[0].outputs["cutout"].touch()
         jobs[0].source.write_bytes(b"another picture")
         journal.done(jobs[0], {})
-    assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == []
+    assert list(Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1]) == []
 
 
 def test_a_model_is_known_by_its_content_wherever_it_is(tmp_path, jobs):
@@ -77,12 +77,12 @@ def test_a_model_is_known_by_its_content_wherever_it_is(tmp_path, jobs):
     run_some(tmp_path / "out", Settings(engine="onnx", model=model), jobs)
     for other, done in ((replace(model, path="/there/mine.onnx"), jobs[:1]), (replace(model, digest="another"), [])):
         settings = Settings(engine="onnx", model=other)
-        assert Journal(tmp_path / "out", settings).resume(Jobs(jobs))[1].items == done
+        assert list(Journal(tmp_path / "out", settings).resume(Jobs(jobs))[1]) == done
 
 
 def test_a_limit_that_was_raised_for_some_images_leaves_the_others_done(tmp_path, jobs):
     run_some(tmp_path / "out", Settings(max_pixels=10), jobs)
-    assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == jobs[:1]
+    assert list(Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1]) == jobs[:1]
 
 
 def test_a_line_that_a_crash_cut_short_loses_itself_only(tmp_path, jobs):
@@ -93,7 +93,7 @@ def test_a_line_that_a_crash_cut_short_loses_itself_only(tmp_path, jobs):
         journal.take(jobs[2])
         jobs[2].outputs["cutout"].touch()
         journal.done(jobs[2], {})
-    assert Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1].items == [jobs[0], jobs[2]]
+    assert list(Journal(tmp_path / "out", Settings()).resume(Jobs(jobs))[1]) == [jobs[0], jobs[2]]
 
 
 def test_an_output_folder_that_is_a_file_is_told(tmp_path):

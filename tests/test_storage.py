@@ -130,7 +130,7 @@ def test_resuming_does_the_rest(root, photos):
     plan = make_plan(f"{root}/in", f"{root}/out", Settings(), resume=True)
     assert {job.source for job in plan.done} == {record.path for record in first}
     assert [record.status for record in run_plan(plan, strategy="threads")] == ["ok"] * 4
-    assert make_plan(f"{root}/in", f"{root}/out", Settings(), resume=True).todo.items == []
+    assert list(make_plan(f"{root}/in", f"{root}/out", Settings(), resume=True).todo) == []
 
 
 def test_only_results_that_are_not_noted_are_asked_for(root, photos, monkeypatch):

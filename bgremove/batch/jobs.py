@@ -2,63 +2,68 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import overload
+from typing import Any, overload
 
 from bgremove.batch.job import Job
 from bgremove.batch.sources import Source
-from bgremove.url import Location
 
 
 class Jobs(Sequence[Job]):
-    """Jobs that are made when they are looked at: of each, only the source is kept, until there is more to say of it.
+    """Jobs that are made when they are looked at: only their sources are kept, until there is more to say of some.
 
     Parameters
     ----------
     items
-        Sources and jobs, in the order of the jobs.
+        Sources, or jobs; kept as they are.
     make
-        Gives the job of a source; not needed if there are only jobs.
+        Gives the job of a source; not needed for jobs.
     """
 
-    def __init__(self, items: Iterable[Source | Job], make: Callable[[Source], Job] | None = None) -> None:
-        self.items = list(items)
+    def __init__(self, items: Sequence[Source] | Sequence[Job], make: Callable[[Any], Job] = lambda job: job) -> None:
+        self._items = items
         self._make = make
+        self._order: Sequence[int] = range(len(items))
+        """Which of the items are meant."""
+        self._changed: Mapping[int, Job] = {}
+        """What is meant instead of some of them."""
 
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self._order)
 
     @overload
     def __getitem__(self, index: int) -> Job: ...
     @overload
     def __getitem__(self, index: slice) -> Jobs: ...
     def __getitem__(self, index: int | slice) -> Job | Jobs:
-        return self.of(self.items[index]) if isinstance(index, slice) else self._job(self.items[index])
+        places = self._order[index]
+        return self._job(places) if isinstance(places, int) else self._with(places, self._changed)
 
     def __iter__(self) -> Iterator[Job]:
-        return map(self._job, self.items)
+        return map(self._job, self._order)
 
-    def of(self, items: Iterable[Source | Job]) -> Jobs:
-        """The jobs of other items, or of some of these."""
-        return Jobs(items, self._make)
+    def at(self, indices: Iterable[int]) -> Jobs:
+        """Some of these jobs."""
+        return self._with(array("q", (self._order[index] for index in indices)), self._changed)
 
     def replaced(self, changed: Mapping[int, Job]) -> Jobs:
         """The same with other jobs in some places."""
-        return self.of(changed.get(index, item) for index, item in enumerate(self.items))
+        return self._with(self._order, {**self._changed, **{self._order[index]: job for index, job in changed.items()}})
 
     def then(self, function: Callable[[Job], Job]) -> Jobs:
         """The same, each changed by `function` when it is made."""
-        return Jobs(
-            [function(item) if isinstance(item, Job) else item for item in self.items],
-            lambda source: function(self._job(source)),
-        )
+        changed = {place: function(job) for place, job in self._changed.items()}
+        return Jobs(self._items, lambda item: function(self._make(item)))._with(self._order, changed)
 
-    def places(self) -> Iterator[Location]:
-        """Where the sources are: a file in a store, or a folder here."""
-        return (item.source if isinstance(item, Job) else item.place for item in self.items)
+    def sources(self) -> Iterator[Source | Job]:
+        """Where they come from, of which no job is made."""
+        return (self._items[place] for place in self._order)
 
-    def _job(self, item: Source | Job) -> Job:
-        if isinstance(item, Job):
-            return item
-        assert self._make is not None, "there are sources, and nothing to make jobs of them"  # noqa: S101
-        return self._make(item)
+    def _job(self, place: int) -> Job:
+        return self._changed.get(place) or self._make(self._items[place])
+
+    def _with(self, order: Sequence[int], changed: Mapping[int, Job]) -> Jobs:
+        jobs = Jobs(self._items, self._make)
+        jobs._order, jobs._changed = order, changed
+        return jobs

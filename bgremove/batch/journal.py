@@ -8,6 +8,7 @@ import math
 import os
 import platform
 import secrets
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -20,7 +21,6 @@ from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.keys import digest, job_key, lasting_key, result_key, settings_key
 from bgremove.batch.shard import Shard
-from bgremove.batch.sources import Source
 from bgremove.batch.tree import JOURNAL_PREFIX
 from bgremove.errors import OutputError
 from bgremove.files import TEMPORARY_PREFIX
@@ -154,15 +154,16 @@ class Journal:
                 if entry.state == "failed":
                     del last[entry.key]
             is_done = last | {key: done or last.get(key, False) for key, done in is_done.items()}
-        todo: list[Source | Job] = []
-        done: list[Source | Job] = []
-        for item, job in zip(jobs.items, jobs, strict=True):
+        todo, done, own = array("q"), array("q"), {}
+        for index, job in enumerate(jobs):
             state = is_done.get(job_key(job, self._settings))
             if state and all(os.path.exists(absolute(path)) for path in job.outputs.values()):
-                done.append(item)
+                done.append(index)
             else:
-                todo.append(item if state is None else replace(job, overwrite=True))
-        return jobs.of(todo), jobs.of(done)
+                todo.append(index)
+                if state is not None:
+                    own[index] = replace(job, overwrite=True)
+        return jobs.replaced(own).at(todo), jobs.at(done)
 
     def changed(self, jobs: Jobs, existing: Collection[Location]) -> Jobs:
         """`jobs`, of which those may overwrite that have changed since they were done, and their outputs have not.

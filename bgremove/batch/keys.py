@@ -31,12 +31,18 @@ def settings_key(settings: Settings) -> str:
 
 def job_key(job: Job, settings: str) -> str:
     """Equal for two jobs that make the same of the same; `settings` is what `settings_key` gives."""
-    return _key(job, settings, _version)
+    return _key(job, _rest(job, settings), _version)
 
 
 def lasting_key(job: Job, settings: str) -> str:
     """As `job_key`, but the same after the photograph or its hints have changed."""
-    return _key(job, settings, lambda file: [absolute(file)])
+    return _key(job, _rest(job, settings), _name)
+
+
+def job_mark(job: Job, settings: str) -> str:
+    """`job_key` and `lasting_key`, with a dash between them."""
+    rest = _rest(job, settings)
+    return f"{_key(job, rest, _version)}-{_key(job, rest, _name)}"
 
 
 def result_key(lasting: str, kind: str, content: str) -> str:
@@ -49,10 +55,18 @@ def digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _key(job: Job, settings: str, known_by: Callable[[Location], list[str | int]]) -> str:
-    outputs = {kind: path.name for kind, path in job.outputs.items()}
+def _rest(job: Job, settings: str) -> str:
+    """What stands in the text of a key behind the files, which are what the keys of a job differ in."""
+    return _canonical([job.rect, {kind: path.name for kind, path in job.outputs.items()}, settings])[1:]
+
+
+def _key(job: Job, rest: str, known_by: Callable[[Location], list[str | int]]) -> str:
     files = [known_by(file) for file in (job.source, job.hints) if file is not None]
-    return digest(_canonical([files, job.rect, outputs, settings]).encode("ascii"))
+    return digest(f"[{_canonical(files)}, {rest}".encode("ascii"))
+
+
+def _name(file: Location) -> list[str | int]:
+    return [absolute(file)]
 
 
 def _version(file: Location) -> list[str | int]:

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
-from bgremove.batch.keys import job_key, lasting_key, result_key, settings_key
-from bgremove.batch.sources import Source
+from bgremove.batch.keys import job_mark, result_key, settings_key
 from bgremove.batch.tree import JOURNAL_PREFIX
 from bgremove.errors import OutputError
+from bgremove.packed import Packed
 from bgremove.paths import display_name
 from bgremove.settings import Settings
-from bgremove.storage import in_parallel, store_of
+from bgremove.storage import Entry, in_parallel, store_of
 from bgremove.url import Location, Url
 
 _NOTED = f"{JOURNAL_PREFIX}-"
 """How the names of files with notes begin."""
 _NOTES = 1000
 """Results that are noted in one file."""
+_DIGEST = np.dtype("S16")
+"""What a line of a note is in memory: `result_key` in bytes."""
 
 
 class Marks:
@@ -82,54 +89,98 @@ class Marks:
 def marked(jobs: Jobs, settings: Settings) -> Jobs:
     """`jobs` whose outputs in a store will be marked."""
     text = settings_key(settings)
-    return jobs.then(lambda job: replace(job, mark=f"{job_key(job, text)}-{lasting_key(job, text)}"))
+    return jobs.then(lambda job: replace(job, mark=job_mark(job, text)))
 
 
-def resume_marked(jobs: Jobs, folder: Url, existing: Mapping[Location, str]) -> tuple[Jobs, Jobs]:
+class Versions:
+    """The version of each file in a folder of a store, in little memory: a file is found by a hash of its name."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        hashes = array("q")
+        self.notes: list[Url] = []
+
+        def texts() -> Iterator[str]:
+            for url, relative in entries:
+                hashes.append(hash(url.text))
+                if relative.startswith(_NOTED):
+                    self.notes.append(url)
+                yield f"{url.version}\n{url.text}"
+
+        self._texts = Packed(texts(), str)
+        order = np.argsort(np.array(hashes, np.int64))
+        self._order = array("q", order.tobytes())
+        self._hashes = array("q", np.array(hashes, np.int64)[order].tobytes())
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, Url) and self.get(path) is not None
+
+    def get(self, path: Location) -> str | None:
+        """The version of a file; None if there is no such file."""
+        wanted = hash(str(path))
+        for at in range(bisect_left(self._hashes, wanted), len(self)):
+            if self._hashes[at] != wanted:
+                break
+            version, _, name = self._texts[self._order[at]].partition("\n")
+            if name == str(path):
+                return version
+        return None
+
+
+def resume_marked(jobs: Jobs, existing: Versions) -> tuple[Jobs, Jobs]:
     """As `Journal.resume`, by the marks of the `existing` files. One request for each that exists and is not noted."""
-    noted = _noted(folder, existing)
-    todo: list[Source | Job] = []
-    done: list[Source | Job] = []
-    unsure: list[Source | Job] = []
-    for item, job in zip(jobs.items, jobs, strict=True):
-        versions = {kind: existing.get(path) for kind, path in job.outputs.items()}
-        is_noted = all(each and result_key(job.mark, kind, each).encode() in noted for kind, each in versions.items())
-        (done if is_noted else unsure).append(item)
-    jobs = jobs.of(unsure)
-    looked_at = in_parallel(lambda job: (job, _marks(job, existing)), jobs)
-    for item, (job, marks) in zip(jobs.items, looked_at, strict=True):
+    noted = _are_noted(jobs, existing)
+    done, unsure = array("q", np.flatnonzero(noted).tobytes()), np.flatnonzero(~noted).tolist()
+    todo = array("q")
+    own: dict[int, Job] = {}
+    looked_at = in_parallel(lambda job: (job, _marks(job, existing)), jobs.at(unsure))
+    for index, (job, marks) in zip(unsure, looked_at, strict=True):
         if all(mark == job.mark for mark in marks):
-            done.append(item)
+            done.append(index)
         else:
+            todo.append(index)
             lasting = job.mark.partition("-")[2]  # as it was before the photograph changed
-            own = all(mark is None or mark.endswith(lasting) for mark in marks) and any(marks)
-            todo.append(replace(job, overwrite=True) if own else item)
-    return jobs.of(todo), jobs.of(done)
+            if all(mark is None or mark.endswith(lasting) for mark in marks) and any(marks):
+                own[index] = replace(job, overwrite=True)
+    return jobs.replaced(own).at(todo), jobs.at(done)
 
 
-def existing_in_store(folder: Url) -> dict[Location, str]:
-    """The version of each file in `folder`, by one listing. `OutputError` if it cannot be listed."""
+def existing_in_store(folder: Url) -> Versions:
+    """What there is in `folder`, by one listing. `OutputError` if it cannot be listed."""
     try:
-        entries = store_of(folder).entries(folder, recursive=True)
-        return {entry.url: entry.url.version for entry in entries}
+        return Versions(store_of(folder).entries(folder, recursive=True))
     except OSError as error:
         raise OutputError(f"{display_name(folder)}: it cannot be listed ({error.strerror})") from error
 
 
-def _noted(folder: Url, existing: Mapping[Location, str]) -> set[bytes]:
-    start = str(folder / _NOTED)
-    notes = [path for path in existing if isinstance(path, Url) and path.text.startswith(start)]
-    return {line for content in in_parallel(_content, notes) for line in content.split()}
+def _are_noted(jobs: Jobs, existing: Versions) -> NDArray[np.bool_]:
+    """Of each job, whether it is noted that all its outputs, as they are now, are of it."""
+    notes = np.frombuffer(b"".join(in_parallel(_digests, existing.notes)), _DIGEST)
+    if not len(jobs) or not len(notes):
+        return np.zeros(len(jobs), np.bool_)
+    notes = np.sort(notes)
+    keys = bytearray()
+    for job in jobs:
+        for kind, path in job.outputs.items():
+            version = existing.get(path)
+            keys += bytes.fromhex(result_key(job.mark, kind, version)) if version else bytes(_DIGEST.itemsize)
+    wanted = np.frombuffer(keys, _DIGEST)
+    found = notes[np.searchsorted(notes, wanted).clip(max=len(notes) - 1)] == wanted
+    whole: NDArray[np.bool_] = found.reshape(len(jobs), -1).all(axis=1)
+    return whole
 
 
-def _content(note: Url) -> bytes:
+def _digests(note: Url) -> bytes:
     try:
-        return store_of(note).read(note)
-    except OSError:  # what it says is asked for
+        digests = bytes.fromhex(store_of(note).read(note).decode("ascii"))
+    except (OSError, ValueError):  # what it says is asked for
         return b""
+    return digests if len(digests) % _DIGEST.itemsize == 0 else b""
 
 
-def _marks(job: Job, existing: Mapping[Location, str]) -> list[str | None]:
+def _marks(job: Job, existing: Versions) -> list[str | None]:
     """The marks of a job's outputs; None for one that does not exist."""
     try:
         return [

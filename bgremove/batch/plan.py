@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from bgremove.batch.headers import WINDOW, Counting, largest_first, uncounted
 from bgremove.batch.job import Job
 from bgremove.batch.jobs import Jobs
 from bgremove.batch.journal import Journal
-from bgremove.batch.marks import existing_in_store, marked, resume_marked
+from bgremove.batch.marks import Versions, existing_in_store, marked, resume_marked
 from bgremove.batch.rects import no_line
 from bgremove.batch.shard import Shard
 from bgremove.batch.sources import Source, find_sources, no_image
@@ -88,18 +88,19 @@ def make_plan(
         raise no_image(inputs, left_out)
     jobs = plan_jobs(sources, folder, settings, rects=rects, hints=hints, naming=naming, overwrite=overwrite)
     if shard is not None:  # not before all have their outputs: no two may have the same, in different shards either
-        jobs = jobs.of(each for each in jobs.items if isinstance(each, Source) and shard.holds(each.relative))
+        held = (isinstance(each, Source) and shard.holds(each.relative) for each in jobs.sources())
+        jobs = jobs.at(index for index, is_held in enumerate(held) if is_held)
         unusable = [each for each in unusable if each.below is None or shard.holds(Path(each.below))]
     if isinstance(folder, Url):
         jobs = marked(jobs, settings)
         files = existing_in_store(folder)
-        existing: Collection[Location] = files
-        todo, done = resume_marked(jobs, folder, files) if resume else (jobs, jobs.of(()))
+        existing: Collection[Location] | Versions = files
+        todo, done = resume_marked(jobs, files) if resume else (jobs, jobs.at(()))
         planned = 0
     else:
         journal = Journal(folder, settings, shard=shard)
         planned = journal.planned
-        todo, done = journal.resume(jobs) if resume else (jobs, jobs.of(()))
+        todo, done = journal.resume(jobs) if resume else (jobs, jobs.at(()))
         existing = {path for job in todo if not job.overwrite for path in job.outputs.values() if exists(path)}
         if existing and resume:
             # Read again, the journal knows of every output that a run which goes on now has written before that look.
@@ -112,7 +113,7 @@ def make_plan(
         folder=folder,
         settings=settings,
         shard=shard,
-        todo=todo.of((*first, *todo.items[WINDOW:])),
+        todo=todo.replaced(dict(enumerate(first))),
         done=done,
         unusable=tuple(unusable),
         left_out=left_out,
@@ -174,7 +175,7 @@ def output_paths(folder: Location, name: str, settings: Settings) -> dict[str, L
     return {kind: folder / f"{name}{_MARKS[kind]}.{settings.format_of(kind)}" for kind in settings.emit}
 
 
-def _check_existing(jobs: Iterable[Job], existing: Collection[Location], *, resume: bool) -> None:
+def _check_existing(jobs: Iterable[Job], existing: Container[Location], *, resume: bool) -> None:
     """Raise `OutputError` if one of the `existing` files is an output that may not be overwritten."""
     refused = [path for job in jobs if not job.overwrite for path in job.outputs.values() if path in existing]
     if refused:

@@ -162,7 +162,9 @@ def batch_strategy(
 
 def _stores(plan: Plan) -> tuple[str, ...]:
     """The stores that something is read from or written to."""
-    places = chain([plan.folder], plan.todo.places())
+    places = chain(
+        [plan.folder], (each.source if isinstance(each, Job) else each.place for each in plan.todo.sources())
+    )
     return tuple({store for place in places if isinstance(place, Url) for store in place.stores})
 
 

@@ -15,8 +15,9 @@ from typing import NamedTuple
 from bgremove.batch.tree import JOURNAL_PREFIX, LINKED, RESULTS, Tree, Unusable
 from bgremove.errors import ImageError, UsageError
 from bgremove.formats import SUFFIXES, UNREAD_SUFFIXES, looks_like_image
+from bgremove.packed import Packed
 from bgremove.paths import StrPath, absolute, display_name
-from bgremove.storage import Entry, find
+from bgremove.storage import Entry, find, packed
 from bgremove.url import Location, Url, located
 
 
@@ -43,7 +44,7 @@ class Source:
 class Found(NamedTuple):
     """What there is under the inputs."""
 
-    sources: list[Source]
+    sources: Sequence[Source]
     unusable: list[Unusable]
     left_out: dict[str, int]
     """How many files in folders look like photographs and are not read, by suffix in lower case; under `LINKED` and
@@ -62,7 +63,7 @@ def find_sources(
     the outputs go. Raises `UsageError` if that is itself an input. Of a folder in S3 only the names are looked at, in
     one request for each thousand: whatever has no suffix is counted there, and nothing whose suffix is of another kind.
     """
-    groups: list[list[Source]] = []
+    groups: list[Sequence[Source]] = []
     unusable: list[Unusable] = []
     left_out: Counter[str] = Counter()
     skip = None if exclude is None or isinstance(exclude, Url) else os.path.realpath(exclude)
@@ -70,20 +71,21 @@ def find_sources(
     for path in _expand(inputs, tree, unusable):
         if isinstance(path, Url):
             _refuse_output(path, path == exclude)
-            found = _in_store(path, recursive, exclude, unusable, left_out)
+            found: Sequence[Source] = _in_store(path, recursive, exclude, unusable, left_out)
         elif os.path.isdir(path):
             _refuse_output(path, os.path.realpath(path) == skip)
-            found = _in_folder(path, recursive, tree, left_out)
+            in_folder = _in_folder(path, recursive, tree, left_out)
+            found = Packed(in_folder, partial(Source, path))
         elif reason := _why_absent(path):
             unusable.append(Unusable(path, ImageError(f"{display_name(path)}: {reason}")))
             continue
         else:
-            found = iter([Source(path.parent, path.name)])
-        groups.append(list(found))
+            found = [Source(path.parent, path.name)]
+        groups.append(found)
     return Found(_each_once(groups), unusable, dict(left_out))
 
 
-def _each_once(groups: Sequence[list[Source]]) -> list[Source]:
+def _each_once(groups: Sequence[Sequence[Source]]) -> Sequence[Source]:
     """The sources of all groups. In one group there are none twice."""
     if len(groups) == 1:
         return groups[0]
@@ -181,7 +183,8 @@ def _why_absent(path: Path) -> str | None:
     return None
 
 
-def _in_folder(folder: Path, recursive: bool, tree: Tree, left_out: Counter[str]) -> Iterator[Source]:
+def _in_folder(folder: Path, recursive: bool, tree: Tree, left_out: Counter[str]) -> Iterator[str]:
+    """The images in a folder, by their paths relative to it."""
     start = len(os.path.join(folder, ""))
     for parent, _, files in tree.walk(folder, recursive=recursive):
         below = os.path.join(parent, "")[start:]
@@ -190,7 +193,7 @@ def _in_folder(folder: Path, recursive: bool, tree: Tree, left_out: Counter[str]
             if name.startswith("."):
                 continue
             if suffix in SUFFIXES:
-                yield Source(folder, below + name)
+                yield below + name
             elif suffix in UNREAD_SUFFIXES or looks_like_image(Path(parent, name)):
                 left_out[suffix] += 1
 
@@ -202,48 +205,61 @@ def _suffix(name: str) -> str:
 
 def _in_store(
     url: Url, recursive: bool, skip: Location | None, unusable: list[Unusable], left_out: Counter[str]
-) -> Iterator[Source]:
-    reason: str | None = "there is no such file, folder or match"
+) -> Sequence[Source]:
     try:
         choosing = partial(_outside_results, skip=skip, left_out=left_out)
         single, entries = find(url, recursive=recursive, choosing=choosing)
-        listed = list(entries)
+        listed = list(entries) if single else packed(url, entries, Entry)
+        chosen = listed if single or not recursive else choosing(listed)
+        meant = (entry for entry in chosen if _is_meant(entry, single, unusable, left_out))
         if listed:
-            reason = None
-        for entry in listed if single or not recursive else choosing(listed):
-            parts = entry.relative.split("/")
-            misleading = any(map(_misleads, parts))
-            if not single and any(part.startswith(".") for part in parts) and not misleading:
-                continue
-            suffix = _suffix(parts[-1])
-            if misleading and (single or suffix in SUFFIXES):
-                error = ImageError(f"{display_name(entry.url)}: no file can be called like that: rename it")
-                unusable.append(Unusable(entry.url, error, entry.relative))
-            elif single or suffix in SUFFIXES:
-                yield Source(entry.url, entry.relative)
-            elif suffix in UNREAD_SUFFIXES or _may_be_image(entry.url):
-                left_out[suffix] += 1
+            return [Source(*entry) for entry in meant] if single else packed(url, meant, Source)
+        reason = "there is no such file, folder or match"
     except OSError as error:
         reason = f"it cannot be reached ({error.strerror})"
-    if reason:
-        unusable.append(Unusable(url, ImageError(f"{display_name(url)}: {reason}")))
+    unusable.append(Unusable(url, ImageError(f"{display_name(url)}: {reason}")))
+    return []
 
 
-def _outside_results(entries: Iterable[Entry], skip: Location | None, left_out: Counter[str]) -> list[Entry]:
+def _is_meant(entry: Entry, single: bool, unusable: list[Unusable], left_out: Counter[str]) -> bool:
+    """Whether a file in a store is an image to read; what is to be said of others is added or counted."""
+    parts = entry.relative.split("/")
+    misleading = any(map(_misleads, parts))
+    if not single and any(part.startswith(".") for part in parts) and not misleading:
+        return False
+    suffix = _suffix(parts[-1])
+    if misleading and (single or suffix in SUFFIXES):
+        error = ImageError(f"{display_name(entry.url)}: no file can be called like that: rename it")
+        unusable.append(Unusable(entry.url, error, entry.relative))
+        return False
+    if single or suffix in SUFFIXES:
+        return True
+    if suffix in UNREAD_SUFFIXES or _may_be_image(entry.url):
+        left_out[suffix] += 1
+    return False
+
+
+def _outside_results(entries: Sequence[Entry], skip: Location | None, left_out: Counter[str]) -> Iterable[Entry]:
     """Those that are neither in the folder `skip` nor, like in `Tree`, in one below that holds earlier results."""
-    listed = [entry for entry in entries if not _is_in(entry, skip)]
-    journals = (each.relative for each in listed if each.relative.rpartition("/")[2].startswith(JOURNAL_PREFIX))
+    journals = (
+        each.relative
+        for each in entries
+        if each.relative.rpartition("/")[2].startswith(JOURNAL_PREFIX) and not _is_in(each, skip)
+    )
     results = {folder for each in journals if "/." not in f"/{(folder := each.rpartition('/')[0])}"} - {""}
-    if not results:
-        return listed
 
     @cache
     def result_with(folder: str) -> str:
         """The folder on top that holds results, of those that `folder` is in."""
         return folder and (result_with(folder.rpartition("/")[0]) or (folder if folder in results else ""))
 
-    left_out[RESULTS] += len({result_with(folder) for folder in results})
-    return [entry for entry in listed if not result_with(entry.relative.rpartition("/")[0])]
+    if results:
+        left_out[RESULTS] += len({result_with(folder) for folder in results})
+    return (
+        each
+        for each in entries
+        if not _is_in(each, skip) and not (results and result_with(each.relative.rpartition("/")[0]))
+    )
 
 
 def _may_be_image(url: Url) -> bool:
@@ -259,5 +275,6 @@ def _misleads(part: str) -> bool:
 
 def _is_in(entry: Entry, skip: Location | None) -> bool:
     """Whether `skip` is a folder below the one that is listed, and the entry is in it."""
-    top = entry.url.text.removesuffix(entry.relative)
-    return isinstance(skip, Url) and skip.text.startswith(top) and entry.url.text.startswith(f"{skip}/")
+    if not isinstance(skip, Url) or not entry.url.text.startswith(f"{skip.text}/"):
+        return False
+    return skip.text.startswith(entry.url.text.removesuffix(entry.relative))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from bgremove.packed import Packed
 from bgremove.url import Url
+
+T = TypeVar("T")
 
 MOST_BYTES = 2**31
 """What is larger is not read: no image within the limit of pixels is."""
@@ -25,6 +28,18 @@ class Entry(NamedTuple):
 
     url: Url
     relative: str
+
+
+def packed(folder: Url, entries: Iterable[Entry], make: Callable[[Url, str], T]) -> Packed[T]:
+    """What `make` gives for each of the `entries` below `folder`, in little memory: made when it is looked at."""
+    end = f"::{folder.container}" if folder.container else ""
+    start = (folder / "").text.removesuffix(end)
+
+    def value_of(text: str) -> T:
+        size, version, relative = text.split("\n", 2)
+        return make(Url(f"{start}{relative}{end}", int(size), version), relative)
+
+    return Packed((f"{url.size}\n{url.version}\n{relative}" for url, relative in entries), value_of)
 
 
 class Store:

@@ -13,7 +13,7 @@ from bgremove.url import Url
 _MAGIC = re.compile(r"[*?[]")
 
 
-Choosing = Callable[[Iterable[Entry]], Iterable[Entry]]
+Choosing = Callable[[Sequence[Entry]], Iterable[Entry]]
 """Gives those of the files of a tree that are gone down to."""
 
 
@@ -38,7 +38,7 @@ def _matching(store: Store, pattern: Url, choosing: Choosing) -> Iterator[Entry]
         base = base.parent
     wanted = pattern.key.removeprefix(base.key).strip("/").split("/")
     entries: Iterable[Entry] = store.entries(base, recursive=len(wanted) > 1)
-    for entry in choosing(entries) if "**" in wanted else entries:
+    for entry in choosing(list(entries)) if "**" in wanted else entries:
         if _matches(entry.relative.split("/"), wanted):
             yield Entry(entry.url, entry.url.name)
 
