@@ -1,4 +1,5 @@
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -176,7 +177,7 @@ def test_rects_belong_to_the_files_beside_the_csv(tmp_path):
     ("text", "message"),
     [
         ("path,x,y,width\na,1,2,3\n", "first line must name the columns"),
-        ("path,x,y,width,height\na,1,2,3,4\nb,1,2,x,4\n", "line 3: it must hold a path, and x, y, width"),
+        ("path,x,y,width,height\na,1,2,3,4\nb,1,2,x,4\n", "line 3: width is x, which is no whole number"),
         ("path,x,y,width,height\na,1,2\n", "line 2"),
         ("path,x,y,width,height\nphoto,2,1,2,3,4\n", "line 2: there is more in it than the first line names"),
         ("path,x,y,width,height,x\na,1,2,3,4,5\n", "its first line names the column x twice"),
@@ -210,7 +211,7 @@ def test_a_table_is_read_as_spreadsheets_write_it(tmp_path, text):
 @pytest.mark.parametrize("number", ["1.5", "1.000", "1,000", "10%", "one", "nan"])
 def test_what_is_no_whole_number_is_not_taken_for_one(tmp_path, number):
     (tmp_path / "rects.csv").write_text(f"path;x;y;width;height\na;{number};2;3;4\n")
-    with pytest.raises(RectError, match="line 2: it must hold a path, and x, y, width and height as whole numbers"):
+    with pytest.raises(RectError, match=f"line 2: x is {re.escape(number)}, which is .*; (round|write)"):
         read_rects(tmp_path / "rects.csv")
 
 
