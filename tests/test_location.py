@@ -8,7 +8,19 @@ import pytest
 from benchmarks.location.pictures import VARIANTS, Photograph, measure_scaling, take_samples
 from bgremove.engines._grid import find_exits, make_grid
 from bgremove.engines._location import SIDE, log_odds, loosen, to_square
-from bgremove.engines._network import INPUTS, Layer, Network, answer, convolve, load, mix, shapes, unpack
+from bgremove.engines._network import (
+    INPUTS,
+    Layer,
+    Network,
+    answer,
+    compute,
+    convolve,
+    load,
+    make_space,
+    mix,
+    shapes,
+    unpack,
+)
 from bgremove.engines._overlap import measure_masks, predict_overlap, seen_in
 from bgremove.types import Label, Rect
 from fixtures import load as load_fixtures
@@ -52,37 +64,57 @@ def test_layers_are_sums_over_pixels_and_their_neighbours() -> None:
     assert np.allclose(found.reshape(3, 8, 11)[:, 1:-1, 1:-1], plainly(around, planes), atol=1e-5)
 
 
-def test_the_network_is_its_layers_one_after_the_other() -> None:
-    planes = np.random.default_rng(1).normal(size=(INPUTS, 16, 24)).astype(np.float32)
-    network: Network = load()
+def halved(values: np.ndarray) -> np.ndarray:
+    units, height, width = values.shape
+    return values.reshape(units, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
 
-    def halved(values: np.ndarray) -> np.ndarray:
-        units, height, width = values.shape
-        return values.reshape(units, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
 
-    def doubled(values: np.ndarray) -> np.ndarray:
-        return np.kron(values, np.ones((1, 2, 2)))
+def doubled(values: np.ndarray) -> np.ndarray:
+    return np.kron(values, np.ones((1, 2, 2)))
 
-    def between(values: np.ndarray) -> np.ndarray:
-        """By the triangle of linear interpolation, of pixels whose outermost go on."""
-        for axis in (1, 2):
-            size = values.shape[axis]
-            places = np.clip((np.arange(2 * size) + 0.5) / 2 - 0.5, 0, size - 1)
-            weights = np.maximum(0, 1 - abs(places[:, None] - np.arange(size)))
-            values = np.moveaxis(np.tensordot(weights, values, (1, axis)), 0, axis)
-        return values
 
-    pixel = plainly(network.pixel, planes)
+def doubled_smoothly(values: np.ndarray) -> np.ndarray:
+    """By the triangle of linear interpolation, of pixels whose outermost go on."""
+    for axis in (1, 2):
+        size = values.shape[axis]
+        places = np.clip((np.arange(2 * size) + 0.5) / 2 - 0.5, 0, size - 1)
+        weights = np.maximum(0, 1 - abs(places[:, None] - np.arange(size)))
+        values = np.moveaxis(np.tensordot(weights, values, (1, axis)), 0, axis)
+    return values
+
+
+def answer_plainly(network: Network, planes: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """What the network should answer, layer after layer."""
+    shown = (picture / 64 - 2).transpose(2, 0, 1)
+    fine = plainly(network.fine, np.concatenate([shown[:, y::2, x::2] for y in (0, 1) for x in (0, 1)]))
+    pixel = plainly(network.pixel, np.concatenate([planes, fine]))
     half = plainly(network.half, halved(pixel))
-    quarter = plainly(network.quarter, halved(half))
+    quarter = plainly(network.quarter_more, plainly(network.quarter, halved(half)))
     eighth = plainly(network.eighth, halved(quarter))
     whole = network.whole.weights @ eighth.mean(axis=(1, 2)) + network.whole.bias
-    wide = plainly(Layer(network.wide.weights, network.wide.bias + whole), eighth)
+    wide = plainly(network.wider, plainly(Layer(network.wide.weights, network.wide.bias + whole), eighth))
     quarter = plainly(network.quarter_again, np.concatenate([doubled(wide), quarter]))
     half = plainly(network.half_again, np.concatenate([doubled(quarter), half]))
-    pixel = plainly(network.pixel_again, np.concatenate([between(half), pixel]))
-    expected = plainly(network.last, pixel, least=-np.inf)[0]
-    assert np.allclose(answer(network, planes), expected, atol=1e-3)
+    pixel = plainly(network.pixel_again, np.concatenate([doubled_smoothly(half), pixel]))
+    return plainly(network.last, pixel, least=-np.inf)[0]
+
+
+def test_the_network_is_its_layers_one_after_the_other() -> None:
+    generator = np.random.default_rng(1)
+    planes = generator.normal(size=(INPUTS, 16, 24)).astype(np.float32)
+    picture = generator.integers(0, 256, (32, 48, 3), np.uint8)
+    network = load()
+    assert np.allclose(answer(network, planes, picture), answer_plainly(network, planes, picture), atol=1e-3)
+
+
+def test_the_mirror_image_is_what_the_network_sees_second() -> None:
+    planes = np.random.default_rng(2).normal(size=(INPUTS, 16, 24)).astype(np.float32)
+    picture = np.random.default_rng(3).integers(0, 256, (32, 48, 3), np.uint8)
+    space = make_space(16, 24)
+    space.seen[:INPUTS] = planes[:, :, ::-1].reshape(INPUTS, -1)
+    compute(load(), picture, 1, space, 24)
+    mirrored = answer(load(), np.ascontiguousarray(planes[:, :, ::-1]), np.ascontiguousarray(picture[:, ::-1]))
+    assert np.array_equal(space.answer.reshape(16, 24), mirrored)
 
 
 def test_a_file_of_weights_has_as_many_as_the_layers_need() -> None:
@@ -147,10 +179,10 @@ def test_any_size_will_do(size: tuple[int, int]) -> None:
 def test_open_pixels_stay_though_strokes_of_certain_labels_are_all_around() -> None:
     labels = np.zeros((400, 400), np.uint8)
     labels[::9, ::9] = Label.PROBABLY_FOREGROUND
-    small, reduced, share = to_square(np.zeros((400, 400, 3), np.uint8), labels)
-    assert small.shape == (SIDE, SIDE, 3)
-    assert (reduced > 0).any()
-    assert share.mean() == pytest.approx((labels > 0).mean(), rel=0.05)
+    seen = to_square(np.zeros((400, 400, 3), np.uint8), labels)
+    assert (seen.small.shape, seen.fine.shape) == ((SIDE, SIDE, 3), (2 * SIDE, 2 * SIDE, 3))
+    assert (seen.labels > 0).any()
+    assert seen.open_share.mean() == pytest.approx((labels > 0).mean(), rel=0.05)
 
 
 def test_nodes_that_are_loosened_have_no_exit_where_nothing_is_left() -> None:
@@ -168,6 +200,7 @@ def test_the_network_is_fitted_to_what_it_will_be_given() -> None:
     samples = take_samples(photographs, measure_scaling(photographs))
     assert len(samples.drawn) == 2 * 2 * VARIANTS
     assert samples.planes(1).shape == (INPUTS, SIDE, SIDE)
+    assert samples.pictures[1].shape == (2 * SIDE, 2 * SIDE, 3)
     first = np.flatnonzero(samples.plain)
     assert np.array_equal(first, [0, 1, 2 * VARIANTS, 2 * VARIANTS + 1])
     for i in first:

@@ -1,30 +1,24 @@
-"""The network of `bgremove.engines._network` once more, for JAX, which tells how its answer depends on its numbers."""
+"""The network of `bgremove.engines._network` once more, for TensorFlow, which tells how its answer is changed."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
-import jax.numpy as jnp
+import keras
 import numpy as np
+import tensorflow as tf
 
 from benchmarks.location.pictures import Samples, Scaling
 from bgremove.engines._barriers import Field
 from bgremove.engines._network import shapes
 
-EPOCHS, BATCH, RATE, DECAY = 10, 32, 3e-3, 0.05
-_LEAST_RATE, _WARM_UP = 1e-5, 100  # steps until the whole rate is reached
-_FIRST, _SECOND = 0.9, 0.999  # how much of their means each step keeps
+EPOCHS, BATCH, RATE, DECAY = 12, 32, 2e-3, 0.05
+_WARM_UP = 300  # steps until the whole rate is reached
+_COMPUTED = tf.bfloat16  # what sums are made of; the numbers themselves have 32 bits
 
-
-class State(NamedTuple):
-    """What a step of Adam changes."""
-
-    values: Any
-    first: Any
-    second: Any
+Weights = dict[str, tuple[Any, Any]]
 
 
 def fit(parts: Sequence[Samples], scaling: Scaling, seed: int = 0) -> Field:
@@ -33,92 +27,103 @@ def fit(parts: Sequence[Samples], scaling: Scaling, seed: int = 0) -> Field:
     By Adam with decay of the weights (Loshchilov, Hutter 2019, https://arxiv.org/abs/1711.05101).
     """
     generator = np.random.default_rng(seed)
-    values = _initial(generator)
-    state = State(values, *(jax.tree.map(jnp.zeros_like, values) for _ in range(2)))
+    weights = initial(generator)
     where = [(part, i) for part, samples in enumerate(parts) for i in range(len(samples.drawn))]
-    per_epoch = len(where) // BATCH
-    for number in range(EPOCHS * per_epoch):
-        if number % per_epoch == 0:
+    steps = EPOCHS * (len(where) // BATCH)
+    step = make_step(weights, steps)
+    for number in range(steps):
+        if number % (steps // EPOCHS) == 0:
             order = generator.permutation(len(where))
-        chosen = [where[i] for i in order[number % per_epoch * BATCH :][:BATCH]]
-        seen = np.stack([parts[part].planes(i) for part, i in chosen])
-        truth = np.stack([parts[part].truth[i] for part, i in chosen]) / np.float32(255)
-        if generator.random() < 0.5:
-            seen, truth = seen[..., ::-1], truth[..., ::-1]
-        state, loss = _step(state, number, EPOCHS * per_epoch, seen, truth)
+        chosen = [where[i] for i in order[number % (steps // EPOCHS) * BATCH :][:BATCH]]
+        loss = step(*batch(parts, chosen, generator))
         if number % 100 == 0:
-            sys.stderr.write(f"step {number} of {EPOCHS * per_epoch}: loss {loss:.3f}\n")
-    return _pack(scaling, state.values)
+            sys.stderr.write(f"step {number} of {steps}: loss {float(loss):.3f}\n")
+    return pack(scaling, weights)
 
 
-def _initial(generator: np.random.Generator) -> dict[str, Any]:
-    """Weights and bias of each layer; weights of neighbours are (3, 3, planes, units), others (planes, units)."""
-    values = {}
+def batch(parts: Sequence[Samples], chosen: Sequence[tuple[int, int]], generator: np.random.Generator) -> list[Field]:
+    """Planes, pictures and truth of some samples, or of their mirror images."""
+    arrays: list[Field] = [
+        np.stack([parts[part].planes(i) for part, i in chosen]).transpose(0, 2, 3, 1),
+        np.stack([parts[part].pictures[i] for part, i in chosen]).astype(np.float32),
+        np.asarray(np.stack([parts[part].truth[i] for part, i in chosen]) / 255, np.float32),
+    ]
+    mirrored = generator.random() < 0.5
+    return [np.ascontiguousarray(each[:, :, ::-1] if mirrored else each) for each in arrays]
+
+
+def initial(generator: np.random.Generator) -> Weights:
+    """Weights and bias of each layer; weights of neighbours are (3, 3, planes, units), others (1, 1, planes, units)."""
+    values: Weights = {}
     for name, (units, planes, *around) in shapes().items():
-        shape = (3, 3, planes, units) if around else (planes, units)
+        shape = *((3, 3) if around else (1, 1)), planes, units
         spread = (2 / np.prod(shape[:-1])) ** 0.5 * (0.3 if name == "last" else 1)
-        values[name] = jnp.asarray(generator.normal(0, spread, shape), jnp.float32), jnp.zeros(units)
+        first = generator.normal(0, spread, shape).astype(np.float32)
+        values[name] = tf.Variable(first), tf.Variable(np.zeros(units, np.float32))
     return values
 
 
-def _pack(scaling: Scaling, values: dict[str, Any]) -> Field:
+def pack(scaling: Scaling, weights: Weights) -> Field:
     """One after the other, in the order of `bgremove.engines._network.Network`."""
     numbers = [scaling.mean, scaling.scale]
-    for weights, bias in (values[name] for name in shapes()):
-        last_two = np.moveaxis(np.asarray(weights), (-1, -2), (0, 1))
-        numbers += [last_two.ravel(), np.asarray(bias)]
+    for values, bias in (weights[name] for name in shapes()):
+        numbers += [values.numpy().transpose(3, 2, 0, 1).ravel(), bias.numpy()]
     return np.concatenate(numbers).astype(np.float32)
 
 
-@jax.jit  # type: ignore[untyped-decorator]
-def _step(state: State, number: Any, steps: Any, seen: Any, truth: Any) -> tuple[State, Any]:
-    loss, slopes = jax.value_and_grad(_loss)(state.values, seen, truth)
-    rate = RATE * jnp.minimum(1, number / _WARM_UP) * (1 + jnp.cos(jnp.pi * number / steps)) / 2 + _LEAST_RATE
-    first = jax.tree.map(lambda mean, slope: _FIRST * mean + (1 - _FIRST) * slope, state.first, slopes)
-    second = jax.tree.map(lambda mean, slope: _SECOND * mean + (1 - _SECOND) * slope**2, state.second, slopes)
+def make_step(weights: Weights, steps: int) -> Any:
+    """A function of planes, pictures and truth that changes the weights and returns the loss before."""
+    rate = keras.optimizers.schedules.CosineDecay(0.0, steps - _WARM_UP, warmup_target=RATE, warmup_steps=_WARM_UP)
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=DECAY)
+    every = [value for layer in weights.values() for value in layer]
+    optimizer.exclude_from_weight_decay([bias for _, bias in weights.values()])
+    optimizer.build(every)
 
-    def move(value: Any, mean: Any, square: Any) -> Any:
-        scaled = mean / (1 - _FIRST ** (number + 1)) / (jnp.sqrt(square / (1 - _SECOND ** (number + 1))) + 1e-8)
-        return value - rate * (scaled + (DECAY * value if value.ndim > 1 else 0))
+    @tf.function  # type: ignore[untyped-decorator]
+    def step(planes: Any, pictures: Any, truth: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = _loss(weights, planes, pictures, truth)
+        optimizer.apply_gradients(zip(tape.gradient(loss, every), every, strict=True))
+        return loss
 
-    return State(jax.tree.map(move, state.values, first, second), first, second), loss
+    return step
 
 
-def _loss(values: dict[str, Any], seen: Any, truth: Any) -> Any:
+def _loss(weights: Weights, planes: Any, pictures: Any, truth: Any) -> Any:
     """Logarithmic, where pixels are open; all pictures count alike."""
-    inside = seen[:, -2]
-    odds = _answer(values, jnp.moveaxis(seen, 1, -1))
-    losses = (jax.nn.softplus(odds) - truth * odds) * inside
-    return jnp.mean(losses.sum((1, 2)) / inside.sum((1, 2)))
+    inside = planes[..., -2]
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(truth, answer(weights, planes, pictures)) * inside
+    return tf.reduce_mean(tf.reduce_sum(losses, (1, 2)) / tf.reduce_sum(inside, (1, 2)))
 
 
-def _answer(values: dict[str, Any], seen: Any) -> Any:
-    """(pictures, H, W), of (pictures, H, W, planes)."""
+def answer(weights: Weights, planes: Any, pictures: Any) -> Any:
+    """(pictures, H, W), of (pictures, H, W, planes) and (pictures, 2 H, 2 W, 3)."""
 
     def layer(name: str, *parts: Any) -> Any:
-        weights, bias = values[name]
-        planes = jnp.concatenate(parts, axis=-1)
-        if weights.ndim == 2:
-            return planes @ weights + bias
-        order = ("NHWC", "HWIO", "NHWC")
-        return jax.lax.conv_general_dilated(planes, weights, (1, 1), "SAME", dimension_numbers=order) + bias
+        values, bias = (tf.cast(each, _COMPUTED) for each in weights[name])
+        return tf.nn.bias_add(tf.nn.conv2d(tf.concat(parts, -1), values, 1, "SAME"), bias)
 
-    def larger(planes: Any, method: str) -> Any:
-        pictures, height, width, units = planes.shape
-        return jax.image.resize(planes, (pictures, 2 * height, 2 * width, units), method)
+    def seen(name: str, *parts: Any) -> Any:
+        return tf.nn.relu(layer(name, *parts))
 
-    pixel = jax.nn.relu(layer("pixel", seen))
-    half = jax.nn.relu(layer("half", _halved(pixel)))
-    quarter = jax.nn.relu(layer("quarter", _halved(half)))
-    eighth = jax.nn.relu(layer("eighth", _halved(quarter)))
-    whole = layer("whole", eighth.mean((1, 2), keepdims=True))
-    wide = jax.nn.relu(layer("wide", eighth) + whole)
-    quarter = jax.nn.relu(layer("quarter_again", larger(wide, "nearest"), quarter))
-    half = jax.nn.relu(layer("half_again", larger(quarter, "nearest"), half))
-    pixel = jax.nn.relu(layer("pixel_again", larger(half, "bilinear"), pixel))
-    return layer("last", pixel)[..., 0]
+    def halved(planes: Any) -> Any:
+        return tf.nn.avg_pool2d(planes, 2, 2, "VALID")
 
+    def doubled(planes: Any) -> Any:
+        _, height, width, units = planes.shape
+        spread = tf.tile(planes[:, :, None, :, None], (1, 1, 2, 1, 2, 1))
+        return tf.reshape(spread, (-1, 2 * height, 2 * width, units))
 
-def _halved(planes: Any) -> Any:
-    pictures, height, width, units = planes.shape
-    return planes.reshape(pictures, height // 2, 2, width // 2, 2, units).mean((2, 4))
+    planes = tf.cast(planes, _COMPUTED)
+    fine = seen("fine", tf.nn.space_to_depth(tf.cast(pictures / 64 - 2, _COMPUTED), 2))
+    pixel = seen("pixel", planes, fine)
+    half = seen("half", halved(pixel))
+    quarter = seen("quarter_more", seen("quarter", halved(half)))
+    eighth = seen("eighth", halved(quarter))
+    whole = layer("whole", tf.reduce_mean(eighth, (1, 2), keepdims=True))
+    wide = seen("wider", tf.nn.relu(layer("wide", eighth) + whole))
+    quarter = seen("quarter_again", doubled(wide), quarter)
+    half = seen("half_again", doubled(quarter), half)
+    smooth = tf.cast(tf.image.resize(half, (2 * half.shape[1], 2 * half.shape[2])), _COMPUTED)
+    pixel = seen("pixel_again", smooth, pixel)
+    return tf.cast(layer("last", pixel), tf.float32)[..., 0]

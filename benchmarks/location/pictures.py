@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from bgremove.engines._barriers import Field
 from bgremove.engines._cues import CUES, measure_cues
-from bgremove.engines._location import LIMIT, SIDE, to_square
+from bgremove.engines._location import LIMIT, SIDE, Square, to_square
 from bgremove.engines._network import INPUTS
-from bgremove.types import Foreground, Image, Label, Mask, Rect
+from bgremove.types import Foreground, Image, Label, Rect
 
 VARIANTS = 3  # of each photograph, the first as it is, under each kind of box
 MARGIN = 0.05
@@ -35,6 +35,8 @@ class Samples(NamedTuple):
 
     cues: NDArray[np.int8]
     """(samples, cues + 1, SIDE, SIDE): in parts of their deviation, and what part of a pixel is open."""
+    pictures: NDArray[np.uint8]
+    """(samples, 2 SIDE, 2 SIDE, 3)"""
     truth: NDArray[np.uint8]
     """(samples, SIDE, SIDE): 255 times the share of a pixel that is object."""
     drawn: NDArray[np.bool_]
@@ -63,9 +65,10 @@ class Scaling(NamedTuple):
 def measure_scaling(photographs: Sequence[Photograph]) -> Scaling:
     """From photographs as they are."""
     found = [
-        measure_cues(*square(each, drawn=drawn, generator=np.random.default_rng(number))[:2])[::4, ::4]
+        measure_cues(seen.small, seen.labels)[::4, ::4]
         for number, each in enumerate(photographs)
         for drawn in (False, True)
+        for seen, _ in [square(each, drawn=drawn, generator=np.random.default_rng(number))]
     ]
     cues = np.concatenate([each.reshape(-1, len(CUES)) for each in found])
     return Scaling(cues.mean(axis=0), 1 / (cues.std(axis=0) + np.float32(1e-6)))
@@ -76,6 +79,7 @@ def take_samples(photographs: Sequence[Photograph], scaling: Scaling) -> Samples
     number = 2 * VARIANTS * len(photographs)
     samples = Samples(
         np.empty((number, INPUTS - 1, SIDE, SIDE), np.int8),
+        np.empty((number, 2 * SIDE, 2 * SIDE, 3), np.uint8),
         np.empty((number, SIDE, SIDE), np.uint8),
         np.tile([False, True], number // 2),
         np.tile([True] * 2 + [False] * 2 * (VARIANTS - 1), len(photographs)),
@@ -85,28 +89,29 @@ def take_samples(photographs: Sequence[Photograph], scaling: Scaling) -> Samples
         generator = np.random.default_rng([which, variant])
         photograph = _vary(photographs, which, variant, generator) if variant else photographs[which]
         for k in (i, i + 1):
-            image, labels, truth, open_share = square(photograph, drawn=bool(k % 2), generator=generator)
+            (image, fine, labels, open_share), truth = square(photograph, drawn=bool(k % 2), generator=generator)
             cues = np.clip((measure_cues(image, labels) - scaling.mean) * scaling.scale, -LIMIT, LIMIT)
             samples.cues[k, :-1] = np.rint(np.moveaxis(cues, -1, 0) * _STEPS)
+            samples.pictures[k] = fine
             samples.cues[k, -1] = np.rint(open_share * LIMIT * _STEPS)
             samples.truth[k] = np.rint(truth * 255)
     return samples
 
 
-def square(photograph: Photograph, *, drawn: bool, generator: np.random.Generator) -> tuple[Image, Mask, Field, Field]:
-    """Image, labels, share of each pixel that is object and that is open; of what the engine looks at."""
+def square(photograph: Photograph, *, drawn: bool, generator: np.random.Generator) -> tuple[Square, Field]:
+    """What the network sees of what the engine looks at, and the share of each pixel that is object."""
     image, truth = photograph
     rect = _draw(truth, generator) if drawn else Rect.from_margin(MARGIN, *truth.shape)
-    labels: Mask = np.zeros(truth.shape, np.uint8)
+    labels = np.zeros(truth.shape, np.uint8)
     labels[rect.slices] = Label.PROBABLY_FOREGROUND
     across, down = rect.width // 4 + 2, rect.height // 4 + 2  # as the engine looks around the box
     window = (
         slice(max(0, rect.y - down), rect.y + rect.height + down),
         slice(max(0, rect.x - across), rect.x + rect.width + across),
     )
-    small, reduced, open_share = to_square(np.ascontiguousarray(image[window]), np.ascontiguousarray(labels[window]))
+    seen = to_square(np.ascontiguousarray(image[window]), np.ascontiguousarray(labels[window]))
     share = cv2.resize(truth[window].astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    return small, reduced, np.asarray(share), open_share
+    return seen, np.asarray(share)
 
 
 def _draw(truth: Foreground, generator: np.random.Generator) -> Rect:

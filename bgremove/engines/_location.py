@@ -1,20 +1,22 @@
 """Where in the open box the object is likely to be, before any colour model is learned.
 
-A small convolutional network, see `bgremove.engines._network`, tells from the cues of all pixels, see
-`bgremove.engines._cues`, the logarithm of the odds of each that it is part of the object. They are added to GrabCut's
-terminal weights, as a prior. The network sees the picture and its mirror image, and is also told whether the box was
-drawn around the object or is only what a margin leaves. `benchmarks.location` fitted it to 4,475 public photographs
-with masks, of MSRA-1000, ECSSD and PASCAL-S, of people and of animals; and to 970 of anything, with the masks of U2-Net
-(Qin et al. 2020, https://doi.org/10.1016/j.patcog.2020.107404) where that was sure.
+A small convolutional network, see `bgremove.engines._network`, tells from a small picture and the cues of its pixels,
+see `bgremove.engines._cues`, the logarithm of the odds of each that it is part of the object. They are added to
+GrabCut's terminal weights, as a prior. The network sees the picture and its mirror image, and is also told whether the
+box was drawn around the object or is only what a margin leaves. `benchmarks.location` fitted it to 4,476 public
+photographs with masks, of MSRA-1000, ECSSD and PASCAL-S, of people and of animals; and to 4,570 of anything, most of
+them of Caltech-101, with the masks of U2-Net (Qin et al. 2020, https://doi.org/10.1016/j.patcog.2020.107404) where that
+was sure.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from bgremove.engines import _warm_up
 from bgremove.engines._barriers import Field
@@ -23,9 +25,11 @@ from bgremove.engines._compile import compiled_once, kernel
 from bgremove.engines._cues import measure_cues
 from bgremove.engines._energy import OPEN, SCALE
 from bgremove.engines._grid import Grid
-from bgremove.engines._network import INPUTS, Network, Space, answer_all, load, make_space
+from bgremove.engines._network import Network, Space, compute, load, make_space
 from bgremove.engines._pyramid import reduce
 from bgremove.types import Image, Label, Mask, Rect
+
+_Value = TypeVar("_Value", np.float32, np.uint8)
 
 SIDE = 64
 """Pixels of the square that the network sees, whatever the shape of the image."""
@@ -47,13 +51,9 @@ def log_odds(image: Image, labels: Mask, *, drawn: bool) -> Field:
         Whether the box of the open pixels was drawn around the object.
     """
     height, width = labels.shape
-    network = load()
-    small, reduced, open_share = to_square(image, labels)
+    seen = to_square(image, labels)
     odds = np.empty((SIDE, SIDE), np.float32)
-    _ask(
-        network, measure_cues(small, reduced), open_share, drawn, np.empty((2, INPUTS, SIDE * SIDE), np.float32),
-        make_space(SIDE, SIDE), np.empty((2, 1, SIDE * SIDE), np.float32), odds,
-    )  # fmt: skip
+    _ask(load(), measure_cues(seen.small, seen.labels), seen.open_share, drawn, seen.fine, make_space(SIDE, SIDE), odds)
     return np.asarray(cv2.resize(odds, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width))
 
 
@@ -80,29 +80,21 @@ def open_margin(image: Image, labels: Mask) -> tuple[Mask, Field]:
 
 
 @kernel
-def _ask(
-    network: Network,
-    cues: Field,
-    open_share: Field,
-    drawn: int,
-    planes: Field,
-    space: Space,
-    answers: Field,
-    odds: Field,
-) -> None:
+def _ask(network: Network, cues: Field, open_share: Field, drawn: int, fine: Image, space: Space, odds: Field) -> None:
     """Write the mean of what the network answers of the picture and of its mirror image."""
     height, width = odds.shape
-    _see(cues, open_share, drawn, network.mean, network.scale, planes)
-    answer_all(network, planes, space, width, answers)
-    for y in range(height):
-        for x in range(width):
-            straight, mirrored = answers[0, 0, y * width + x], answers[1, 0, (y + 1) * width - 1 - x]
-            odds[y, x] = (straight + mirrored) / np.float32(2)
+    odds[:] = 0
+    for mirrored in range(2):
+        _see(cues, open_share, drawn, mirrored, network.mean, network.scale, space.seen)
+        compute(network, fine, mirrored, space, width)
+        for y in range(height):
+            for x in range(width):
+                odds[y, x] += space.answer[0, (y + 1) * width - 1 - x if mirrored else y * width + x] / np.float32(2)
 
 
 @kernel
-def _see(cues: Field, open_share: Field, drawn: int, mean: Field, scale: Field, planes: Field) -> None:
-    """Write the planes that the network sees, of the picture and of its mirror image."""
+def _see(cues: Field, open_share: Field, drawn: int, mirrored: int, mean: Field, scale: Field, planes: Field) -> None:
+    """Write the planes that the network sees, of the picture or of its mirror image."""
     height, width, number = cues.shape
     for k in range(number + 2):
         for y in range(height):
@@ -113,7 +105,7 @@ def _see(cues: Field, open_share: Field, drawn: int, mean: Field, scale: Field, 
                     value = np.float32(LIMIT) * open_share[y, x]
                 else:
                     value = np.float32(1 if drawn else -1)
-                planes[0, k, y * width + x] = planes[1, k, (y + 1) * width - 1 - x] = value
+                planes[k, (y + 1) * width - 1 - x if mirrored else y * width + x] = value
 
 
 @cache
@@ -126,15 +118,31 @@ def warm_up_log_odds() -> None:
         log_odds(image, labels, drawn=True)
 
 
-def to_square(image: Image, labels: Mask) -> tuple[Image, Mask, Field]:
-    """At the size that the network sees; and what share of each pixel is open, of which half make an open pixel."""
-    size = SIDE, SIDE
-    share = np.asarray(cv2.resize((labels >= OPEN).astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+class Square(NamedTuple):
+    """What the network sees of an image, whatever its shape."""
+
+    small: Image
+    """(SIDE, SIDE, 3)"""
+    fine: Image
+    """(2 SIDE, 2 SIDE, 3)"""
+    labels: Mask
+    """(SIDE, SIDE)"""
+    open_share: Field
+    """(SIDE, SIDE): what part of each pixel is open; half of it makes an open pixel."""
+
+
+def to_square(image: Image, labels: Mask) -> Square:
+    """At the size that the network sees."""
+    share = _resized((labels >= OPEN).astype(np.float32), SIDE)
     inside = share >= 0.5
     if not inside.any():  # strokes of certain labels are all that is left
         inside = share > 0
-    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return small, np.where(inside, np.uint8(OPEN), np.uint8(0)), share
+    reduced = np.where(inside, np.uint8(OPEN), np.uint8(0))
+    return Square(_resized(image, SIDE), _resized(image, 2 * SIDE), reduced, share)
+
+
+def _resized(values: NDArray[_Value], side: int) -> NDArray[_Value]:
+    return np.asarray(cv2.resize(values, (side, side), interpolation=cv2.INTER_AREA), values.dtype)
 
 
 @kernel

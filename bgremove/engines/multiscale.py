@@ -29,7 +29,8 @@ _REACH = 2  # half the width of the band, in pixels: beyond half of what a pixel
 _LEAST, _MOST = 0.005, 0.99  # shares of the open pixels beyond which the foreground has collapsed
 _MOST_COLLAPSES = 2  # the third result is taken as it is
 _GAP = 0.15  # share of a side of a drawn box by which the object may keep away from it
-_PULL = 1.0  # added to the logarithm of all odds where it does
+_PULL = 0.5  # added to the logarithm of all odds
+_STRONG_PULL = 1.5  # where the mask keeps away from a side of a drawn box
 _ROWS = 200  # that the contrast is measured in, and the row below each
 _LARGEST = 2_300_000  # pixels of the image that this is of at most: _COARSE * 2.5**2 * 2**2, and the surroundings
 
@@ -49,8 +50,10 @@ class MultiscaleEngine(Engine):
     Banded graph cuts (Lombaert, Sun, Grady, Xu 2005, https://doi.org/10.1109/ICCV.2005.81) with the energy of GrabCut
     (Rother, Kolmogorov, Blake 2004, https://doi.org/10.1145/1015706.1015720), whose colour models and contrast are
     those of each level. In the reduced image a prior says where the object is likely to be, see
-    `bgremove.engines._location`, and the search starts there. Into a margin, which starts as background, it goes where
-    the prior says that the object does; into no other background. A mask that keeps away from a side of a drawn box is
+    `bgremove.engines._location`, and the search starts there. The odds are raised a little, for the mask that overlaps
+    most with an uncertain object holds more than what is likely (Nowozin 2014, Optimal Decisions from Probabilistic
+    Models: the Intersection-over-Union Case). Into a margin, which starts as background, the search goes where the
+    prior says that the object does; into no other background. A mask that keeps away from a side of a drawn box is
     sought again with better odds for the object (the idea: Lempitsky and others 2009,
     https://doi.org/10.1109/ICCV.2009.5459262). It is sought without the prior too, and the mask is taken that is likely
     to fit better, see `bgremove.engines._overlap`. When the foreground of the reduced image is gone or fills all that
@@ -164,9 +167,9 @@ def _solve(level: Level, *, drawn: bool, iterations: int, seed: int) -> tuple[So
     else:
         labels, odds = _location.open_margin(image, labels)
         plain = solve(None)
-    likely = solve(odds)
+    likely = solve(odds, _PULL)
     if drawn and find_gap(likely.foreground[open_box(labels).slices]) > _GAP:
-        likely = solve(odds, _PULL)
+        likely = solve(odds, _STRONG_PULL)
     found = [likely] if _collapsed(plain) else [likely, plain]
     measured = measure_masks(image, labels, [each.foreground for each in found], odds)
     overlaps = [predict_overlap(each) for each in measured]
