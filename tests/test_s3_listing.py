@@ -1,5 +1,7 @@
 """How a folder of a bucket is listed: page by page, and what of each object."""
 
+import gc
+
 import pytest
 from botocore import handlers
 
@@ -43,3 +45,21 @@ def test_objects_are_listed_as_botocore_reads_them(bucket, monkeypatch):
     assert {entry.relative for entry in entries} == set(keys)
     looked_up = [store_of(folder).look_up(entry.url) for entry in entries]
     assert [(each.size, each.version) for each in looked_up] == [(each.url.size, each.url.version) for each in entries]
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_no_garbage_is_looked_for_while_a_page_is_read(enabled, monkeypatch):
+    page = b"<ListBucketResult><Contents><Key>a.png</Key><Size>1</Size></Contents></ListBucketResult>"
+    allowed, fields = [], s3_pages._fields
+    monkeypatch.setattr(s3_pages, "_fields", lambda *of: allowed.append(gc.isenabled()) or fields(*of))
+    (gc.enable if enabled else gc.disable)()
+    try:
+        for body, found in ((page, {"Contents": [{"Key": "a.png", "Size": 1}]}), (page[:-1], {})):
+            answer, taken = {"status_code": 200, "body": body}, {}
+            s3_pages._take_objects(answer, taken)
+            assert taken == found
+            assert b"<Key>" not in answer["body"] or answer["body"] == page[:-1]
+            assert gc.isenabled() is enabled
+    finally:
+        gc.enable()
+    assert allowed == [False]

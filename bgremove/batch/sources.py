@@ -208,9 +208,10 @@ def _in_store(
 ) -> Sequence[Source]:
     try:
         choosing = partial(_outside_results, skip=skip, left_out=left_out)
-        single, entries = find(url, recursive=recursive, choosing=choosing)
-        listed = list(entries) if single else packed(url, entries, Entry)
-        chosen = listed if single or not recursive else choosing(listed)
+        single, entries = find(url, recursive=recursive, choosing=lambda found: choosing(found, found))
+        journals: list[Entry] = []
+        listed = list(entries) if single else packed(url, _noting_journals(entries, journals), Entry)
+        chosen = listed if single or not recursive else choosing(listed, journals)
         meant = (entry for entry in chosen if _is_meant(entry, single, unusable, left_out))
         if listed:
             return [Source(*entry) for entry in meant] if single else packed(url, meant, Source)
@@ -239,14 +240,24 @@ def _is_meant(entry: Entry, single: bool, unusable: list[Unusable], left_out: Co
     return False
 
 
-def _outside_results(entries: Sequence[Entry], skip: Location | None, left_out: Counter[str]) -> Iterable[Entry]:
-    """Those that are neither in the folder `skip` nor, like in `Tree`, in one below that holds earlier results."""
-    journals = (
-        each.relative
-        for each in entries
-        if each.relative.rpartition("/")[2].startswith(JOURNAL_PREFIX) and not _is_in(each, skip)
-    )
-    results = {folder for each in journals if "/." not in f"/{(folder := each.rpartition('/')[0])}"} - {""}
+def _noting_journals(entries: Iterable[Entry], journals: list[Entry]) -> Iterator[Entry]:
+    """The `entries`, of which those that may be journals are added to `journals` as they are drawn."""
+    for entry in entries:
+        if JOURNAL_PREFIX in entry.relative:
+            journals.append(entry)
+        yield entry
+
+
+def _outside_results(
+    entries: Sequence[Entry], journals: Iterable[Entry], skip: Location | None, left_out: Counter[str]
+) -> Iterable[Entry]:
+    """Those that are neither in the folder `skip` nor, like in `Tree`, in one below that holds earlier results.
+
+    Of `journals`, which are among the entries, not all need be some.
+    """
+    names = (each.relative for each in journals if not _is_in(each, skip))
+    journaled = (name.rpartition("/")[0] for name in names if name.rpartition("/")[2].startswith(JOURNAL_PREFIX))
+    results = {folder for folder in journaled if "/." not in f"/{folder}"} - {""}
 
     @cache
     def result_with(folder: str) -> str:

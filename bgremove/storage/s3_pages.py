@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
 
@@ -21,18 +24,32 @@ def _take_objects(response_dict: dict[str, Any], customized_response_dict: dict[
     """Read the objects of an answer, and leave the rest of it to botocore."""
     if response_dict["status_code"] != 200:
         return
+    with suppress(ParseError), _without_collections():  # botocore says so
+        response_dict["body"], customized_response_dict["Contents"] = _read(response_dict["body"])
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Let no garbage be looked for: a page is thousands of objects for a moment, and all others would be visited."""
+    enabled = gc.isenabled()
+    gc.disable()
     try:
-        page = fromstring(response_dict["body"])  # noqa: S314 - the parser that botocore has for it
-    except ParseError:
-        return  # botocore says so
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _read(body: bytes) -> tuple[bytes, list[dict[str, Any]]]:
+    """A page without its objects, and these."""
+    page = fromstring(body)  # noqa: S314 - the parser that botocore has for it
     namespace = page.tag.rpartition("}")[0]
     space = f"{namespace}}}" if namespace else ""
     objects = page.findall(f"{space}Contents")
     for each in objects:
         page.remove(each)
-    response_dict["body"] = tostring(page)
     wanted = {f"{space}{name}": name for name in _WANTED}
-    customized_response_dict["Contents"] = [_fields(each, wanted) for each in objects]
+    return tostring(page), [_fields(each, wanted) for each in objects]
 
 
 def _fields(element: Element, wanted: dict[str, str]) -> dict[str, Any]:
