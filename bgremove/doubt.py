@@ -26,8 +26,8 @@ _PIXELS = 40_000  # of the reduced image that is looked at
 _LEAST, _MOST = 0.005, 0.98  # shares of the rect
 _ALONG = 0.5  # share of the rect's sides
 _WHOLE = 0.75  # share of the mask that its largest piece has
-_FITS = {True: 0.7, False: 0.65}
-"""By whether the rect was drawn, the predicted intersection over union with the truth that a mask needs."""
+_FITS = 0.7
+"""The predicted intersection over union with the truth that a mask needs."""
 _TOLD = 0.75  # share of the rect's pixels whose colour puts them on the side that they are on
 
 
@@ -64,13 +64,13 @@ def find_doubts(
     if share > _MOST:
         return (FULL,)
     comparable = not inside.all()
-    if comparable and overlap is not None and overlap >= _FITS[drawn]:
+    if comparable and overlap is not None and overlap >= _FITS:
         return ()
     small = _reduced(image[window], size, shrink)
     asked = comparable and overlap is None
     odds = log_odds(small, inside, drawn=drawn) if asked else np.zeros(inside.shape, np.float32)
     (measured,) = measure_masks(small, inside, [foreground], odds)
-    if asked and predict_overlap(measured) >= _FITS[drawn]:
+    if asked and predict_overlap(measured) >= _FITS:
         return ()
     along, largest, told = seen_in(measured)
     found = {ALONG: along > _ALONG, PIECES: largest < _WHOLE, ALIKE: told < _TOLD}
