@@ -1,6 +1,7 @@
 """Workers that die at bad moments, or cannot start: nothing hangs, nothing is left."""
 
 import contextlib
+import gc
 import os
 import signal
 import subprocess
@@ -8,12 +9,13 @@ import sys
 import threading
 import time
 import traceback
+from multiprocessing.synchronize import SemLock
 
 import psutil
 import pytest
 
 from bgremove.errors import NotRunError, TaskError, WorkerLostError
-from bgremove.strategies import make_strategy
+from bgremove.strategies import make_strategy, pool
 from tests.strategy_runs import nap, run
 
 PROCESSES = ["pool", "processes"]
@@ -160,6 +162,27 @@ def test_workers_that_die_as_they_start_end_the_run(name, code):
         outcomes = run(strategy, nap, [0] * 10)
     assert all(isinstance(outcome.error, NotRunError) for outcome in outcomes.values())
     assert f"exit code {code}" in str(outcomes[0].error)
+
+
+def test_nothing_is_left_of_a_dead_pool_when_another_one_is_made(monkeypatch):
+    left, made = [], pool._Pool.__init__
+
+    def make(self, *arguments):
+        left.append(sum(issubclass(type(each), SemLock) for each in gc.get_objects()))
+        made(self, *arguments)
+
+    monkeypatch.setattr(pool._Pool, "__init__", make)
+    gc.collect()
+    gc.disable()  # what is garbage stays, as it may
+    try:
+        for _ in range(2):
+            with make_strategy("pool", workers=2, worker_context=Leaving(3)) as strategy:
+                with pytest.raises(WorkerLostError, match="exit code 3"):
+                    strategy.warm_up()
+                run(strategy, nap, [0] * 4)
+    finally:
+        gc.enable()
+    assert left == [left[0]] * len(left)
 
 
 SCRIPT = """

@@ -126,10 +126,11 @@ class Pool(Strategy):
         """The pool, made anew if the last one had to be given up or a worker has died since."""
         if self._pool is not None and self._pool.dead():
             self._stop()
-            # Its semaphores end now, and not while the next pool is made: what ends while Python's resource tracker is
-            # called is an error in it (multiprocessing.resource_tracker.ReentrantCallError).
-            gc.collect()
         if self._pool is None:
+            if _Pool.one_has_died:
+                # Its semaphores end now, and not while the next pool is made: what ends while Python's resource tracker
+                # is called is an error in it (multiprocessing.resource_tracker.ReentrantCallError).
+                gc.collect()
             worker_context = pickle.dumps(self._worker_context, pickle.HIGHEST_PROTOCOL)
             try:
                 self._pool = _Pool(self.workers, worker_context, multiprocessing.get_context(self._start_method))
@@ -154,6 +155,9 @@ class Pool(Strategy):
 
 class _Pool(MultiprocessingPool):
     """Knows its processes, and can be ended when a dead one holds a lock."""
+
+    one_has_died = False
+    """Whether a pool of this process, of whatever strategy, was ended after the death of a worker."""
 
     def __init__(self, workers: int, worker_context: bytes, context: Any) -> None:
         self._made: list[BaseProcess] = []
@@ -185,6 +189,7 @@ class _Pool(MultiprocessingPool):
 
     def end(self) -> None:
         """End all workers. If Pool waits for a lock that a dead one held, its thread is left behind."""
+        _Pool.one_has_died |= bool(self.dead())
         self._ending.set()
         self._ender.join(_STOP_S)
         self._kill()
