@@ -128,6 +128,8 @@ def _try_new(driver: PairDriver, trees: Worktrees, trial: Trial) -> None:
     There it may have failed for the other arm; it is then measured in one arm after the other.
     """
     new = [trouble.case for trouble in trial.troubles if trouble.verdict == "new"]
+    if not new:
+        return
     in_base, in_head = (seconds_in(site, new, "trial-new", driver.note_origin) for site in (driver.base, driver.head))
     written = trees.changed()
     if written:
