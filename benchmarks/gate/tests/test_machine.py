@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 
-from benchgate.notes import machine
+from benchgate import notes
 from benchgate.guard import machine
 
 
@@ -35,7 +35,7 @@ def test_the_identity_of_a_machine_is_what_decides_its_speed(monkeypatch, tmp_pa
 def test_libraries_count_that_the_project_depends_on(tmp_path):
     (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["numpy>=1", "not-installed-here"]\n')
     assert [key for key in machine.identity(tmp_path) if key.startswith("version")] == ["version of numpy"]
-    assert f", numpy {np.__version__}, benchgate " in machine(tmp_path), "and stand in a report"
+    assert f", numpy {np.__version__}, benchgate " in notes.machine(tmp_path), "and stand in a report"
 
 
 @pytest.mark.parametrize(("quota", "cores"), [("max 100000", None), ("50000 100000", "0.5"), ("900000000 1000", None)])
