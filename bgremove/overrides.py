@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, TypeVar
@@ -40,3 +41,11 @@ class Override(Generic[T]):
                 self._write(self._held[-1][0])
                 if len(self._held) == 1:
                     self._held = []
+
+
+def _collect(wanted: bool) -> None:
+    (gc.enable if wanted else gc.disable)()
+
+
+collecting = Override(gc.isenabled, _collect)
+"""Whether Python looks for garbage."""

@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 import traceback
-from multiprocessing.synchronize import SemLock
+from multiprocessing import resource_tracker
 
 import psutil
 import pytest
 
 from bgremove.errors import NotRunError, TaskError, WorkerLostError
-from bgremove.strategies import make_strategy, pool
+from bgremove.machine import start_methods
+from bgremove.strategies import make_strategy
 from tests.strategy_runs import nap, run
 
 PROCESSES = ["pool", "processes"]
@@ -164,25 +165,31 @@ def test_workers_that_die_as_they_start_end_the_run(name, code):
     assert f"exit code {code}" in str(outcomes[0].error)
 
 
-def test_nothing_is_left_of_a_dead_pool_when_another_one_is_made(monkeypatch):
-    left, made = [], pool._Pool.__init__
+@pytest.mark.parametrize("method", [method for method in start_methods() if method != "fork"])
+def test_semaphores_of_an_earlier_pool_do_not_end_while_another_is_made(method, monkeypatch):
+    raised, thresholds = [], gc.get_threshold()
+    monkeypatch.setattr(sys, "unraisablehook", lambda each: raised.append(each.exc_value))
+    check = resource_tracker._resource_tracker._check_alive
 
-    def make(self, *arguments):
-        left.append(sum(issubclass(type(each), SemLock) for each in gc.get_objects()))
-        made(self, *arguments)
+    def check_and_collect():  # at a moment when Python may
+        if gc.isenabled():
+            gc.collect()
+        return check()
 
-    monkeypatch.setattr(pool._Pool, "__init__", make)
     gc.collect()
-    gc.disable()  # what is garbage stays, as it may
+    gc.set_threshold(10**9)  # what is garbage stays until then
     try:
         for _ in range(2):
-            with make_strategy("pool", workers=2, worker_context=Leaving(3)) as strategy:
-                with pytest.raises(WorkerLostError, match="exit code 3"):
-                    strategy.warm_up()
-                run(strategy, nap, [0] * 4)
+            with make_strategy("pool", workers=2, start_method=method) as strategy:
+                run(strategy, nap, [0])
+                assert gc.isenabled()
+                ring = [strategy._pool]
+                ring.append(ring)  # as an exception and its frames hold each other
+            del ring
+            monkeypatch.setattr(resource_tracker._resource_tracker, "_check_alive", check_and_collect)
     finally:
-        gc.enable()
-    assert left == [left[0]] * len(left)
+        gc.set_threshold(*thresholds)
+    assert not raised
 
 
 SCRIPT = """

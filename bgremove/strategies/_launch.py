@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from multiprocessing import process as multiprocessing_process
 from multiprocessing import spawn
@@ -15,6 +15,7 @@ from socket import socket
 from typing import Any
 
 from bgremove.errors import UsageError
+from bgremove.overrides import collecting
 from bgremove.paths import display_name
 from bgremove.strategies._worker import THREADLESS, serve
 
@@ -44,7 +45,7 @@ class Launcher:
         others = ours if self._context.get_start_method() == "fork" else ()
         arguments = (connection, self._worker_context, others)
         process: BaseProcess = self._context.Process(target=serve, args=arguments, name=NAME, daemon=True)  # type: ignore[attr-defined]
-        with interrupts_held():
+        with interrupts_held(), garbage_kept(self._context.get_start_method()):
             process.start()
         return partial(_end, process)
 
@@ -66,6 +67,15 @@ def interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def garbage_kept(start_method: str | None) -> AbstractContextManager[None]:
+    """Let Python look for no garbage while workers are started, but by a fork, which would look for none for ever.
+
+    What is garbage may have semaphores, as a `multiprocessing.Pool` that was ended has. That they end while Python's
+    resource tracker is called is an error in it (multiprocessing.resource_tracker.ReentrantCallError).
+    """
+    return nullcontext() if start_method == "fork" else collecting(False)
 
 
 def forget_workers(name: str) -> None:

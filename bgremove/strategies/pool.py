@@ -7,7 +7,6 @@ finished has an error, and the pool is given up. `processes` loses only the one 
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import pickle
@@ -25,7 +24,7 @@ from typing import Any, TypeVar
 from bgremove.errors import BgremoveError, NotRunError, TaskError, UsageError, WorkerLostError
 from bgremove.machine import may_start_no_more
 from bgremove.strategies._admission import Admission
-from bgremove.strategies._launch import NAME, check_guard, check_script, exit_words
+from bgremove.strategies._launch import NAME, check_guard, check_script, exit_words, garbage_kept
 from bgremove.strategies._worker import Job, failed, outcome_of, pack, prepare, unpack, work
 from bgremove.strategies.base import Strategy
 from bgremove.strategies.task import Outcome, Task
@@ -127,13 +126,10 @@ class Pool(Strategy):
         if self._pool is not None and self._pool.dead():
             self._stop()
         if self._pool is None:
-            if _Pool.one_has_died:
-                # Its semaphores end now, and not while the next pool is made: what ends while Python's resource tracker
-                # is called is an error in it (multiprocessing.resource_tracker.ReentrantCallError).
-                gc.collect()
             worker_context = pickle.dumps(self._worker_context, pickle.HIGHEST_PROTOCOL)
             try:
-                self._pool = _Pool(self.workers, worker_context, multiprocessing.get_context(self._start_method))
+                with garbage_kept(self._start_method):
+                    self._pool = _Pool(self.workers, worker_context, multiprocessing.get_context(self._start_method))
             except ChildProcessError as error:
                 reason = "multiprocessing's fork server is a child of the process that this one was forked from"
                 raise UsageError(f"{reason}: use strategy 'processes', or start_method='spawn'") from error
@@ -155,9 +151,6 @@ class Pool(Strategy):
 
 class _Pool(MultiprocessingPool):
     """Knows its processes, and can be ended when a dead one holds a lock."""
-
-    one_has_died = False
-    """Whether a pool of this process, of whatever strategy, was ended after the death of a worker."""
 
     def __init__(self, workers: int, worker_context: bytes, context: Any) -> None:
         self._made: list[BaseProcess] = []
@@ -189,7 +182,6 @@ class _Pool(MultiprocessingPool):
 
     def end(self) -> None:
         """End all workers. If Pool waits for a lock that a dead one held, its thread is left behind."""
-        _Pool.one_has_died |= bool(self.dead())
         self._ending.set()
         self._ender.join(_STOP_S)
         self._kill()
