@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError, fromstring, tostring
+
+from bgremove.overrides import collecting
 
 _WANTED = ("Key", "Size", "ETag")
 
@@ -24,20 +24,9 @@ def _take_objects(response_dict: dict[str, Any], customized_response_dict: dict[
     """Read the objects of an answer, and leave the rest of it to botocore."""
     if response_dict["status_code"] != 200:
         return
-    with suppress(ParseError), _without_collections():  # botocore says so
+    # A page is thousands of objects for a moment, for which all others would be looked at; botocore tells of errors.
+    with suppress(ParseError), collecting(False):
         response_dict["body"], customized_response_dict["Contents"] = _read(response_dict["body"])
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Let no garbage be looked for: a page is thousands of objects for a moment, and all others would be visited."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _read(body: bytes) -> tuple[bytes, list[dict[str, Any]]]:
