@@ -145,8 +145,18 @@ def _run(command: str, worktree: Path, target: Path, log: Path) -> None:
         process.wait()
         raise
     if status:
-        said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] or ["it said nothing"]
-        raise GateError(f"prepare failed for {worktree.name} with status {status}: {said[-1]} (see {log})")
+        said = _last_words(log.read_text(errors="replace"))
+        raise GateError(f"prepare failed for {worktree.name} with status {status}: {said} (see {log})")
+
+
+def _last_words(text: str) -> str:
+    r"""The last line; of what pip says, the last one of the build itself, below which it only says that it failed.
+
+    >>> _last_words("  error: no gcc\n  [end of output]\nhint: See above for details.\n")
+    'error: no gcc'
+    """
+    lines = [line.strip() for line in text.partition("[end of output]")[0].splitlines() if line.strip()]
+    return (lines or ["it said nothing"])[-1]
 
 
 def _cache() -> Path:
