@@ -158,7 +158,7 @@ class ArmPlugin:
         end, why = self._ends.get(nodeid, ("failed", "no report"))
         if astray and end == "passed":
             end, why = "failed", astray
-        self._present.end(Ended(self._case(nodeid), end, why, self._loaded.news(), shared))
+        self._present.end(Ended(self._case(nodeid), end, self._case(why), self._loaded.news(), shared))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:
