@@ -56,6 +56,7 @@ class ArmPlugin:
         """
         config.option.randomly_reorganize = False
         config.option.maxfail = 0  # -x may be one letter of several
+        config.option.mtr_none = True  # pytest-monitor watches each test from a thread, and keeps a database beside it
         if getattr(config.option, "randomly_seed", None) == "default":
             config.option.randomly_seed = int(os.environ["PYTHONHASHSEED"])
         config.addinivalue_line("markers", "tolerance(share): the loss of this case that the gate must see")

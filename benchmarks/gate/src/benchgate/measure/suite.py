@@ -23,7 +23,8 @@ _SPOILING = {
     "--setup-plan": False, "--help": False, "-h": False, "--version": False, "--fixtures": False, "--markers": False,
     "--random-order": False, "--codspeed": False, "--memray": False, "--profile": False, "--profile-svg": False,
     "--basetemp": True, "--json-report": False, "--log-file": True, "--debug": False, "--color": True,
-    "--testmon": False,
+    "--testmon": False, "--parallel-threads": True, "--iterations": True, "--forever": False, "--flake-finder": False,
+    "--flake-runs": True, "--flake-max-minutes": True,
 }  # fmt: skip
 _SPOILING_FAMILIES = ("--cov", "--no-cov", "--benchmark-", "--codspeed-", "--report-log", "--json-report-")
 #: Plugins that a project loads for what is left out here.
