@@ -41,13 +41,13 @@ def test_options_of_the_project_stay_unless_they_spoil_the_measurement(
     options = "-n 2 --cov=toy -x --benchmark-disable --import-mode=importlib -p helper --own-flag -p no:benchmark"
     settings = f"[pytest]\npython_files = bench_*.py\naddopts = {options}\npythonpath = bench\n"
     helper = (
-        "import pytest\ndef pytest_addoption(parser):\n    parser.addoption('--own-flag', action='store_true')\n"
+        "import pytest\ndef pytest_addoption(parser):\n    parser.addoption('--own-flag', nargs='?', const='given')\n"
         "    parser.addoption('--randomly-seed', default='default')\n"  # as of pytest-randomly
         "    parser.addoption('--no-monitor', action='store_true', dest='mtr_none')\n"  # as of pytest-monitor
         "@pytest.hookimpl(wrapper=True)\ndef pytest_collection_modifyitems(items):\n    yield\n    items.reverse()\n"
     )
     cases = CASES.replace("(benchmark)", "(benchmark, pytestconfig)") + (
-        "    assert pytestconfig.getoption('--own-flag')\n"
+        "    assert pytestconfig.getoption('--own-flag') == 'given'\n"
         "    assert pytestconfig.getoption('--flag-of-tox')\n"
         "    assert pytestconfig.getoption('importmode') == 'importlib'\n"
         "    assert pytestconfig.getoption('verbose') == 2\n"
