@@ -39,7 +39,7 @@ def test_options_of_the_project_stay_unless_they_spoil_the_measurement(
     monkeypatch.setenv("PYTEST_PLUGINS", "of_tox,pytest_cov")
     of_tox = "def pytest_addoption(parser):\n    parser.addoption('--flag-of-tox', action='store_true')\n"
     options = "-n 2 --cov=toy -x --benchmark-disable --import-mode=importlib -p helper --own-flag -p no:benchmark"
-    settings = f"[pytest]\npython_files = bench_*.py\naddopts = {options}\npythonpath = bench\n"
+    settings = f"[pytest]\npython_files = bench_*.py\naddopts = {options}\npythonpath = bench\nlog_file = run.log\n"
     helper = (
         "import pytest\ndef pytest_addoption(parser):\n    parser.addoption('--own-flag', nargs='?', const='given')\n"
         "    parser.addoption('--randomly-seed', default='default')\n"  # as of pytest-randomly
@@ -54,7 +54,7 @@ def test_options_of_the_project_stay_unless_they_spoil_the_measurement(
         "    import os\n"
         "    assert pytestconfig.getoption('randomly_seed') == int(os.environ['PYTHONHASHSEED'])\n"
         "    assert pytestconfig.getoption('mtr_none')\n"
-        "def test_other(benchmark):\n    benchmark(work)\n"
+        "def test_other(benchmark):\n    import logging\n    logging.warning('said')\n    benchmark(work)\n"
     )
     toy.commit({"pytest.ini": settings, "helper.py": helper, "of_tox.py": of_tox, "bench/bench_toy.py": cases})
     toy.git("tag", "--force", "base")

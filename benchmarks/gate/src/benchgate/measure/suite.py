@@ -55,6 +55,8 @@ class Suite:
                 f"--rootdir={os.path.relpath(home, start)}", "-o", "addopts=", "-p", "no:benchgate.guard.plugin",
                 # its time would count the other arm's turns
                 *([] if "no:faulthandler" in options else ["-o", "faulthandler_timeout=0"]),
+                # it lies among the files of the worktree
+                *([] if "no:logging" in options else ["-o", "log_file="]),
                 "--continue-on-collection-errors"]  # fmt: skip
 
     def present(self, root: Path) -> list[str]:
