@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from unittest.mock import Mock
 
 import cv2
@@ -233,6 +234,8 @@ def test_what_could_not_be_saved_on_the_page_is_saved_at_its_end_or_told(folder,
     write = rects_table.replace_file
 
     def edit(server):
+        while not table.exists():  # all is proposed and saved, and then the disk is full
+            time.sleep(0.01)
         monkeypatch.setattr(rects_table, "replace_file", Mock(side_effect=full))
         index = next(i for i, entry in enumerate(server._session.entries) if entry.path == image)
         with pytest.raises(OutputError, match="No space left"):
