@@ -263,6 +263,14 @@ def test_what_was_looked_at_before_an_interruption_is_kept(folder, tmp_path, mon
     assert list(read_rects(table)) == [str(folder / "1, a.png")]
 
 
+def test_a_name_without_a_file_leaves_no_table_in_the_way(folder, tmp_path, capsys):
+    table = tmp_path / "rects.csv"
+    for more in ([], ["--edit"]):
+        assert run(["rects", str(folder / "none.png"), "-o", str(table), *more]) == 1
+        assert "none.png: there is no such file" in capsys.readouterr().err
+        assert not table.exists()
+
+
 def test_a_folder_without_images_is_told(tmp_path, capsys):
     assert run(["rects", str(tmp_path), "-o", str(tmp_path / "rects.csv"), "--edit"]) == 2
     assert "there is no image under" in capsys.readouterr().err

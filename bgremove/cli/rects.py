@@ -118,7 +118,8 @@ def _propose(
             failed.append(named_failure(path, result))
         advance()
     with noting(unwritten):
-        table.save()
+        if paths:  # an empty table would only be in the way of the next run
+            table.save()
     for line in failed:
         say(f"failed: {line}")
     return bool(failed)
