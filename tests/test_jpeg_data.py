@@ -33,11 +33,15 @@ def scans(content: bytes) -> list[int]:
     return [place + 2 + int.from_bytes(content[place + 2 : place + 4]) for place in found]
 
 
+def in_mode(image: PIL.Image.Image, mode: str) -> PIL.Image.Image:
+    """With four inks in CMYK, which Pillow would make without black."""
+    return PIL.Image.merge("CMYK", [*image.split(), image.getchannel("R")]) if mode == "CMYK" else image.convert(mode)
+
+
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
 def test_zeros_in_the_middle_are_damage(way: str, mode: str) -> None:
-    image = PIL.Image.merge("CMYK", [*LARGE.split(), LARGE.getchannel("R")]) if mode == "CMYK" else LARGE.convert(mode)
-    whole = saved(image, "JPEG", quality=98, **WAYS[way])
+    whole = saved(in_mode(LARGE, mode), "JPEG", quality=98, **WAYS[way])
     decode(whole)
     place = (scans(whole)[-1] + len(whole) - 4096) // 2
     with pytest.raises(ImageError, match="damaged or truncated"):
@@ -50,7 +54,7 @@ def test_zeros_in_the_middle_are_damage(way: str, mode: str) -> None:
 def test_large_areas_of_one_colour_are_no_damage(way: str, mode: str, subsampling: int) -> None:
     """Of which the data may be just zeros."""
     for value in (0, 126, 255):
-        image = PIL.Image.new("L", (2000, 1500), value).convert(mode)
+        image = PIL.Image.new("L", (1000, 800), value).convert(mode)
         image.paste(0, (700, 700, 707, 707))
         content = saved(image, "JPEG", subsampling=subsampling, quality=90, **WAYS[way])
         assert not any("sharp" in note for note in decode(content).notes)
@@ -100,6 +104,18 @@ def test_the_first_scan_of_a_progressive_jpeg_ends_early(keep: float) -> None:
     end = whole.index(b"\xff\xc4", start)
     with pytest.raises(ImageError, match="a part of its picture is missing"):
         decode(whole[: start + int(keep * (end - start))].rstrip(b"\xff") + END_OF_JPEG)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("end", [b"", b"\xff", bytes(1), bytes(16), bytes(5000)], ids=len)
+def test_a_jpeg_that_lacks_only_the_marker_at_its_end_is_whole(way: str, mode: str, end: bytes) -> None:
+    whole = saved(in_mode(photograph(), mode), "JPEG", **WAYS[way])
+    read, expected = decode(whole[:-2] + end), decode(whole)
+    assert np.array_equal(read.image, expected.image)
+    assert read.notes == expected.notes
+    with pytest.raises(ImageError, match="damaged or truncated"):
+        decode(whole[: int(0.8 * len(whole))] + end)
 
 
 BLACK_ARITHMETIC = base64.b64decode(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO
 
 import PIL.Image
@@ -16,9 +18,9 @@ from bgremove.formats._jpeg_scans import Scans, scans_of
 from bgremove.formats._png_chunks import has_all_pixels
 from bgremove.formats._tiff_blocks import Blocks, blocks_of, fax_with_more, jpegs_in
 
-_END = b"\xff\xd9"
-_FILLER = bytes(range(0x11, 0xEE, 7)) * 4 + _END
-"""Data of a JPEG that mean something, whatever its tables are, and its end."""
+_START, _END = b"\xff\xd8", b"\xff\xd9"
+_FILLER = bytes(range(0xEE, 0x11, -7)) * 4 + _END
+"""Data of a JPEG that mean something, whatever its tables are, and its end. Decoders add zeros: these begin with ones."""
 _OWN_ZEROS = bytes(4)  # each more is 256 times less likely
 _MOST_OWN_ZEROS = bytes(16)  # of one colour
 _ZEROS = 512
@@ -46,6 +48,21 @@ def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None
     if image.format in _WITHOUT_CHECK and _ends_in_zeros(file):
         notes.append(_MAY_BE_MISSING)
     note_black_end(image, file, notes)
+
+
+def with_end(file: IO[bytes]) -> IO[bytes] | None:
+    """A JPEG that lacks nothing but the marker at its end, with that; None if it lacks more, or is anything else."""
+    file.seek(0)
+    content = file.read()
+    if not content.startswith(_START) or scans_of(content).ended:
+        return None
+    for data in map(_without_fill, _without_zeros(content)):
+        with suppress(ImageError, OSError):
+            image = _pillow.open_header(io.BytesIO(data + _END), [], sys.maxsize)
+            _pillow.load(image)
+            if _is_all_of(image, data):
+                return io.BytesIO(data + _END)
+    return None
 
 
 def note_black_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None:
@@ -77,7 +94,7 @@ def _check_blocks(image: PIL.Image.Image, file: IO[bytes]) -> None:
     _check_fax(image, blocks)
     for content in jpegs_in(blocks):
         try:
-            part = _pillow.open_header(io.BytesIO(content.rstrip(b"\xff") + _END), [], sys.maxsize)
+            part = _pillow.open_header(io.BytesIO(_without_fill(content) + _END), [], sys.maxsize)
             _pillow.load(part)
         except (ImageError, OSError):
             continue  # of a kind that only the decoder of the TIFF knows
@@ -129,8 +146,13 @@ def _is_filled_up(image: PIL.Image.Image, content: bytes, scans: Scans) -> bool:
         return False
     if scans.ended:
         return not _is_all_of(image, content[: scans.end])
+    return not any(_is_all_of(image, each) for each in _without_zeros(content))
+
+
+def _without_zeros(content: bytes) -> Iterator[bytes]:
+    """What may be the data of a JPEG that end in zeros which are none."""
     last_but_zeros = len(content.rstrip(b"\0"))
-    return not any(_is_all_of(image, content[: last_but_zeros + zeros]) for zeros in range(_MOST_ZEROS + 1))
+    return (content[: last_but_zeros + zeros] for zeros in range(_MOST_ZEROS + 1))
 
 
 def _is_of_one_colour(image: PIL.Image.Image) -> bool:
@@ -140,11 +162,16 @@ def _is_of_one_colour(image: PIL.Image.Image) -> bool:
 def _is_all_of(image: PIL.Image.Image, content: bytes) -> bool:
     """Whether the `content` of a JPEG, which is without its end, is all that makes the `image`."""
     try:
-        other = _pillow.open_header(io.BytesIO(content.rstrip(b"\xff") + _FILLER), [], sys.maxsize)
+        other = _pillow.open_header(io.BytesIO(_without_fill(content) + _FILLER), [], sys.maxsize)
         _pillow.load(other)
     except OSError:
         return True  # there is more behind the picture, of which nothing can be told
     return _is_same(image, other)
+
+
+def _without_fill(content: bytes) -> bytes:
+    """Without what may stand before any marker (T.81, B.1.1.2), and half of one."""
+    return content.rstrip(b"\xff")
 
 
 def _is_same(image: PIL.Image.Image, other: PIL.Image.Image) -> bool:
