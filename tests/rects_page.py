@@ -24,12 +24,25 @@ PATIENCE_S = 60
 @contextmanager
 def page_of(browser, folder):
     """The page of three photos, the last of which is vague, as it opens."""
+    paths = make_photos(folder)
+    table = Table(folder / "rects.csv")
+    session = Session(table, [entry for _, entry in survey(paths, table, SETTINGS)], SETTINGS)
+    table.save()
+    with shown(browser, session) as page:
+        yield page
+
+
+def make_photos(folder):
+    """Where they are."""
     for seed, name in enumerate(NAMES):
         scene = make_scene(HEIGHT, WIDTH, seed + 1, contrast=0 if name == "c.png" else 1)
         (folder / name).write_bytes(cv2.imencode(".png", scene.image)[1].tobytes())
-    table = Table(folder / "rects.csv")
-    session = Session(table, [entry for _, entry in survey([folder / n for n in NAMES], table, SETTINGS)], SETTINGS)
-    table.save()
+    return [folder / name for name in NAMES]
+
+
+@contextmanager
+def shown(browser, session):
+    """The page of a session, as it opens."""
     with EditServer(session) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -37,7 +50,7 @@ def page_of(browser, folder):
         browser.get_log("browser")
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         browser.get(server.url)
-        yield Page(browser, table.file)
+        yield Page(browser, session.table.file)
         server.shutdown()
         thread.join()
 

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from unittest.mock import Mock
 
 import cv2
@@ -233,6 +234,8 @@ def test_what_could_not_be_saved_on_the_page_is_saved_at_its_end_or_told(folder,
     write = rects_table.replace_file
 
     def edit(server):
+        while not table.exists():  # all is proposed and saved, and then the disk is full
+            time.sleep(0.01)
         monkeypatch.setattr(rects_table, "replace_file", Mock(side_effect=full))
         index = next(i for i, entry in enumerate(server._session.entries) if entry.path == image)
         with pytest.raises(OutputError, match="No space left"):
@@ -258,6 +261,14 @@ def test_what_was_looked_at_before_an_interruption_is_kept(folder, tmp_path, mon
     assert run(["rects", str(folder), "-o", str(table), "--edit", "--no-browser", "-q"]) == 130
     assert "rects.csv: the same command goes on with it" in capsys.readouterr().err
     assert list(read_rects(table)) == [str(folder / "1, a.png")]
+
+
+def test_a_name_without_a_file_leaves_no_table_in_the_way(folder, tmp_path, capsys):
+    table = tmp_path / "rects.csv"
+    for more in ([], ["--edit"]):
+        assert run(["rects", str(folder / "none.png"), "-o", str(table), *more]) == 1
+        assert "none.png: there is no such file" in capsys.readouterr().err
+        assert not table.exists()
 
 
 def test_a_folder_without_images_is_told(tmp_path, capsys):

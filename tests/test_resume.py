@@ -77,3 +77,14 @@ def test_what_is_not_of_a_photograph_that_has_changed_is_not_replaced(photos, tm
     with pytest.raises(OutputError, match=r"1 of the outputs exist already .*0\.png"):
         remove_backgrounds(tmp_path / "in", tmp_path / "out", engine="opencv", resume=True)
     assert (tmp_path / "out/0.png").read_bytes() == theirs
+
+
+def test_a_folder_in_the_place_of_an_output_is_no_result(tmp_path, photos):
+    out = tmp_path / "out"
+    remove_backgrounds(photos, out, engine="opencv")
+    (out / "1.png").unlink()
+    (out / "1.png").mkdir()
+    records = remove_backgrounds(photos, out, engine="opencv", resume=True)
+    assert sorted(record.status for record in records) == ["failed"] + 5 * ["skipped"]
+    (error,) = (str(record.error) for record in records if record.error)
+    assert "1.png: it cannot be written (Is a directory)" in error

@@ -157,7 +157,7 @@ class Journal:
         todo, done, own = array("q"), array("q"), {}
         for index, job in enumerate(jobs):
             state = is_done.get(job_key(job, self._settings))
-            if state and all(os.path.exists(absolute(path)) for path in job.outputs.values()):
+            if state and all(os.path.isfile(absolute(path)) for path in job.outputs.values()):
                 done.append(index)
             else:
                 todo.append(index)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO
 
 import PIL.Image
@@ -16,15 +18,17 @@ from bgremove.formats._jpeg_scans import Scans, scans_of
 from bgremove.formats._png_chunks import has_all_pixels
 from bgremove.formats._tiff_blocks import Blocks, blocks_of, fax_with_more, jpegs_in
 
-_END = b"\xff\xd9"
-_FILLER = bytes(range(0x11, 0xEE, 7)) * 4 + _END
-"""Data of a JPEG that mean something, whatever its tables are, and its end."""
+_START, _END = b"\xff\xd8", b"\xff\xd9"
+_FILLER = bytes(range(0xEE, 0x11, -7)) * 4 + _END
+"""Data of a JPEG that mean something, whatever its tables are, and its end. Decoders add zeros: these begin with ones."""
 _OWN_ZEROS = bytes(4)  # each more is 256 times less likely
+_MOST_OWN_ZEROS = bytes(16)  # of one colour
 _ZEROS = 512
 _MOST_ZEROS = 2  # that end the data themselves
 _BAND = 256  # rows that are compared at a time
 _WITHOUT_CHECK, _UNCOMPRESSED = {"WEBP", "AVIF", "HEIF"}, {"BMP", "PPM", "TIFF"}
 _MAY_BE_MISSING = "it ends in zeros, as a download that was broken off: a part of its picture may be missing"
+_HOLE = "it is damaged or truncated (zeros stand in place of a part of its picture)"
 _PART_MISSING = "it is damaged or truncated (a part of its picture is missing)"
 _GRAY = range(126, 131)  # what a JPEG is filled up with, and some room
 
@@ -37,7 +41,7 @@ def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None
             raise ImageError("it is damaged or truncated (its pixels end early, or are not those that were written)")
     elif image.format in {"JPEG", "MPO"}:
         file.seek(0)
-        if _scans_in(image, file.read()).lacks_detail:
+        if _lacks_detail(image, file.read()):
             notes.append("it is a progressive JPEG without its last scans: it is less sharp than it was")
     elif image.format == "TIFF":
         _check_blocks(image, file)
@@ -46,18 +50,39 @@ def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None
     note_black_end(image, file, notes)
 
 
+def with_end(file: IO[bytes]) -> IO[bytes] | None:
+    """A JPEG that lacks nothing but the marker at its end, with that; None if it lacks more, or is anything else."""
+    file.seek(0)
+    content = file.read()
+    if not content.startswith(_START) or scans_of(content).ended:
+        return None
+    for data in map(_without_fill, _without_zeros(content)):
+        with suppress(ImageError, OSError):
+            image = _pillow.open_header(io.BytesIO(data + _END), [], sys.maxsize)
+            _pillow.load(image)
+            if _is_all_of(image, data):
+                return io.BytesIO(data + _END)
+    return None
+
+
 def note_black_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None:
     """Note it if a loaded image without compression looks as if zeros had taken the place of its end."""
     if image.format in _UNCOMPRESSED and breaks_off_in_black(image, file):
         notes.append(_MAY_BE_MISSING)
 
 
-def _scans_in(image: PIL.Image.Image, content: bytes) -> Scans:
-    """The scans of a JPEG, the `content`, that has been decoded as `image`; `ImageError` if that was filled up."""
+def _lacks_detail(image: PIL.Image.Image, content: bytes) -> bool:
+    """Whether a JPEG, the `content`, that has been decoded as `image` lacks details; `ImageError` if it lacks more."""
     scans = scans_of(content)
-    if not scans.in_order or scans.lacks_component or _is_filled_up(image, content, scans):
+    if scans.has_hole:
+        raise ImageError(_HOLE)
+    if not scans.in_order or scans.lacks_component:
         raise ImageError(_PART_MISSING)
-    return scans
+    if not _is_filled_up(image, content, scans):
+        return scans.lacks_detail
+    if not scans.sharpens:
+        raise ImageError(_PART_MISSING)
+    return True
 
 
 def _check_blocks(image: PIL.Image.Image, file: IO[bytes]) -> None:
@@ -69,11 +94,11 @@ def _check_blocks(image: PIL.Image.Image, file: IO[bytes]) -> None:
     _check_fax(image, blocks)
     for content in jpegs_in(blocks):
         try:
-            part = _pillow.open_header(io.BytesIO(content.rstrip(b"\xff") + _END), [], sys.maxsize)
+            part = _pillow.open_header(io.BytesIO(_without_fill(content) + _END), [], sys.maxsize)
             _pillow.load(part)
         except (ImageError, OSError):
             continue  # of a kind that only the decoder of the TIFF knows
-        _scans_in(part, content)
+        _lacks_detail(part, content)
 
 
 def _check_fax(image: PIL.Image.Image, blocks: Blocks) -> None:
@@ -109,29 +134,44 @@ def _is_filled_up(image: PIL.Image.Image, content: bytes, scans: Scans) -> bool:
     """Whether the data of a JPEG, the `content`, are too few for all of the `image`.
 
     Only if it ends gray, or has no end but zeros, it is decoded once more, with other data behind its own, which change
-    it if they are needed. So is each of arithmetic coding, which is rare, and ends in any colour: behind its data zeros
-    are read, of which some may be its own (T.81, D.1.8).
+    it if they are needed. So is each of several scans, whose last one changes little, and each of arithmetic coding,
+    which is rare, and ends in any colour: behind its data zeros are read, of which some may be its own (T.81, D.1.8).
     """
     if scans.arithmetic:
-        return scans.ended and not _is_all_of(image, content[: scans.end] + _OWN_ZEROS)
+        own = _MOST_OWN_ZEROS if _is_of_one_colour(image) else _OWN_ZEROS
+        return scans.ended and not _is_all_of(image, content[: scans.end] + own)
     last = _part(image, image.width - 1, image.height - 1, image.width, image.height)
     brightness = (last.getchannel("K") if last.mode == "CMYK" else last.convert("L")).tobytes()[0]
-    if scans.ended and brightness not in _GRAY:
+    if scans.ended and brightness not in _GRAY and not scans.sharpens:
         return False
     if scans.ended:
         return not _is_all_of(image, content[: scans.end])
+    return not any(_is_all_of(image, each) for each in _without_zeros(content))
+
+
+def _without_zeros(content: bytes) -> Iterator[bytes]:
+    """What may be the data of a JPEG that end in zeros which are none."""
     last_but_zeros = len(content.rstrip(b"\0"))
-    return not any(_is_all_of(image, content[: last_but_zeros + zeros]) for zeros in range(_MOST_ZEROS + 1))
+    return (content[: last_but_zeros + zeros] for zeros in range(_MOST_ZEROS + 1))
+
+
+def _is_of_one_colour(image: PIL.Image.Image) -> bool:
+    return all(least == most for least, most in (band.getextrema() for band in image.split()))
 
 
 def _is_all_of(image: PIL.Image.Image, content: bytes) -> bool:
     """Whether the `content` of a JPEG, which is without its end, is all that makes the `image`."""
     try:
-        other = _pillow.open_header(io.BytesIO(content.rstrip(b"\xff") + _FILLER), [], sys.maxsize)
+        other = _pillow.open_header(io.BytesIO(_without_fill(content) + _FILLER), [], sys.maxsize)
         _pillow.load(other)
     except OSError:
         return True  # there is more behind the picture, of which nothing can be told
     return _is_same(image, other)
+
+
+def _without_fill(content: bytes) -> bytes:
+    """Without what may stand before any marker (T.81, B.1.1.2), and half of one."""
+    return content.rstrip(b"\xff")
 
 
 def _is_same(image: PIL.Image.Image, other: PIL.Image.Image) -> bool:

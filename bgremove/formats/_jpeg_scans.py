@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-_END, _SCAN, _RESTART_INTERVAL = 0xD9, 0xDA, 0xDD
+from bgremove.formats._jpeg_data import Frame, Tables
+
+_END, _SCAN, _RESTART_INTERVAL, _HUFFMAN = 0xD9, 0xDA, 0xDD, 0xC4
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE, _ARITHMETIC = {0xC2, 0xCA}, {0xC9, 0xCA}
 _RESTARTS = range(0xD0, 0xD8)
@@ -22,6 +24,10 @@ class Scans:
     """Of each component, how many bits of each of its 64 coefficients do not come; `_ABSENT` if none comes."""
     in_order: bool = True
     """Whether no restart is missing."""
+    has_hole: bool = False
+    """Whether zeros stand in place of data."""
+    sharpens: bool = False
+    """Whether the last one only adds to what comes before it."""
     end: int = 0
     """Where the marker stands that ends the last one."""
     ended: bool = False
@@ -42,7 +48,8 @@ class Scans:
 
 def scans_of(content: bytes) -> Scans:
     """What comes in `content` up to the end of its first picture."""
-    found, progressive, interval, restarts = Scans(), False, False, 0
+    found, frame, tables, header = Scans(), Frame(), Tables(), b""
+    interval, restarts, start = 0, 0, 0
     for kind, place, segment in _segments(content):
         if kind in _RESTARTS:
             if not interval or kind - _RESTARTS.start != restarts % len(_RESTARTS):
@@ -50,16 +57,22 @@ def scans_of(content: bytes) -> Scans:
                 break  # there may be millions
             restarts += 1
             continue
-        found.end, restarts = place, 0
+        if header:
+            found.in_order &= not interval or restarts >= frame.restarts(header, interval)
+            found.has_hole |= not found.arithmetic and tables.has_hole(content[start:place], header, frame.progressive)
+        found.end, restarts, header = place, 0, b""
         if kind in _FRAMES:
-            progressive, found.arithmetic = kind in _PROGRESSIVE, kind in _ARITHMETIC
+            frame, found.arithmetic = Frame(kind in _PROGRESSIVE, segment), kind in _ARITHMETIC
             found.left = {component: [_ABSENT] * 64 for component in segment[6::3]}
         elif kind == _RESTART_INTERVAL:
-            interval = any(segment)
+            interval = int.from_bytes(segment)
+        elif kind == _HUFFMAN:
+            tables.add(segment)
         elif kind == _END:
             found.ended = True
         elif kind == _SCAN and len(segment) > 3:  # shorter ones are not even headers
-            _add(found, segment, progressive=progressive)
+            _add(found, segment, progressive=frame.progressive)
+            header, start = segment, place + 4 + len(segment)
     return found
 
 
@@ -84,6 +97,7 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, bytes]]:
 def _add(scans: Scans, header: bytes, *, progressive: bool) -> None:
     """Take what the `header` of a scan promises (B.2.3)."""
     first, last, bits = (header[-3], header[-2], header[-1] & 15) if progressive else (0, 63, 0)
+    scans.sharpens = progressive and (first > 0 or header[-1] > 15)
     for component in header[1 : 1 + 2 * header[0] : 2]:
         if component in scans.left:
             scans.left[component][first : last + 1] = [bits] * (min(last, 63) + 1 - first)

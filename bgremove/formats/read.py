@@ -20,7 +20,7 @@ from bgremove.errors import ImageError, ImageTooLargeError
 from bgremove.formats import _deep, _limits, _pillow, _png_chunks, _tiff, _tiff_checks
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
-from bgremove.formats._ends import check_end, note_black_end
+from bgremove.formats._ends import check_end, note_black_end, with_end
 from bgremove.formats._kinds import START_BYTES, kind_of
 from bgremove.formats._lost import FIRST_ONLY, lost_in
 from bgremove.formats._open import from_store, opened
@@ -114,7 +114,7 @@ def _header_pixels(file: IO[bytes]) -> int:
         if layout:
             return layout.width * layout.height
         # The limit is for decoding; whoever plans may count beyond it.
-        width, height = _in_spite_of_chunks(file, lambda file: _pillow.open_header(file, [], sys.maxsize), []).size
+        width, height = _in_spite_of_damage(file, lambda file: _pillow.open_header(file, [], sys.maxsize), []).size
         return width * height
 
 
@@ -177,11 +177,14 @@ def _decode(file: IO[bytes], max_pixels: int, suffix: str = "") -> Photo:
     """The photograph in an open file."""
     notes: list[str] = []
     with _damage_reported():
-        return _in_spite_of_chunks(file, lambda file: _decode_once(file, max_pixels, suffix, list(notes)), notes)
+        return _in_spite_of_damage(file, lambda file: _decode_once(file, max_pixels, suffix, list(notes)), notes)
 
 
-def _in_spite_of_chunks(file: IO[bytes], call: Callable[[IO[bytes]], _T], notes: list[str]) -> _T:
-    """Result of `call` for `file`, or for a PNG without the damaged chunks that made it fail, which are noted."""
+def _in_spite_of_damage(file: IO[bytes], call: Callable[[IO[bytes]], _T], notes: list[str]) -> _T:
+    """Result of `call` for `file`, or for one without what made it fail.
+
+    That is damaged chunks of a PNG, which are noted, or of a JPEG the marker at its end, which is missing.
+    """
     try:
         return _with_long_texts(lambda: call(file))
     except ImageTooLargeError:
@@ -189,6 +192,7 @@ def _in_spite_of_chunks(file: IO[bytes], call: Callable[[IO[bytes]], _T], notes:
     except Exception as error:
         with _limits.long_texts_allowed():
             rest = None if _limits.is_too_long_a_text(error) else _png_chunks.without_damage(file, notes)
+        rest = rest or with_end(file)
         if rest is None:
             raise
     return _with_long_texts(lambda: call(rest))

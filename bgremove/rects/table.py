@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import os
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -32,7 +33,8 @@ def is_filled(file: Path) -> bool:
 class Table:
     """A CSV that `bgremove.batch.read_table` reads, and the images of hints beside it, in a folder of their own.
 
-    Each file is written whole or not at all. Lines of other images, and other columns, stay as they are.
+    Each file is written whole or not at all. Lines of other images, and other columns, stay as they are. It may be
+    called from several threads.
 
     >>> table = Table(Path("/photos/rects.csv"))
     >>> table.put(Path("/photos/cup.jpg"), DrawnRect(Rect(10, 12, 60, 40), height=80, width=90))
@@ -46,6 +48,7 @@ class Table:
     """Of the file, as it was read or written last."""
     unsaved: bool = False
     """Whether there is something that the file lacks."""
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @classmethod
     def opened(cls, file: Path) -> Self:
@@ -73,34 +76,49 @@ class Table:
     def put(self, path: Location, rect: Rect, hints: Location | None = None) -> None:
         """Set the line of an image; `save` brings it to the disk."""
         key = absolute(path)
-        self.unsaved = True
-        line = self.read.lines.setdefault(key, {"path": self._relative(path)})
-        line.update(zip(COLUMNS[1:], map(str, rect), strict=True))
-        size = map(str, reversed(rect.image_size)) if isinstance(rect, DrawnRect) else ("", "")
-        line.update(zip(SIZE_COLUMNS, size, strict=True))
-        line[HINTS] = "" if hints is None else self._relative(hints)
-        self.read.rects[key] = rect
-        if hints is None:
-            self.read.hints.pop(key, None)
-        else:
-            self.read.hints[key] = hints
+        with self._lock:
+            self.unsaved = True
+            line = self.read.lines.setdefault(key, {"path": self._relative(path)})
+            line.update(zip(COLUMNS[1:], map(str, rect), strict=True))
+            size = map(str, reversed(rect.image_size)) if isinstance(rect, DrawnRect) else ("", "")
+            line.update(zip(SIZE_COLUMNS, size, strict=True))
+            line[HINTS] = "" if hints is None else self._relative(hints)
+            self.read.rects[key] = rect
+            if hints is None:
+                self.read.hints.pop(key, None)
+            else:
+                self.read.hints[key] = hints
+
+    def propose(self, path: Location, rect: Rect) -> None:
+        """Set the line of an image, unless it has a rect by now."""
+        with self._lock:
+            if self.rect(path) is None:
+                self.put(path, rect, self.hints(path))
 
     def add(self, path: Location) -> None:
         """Give an image a line without a rect, if it has none: it is cut out by the margin, or fails by itself."""
-        self.read.rects.setdefault(absolute(path), None)
-        self.read.lines.setdefault(absolute(path), {"path": self._relative(path)})
+        key = absolute(path)
+        with self._lock:
+            self.unsaved |= key not in self.read.lines
+            self.read.rects.setdefault(key, None)
+            self.read.lines.setdefault(key, {"path": self._relative(path)})
 
     def save(self) -> None:
         """Write the CSV. `OutputError` if it cannot be, or somebody else has changed it, whose lines would be lost."""
-        self._check_version()
-        replace_file(self.file, self.read.dialect.encode(self.text()))
-        self._version = version_of(self.file)
-        self.unsaved = False
+        with self._lock:
+            self._check_version()
+            replace_file(self.file, self.read.dialect.encode(self.text()))
+            self._version = version_of(self.file)
+            self.unsaved = False
 
     def save_marked(self, path: Location, rect: Rect, labels: Mask) -> None:
         """Set the line of an image and write its hints and the CSV; if `labels` leave all open, it has no hints."""
         file = self._hints_file(path)
-        self._check_version()
+        with self._lock:
+            self._check_version()
+            self._write_marked(path, rect, labels, file)
+
+    def _write_marked(self, path: Location, rect: Rect, labels: Mask, file: Path) -> None:
         if self.hints_folder.is_symlink():
             raise OutputError(f"{display_name(self.hints_folder)} is a link: hints are written into a folder only")
         try:

@@ -17,7 +17,7 @@ from bgremove.errors import BgremoveError, RectError, UsageError
 from bgremove.formats import encode
 from bgremove.hints import BLACK, GRAY, WHITE, as_gray, as_labels
 from bgremove.paths import display_name, printable
-from bgremove.rects.edit.session import Opened, Session
+from bgremove.rects.edit.session import Entry, Opened, Session
 from bgremove.types import Mask, Rect, as_rect
 
 _TYPES = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
@@ -53,9 +53,13 @@ class Answers:
             return Answer(self._files[name], _TYPES[_suffix(name)])
         if address == "photos":
             return _json(self._list())
+        if (count := _number(address, "known/")) is not None:
+            return _json(self._news(count))
         index = self._index(address.removesuffix(".jpg"))
-        if index is None:
-            return _nothing_there()
+        return _nothing_there() if index is None else self._seen(index, address)
+
+    def _seen(self, index: int, address: str) -> Answer:
+        """A photograph, or what it looks like."""
         try:
             if address.endswith(".jpg"):
                 photo = self._session.photo(index).photo
@@ -80,19 +84,24 @@ class Answers:
 
     def _index(self, address: str) -> int | None:
         """Of a photograph, out of an address such as ``photos/3``."""
-        digits = address.removeprefix("photos/")
-        plain = digits != address and digits.isascii() and digits.isdecimal() and len(digits) < 10
-        return int(digits) if plain and int(digits) < len(self._session.entries) else None
+        number = _number(address, "photos/")
+        return None if number is None or number >= len(self._session.entries) else number
 
     def _list(self) -> dict[str, Any]:
         table = self._session.table
+        count = len(self._session.known_since(0))  # before what is said of each, so that none is missed
         return {
             "table": display_name(table.file),
             "photos": [
-                {"name": display_name(table.name(entry.path)), "doubtful": bool(entry.doubts)}
-                for entry in self._session.entries
+                {"name": display_name(table.name(entry.path)), **_state(entry)} for entry in self._session.entries
             ],
+            "known": count,
         }
+
+    def _news(self, count: int) -> dict[str, Any]:
+        """What has become known beyond the first `count` that were."""
+        news = self._session.known_since(count)
+        return {"news": [{"index": index, **_state(self._session.entries[index])} for index in news]}
 
     def _photo(self, index: int) -> dict[str, Any]:
         changes = self._session.changes(index)  # before it is opened, so that one meanwhile is not taken for seen
@@ -104,6 +113,17 @@ class Answers:
             "doubts": [printable(doubt) for doubt in self._session.entries[index].doubts],
             "cutout": "" if cutout is None else _data_url(encode(cutout.image, "png", cutout.metadata)),
         }
+
+
+def _state(entry: Entry) -> dict[str, bool]:
+    return {"doubtful": bool(entry.doubts), "failed": entry.failure is not None}
+
+
+def _number(address: str, prefix: str) -> int | None:
+    """Of an address that is a prefix and a number of a reasonable length, the number."""
+    digits = address.removeprefix(prefix)
+    plain = digits != address and digits.isascii() and digits.isdecimal() and len(digits) < 10
+    return int(digits) if plain else None
 
 
 def _opened(opened: Opened) -> dict[str, Any]:

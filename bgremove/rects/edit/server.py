@@ -32,7 +32,7 @@ _HEADERS = {
 
 
 class EditServer(ThreadingMixIn, TCPServer):
-    """Serves a session on a free port of 127.0.0.1, until `end` is called or the page says that it is done.
+    """Serves a session on a free port of 127.0.0.1, until `end` is called, it is over or the page says that it is done.
 
     Whoever asks must name this host, lest a page of another site that has its name point here (DNS rebinding) get in,
     and a random token, which only those know who were given the `url`. It serves the page's own files and the
@@ -64,7 +64,13 @@ class EditServer(ThreadingMixIn, TCPServer):
 
     def end(self) -> None:
         """Let `serve_forever` return, from any thread but its own."""
-        threading.Thread(target=self.shutdown).start()
+        threading.Thread(target=self.shutdown, daemon=True).start()
+
+    def service_actions(self) -> None:
+        """End, from within `serve_forever`, when the session is over."""
+        super().service_actions()
+        if self._session.is_over:
+            self.end()
 
     def server_close(self) -> None:
         """Close; what is being written is finished first."""

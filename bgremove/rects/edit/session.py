@@ -33,12 +33,19 @@ Version = tuple[int, int | str] | None
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A photograph that can be edited, and why its mask is probably bad."""
+    """A photograph, and why its mask is probably bad."""
 
     path: Location
-    doubts: tuple[str, ...]
-    shape: tuple[int, int]
-    """Height and width that it had when its rect was looked at last."""
+    doubts: tuple[str, ...] = ()
+    shape: tuple[int, int] | None = None
+    """Height and width that it had when its rect was looked at last; None if it never was."""
+    failure: BgremoveError | None = None
+    """Why it cannot be edited, if it was looked at and cannot."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was looked at."""
+        return self.shape is not None or self.failure is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +74,31 @@ def survey(
     for path in paths:
         try:
             small = reduced(read(path, max_pixels=settings.max_pixels))
-            if (rect := table.rect(path)) is None:
-                proposed = small.cut(None, None, settings)
-                table.put(path, DrawnRect(small.larger(rect_around(proposed)), *small.whole))
-                yield path, Entry(path, proposed.doubts, small.whole)
+            if table.rect(path) is None:
+                yield path, Entry(path, _propose(path, table, small, settings).doubts, small.whole)
             else:
                 doubts = _cut(_opened(path, table, small), settings)[1]
-                shape = rect.image_size if isinstance(rect, DrawnRect) else small.whole
+                shape = _shape_in(table, path, small)
                 yield path, Entry(path, (*_other_size(shape, small), *doubts), shape)
         except BgremoveError as error:
             yield path, error
 
 
 class Session:
-    """The photographs that are edited, the doubtful ones first, and the table that is kept of them.
+    """The photographs that are edited, those known to be doubtful first, and the table that is kept of them.
 
-    It may be called from several threads, which take turns.
+    It may be called from several threads, which take turns. A photograph that is not known yet is looked at when it is
+    opened, or `found` by a survey meanwhile.
     """
 
     def __init__(self, table: Table, entries: Iterable[Entry], settings: Settings) -> None:
         self.table = table
         self.entries = sorted(entries, key=lambda entry: not entry.doubts)
+        self.is_over = False
+        """Whether there is nothing more to do for a person."""
         self._settings = settings
+        self._indices = {entry.path: index for index, entry in enumerate(self.entries)}
+        self._news = [index for index, entry in enumerate(self.entries) if entry.is_known]
         self._opened: dict[int, Opened] = {}
         self._changes: Counter[int] = Counter()
         self._lock = threading.Lock()
@@ -99,13 +109,44 @@ class Session:
         """How many photographs look doubtful."""
         return sum(bool(entry.doubts) for entry in self.entries)
 
+    @property
+    def failures(self) -> list[tuple[Location, BgremoveError]]:
+        """The photographs that cannot be edited, and why."""
+        return [(entry.path, entry.failure) for entry in self.entries if entry.failure is not None]
+
+    @property
+    def left(self) -> int:
+        """How many photographs are not known yet."""
+        return len(self.entries) - len(self._news)
+
+    def unknown(self) -> Iterator[Location]:
+        """The photographs that are not known yet, each unless it is when its turn has come."""
+        return (entry.path for index in range(len(self.entries)) if not (entry := self.entries[index]).is_known)
+
+    def known_since(self, count: int) -> list[int]:
+        """The photographs that are known, in the order in which that was found, without the first `count`."""
+        return self._news[count:]
+
+    def found(self, path: Location, result: Entry | BgremoveError) -> None:
+        """Take what a survey has found; what a person has seen meanwhile is newer."""
+        with self._lock:
+            index = self._indices[path]
+            if self.entries[index].is_known:
+                return
+            if isinstance(result, BgremoveError):
+                self.table.add(path)
+                result = Entry(path, failure=result)
+            self._know(index, result)
+
     def open(self, index: int) -> tuple[Opened, Cutout | None]:
         """A photograph as its files are now, and its cutout if its rect allows one."""
         with self._lock:
             self._opened.pop(index, None)
             opened = self._get(index)
             cutout, doubts = _cut(opened, self._settings)
-            self._doubt(index, (*_other_size(self.entries[index].shape, opened.small), *doubts))
+            path = self.entries[index].path
+            shape = self.entries[index].shape or _shape_in(self.table, path, opened.small)
+            self._know(index, Entry(path, (*_other_size(shape, opened.small), *doubts), shape))
             return opened, cutout
 
     def photo(self, index: int) -> Reduced:
@@ -145,7 +186,7 @@ class Session:
                 self.table.save_marked(path, drawn, labels)
             self._opened[index] = opened
             self._changes[index] += 1
-            self.entries[index] = Entry(path, cutout.doubts, small.whole)
+            self._know(index, Entry(path, cutout.doubts, small.whole))
             return cutout
 
     def close(self) -> None:
@@ -153,14 +194,19 @@ class Session:
         with self._lock:
             self._closed = True
 
-    def _doubt(self, index: int, doubts: tuple[str, ...]) -> None:
-        self.entries[index] = replace(self.entries[index], doubts=doubts)
+    def _know(self, index: int, entry: Entry) -> None:
+        is_new = not self.entries[index].is_known
+        self.entries[index] = entry
+        if is_new:  # told of when it is there
+            self._news.append(index)
 
     def _get(self, index: int) -> Opened:
         if index not in self._opened:
             path = self.entries[index].path
             version = _version(path)
             small = reduced(read(path, max_pixels=self._settings.max_pixels))
+            if not self.entries[index].is_known and self.table.rect(path) is None:
+                _propose(path, self.table, small, self._settings)
             while len(self._opened) >= _OPEN:
                 del self._opened[next(iter(self._opened))]
             self._opened[index] = _opened(path, self.table, small, version)
@@ -182,6 +228,19 @@ class Session:
             sizes = f"{_size(small.whole)} pixels now, and {_size(before.small.whole)} as it is shown"
             raise ImageError(f"{display_name(path)}: the file has changed and has {sizes}: open it again to draw on it")
         return replace(before, small=small, version=version)
+
+
+def _propose(path: Location, table: Table, small: Reduced, settings: Settings) -> Cutout:
+    """Give a photograph a rect, if it has none, around what is found without one; gives that."""
+    proposed = small.cut(None, None, settings)
+    table.propose(path, DrawnRect(small.larger(rect_around(proposed)), *small.whole))
+    return proposed
+
+
+def _shape_in(table: Table, path: Location, small: Reduced) -> tuple[int, int]:
+    """Height and width that a photograph had when its rect was drawn, as far as the table knows."""
+    rect = table.rect(path)
+    return rect.image_size if isinstance(rect, DrawnRect) else small.whole
 
 
 def _version(path: Location) -> Version:

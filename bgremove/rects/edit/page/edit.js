@@ -1,5 +1,6 @@
 // The page: one photo after the other, each change saved at once.
 
+import { Photos } from "./photos.js";
 import * as server from "./server.js";
 import { Stage, fit } from "./stage.js";
 
@@ -7,8 +8,11 @@ const at = (id) => document.getElementById(id);
 const NUMBERS = ["x", "y", "width", "height"];
 const KEYS = { a: "adjust", r: "redraw", o: "object", b: "background", e: "open" };
 
-let photos = [];
+const PAUSE_MS = 500; // between questions for what has become known
+
+const photos = new Photos(at("photos"), at("left"), (index) => go(index));
 let table = "";
+let ended = false;
 let shown = -1; // the photo that is on the stage
 let wanted = -1; // the one that will be
 const unsaved = new Map(); // what to say of photos whose last change was not saved, and is not to be seen any more
@@ -16,12 +20,12 @@ const unsaved = new Map(); // what to say of photos whose last change was not sa
 const saver = new server.Saver(
   (index, answer, last) => {
     unsaved.delete(index);
-    tellDoubts(index, answer.doubts);
+    photos.tell(index, answer.doubts.length > 0);
     if (index === shown) showCutout(answer);
     if (last) say("Saved");
   },
   (index, error) => {
-    unsaved.set(index, `${photos[index].name}: not saved: ${error.message}`);
+    unsaved.set(index, `${photos.name(index)}: not saved: ${error.message}`);
     say(index === shown ? `Not saved: ${error.message}` : unsaved.get(index), true);
   },
 );
@@ -59,44 +63,24 @@ function showCutout({ cutout, doubts }) {
   );
 }
 
-function tellDoubts(index, doubts) {
-  photos[index].doubtful = doubts.length > 0;
-  at("photos").children[index].classList.toggle("doubtful", photos[index].doubtful);
-  const count = photos.filter((photo) => photo.doubtful).length;
-  at("left").textContent = count ? `${count} of them ${count === 1 ? "looks" : "look"} doubtful` : "None of them looks doubtful";
-}
-
-function listPhotos() {
-  at("photos").replaceChildren(
-    ...photos.map((photo, index) => {
-      const item = document.createElement("li");
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = photo.name;
-      button.addEventListener("click", () => go(index));
-      item.classList.toggle("doubtful", photo.doubtful);
-      item.append(button);
-      return item;
-    }),
-  );
-}
-
 async function picture(index) {
   const image = new Image();
   image.id = "photo";
-  image.alt = photos[index].name;
+  image.alt = photos.name(index);
   image.draggable = false;
   image.src = server.address(index);
   await image.decode();
   return image;
 }
 
+/** Show the photo at a place of the list. */
+function goTo(place) {
+  if (place < 0 || place >= photos.length) say(place < 0 ? "This is the first one" : "This is the last one");
+  else go(photos.at(place));
+}
+
 /** Show another photo, once all is saved. */
 async function go(index) {
-  if (index < 0 || index >= photos.length) {
-    say(index < 0 ? "This is the first one" : "This is the last one");
-    return;
-  }
   wanted = index;
   try {
     await saver.settled();
@@ -110,37 +94,36 @@ async function go(index) {
     unsaved.delete(index);
     shown = index;
     showCutout(photo);
-    tellDoubts(index, photo.doubts);
+    photos.tell(index, photo.doubts.length > 0);
+    photos.markShown(index);
     showPlace();
+    showNumbers();
     say(lost ?? "", lost !== undefined);
   } catch (error) {
-    if (wanted === index) say(`${photos[index].name}: ${error.message}`, true);
+    if (wanted === index) say(`${photos.name(index)}: ${error.message}`, true);
   }
 }
 
 function showPlace() {
-  const { name } = photos[shown];
-  const place = `${shown + 1} of ${photos.length}`;
-  at("name").textContent = name;
+  const place = `${photos.placeOf(shown) + 1} of ${photos.length}`;
+  at("name").textContent = photos.name(shown);
   at("progress").textContent = place;
-  document.title = `${place}: ${name}`;
-  at("photos").querySelector("[aria-current]")?.removeAttribute("aria-current");
-  const item = at("photos").children[shown];
-  item.firstElementChild.setAttribute("aria-current", "true");
-  showInList(item);
-  showNumbers();
+  document.title = `${place}: ${photos.name(shown)}`;
 }
 
-/** Scroll the list, and not the page, which may have it below the photo. */
-function showInList(item) {
-  const list = item.parentElement;
-  const top = item.offsetTop - list.scrollTop;
-  if (top < 0 || top + item.offsetHeight > list.clientHeight) list.scrollTop += top - list.clientHeight / 3;
+/** Ask for what becomes known until all is: the first `count` photos that did are told of already. */
+async function follow(count) {
+  while (photos.unknown && !ended) {
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    const { news } = await server.knownSince(count);
+    count += news.length;
+    photos.found(news, wanted);
+    if (shown >= 0) showPlace();
+  }
 }
 
 function goToDoubtful() {
-  const order = [...photos.keys()].map((index) => (wanted + 1 + index) % photos.length);
-  const next = order.find((index) => photos[index].doubtful && index !== wanted);
+  const next = photos.doubtfulBehind(photos.placeOf(wanted));
   if (next === undefined) say("No other photo looks doubtful");
   else go(next);
 }
@@ -154,6 +137,7 @@ async function finish() {
   await saver.settled();
   try {
     await server.end();
+    ended = true;
   } catch (error) {
     say(error.message, true);
     return;
@@ -161,15 +145,17 @@ async function finish() {
   const words = document.createElement("p");
   words.className = "ended";
   words.setAttribute("role", "status");
-  words.textContent = `Done. The rects of ${photos.length} photos are in ${table}. You may close this window.`;
+  const all = `The rects of ${photos.length} photos are in ${table}.`;
+  const some = `The command is proposing those that are left, ${photos.unknown}, and writes them into ${table} as well.`;
+  words.textContent = `Done. ${photos.unknown ? some : all} You may close this window.`;
   words.append(...[...unsaved.values()].flatMap((each) => [document.createElement("br"), each]));
   document.body.replaceChildren(words);
   document.title = "Done";
 }
 
 const COMMANDS = {
-  n: () => go(wanted + 1),
-  p: () => go(wanted - 1),
+  n: () => goTo(photos.placeOf(wanted) + 1),
+  p: () => goTo(photos.placeOf(wanted) - 1),
   d: goToDoubtful,
   u: () => stage.undo() || say("There is nothing to undo"),
 };
@@ -214,9 +200,11 @@ window.addEventListener("beforeunload", (event) => {
 
 stage.use("adjust");
 try {
-  ({ photos, table } = await server.list());
-  listPhotos();
-  await go(0);
+  const list = await server.list();
+  table = list.table;
+  photos.load(list.photos, list.known);
+  follow(list.known).catch(() => {}); // the next thing that is asked for says that the command has ended
+  if (photos.length) await go(photos.at(0));
 } catch (error) {
   say(error.message, true);
 }

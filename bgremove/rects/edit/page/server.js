@@ -13,6 +13,7 @@ async function ask(address, options) {
 }
 
 export const list = () => ask("photos");
+export const knownSince = (count) => ask(`known/${count}`);
 export const open = (index) => ask(`photos/${index}`);
 export const end = () => ask("done", { method: "POST" });
 export const address = (index) => `photos/${index}.jpg`;
