@@ -12,7 +12,7 @@ import pytest
 
 from bgremove import remove_backgrounds
 from bgremove.cli import run
-from bgremove.engines import DEFAULT_ENGINE, make_engine
+from bgremove.engines import make_engine
 from tests import s3_server
 from tests.samples import save_scene
 
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 def pytest_runtestloop(session):
     """Kernels are compiled by the first of the processes that run tests, before the time limit of any test begins."""
     if not session.config.option.collectonly:
-        make_engine(DEFAULT_ENGINE).warm_up()  # runs what the others run, and compiles it side by side
+        make_engine("auto").warm_up()  # runs both others that have kernels, and compiles them side by side
 
 
 @pytest.fixture(scope="session", autouse=True)

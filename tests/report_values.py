@@ -1,5 +1,6 @@
 """Comparisons that nobody had to measure: a loop and pools on a clock that is only reckoned with."""
 
+from functools import cache
 from pathlib import Path
 
 from bgremove.batch import Job
@@ -52,6 +53,20 @@ def comparison(
     jobs = tuple(
         Job(Path("photos", name), {"cutout": Path("x.png")}, pixels=10_000 * (n + 1)) for n, name in enumerate(names)
     )
+    return Comparison(
+        jobs=jobs,
+        failed=tuple((Path("photos", name), ImageError(f"{name}: it is broken")) for name in failed),
+        rounds=rounds,
+        settings=Settings(),
+        differing=(),
+        auto=auto,
+        results=_results(images, tuple(chosen), rounds),
+    )
+
+
+@cache
+def _results(images, chosen, rounds):
+    """Made once: the intervals take half a second, and most tests compare the same."""
     history, clock_s = {}, 1000.0
     for name, workers in chosen:
         contender = Contender(name, workers)
@@ -61,15 +76,7 @@ def comparison(
             history[contender].append(made_round(images, workers, startup_s, clock_s, 1 + 0.02 * number))
             clock_s += 20
     loop = next(iter(history.values()))
-    return Comparison(
-        jobs=jobs,
-        failed=tuple((Path("photos", name), ImageError(f"{name}: it is broken")) for name in failed),
-        rounds=rounds,
-        settings=Settings(),
-        differing=(),
-        auto=auto,
-        results=tuple(result_of(contender, own, loop) for contender, own in history.items()),
-    )
+    return tuple(result_of(contender, own, loop) for contender, own in history.items())
 
 
 def content(*arguments, **options):

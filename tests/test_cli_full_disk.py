@@ -6,6 +6,7 @@ import pytest
 
 from bgremove.cli import run
 from bgremove.errors import OutputError
+from bgremove.report.plots import plots_of
 
 pytestmark = pytest.mark.whole_run
 
@@ -51,6 +52,7 @@ def test_what_was_done_is_told_even_if_the_status_can_no_longer_be_written(photo
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no such device")
 @pytest.mark.parametrize("full", ["json", "trace", "report", "plots", "contact-sheet"])
 def test_what_cannot_be_written_beside_the_results_costs_itself_only(photos, tmp_path, monkeypatch, capsys, full):
+    monkeypatch.setattr("bgremove.report.plots.plots_of", lambda report: plots_of(report)[:1])  # each takes a while
     names = {"json": "r.json", "trace": "t.json", "report": "r.md", "plots": "plots", "contact-sheet": "sheet.png"}
     options = [text for name, file in names.items() for text in (f"--{name}", str(tmp_path / file))]
     if full in {"json", "trace", "report"}:

@@ -12,6 +12,7 @@ from bgremove.batch import Job
 from bgremove.cli import run
 from bgremove.formats import encode, read
 from bgremove.report.gallery import Gallery
+from bgremove.report.plots import plots_of
 from fixtures.scenes import make_scene
 from tests.report_values import EVIL, content
 from tests.samples import save_scene
@@ -29,6 +30,12 @@ def folder(tmp_path_factory):
     save_scene(folder / EVIL, 2)
     (folder / "broken.jpg").write_text("this is text")
     return folder
+
+
+@pytest.fixture
+def _one_plot(monkeypatch):
+    """For tests of what else is in a report: to draw all takes longer than the rest."""
+    monkeypatch.setattr("bgremove.report.plots.plots_of", lambda report: plots_of(report)[:1])
 
 
 def test_remove_reports_what_became_of_each_image(folder, tmp_path):
@@ -94,6 +101,7 @@ def test_compare_reports_with_pictures_and_keeps_every_round(folder, tmp_path):
                 assert outcome["ended_s"] <= each["startup_s"] + each["wall_s"] + 0.01
 
 
+@pytest.mark.usefixtures("_one_plot")
 @pytest.mark.parametrize(
     "kind",
     [
@@ -119,6 +127,7 @@ def test_pictures_are_of_images_as_large_as_the_run_allows(folder, tmp_path, mon
     assert len(gallery.pictures) == 1
 
 
+@pytest.mark.usefixtures("_one_plot")
 def test_an_image_of_16_bits_has_pictures_too(tmp_path):
     scene = make_scene(60, 80, 1).image.astype(np.uint16) * 257
     (tmp_path / "deep.png").write_bytes(encode(scene))
@@ -131,6 +140,7 @@ def test_an_image_of_16_bits_has_pictures_too(tmp_path):
         assert page.read_text().count('alt="Cut-out of') == 1
 
 
+@pytest.mark.usefixtures("_one_plot")
 def test_a_page_without_pictures_says_so(folder, tmp_path):
     line = ["remove", str(folder / "0.png"), "-o", str(tmp_path / "out"), "--strategy", "sequential", "-q"]
     assert run([*line, "--background", "white", "--report", str(tmp_path / "r.html")]) == 0
@@ -159,6 +169,7 @@ def vague(tmp_path_factory):
     return folder
 
 
+@pytest.mark.usefixtures("_one_plot")
 @pytest.mark.parametrize("line", [["remove", "-o", "out"], ["compare", "--rounds", "3", "--strategies", "threads"]])
 def test_a_report_doubts_what_the_command_doubts_and_shows_that_first(vague, tmp_path, monkeypatch, line):
     monkeypatch.chdir(tmp_path)
@@ -169,6 +180,7 @@ def test_a_report_doubts_what_the_command_doubts_and_shows_that_first(vague, tmp
     assert "engines differ</figcaption>" in page  # which is no doubt
 
 
+@pytest.mark.usefixtures("_one_plot")
 def test_a_report_that_is_made_later_knows_the_doubts(vague, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run(["remove", str(vague), "-o", "out", "--json", "r.json", "-q"]) == 0

@@ -11,6 +11,8 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Outline
@@ -102,11 +104,14 @@ class Plot:
 
     def _rendered(self, file_format: str, background: str) -> bytes:
         with mpl.rc_context(_STYLE):
-            figure = Figure(figsize=(8, self.height_in), layout="constrained")
+            figure = Figure(figsize=(8, self.height_in), dpi=150, facecolor=background, layout="constrained")
             self.draw(figure)
             content = io.BytesIO()
-            metadata = {"Date": None} if file_format == "svg" else {}
-            figure.savefig(content, format=file_format, dpi=150, facecolor=background, metadata=metadata)
+            # `Figure.savefig` would draw it all once more, to lay it out before: drawing does that itself
+            if file_format == "svg":
+                FigureCanvasSVG(figure).print_svg(content, metadata={"Date": None})  # type: ignore[no-untyped-call]
+            else:
+                FigureCanvasAgg(figure).print_png(content)  # type: ignore[no-untyped-call]
         return content.getvalue()
 
 

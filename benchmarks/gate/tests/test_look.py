@@ -139,6 +139,7 @@ def test_a_stop_of_a_profile_is_told(
 def test_what_is_built_is_profiled(
     toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("benchgate.explain.profiles.PROFILE_S", 0.1)
     monkeypatch.setattr("benchgate.explain.profiles.RATE_HZ", "no rate")  # py-spy then ends at once
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     toy.write({"built.py": SOURCE.replace("work", "compiled") + "work = compiled\n"})
