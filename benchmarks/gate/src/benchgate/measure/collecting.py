@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 from ..errors import ArmError, GateError, LethalNodeError, WrongUseError
 from .driver import Arm
@@ -44,6 +45,14 @@ HINTS_OF_CASES = {
     "fixture '(codspeed_)?benchmark' not found":
         "pytest-benchmark or pytest-codspeed must be installed in the environment that runs the gate",
 }  # fmt: skip
+
+
+def hints_in(root: Path) -> Mapping[str, str]:
+    """What to do about errors of collecting in a worktree, which may be a package itself, by its folder's name."""
+    if not (root / "__init__.py").is_file():
+        return HINTS
+    itself = 'where the repository itself is that package: prepare = "cp -r {worktree} {target}/PACKAGE"'
+    return HINTS | {_LACKS_ANY: f"{HINTS[_LACKS_ANY]}; {itself}"}
 
 
 def collect(*sites: Site) -> list[Collected]:
