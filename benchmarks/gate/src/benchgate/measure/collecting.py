@@ -13,7 +13,7 @@ from .site import Site, check_origin
 #: What is said where a module or file of the project is lacking, and where any module may be.
 _LACKS_OWN = (
     r"No module named '\w+\.|this revision of the project has no|partially initialized module"
-    r"|directory: '(\{worktree\}|[^/'])"
+    r"|directory: '(\{worktree\}/|[^/'])"
 )
 _LACKS_ANY = r"No module named '\w+'"
 _LACKS_NAME = r"cannot import name '\w+' from (?!partially)|has no attribute '\w+'"
@@ -44,7 +44,10 @@ HINTS_OF_CHECKOUT = HINTS | dict.fromkeys(
 HINTS_OF_CASES = {
     "fixture '(codspeed_)?benchmark' not found":
         "pytest-benchmark or pytest-codspeed must be installed in the environment that runs the gate",
+    "marked xfail": "what is expected to fail is not compared: take the mark off, or leave the case out by -k or -m",
 }  # fmt: skip
+#: The same where both revisions say the same.
+HINTS_OF_CASES_IN_BOTH = HINTS_OF_CASES | {_LACKS_OWN: HINTS[_LACKS_OWN]}
 
 
 def hints_in(root: Path) -> Mapping[str, str]:
