@@ -12,7 +12,7 @@ from benchgate.measure.collecting import check_collected
 from benchgate.measure.messages import Collected
 from benchgate.revisions.builds import _OF_BUILDS, built
 from benchgate.revisions.compiled import compiled_by, of_another_python
-from gate_toy import NO_TIME, SETTINGS, SOURCE, Toy
+from gate_toy import CASES, NO_TIME, SETTINGS, SOURCE, Toy
 
 pytestmark = pytest.mark.whole_run
 
@@ -175,6 +175,19 @@ def test_each_revision_is_built_once_and_its_own_build_is_measured(
     assert run([*NO_TIME, "toy/bench", *prepare]) == 3
     assert {file: file.stat().st_mtime_ns for file in (tmp_path / "cache").rglob("*.so")} == before
     assert len(before) == 2
+
+
+def test_of_a_repository_that_is_a_package_itself_it_is_said_how_it_is_found(
+    toy: Toy, said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    toy.moved({"__init__.py": SOURCE, "bench/bench_toy.py": CASES.replace("toy", "toyrepo")})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert 'prepare = "cp -r {worktree} {target}/PACKAGE"' in said()
+    assert run([*NO_TIME, "bench", "--prepare", "cp -r {worktree} {target}/toyrepo"]) == 3
+    words = said()
+    assert "`toyrepo` from base, base's build, head, head's build" in words
+    assert "no time was left to measure it" in words
 
 
 OTHER = "cpython-27-nowhere.so"

@@ -24,27 +24,43 @@ NEEDS = {
     "own_path": "open(Path(__file__).parents[1] / 'own_path/_made.py')", "path": "open('path/_made.py')",
 }  # fmt: skip
 
+RUNNING = """
+from pathlib import Path
+import toy
+
+def test_data(benchmark):
+    (Path(__file__).parents[1] / "path/_made.py").read_text()
+    benchmark(toy.work)
+
+def test_module(benchmark):
+    import whole._made
+    benchmark(toy.work)
+"""
+
 
 def test_what_git_ignores_is_to_be_carried(toy: Toy, said: Said, tmp_path: Path) -> None:
     code = {f"{name}/__init__.py": f"from pathlib import Path\n{needs}\n{SOURCE}" for name, needs in NEEDS.items()}
     cases = {f"bench/bench_{name}.py": CASES.replace("from toy", f"from {name}") for name in NEEDS}
+    cases["bench/bench_running.py"] = RUNNING
     toy.commit({".gitignore": "*made.py\n", **code, **cases})
     toy.git("tag", "--force", "base")
     toy.write({"made.py": "", **{f"{name}/_made.py": "" for name in NEEDS}})
     assert run([*NO_TIME, "bench", "--output", str(tmp_path)]) == 3
     found = json.loads((tmp_path / "gate.json").read_text())["findings"]
     whys = {finding["case"]: finding["why"] for finding in found if finding["verdict"] == "incomparable"}
-    assert whys.keys() == cases.keys()
+    running = {f"bench/bench_running.py::test_{name}" for name in ("data", "module")}
+    assert whys.keys() == (cases.keys() - {"bench/bench_running.py"}) | running
     for why in whys.values():
         assert "with carry" in why
         assert "what one revision lacks" not in why
     said()
+    del cases["bench/bench_running.py"]
     assert run([*NO_TIME, *cases]) == 3, "where there is nothing else"
     words = said()
     assert "error: head's benchmarks cannot be collected: " in words
     assert "with carry" in words
     assert run([*NO_TIME, "bench", "--carry", "*/_made.py", "--carry", "made.py"]) == 3
-    assert "6 inconclusive" in said()
+    assert "8 inconclusive" in said()
 
 
 def test_generated_files_are_carried(toy: Toy, said: Said) -> None:

@@ -250,7 +250,7 @@ def test_nothing_is_called_before_the_profiler_has_attached(
     program.chmod(0o755)
     monkeypatch.setattr("shutil.which", lambda *_, **__: str(program))
     with subprocess.Popen(["true"]) as process:
-        arm = Arm("head", process.pid, DriverEnd("head", process, -1, -1), 1.0, tmp_path / "log")
+        arm = Arm("head", process.pid, DriverEnd("head", process, -1, -1), 1.0, tmp_path / "log", tmp_path)
     if delay > 1:
         monkeypatch.setattr("benchgate.explain.profiles.ATTACHING_S", 0.1)
         with pytest.raises(ProfilerError, match="did not attach"), _recorded(arm, tmp_path / "raw", native=False):

@@ -119,6 +119,7 @@ def test_a_sabotaged_case_is_never_a_pass(sabotaged: dict[str, CaseFinding]) -> 
         status = 0 if finding.verdict in APART else 3  # base has no such case
         assert exit_status([finding, CaseFinding("sound", "unchanged", "")]) == status
     assert "marked xfail (known)" in sabotaged["test_is_expected_to_fail"].why
+    assert "leave the case out by -k or -m" in sabotaged["test_is_expected_to_fail"].why
     assert "what is wrong" in sabotaged["test_fails_in_words"].why
 
 

@@ -189,7 +189,7 @@ def test_in_a_hook_what_is_committed_stays_as_it_was_staged(toy: Toy) -> None:
     (("bench", "--pytest-arg=-m", "--pytest-arg=unknown"), "Unknown marker(s) in '-m' expression: unknown"),
     (("bench", "--pytest-arg=-k", "--pytest-arg=a and"), "expected not OR left parenthesis OR identifier"),
     (("bench", "--pytest-arg=--unknown"), "unrecognized arguments: --unknown"),
-    (("bench/bench_toy.py::test_none",), "not found: "),
+    (("bench/bench_toy.py::test_none",), "not found: bench/bench_toy.py::test_none"),
 ])  # fmt: skip
 def test_what_pytest_refuses_is_told_in_its_words(words: tuple[str, ...], why: str, toy: Toy, said: Said) -> None:
     toy.write({"pytest.ini": SETTINGS.replace("addopts =", "addopts = --strict-markers")})

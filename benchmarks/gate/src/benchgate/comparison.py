@@ -11,7 +11,7 @@ from .base_cases import BaseCases, collect_both
 from .decide.findings import CaseFinding, exit_status, find
 from .decide.measured import Measured
 from .errors import GateError, WrongUseError
-from .measure.collecting import check_collected
+from .measure.collecting import check_collected, hints_in
 from .measure.executed import cases_that_run
 from .measure.messages import Collected, Ended
 from .measure.pair import PairDriver
@@ -131,7 +131,7 @@ def prepared(
         whence = moved(repository, base, head)
         known, now = collect_both(sites[0], sites[1], settings, whence)
         before = known.collected
-        check_collected(now)
+        check_collected(now, hints_in(trees.head))
         files = _relative(now.files, trees.head)
         laid = definitions(settings.paths, files, trees.head, trees.base)
         packages = _packages(repository, trees, laid).nearest_first(files)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 from ..errors import ArmError, GateError, LethalNodeError, WrongUseError
 from .driver import Arm
@@ -12,7 +13,7 @@ from .site import Site, check_origin
 #: What is said where a module or file of the project is lacking, and where any module may be.
 _LACKS_OWN = (
     r"No module named '\w+\.|this revision of the project has no|partially initialized module"
-    r"|directory: '(\{worktree\}|[^/'])"
+    r"|directory: '(\{worktree\}/|[^/'])"
 )
 _LACKS_ANY = r"No module named '\w+'"
 _LACKS_NAME = r"cannot import name '\w+' from (?!partially)|has no attribute '\w+'"
@@ -43,7 +44,18 @@ HINTS_OF_CHECKOUT = HINTS | dict.fromkeys(
 HINTS_OF_CASES = {
     "fixture '(codspeed_)?benchmark' not found":
         "pytest-benchmark or pytest-codspeed must be installed in the environment that runs the gate",
+    "marked xfail": "what is expected to fail is not compared: take the mark off, or leave the case out by -k or -m",
 }  # fmt: skip
+#: The same where both revisions say the same.
+HINTS_OF_CASES_IN_BOTH = HINTS_OF_CASES | {_LACKS_OWN: HINTS[_LACKS_OWN]}
+
+
+def hints_in(root: Path) -> Mapping[str, str]:
+    """What to do about errors of collecting in a worktree, which may be a package itself, by its folder's name."""
+    if not (root / "__init__.py").is_file():
+        return HINTS
+    itself = 'where the repository itself is that package: prepare = "cp -r {worktree} {target}/PACKAGE"'
+    return HINTS | {_LACKS_ANY: f"{HINTS[_LACKS_ANY]}; {itself}"}
 
 
 def collect(*sites: Site) -> list[Collected]:

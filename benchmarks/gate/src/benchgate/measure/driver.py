@@ -53,11 +53,13 @@ def shares(files: Sequence[str]) -> str:
 
 
 class Arm:
-    """A running measured process of the revision called `name` ("base" or "head")."""
+    """A running measured process of the revision called `name` ("base" or "head") in the worktree `root`."""
 
-    def __init__(self, name: str, pid: int, end: DriverEnd, timeout_s: float, log: Path, mark: str = "") -> None:
+    def __init__(
+        self, name: str, pid: int, end: DriverEnd, timeout_s: float, log: Path, root: Path, mark: str = ""
+    ) -> None:
         self.name, self.pid, self.mark = name, pid, mark  # what the processes that it starts are known by
-        self._end, self._timeout_s, self._log = end, timeout_s, log
+        self._end, self._timeout_s, self._log, self._root = end, timeout_s, log, root
         self.loaded: dict[str, str] = {}  # modules of the project, with their files, that the process told of
         self._cases: frozenset[str] = frozenset()
         self.orderly = False  # whether the session came to its own end
@@ -78,7 +80,7 @@ class Arm:
         except ArmError as error:
             if node:
                 raise LethalNodeError(self.name, error.what, node) from None
-            said = _REFUSAL.findall(self._log.read_text(errors="replace"))
+            said = _REFUSAL.findall(self._logged())
             if self.name == "head" and self._end.status == _REFUSED and said:  # base may lack an option of head's
                 raise WrongUseError(f"pytest refuses what it was asked: {said[-1]}") from None
             before = " before it came to any file, as by a conftest.py or a plugin" if node is None else ""
@@ -172,7 +174,12 @@ class Arm:
             return answer
         raise ArmError(self.name, f"answered out of turn: {answer} instead of {wanted.__name__}")
 
+    def _logged(self) -> str:
+        """What the process has said; its files count from its worktree."""
+        text = self._log.read_text(errors="replace")
+        return text.replace(f"{self._root.resolve()}/", "").replace(f"{self._root}/", "")
+
     def _last_words(self) -> str:
-        lines = [line for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line for line in self._logged().splitlines() if line.strip()]
         errors = [line.strip("! ") for line in lines if "error" in line.lower() or line.startswith("!!!")]
         return f"it said: {(errors or lines or ['nothing'])[-1]}"

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from ..errors import ArmError, GateError, LethalNodeError
-from .collecting import HINTS, HINTS_OF_BASE, HINTS_OF_CASES, hinted
+from .collecting import HINTS, HINTS_OF_BASE, HINTS_OF_CASES, HINTS_OF_CASES_IN_BOTH, hinted
 from .control import Clock
 from .driver import OTHER_ID, SHARES, Arm, CaseEndedError, shares
 from .messages import Collected, Ended, Ready
@@ -169,7 +169,8 @@ class PairDriver:
 
     def _trouble(self, case: str, base_said: str, head_said: str) -> Trouble:
         is_new = case in self.fresh and head_said == "ready"
-        said = hinted(f"base: {base_said}; head: {head_said}", HINTS_OF_CASES)
+        hints = HINTS_OF_CASES_IN_BOTH if base_said == head_said else HINTS_OF_CASES
+        said = hinted(f"base: {base_said}; head: {head_said}", hints)
         return Trouble(case, "new" if is_new else "incomparable", said)
 
     def _measure_alone(self, case: str, block_s: float, occasion: str, draw: Draw) -> Block | Trouble:

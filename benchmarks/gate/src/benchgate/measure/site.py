@@ -129,7 +129,7 @@ class Site:
         os.close(answer_write)
         end = DriverEnd(self.name, process, answer_read, command_write)
         try:
-            arm = Arm(self.name, process.pid, end, self.timeout_s, log, mark)
+            arm = Arm(self.name, process.pid, end, self.timeout_s, log, self.root, mark)
             yield arm
             if arm.orderly:
                 _wait(process)
