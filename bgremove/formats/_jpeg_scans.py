@@ -28,6 +28,8 @@ class Scans:
     """Whether zeros stand in place of data."""
     sharpens: bool = False
     """Whether the last one only adds to what comes before it."""
+    start: int = 0
+    """Where the data of the last one begin."""
     end: int = 0
     """Where the marker stands that ends the last one."""
     ended: bool = False
@@ -49,7 +51,7 @@ class Scans:
 def scans_of(content: bytes) -> Scans:
     """What comes in `content` up to the end of its first picture."""
     found, frame, tables, header = Scans(), Frame(), Tables(), b""
-    interval, restarts, start = 0, 0, 0
+    interval, restarts = 0, 0
     for kind, place, segment in _segments(content):
         if kind in _RESTARTS:
             if not interval or kind - _RESTARTS.start != restarts % len(_RESTARTS):
@@ -59,7 +61,9 @@ def scans_of(content: bytes) -> Scans:
             continue
         if header:
             found.in_order &= not interval or restarts >= frame.restarts(header, interval)
-            found.has_hole |= not found.arithmetic and tables.has_hole(content[start:place], header, frame.progressive)
+            found.has_hole |= not found.arithmetic and tables.has_hole(
+                content[found.start : place], header, frame.progressive
+            )
         found.end, restarts, header = place, 0, b""
         if kind in _FRAMES:
             frame, found.arithmetic = Frame(kind in _PROGRESSIVE, segment), kind in _ARITHMETIC
@@ -72,7 +76,7 @@ def scans_of(content: bytes) -> Scans:
             found.ended = True
         elif kind == _SCAN and len(segment) > 3:  # shorter ones are not even headers
             _add(found, segment, progressive=frame.progressive)
-            header, start = segment, place + 4 + len(segment)
+            header, found.start = segment, place + 4 + len(segment)
     return found
 
 
