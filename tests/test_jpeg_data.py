@@ -131,6 +131,16 @@ def test_more_data_than_a_picture_needs_are_noted(mode: str, size: tuple[int, in
         assert EXCESS in decode(whole[:-2] + bytes(range(1, 40)) + END_OF_JPEG).notes
 
 
+def test_segments_behind_the_data_are_none_of_them() -> None:
+    comment = b"\xff\xfe\0\x12" + bytes(range(1, 17))
+    for way in WAYS.values():
+        whole = saved(photograph(), "JPEG", **way)
+        assert not decode(whole[:-2] + comment + END_OF_JPEG).notes
+    gray = saved(PIL.Image.new("RGB", (80, 80), (128, 128, 128)), "JPEG")
+    with pytest.raises(ImageError, match="a part of its picture is missing"):
+        decode(gray[:-8] + comment + END_OF_JPEG)
+
+
 @pytest.mark.parametrize("fill", [bytes(3000), b"\xff" * 3000, b"\xff" + bytes(40)])
 def test_what_some_writers_fill_up_with_is_no_data(fill: bytes) -> None:
     whole = saved(photograph(), "JPEG")

@@ -31,7 +31,7 @@ class Scans:
     start: int = 0
     """Where the data of the last one begin."""
     end: int = 0
-    """Where the marker stands that ends the last one."""
+    """Where the marker stands that ends these data."""
     ended: bool = False
     """Whether that is the end of the picture."""
     arithmetic: bool = False
@@ -61,10 +61,9 @@ def scans_of(content: bytes) -> Scans:
             continue
         if header:
             found.in_order &= not interval or restarts >= frame.restarts(header, interval)
-            found.has_hole |= not found.arithmetic and tables.has_hole(
-                content[found.start : place], header, frame.progressive
-            )
-        found.end, restarts, header = place, 0, b""
+            found.end, data = place, content[found.start : place]
+            found.has_hole |= not found.arithmetic and tables.has_hole(data, header, frame.progressive)
+        restarts, header = 0, b""
         if kind in _FRAMES:
             frame, found.arithmetic = Frame(kind in _PROGRESSIVE, segment), kind in _ARITHMETIC
             found.left = {component: [_ABSENT] * 64 for component in segment[6::3]}
