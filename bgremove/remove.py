@@ -35,7 +35,7 @@ def remove_background(
     Parameters
     ----------
     image
-        A path, encoded bytes, a PIL image, or an ndarray: gray ``(H, W)``, BGR ``(H, W, 3)`` or BGRA
+        A path, a file object, encoded bytes, a PIL image, or an ndarray: gray ``(H, W)``, BGR ``(H, W, 3)`` or BGRA
         ``(H, W, 4)`` of uint8 or uint16. Where it is all transparent, it is certain background; where it is partly
         so, it stays so.
     hints : (H, W) uint8, optional

@@ -90,7 +90,7 @@ def iter_cutouts(
 def _check_several(images: Any) -> None:
     """Raise `UsageError` for a single image, whose letters, bytes or rows would be taken for images, and for none."""
     shape = images.shape if isinstance(images, np.ndarray) else None
-    if isinstance(images, str | bytes | bytearray | memoryview | os.PathLike):
+    if isinstance(images, str | bytes | bytearray | memoryview | os.PathLike) or hasattr(images, "read"):
         raise UsageError("images is one name or file: give a list of images, or name folders to remove_backgrounds")
     if shape is not None and (len(shape) < 3 or (len(shape) == 3 and shape[2] in {1, 3, 4})):
         raise UsageError(f"images is one array, of shape {shape}: give a list of images, or an array of several")

@@ -13,8 +13,9 @@ STRICT = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
 class DaskCluster:
     """Started at once; `file` is the scheduler file."""
 
-    def __init__(self, folder, environment, threads):
+    def __init__(self, folder, environment, threads, memory_limit="0"):
         self.file = folder / "scheduler.json"
+        self._memory_limit = memory_limit
         self._environment, self._folder = {**environment, **STRICT}, folder
         self._processes = []
         self.scheduler = self._start("scheduler", "--port", "0", "--scheduler-file", self.file)
@@ -23,7 +24,7 @@ class DaskCluster:
             self.add_worker(count)
 
     def add_worker(self, threads):
-        own = "--nthreads", str(threads), "--local-directory", self._folder, "--memory-limit", "0"
+        own = "--nthreads", str(threads), "--local-directory", self._folder, "--memory-limit", self._memory_limit
         worker = self._start("worker", "--scheduler-file", self.file, *own)
         # said by its child, which does the tasks, when the scheduler knows it
         self._wait_for(lambda: any("Registered to" in line for line in self._log(worker)))

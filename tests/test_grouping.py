@@ -83,3 +83,16 @@ def test_what_comes_back_is_drawn_first_and_what_cannot_be_sent_has_an_error():
     assert again is item
     assert isinstance(failed.error, TaskError)
     assert (failed.index, grouping.ended) == (1, True)
+
+
+def test_what_has_no_room_waits_and_is_overtaken_whether_new_or_come_back():
+    weights = [6, 5, 1, 1, 7]
+    grouping = Grouping(abs, Admission(Task(index, index, "", weight) for index, weight in enumerate(weights)))
+    [large], _ = grouping.draw(2)
+    grouping.put_back(large)
+    assert [grouping.draw(2, 4)[0][0].job[0].index for _ in range(2)] == [2, 3]
+    assert grouping.draw(2, 4) == ([], [])
+    assert not grouping.ended
+    assert [grouping.draw(2)[0][0].job[0].index for _ in range(3)] == [0, 1, 4]
+    assert grouping.draw(2) == ([], [])
+    assert grouping.ended

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -94,8 +95,16 @@ def test_as_photo_takes_whatever_somebody_calls_an_image(tmp_path: Path) -> None
     bgr = read(path).image
     photo = Photo(bgr)
     assert as_photo(photo) is photo
-    for source in (path, str(path), data, bytearray(data), memoryview(data), quarters(), bgr):
+    for source in (path, str(path), data, bytearray(data), memoryview(data), quarters(), bgr, io.BytesIO(data)):
         assert np.array_equal(as_photo(source).image, bgr)
+    with path.open("rb") as file:
+        assert np.array_equal(as_photo(file).image, bgr)
+        with pytest.raises(ImageError, match="there are no bytes"):
+            as_photo(file)
+    with pytest.raises(ImageError, match="cannot be read: read of closed file"):
+        as_photo(file)
+    with pytest.raises(ImageError, match="gives str, not bytes: open the file in mode 'rb'"):
+        as_photo(io.StringIO("text"))  # type: ignore[arg-type]
     with pytest.raises(ImageError, match="cannot be made of NoneType"):
         as_photo(None)  # type: ignore[arg-type]
     for source in (path, data, quarters()):

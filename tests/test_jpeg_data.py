@@ -88,16 +88,6 @@ def test_a_scan_without_eight_of_its_restarts() -> None:
 
 
 @pytest.mark.parametrize("keep", [0.2, 0.5, 0.9])
-def test_the_last_scan_of_a_progressive_jpeg_ends_early(keep: float) -> None:
-    whole = saved(LARGE, "JPEG", progressive=True)
-    assert not decode(whole).notes
-    start = scans(whole)[-1]
-    cut = whole[: start + int(keep * (len(whole) - start))].rstrip(b"\xff")
-    photo = decode(cut + END_OF_JPEG)
-    assert photo.notes == ("it is a progressive JPEG without its last scans: it is less sharp than it was",)
-
-
-@pytest.mark.parametrize("keep", [0.2, 0.5, 0.9])
 def test_the_first_scan_of_a_progressive_jpeg_ends_early(keep: float) -> None:
     whole = saved(LARGE, "JPEG", progressive=True)
     start = scans(whole)[0]

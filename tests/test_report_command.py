@@ -37,6 +37,8 @@ def test_remove_reports_what_became_of_each_image(folder, tmp_path):
     assert run([*line, *map(str, files)]) == 1
     page = (tmp_path / "r.html").read_text()
     assert "2 of 3 images were cut out" in page
+    assert page.index('<section id="gallery">') < page.index('<section id="figures">'), "what came out is seen first"
+    assert page.index('href="#gallery"') < page.index('href="#figures"')
     assert "&lt;img src=x onerror=alert(1)&gt;.png" in page
     assert "<img src=x" not in page
     assert page.count('alt="Cut-out of') == 2
@@ -45,6 +47,8 @@ def test_remove_reports_what_became_of_each_image(folder, tmp_path):
     made = json.loads((tmp_path / "r.json").read_text())
     assert made["command"][:2] == ["bgremove", "remove"]
     assert made["settings"]["engine"] == "multiscale"
+    doubtful = sum(bool(each["doubtful"]) for each in made["images"])
+    assert f"{doubtful} doubtful, 0 skipped, 1 failed" in page
     assert made["strategy"] == "sequential"  # what auto makes of one worker
     for each in made["images"]:
         assert each["created_s"] <= each["started_s"] <= each["ended_s"] <= each["received_s"] <= made["wall_s"]

@@ -1,5 +1,6 @@
 """Images in memory: each has its outcome, under every strategy, and nothing is left behind."""
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_an_iterator_that_breaks_off_costs_no_outcome(strategy, count):
     assert list(outcomes) == []
 
 
-@pytest.mark.parametrize("one", ["photos", b"\xff\xd8", Path("a.jpg"), IMAGES[0], IMAGES[0][..., 0]])
+@pytest.mark.parametrize("one", ["photos", b"\xff\xd8", Path("a.jpg"), BytesIO(b"\xff"), IMAGES[0], IMAGES[0][..., 0]])
 def test_one_image_is_not_taken_for_many(one):
     with pytest.raises(UsageError, match="give a list of images"):
         iter_cutouts(one)

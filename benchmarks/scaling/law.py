@@ -12,7 +12,6 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import curve_fit
 
 from bgremove.comparison.statistics import Interval
 
@@ -36,23 +35,29 @@ class Law:
         return float(_speedup(workers, *astuple(self)))
 
 
-def fitted(speedups: Mapping[int, Sequence[float]]) -> Law:
-    """Least squares of relative errors over the speed-ups of all rounds by workers, of three counts at least."""
+def fitted(speedups: Mapping[int, Sequence[float]], start: Law | None = None) -> Law:
+    """Least squares of relative errors over the speed-ups of all rounds by workers, of three counts at least.
+
+    `start` is a law that is near, for the search to begin at.
+    """
+    from scipy.optimize import curve_fit  # noqa: PLC0415 - takes longer than all that imports this module besides
+
     workers = np.concatenate([np.full(len(rounds), float(count)) for count, rounds in speedups.items()])
     values = np.concatenate([np.asarray(rounds, float) for rounds in speedups.values()])
-    start = float(np.mean(speedups[min(speedups)])) / min(speedups), 0.05, 0.005
-    found, _ = curve_fit(_speedup, workers, values, p0=start, sigma=values, bounds=(0, [np.inf, 1, 1]))
+    start = start or Law(float(np.mean(speedups[min(speedups)])) / min(speedups), 0.05, 0.005)
+    bounds = 0, [np.inf, 1, 1]
+    found, _ = curve_fit(_speedup, workers, values, astuple(start), sigma=values, bounds=bounds, jac=_slopes)
     return Law(*map(float, found))
 
 
 def fitted_intervals(speedups: Mapping[int, Sequence[float]], confidence: float = 0.95) -> dict[str, Interval]:
     """The law's three figures by name, with the percentiles of a bootstrap over the rounds of each count of workers."""
     generator = np.random.default_rng(0)
+    law, tail = fitted(speedups), (1 - confidence) / 2
     draws = [
-        fitted({count: list(generator.choice(rounds, len(rounds))) for count, rounds in speedups.items()})
+        fitted({count: list(generator.choice(rounds, len(rounds))) for count, rounds in speedups.items()}, law)
         for _ in range(_RESAMPLES)
     ]
-    law, tail = fitted(speedups), (1 - confidence) / 2
     intervals = {}
     for name in ("one", "contention", "coherency"):
         low, high = np.quantile([getattr(draw, name) for draw in draws], [tail, 1 - tail])
@@ -64,3 +69,10 @@ def _speedup(
     workers: float | NDArray[np.float64], one: float, contention: float, coherency: float
 ) -> NDArray[np.float64]:
     return np.asarray(one * workers / (1 + contention * (workers - 1) + coherency * workers * (workers - 1)))
+
+
+def _slopes(workers: NDArray[np.float64], one: float, contention: float, coherency: float) -> NDArray[np.float64]:
+    """Derivatives of `_speedup` by its three parameters, one column each."""
+    speedup = _speedup(workers, one, contention, coherency)
+    shrinks = speedup**2 / (one * workers)
+    return np.stack([speedup / one, -shrinks * (workers - 1), -shrinks * workers * (workers - 1)], axis=1)

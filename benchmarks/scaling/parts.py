@@ -46,7 +46,7 @@ PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
     "1 MP": partial(_cells, (1, 4, 16), 1.0, (IDEAL, *BUILT_IN), rounds=4),
     "32 of 1 MP": partial(_cells, (32,), 1.0, (IDEAL, *BUILT_IN), rounds=4),
     "12 MP": partial(_cells, (1, 4), 12.0, (IDEAL, *BUILT_IN), rounds=3),
-    **{f"32 of 12 MP, {name}": partial(_cells, (32,), 12.0, (IDEAL, name), rounds=3) for name in PARALLEL},
+    **{f"32 of 12 MP, {name}": partial(_cells, (32,), 12.0, (IDEAL, name), rounds=6) for name in PARALLEL},
     "24 MP": partial(_cells, (1, 4), 24.0, (IDEAL, *BUILT_IN), rounds=3),
     "dask": partial(_cells, (1, 4, 16, 64), 0.1, (IDEAL, LOOP, "dask"), rounds=4),
     "workers": partial(_by_workers, 32, 0.1, PARALLEL, 5),

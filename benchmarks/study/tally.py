@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from scipy.stats import beta
+from scipy.special import betainccinv, betaincinv
 
 #: The judges, as the tables name them.
 JUDGES = ("gate", "mean:5% back to back", "min:5% back to back", "mean:5% stored", "min:5% stored")
@@ -42,8 +42,8 @@ def clopper_pearson(hits: int, tries: int, coverage: float = _COVERAGE) -> tuple
     [0.0, 0.01]
     """
     miss = (1 - coverage) / 2
-    lower = float(beta.ppf(miss, hits, tries - hits + 1)) if hits else 0.0
-    upper = float(beta.isf(miss, hits + 1, tries - hits)) if hits < tries else 1.0
+    lower = float(betaincinv(hits, tries - hits + 1, miss)) if hits else 0.0
+    upper = float(betainccinv(hits + 1, tries - hits, miss)) if hits < tries else 1.0
     return lower, upper
 
 

@@ -112,7 +112,7 @@ def run_plan(
     made = batch_strategy(plan, strategy, workers=workers, timeout_s=timeout_s, scheduler=scheduler)
     if plan.todo:
         with made as running:
-            # Looked at when the libraries are loaded; the memory of other machines is not known here.
+            # Looked at when the libraries are loaded. Workers of a scheduler have budgets of their own.
             yield from run_jobs(plan, running, budget_bytes=None if scheduler else available_bytes())
 
 

@@ -21,7 +21,7 @@ from bgremove.formats._tiff_blocks import Blocks, blocks_of, fax_with_more, jpeg
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _FILLER = bytes(range(0xEE, 0x11, -7)) * 4 + _END
-"""Data of a JPEG that mean something, whatever its tables are, and its end. Ones come first: decoders add zeros."""
+"""Data of a JPEG that mean something, whatever its tables are, and its end; ones first, for decoders add zeros."""
 _OWN_ZEROS = bytes(4)  # each more is 256 times less likely
 _MOST_OWN_ZEROS = bytes(16)  # of one colour
 _ZEROS = 512
@@ -87,13 +87,9 @@ def _lacks_detail(image: PIL.Image.Image, content: bytes, scans: Scans) -> bool:
     """Whether a JPEG, the `content`, that has been decoded as `image` lacks details; `ImageError` if it lacks more."""
     if scans.has_hole:
         raise ImageError(_HOLE)
-    if not scans.in_order or scans.lacks_component:
+    if not scans.in_order or scans.lacks_component or _is_filled_up(image, content, scans):
         raise ImageError(_PART_MISSING)
-    if not _is_filled_up(image, content, scans):
-        return scans.lacks_detail
-    if not scans.sharpens:
-        raise ImageError(_PART_MISSING)
-    return True
+    return scans.lacks_detail
 
 
 def _check_blocks(image: PIL.Image.Image, file: IO[bytes]) -> None:
@@ -145,15 +141,15 @@ def _is_filled_up(image: PIL.Image.Image, content: bytes, scans: Scans) -> bool:
     """Whether the data of a JPEG, the `content`, are too few for all of the `image`.
 
     Only if it ends gray, or has no end but zeros, it is decoded once more, with other data behind its own, which change
-    it if they are needed. So is each of several scans, whose last one changes little, and each of arithmetic coding,
-    which is rare, and ends in any colour: behind its data zeros are read, of which some may be its own (T.81, D.1.8).
+    it if they are needed. So is each of arithmetic coding, which is rare, and ends in any colour: behind its data zeros
+    are read, of which some may be its own (T.81, D.1.8).
     """
     if scans.arithmetic:
         own = _MOST_OWN_ZEROS if _is_of_one_colour(image) else _OWN_ZEROS
         return scans.ended and not _is_all_of(image, content[: scans.end] + own)
     last = _part(image, image.width - 1, image.height - 1, image.width, image.height)
     brightness = (last.getchannel("K") if last.mode == "CMYK" else last.convert("L")).tobytes()[0]
-    if scans.ended and brightness not in _GRAY and not scans.sharpens:
+    if scans.ended and brightness not in _GRAY:
         return False
     if scans.ended:
         return not _is_all_of(image, content[: scans.end])

@@ -26,8 +26,6 @@ class Scans:
     """Whether no restart is missing."""
     has_hole: bool = False
     """Whether zeros stand in place of data."""
-    sharpens: bool = False
-    """Whether the last one only adds to what comes before it."""
     start: int = 0
     """Where the data of the last one begin."""
     end: int = 0
@@ -100,7 +98,6 @@ def _segments(content: bytes) -> Iterator[tuple[int, int, bytes]]:
 def _add(scans: Scans, header: bytes, *, progressive: bool) -> None:
     """Take what the `header` of a scan promises (B.2.3)."""
     first, last, bits = (header[-3], header[-2], header[-1] & 15) if progressive else (0, 63, 0)
-    scans.sharpens = progressive and (first > 0 or header[-1] > 15)
     for component in header[1 : 1 + 2 * header[0] : 2]:
         if component in scans.left:
             scans.left[component][first : last + 1] = [bits] * (min(last, 63) + 1 - first)

@@ -39,7 +39,7 @@ DEFAULT_MAX_PIXELS = 2**29 // 3
 SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 """How the names of images usually end, in lower case."""
 
-ImageSource = StrOrBytesPath | Url | bytearray | memoryview | NDArray[Any] | PIL.Image.Image
+ImageSource = StrOrBytesPath | Url | bytearray | memoryview | IO[bytes] | NDArray[Any] | PIL.Image.Image
 """What `as_photo` takes, besides a `Photo`. Plain bytes are an encoded image there, never a path."""
 
 _START_BYTES = 2**16
@@ -47,7 +47,10 @@ _START_BYTES = 2**16
 
 
 def as_photo(source: ImageSource | Photo, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:
-    """`Photo` from an array (`from_array`), a path (`read`), encoded bytes (`decode`) or a PIL image (`from_pil`)."""
+    """`Photo` from an array (`from_array`), a path (`read`), encoded bytes (`decode`) or a PIL image (`from_pil`).
+
+    Of a file object, such as an upload, what is left to read is the encoded image.
+    """
     if isinstance(source, Photo):
         return source
     if isinstance(source, np.ndarray):
@@ -58,9 +61,22 @@ def as_photo(source: ImageSource | Photo, *, max_pixels: int = DEFAULT_MAX_PIXEL
         return decode(source, max_pixels=max_pixels)
     if isinstance(source, str | os.PathLike | Url):
         return read(source, max_pixels=max_pixels)
+    if callable(getattr(source, "read", None)):
+        return decode(_rest_of(source), max_pixels=max_pixels)
     raise ImageError(
-        f"an image cannot be made of {type(source).__name__}; give a NumPy array, a path, bytes or a PIL image"
+        f"an image cannot be made of {type(source).__name__}; give a NumPy array, a path, a file object, bytes or a "
+        "PIL image"
     )
+
+
+def _rest_of(file: IO[bytes]) -> bytes:
+    try:
+        content = file.read()
+    except (OSError, ValueError) as error:  # the latter: it is closed, or its text is no text
+        raise ImageError(f"the file object cannot be read: {error}") from error
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise ImageError(f"the file object gives {type(content).__name__}, not bytes: open the file in mode 'rb'")
+    return content
 
 
 def read(path: StrOrBytesPath | Url, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Photo:

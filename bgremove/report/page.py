@@ -65,10 +65,11 @@ def plot_for_page(plot: Plot) -> dict[str, Any]:
 
 def page(report: Report, plots: Sequence[Plot], pictures: Sequence[Picture] = ()) -> str:
     """The page of a report."""
+    figures = [("figures", "Figures"), *((plot.name, plot.title) for plot in plots)]
+    gallery = [("gallery", "Gallery")]
+    gallery_first = report.kind == "remove" and bool(pictures)  # what came out before how long it took
     sections = [
-        ("figures", "Figures"),
-        *((plot.name, plot.title) for plot in plots),
-        ("gallery", "Gallery"),
+        *(gallery + figures if gallery_first else figures + gallery),
         ("images", "Images"),
         ("environment", "Environment and settings"),
         ("command", "Repeat this"),
@@ -80,6 +81,7 @@ def page(report: Report, plots: Sequence[Plot], pictures: Sequence[Picture] = ()
         answer=printable(report.answer.replace("`", "")),
         choice=printable(report.choice.replace("`", "")),
         sections=sections,
+        gallery_first=gallery_first,
         cards=cards(report),
         strategies=strategies_table(report),
         strategies_note=strategies_note(report),

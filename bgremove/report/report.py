@@ -205,7 +205,8 @@ def _batch_answer(images: Sequence[ImageRow], content: Mapping[str, Any], worker
     done = f"{count['ok']} of {len(images)} images were cut out in {content['wall_s']:.2f} s"
     how = f"`{content['strategy']}`, {workers} {'worker' if workers == 1 else 'workers'}"
     speed = f"{count['ok'] / content['wall_s']:.2f} images a second, {content['cpu_utilisation']:.0%} of the CPUs used"
-    rest = f"{count['skipped']} skipped, {count['failed']} failed"
+    doubtful = sum(bool(row.doubts) for row in images)
+    rest = f"{doubtful} doubtful, {count['skipped']} skipped, {count['failed']} failed"
     return f"{done} under {how} ({speed}; {rest})."
 
 

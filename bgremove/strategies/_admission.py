@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
@@ -39,17 +40,20 @@ class Admission(Generic[T]):
         """Whether there are no more tasks."""
         return self._exhausted and not self._held
 
-    def draw(self) -> Task[T] | None:
-        """The next task. None if there is no more, or none now; then others are under way."""
+    def draw(self, room_bytes: float = math.inf) -> Task[T] | None:
+        """The next task that takes no more than the room that its worker has.
+
+        None if there is no more, or none now; then others are under way, or a worker with more room is to ask.
+        """
         for task in self._held:
-            if self._fits(task):
+            if self._fits(task, room_bytes):
                 return self._drawn(task)
         while len(self._held) < _MOST_HELD:
             task_or_none = self._next()
             if task_or_none is None:
                 break
             self._held.append(task_or_none)
-            if self._fits(task_or_none):
+            if self._fits(task_or_none, room_bytes):
                 return self._drawn(task_or_none)
         return None
 
@@ -74,7 +78,9 @@ class Admission(Generic[T]):
             self._exhausted = True
         return None
 
-    def _fits(self, task: Task[T]) -> bool:
+    def _fits(self, task: Task[T], room_bytes: float) -> bool:
+        if task.peak_bytes > room_bytes:
+            return False
         if self._budget_bytes is None or not self._under_way:
             return True
         if sum(self._under_way.values()) + task.peak_bytes > self._budget_bytes:

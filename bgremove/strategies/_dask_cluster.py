@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -33,6 +34,11 @@ class SentGroup:
     """Until it is finished."""
     worker: DaskWorker
 
+    @property
+    def peak_bytes(self) -> int:
+        """Memory that it takes, whose tasks run one by one."""
+        return max(item.peak_bytes for item in self.items)
+
 
 @dataclass(eq=False, slots=True)
 class DaskWorker:
@@ -40,10 +46,20 @@ class DaskWorker:
 
     address: str
     threads: int
+    budget_bytes: float
+    """Memory that tasks may take together."""
     groups: list[SentGroup] = field(default_factory=list)
     """What it has, in the order in which it does it."""
     reserved: bool = False
     """Whether it is for one task that has cost a worker before, and nothing beside that."""
+
+    @property
+    def room_bytes(self) -> float:
+        """Memory that a further task may take, beside the largest of those that may run with it; alone any."""
+        if not self.groups or self.threads == 1:
+            return math.inf
+        largest = sorted((group.peak_bytes for group in self.groups), reverse=True)
+        return self.budget_bytes - sum(largest[: self.threads - 1])
 
 
 class Cluster:
@@ -83,10 +99,11 @@ class Cluster:
             if isinstance(found, Exception):
                 reason = f"bgremove cannot be used there ({type(found).__name__}: {found})"
             else:
-                names = remote.differing(own, found[1])
-                reason = "; ".join(f"{name} is {found[1].get(name)} there and {own.get(name)} here" for name in names)
+                theirs = found.versions
+                names = remote.differing(own, theirs)
+                reason = "; ".join(f"{name} is {theirs.get(name)} there and {own.get(name)} here" for name in names)
             if not reason:
-                self.workers[address] = DaskWorker(address, found[0])
+                self.workers[address] = DaskWorker(address, found.threads, found.budget_bytes)
             elif addresses is None:
                 raise ClusterError(f"worker {address}: {reason}; all must be the same, for the same bytes are promised")
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import pickle
 import platform
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,10 @@ _SHOULD_AGREE = {
     "pi-heif": "pi-heif",
 }
 """Packages of which another version may give other bytes. Those of OpenCV replace each other's files."""
+_USABLE = 0.8
+"""Share of its memory limit beyond which Dask lets a worker begin nothing; beyond 0.95 it is ended."""
+_OWN_BYTES = 300_000_000
+"""What a worker takes before its first task."""
 _EXTRAS = {"onnxruntime", "PyMatting", "pi-heif"}
 
 
@@ -105,9 +110,22 @@ def differing(own: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
     return sorted(name for name in names if own.get(name) != other.get(name))
 
 
-def describe(dask_worker: Worker) -> tuple[int, dict[str, str]]:
-    """How many tasks a worker runs at a time, and its versions. Dask gives the worker."""
-    return dask_worker.state.nthreads, versions()
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a worker says of itself."""
+
+    threads: int
+    """Tasks that it runs at a time."""
+    budget_bytes: float
+    """Memory that they may take together."""
+    versions: Mapping[str, str]
+
+
+def describe(dask_worker: Worker) -> Description:
+    """What a worker says of itself. Dask gives the worker."""
+    limit = dask_worker.memory_manager.memory_limit
+    budget_bytes = _USABLE * limit - _OWN_BYTES if limit else math.inf
+    return Description(dask_worker.state.nthreads, budget_bytes, versions())
 
 
 async def prepare(session: str, worker_context: bytes, function: bytes) -> BgremoveError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,11 @@ class Item:
     deaths: int = 0
     """Workers that were lost while they ran it."""
 
+    @property
+    def peak_bytes(self) -> int:
+        """See `Task.peak_bytes`."""
+        return self.job[0].peak_bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Again:
@@ -63,24 +69,28 @@ class Grouping:
         self.ended = False
         """Whether there are no more tasks."""
 
-    def draw(self, threads: int) -> tuple[list[Item], list[Outcome[Any]]]:
-        """The next group, for a cluster of so many threads, and the outcomes of what cannot be sent."""
+    def draw(self, threads: int, room_bytes: float = math.inf) -> tuple[list[Item], list[Outcome[Any]]]:
+        """The next group, for a cluster of so many threads, and the outcomes of what cannot be sent.
+
+        Of tasks that take no more than the room that their worker has, each: those of a group run one by one.
+        """
         group_s = group_s_for(threads)
         size = min(self._most, max(1, round(group_s / self._task_s))) if self._task_s else self._most
         items: list[Item] = []
         outcomes: list[Outcome[Any]] = []
         length, began_s = 0, perf_counter()
         while len(items) < size and length < _MOST_BYTES and perf_counter() - began_s < group_s:
-            if self._returned:
-                items.append(self._returned.popleft())
-            elif task := self._tasks.draw():
+            if item := next((each for each in self._returned if each.peak_bytes <= room_bytes), None):
+                self._returned.remove(item)
+                items.append(item)
+            elif task := self._tasks.draw(room_bytes):
                 job = task, perf_counter()
                 try:
                     items.append(Item(job, pack(self._function, job)))
                 except TaskError as error:
                     outcomes.append(failed(job, error))
             else:
-                self.ended = self._tasks.ended
+                self.ended = self._tasks.ended and not self._returned
                 break
             length += len(items[-1].payload) if items else 0
         return items, outcomes

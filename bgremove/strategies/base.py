@@ -96,7 +96,7 @@ class Strategy:
         iterator cancels the rest. One run at a time; a strategy may be used for several runs one after the other.
 
         With `budget_bytes`, tasks run at a time that take no more together, by their `Task.peak_bytes`, and one that
-        takes more runs alone.
+        takes more runs alone. Workers of a scheduler have such a budget each.
 
         A strategy that tries a task again, whose worker was lost, calls ``function.again(task.value)`` if there is such
         a method: for functions that leave something behind, which the first attempt may have done.

@@ -106,7 +106,7 @@ class Dask(Strategy):
                     self._cluster.send(worker, [self._suspects.popleft()], self._run_number)
                 continue
             while len(worker.groups) < 2 * worker.threads and not self._grouping.ended:
-                items, outcomes = self._grouping.draw(threads)
+                items, outcomes = self._grouping.draw(threads, worker.room_bytes)
                 if items:
                     self._cluster.send(worker, items, self._run_number)
                 yield from outcomes

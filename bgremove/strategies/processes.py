@@ -1,4 +1,4 @@
-"""Worker processes of which each can die, or be stopped, at the cost of its own task only. The default.
+"""Worker processes of which each can die, or be stopped, at the cost of its own task only.
 
 Each worker has a connection of its own and shares nothing with the others, no lock and no queue: its death is the end
 of that connection. The caller's thread alone waits for all of them, and for what runs too long.

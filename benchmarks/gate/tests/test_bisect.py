@@ -166,8 +166,10 @@ def test_every_commit_is_measured_with_the_cases_of_the_bad_one(
     toy.commit({"bench/bench_toy.py": "# renamed\n", "bench/old.py": None, "bench/new [1].py": ""})
     definitions = ("bench", "conftest.py", "pytest.ini")
     heads: list[str] = []
+    bases: list[str] = []
 
     def compared(arguments: list[str]) -> tuple[int, tuple[str, ...]]:
+        bases.append(arguments[1])
         heads.append(arguments[3])
         return int(toy.git("show", f"{heads[-1]}:toy.py") != "number = 0"), definitions
 
@@ -176,9 +178,9 @@ def test_every_commit_is_measured_with_the_cases_of_the_bad_one(
     assert run(["bisect", "base", "HEAD"]) == 0
     assert f"slower since {slow[:7]}" in capsys.readouterr().out
     files = ["bench/bench_toy.py", "bench/new [1].py", "pytest.ini", "toy.py"]
-    for head in heads:
-        assert toy.git("ls-tree", "-r", "--name-only", head).splitlines() == files
-        assert toy.git("show", f"{head}:bench/bench_toy.py") == "# renamed"
+    for commit in heads + bases[1:]:
+        assert toy.git("ls-tree", "-r", "--name-only", commit).splitlines() == files
+        assert toy.git("show", f"{commit}:bench/bench_toy.py") == "# renamed"
     assert fine not in heads
     assert toy.git("status", "--porcelain") == before
 

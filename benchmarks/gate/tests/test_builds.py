@@ -88,6 +88,7 @@ def test_a_compiled_module_of_the_installed_distribution_that_no_worktree_has_is
 
 @pytest.mark.parametrize(("files", "why"), [
     ({"toy/_fast.pyx": ""}, "its source toy/_fast.pyx"),
+    ({"fast.pyx": ""}, "no compiled fast, which is known from its source fast.pyx"),
     ({"pyproject.toml": "[build-system]\nbuild-backend = 'maturin'\n"}, "built by maturin"),
 ])  # fmt: skip
 def test_a_project_that_has_to_be_built_is_refused(
@@ -96,6 +97,36 @@ def test_a_project_that_has_to_be_built_is_refused(
     toy.moved({"toy/__init__.py": SOURCE, **files})
     assert run([*NO_TIME, "bench"]) == 3
     assert why in said()
+
+
+@pytest.mark.parametrize("file", ["toy/_fast.pyx", "fast.pyx"])
+def test_what_pyximport_compiles_is_to_be_compiled_in_its_place(file: str, toy: Toy, said: Said) -> None:
+    toy.moved({"toy/__init__.py": f"import pyximport\n{SOURCE}", file: ""})
+    assert run([*NO_TIME, "bench"]) == 3
+    assert 'Have each revision built: prepare = "cythonize --inplace **/*.pyx"' in said()
+
+
+def test_what_pyximport_has_compiled_for_both_revisions_is_refused(toy: Toy, said: Said, tmp_path: Path) -> None:
+    shared = tmp_path / ".pyxbld/lib/toy.py"
+    shared.parent.mkdir(parents=True)
+    shared.write_text(SOURCE)
+    found = f"spec = util.spec_from_file_location('toy', {str(shared)!r})\n"
+    loaded = "sys.modules['toy'] = util.module_from_spec(spec)\nspec.loader.exec_module(sys.modules['toy'])\n"
+    toy.commit({"bench/conftest.py": f"import sys\nfrom importlib import util\n{found}{loaded}"})
+    assert run([*NO_TIME, "bench"]) == 3
+    words = said()
+    assert f"loaded toy from {shared}, which both arms would share: have each revision built: " in words
+    assert 'prepare = "cythonize --inplace **/*.pyx"' in words
+
+
+def test_a_compiled_module_beside_the_code_of_the_checkout_is_wanted_too(toy: Toy, said: Said) -> None:
+    toy.commit({".gitignore": "*.so\n"})
+    (toy.root / "libother.so").touch()  # no module
+    (toy.root / f"_toyfast{SUFFIX}").touch()
+    assert run([*NO_TIME, "bench"]) == 3
+    words = said()
+    assert "no compiled _toyfast, which is known from this checkout" in words
+    assert "libother" not in words
 
 
 EXTENSION = """

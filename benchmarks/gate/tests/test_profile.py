@@ -12,6 +12,7 @@ import pytest
 
 from benchgate.errors import ArmError
 from benchgate.explain.flame import own_time, parse, svg
+from benchgate.explain.names import Names
 from benchgate.explain.profiles import Explanation, ProfilerError, _recorded, explain, growths, while_busy
 from benchgate.measure.channel import DriverEnd
 from benchgate.measure.driver import Arm
@@ -45,7 +46,7 @@ process 7:"python -c ...";process 8:"python -c from spawn import main; main()";<
 
 
 def test_stacks_of_the_case_of_threads_and_of_workers_are_read_and_the_gates_own_left_out() -> None:
-    samples = parse(RAW, "Target._loop (", 7)
+    samples = parse(RAW, "Target._loop (", 7, Names())
     assert samples == {
         ("work (toy.py)", "slow (toy.py)"): 30,
         ("_bootstrap (threading.py)", "task (toy.py)"): 4,
@@ -53,6 +54,29 @@ def test_stacks_of_the_case_of_threads_and_of_workers_are_read_and_the_gates_own
         ("<module> (<string>)", "task (toy.py)"): 10,
     }
     assert own_time(samples) == {"slow (toy.py)": 30, "task (toy.py)": 14, "functions without a name (toy.so)": 2}
+
+
+#: By the file of a function, how it is called; a kept build was made in a worktree that is gone.
+NAMES = {
+    "/t/benchgate-trees-new/head/src/toy/a.py:7": "toy/a.py",
+    "/t/benchgate-trees-new/head/bench/helper.py:7": "bench/helper.py",
+    "/cache/builds/4f/toy/a.py:7": "toy/a.py",
+    "/t/benchgate-trees-old/base/src/toy/fast.c:7": "toy/fast.c",
+    "/t/benchgate-trees-old/base/.mesonpy-x/../src/toy/fast.c:7": "toy/fast.c",
+    "/t/benchgate-trees-new/head/.venv/lib/python3.11/site-packages/a/b.py:7": "a/b.py",
+    "/usr/lib/python3.11/json/encoder.py:7": "json/encoder.py",
+    "/t/build.12/Modules/_json.c:7": "_json.c",
+    "/usr/lib/libc.so.6": "libc.so.6",
+    "Objects/listobject.c:7": "Objects/listobject.c",
+    "<frozen os>:7": "<frozen os>",
+    "?": "?",
+}
+
+
+@pytest.mark.parametrize("file", NAMES)
+def test_a_function_is_called_the_same_wherever_its_revision_lies(file: str) -> None:
+    names = Names(("/cache/builds/4f", "/t/benchgate-trees-new/head"), ("src", "."))
+    assert names.function(f"f ({file})") == f"f ({NAMES[file]})"
 
 
 @pytest.mark.parametrize(("seen_s", "cpu_s", "said"), [

@@ -55,7 +55,7 @@ def test_every_key_is_read_and_every_option_wins_over_it(tmp_path: Path) -> None
     assert given == Settings(
         paths=("other",), base="b", head="h", selection=("-k", "k", "-m", "m"), rule=type(given.rule)(0.2, 0.3),
         tolerances={"a[b=c]": 0.3}, budget_s=1.0, timeout_s=2.0, output=tmp_path / "o",
-        prepare="p", carry=("c/*", "d"), pytest_args=("-v",),
+        prepare="p", carry=("c/*", "d"), pytest_args=("-v",), told=frozenset(KEYS),
     )  # fmt: skip
 
 

@@ -35,24 +35,26 @@ def test_a_projects_own_packages_are_not_shadowed_by_the_gate(toy: Toy, said: Sa
 def test_options_of_the_project_stay_unless_they_spoil_the_measurement(
     toy: Toy, said: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--flag-of-tox -n 2 --basetemp=basetemp --json-report")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--flag-of-tox -n 2 --basetemp=basetemp --json-report --parallel-threads 4")
     monkeypatch.setenv("PYTEST_PLUGINS", "of_tox,pytest_cov")
     of_tox = "def pytest_addoption(parser):\n    parser.addoption('--flag-of-tox', action='store_true')\n"
     options = "-n 2 --cov=toy -x --benchmark-disable --import-mode=importlib -p helper --own-flag -p no:benchmark"
-    settings = f"[pytest]\npython_files = bench_*.py\naddopts = {options}\npythonpath = bench\n"
+    settings = f"[pytest]\npython_files = bench_*.py\naddopts = {options}\npythonpath = bench\nlog_file = run.log\n"
     helper = (
-        "import pytest\ndef pytest_addoption(parser):\n    parser.addoption('--own-flag', action='store_true')\n"
+        "import pytest\ndef pytest_addoption(parser):\n    parser.addoption('--own-flag', nargs='?', const='given')\n"
         "    parser.addoption('--randomly-seed', default='default')\n"  # as of pytest-randomly
+        "    parser.addoption('--no-monitor', action='store_true', dest='mtr_none')\n"  # as of pytest-monitor
         "@pytest.hookimpl(wrapper=True)\ndef pytest_collection_modifyitems(items):\n    yield\n    items.reverse()\n"
     )
     cases = CASES.replace("(benchmark)", "(benchmark, pytestconfig)") + (
-        "    assert pytestconfig.getoption('--own-flag')\n"
+        "    assert pytestconfig.getoption('--own-flag') == 'given'\n"
         "    assert pytestconfig.getoption('--flag-of-tox')\n"
         "    assert pytestconfig.getoption('importmode') == 'importlib'\n"
         "    assert pytestconfig.getoption('verbose') == 2\n"
         "    import os\n"
         "    assert pytestconfig.getoption('randomly_seed') == int(os.environ['PYTHONHASHSEED'])\n"
-        "def test_other(benchmark):\n    benchmark(work)\n"
+        "    assert pytestconfig.getoption('mtr_none')\n"
+        "def test_other(benchmark):\n    import logging\n    logging.warning('said')\n    benchmark(work)\n"
     )
     toy.commit({"pytest.ini": settings, "helper.py": helper, "of_tox.py": of_tox, "bench/bench_toy.py": cases})
     toy.git("tag", "--force", "base")

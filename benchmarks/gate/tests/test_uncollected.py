@@ -55,7 +55,8 @@ FILES = {
 }
 #: What is said of the file, folder or case.
 NOT_COMPARED = {
-    "bench/bench_syntax.py": "SyntaxError: '(' was never closed; base has 1 case there",
+    "bench/bench_syntax.py": "SyntaxError: '(' was never closed "
+    '(File "{worktree}/bench/bench_syntax.py", line 1); base has 1 case there',
     "bench/bench_broken_in_both.py": "No module named 'nowhere_to_be_found'; nor in base; a library must be installed",
     "bench/bench_generated.py": "nor in base; if it is in a file that is generated and ignored by git, name that",
     "bench/bench_needs_head.py::test_work": "base: cannot be collected (bench/bench_needs_head.py: ImportError: "

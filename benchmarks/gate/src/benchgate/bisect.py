@@ -51,7 +51,7 @@ class _EndedError(Exception):
 
 @dataclass
 class _Search:
-    """Comparisons with the case definitions of `bad`: an older commit may lack a case or call it otherwise."""
+    """Comparisons with the case definitions of `bad`: older commits, the good one too, may call a case otherwise."""
 
     repository: Path
     bad: str
@@ -103,8 +103,8 @@ class _Search:
         return _SKIP if status == _UNDECIDED else status
 
     def _compare(self, good: str, commit: str) -> int:
-        head = with_files_of(self.repository, commit, self.bad, self.definitions)
-        status, definitions = compare.compared(["--base", good, "--head", head, *self.others])
+        base, head = (with_files_of(self.repository, each, self.bad, self.definitions) for each in (good, commit))
+        status, definitions = compare.compared(["--base", base, "--head", head, *self.others])
         if status == _WRONG_USE and self.definitions:  # what was asked fits BAD, and this commit lacks something of it
             return _UNDECIDED
         if status not in {_NOT_SLOWER, _SLOWER, _UNDECIDED}:

@@ -5,22 +5,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from .base_cases import BaseCases, collect_both
 from .decide.findings import CaseFinding, exit_status, find
 from .decide.measured import Measured
 from .errors import GateError, WrongUseError
-from .measure.collecting import check_collected, collect
+from .measure.collecting import check_collected
 from .measure.executed import cases_that_run
 from .measure.messages import Collected, Ended
 from .measure.pair import PairDriver
 from .measure.places import Places
 from .measure.records import Pair, Trouble
-from .measure.single import seconds_in
 from .measure.site import Site
 from .measure.suite import Suite, configured
 from .measure.trial import Trial, try_out
-from .notes import differences, loosened, machine, of_part, told_alone, unmatched
+from .notes import differences, loosened, machine, of_part, told_alone, told_moved, unmatched
 from .part import Part, Shard
 from .provenance import (
     check_carried,
@@ -33,7 +33,7 @@ from .provenance import (
 )
 from .revisions.builds import built, carried
 from .revisions.copies import possible_copies
-from .revisions.definitions import changed_inside, changed_outside, definitions, selected
+from .revisions.definitions import changed_inside, changed_outside, definitions, moved, selected
 from .revisions.git import WORKING_TREE, Revision, git_lines, merge_base, resolve
 from .revisions.packages import Packages, packages_of
 from .revisions.worktrees import Checkouts, checkouts
@@ -128,17 +128,18 @@ def prepared(
         if settings.prepare:
             say(f"each revision is built, unless its build is kept: {settings.prepare}")
         sites = sites_of(repository, trees, settings, chosen, directory / "logs")
-        own_site = sites[0]  # as long as base has case definitions of its own
-        before, now = collect(*sites)
+        whence = moved(repository, base, head)
+        known, now = collect_both(sites[0], sites[1], settings, whence)
+        before = known.collected
         check_collected(now)
         files = _relative(now.files, trees.head)
         laid = definitions(settings.paths, files, trees.head, trees.base)
         packages = _packages(repository, trees, laid).nearest_first(files)
         trees.lay(laid)
-        changed = changed_outside(repository, base, head, laid)
+        with_them = {old: new for old, new in whence.items() if any(map(PurePosixPath(new).is_relative_to, laid))}
+        changed = changed_outside(repository, base, head, [*laid, *with_them])
         carried = [*check_carried(repository, changed, settings)]
-        kept = git_lines(trees.head, "ls-files", "-z")
-        copies = possible_copies(changed, (trees.base, trees.head), packages, kept)
+        copies = possible_copies(changed, (trees.base, trees.head), packages, git_lines(trees.head, "ls-files", "-z"))
         lethal: tuple[dict[str, str], ...] = ({}, sites[1].lethal)  # base has other files of cases now
         sites = [
             replace(
@@ -161,12 +162,13 @@ def prepared(
         driver = PairDriver(sites[0], sites[1], frozenset() if confirms else fresh(before, now))
         trial = try_out(driver, cases, trees, say)
         inside = changed_inside(repository, base, head, laid)
-        own = _of_own_definitions(trial, driver, own_site, trees, laid) if inside else {}
+        own = _of_own_definitions(trial, driver, known, trees, laid) if inside else {}
         trial.troubles = [*but_newly_skipped(trial.troubles, own, confirms=confirms), *nameless]
         check_laid(driver, inside, files)
         check_names(driver, files)
         notes = [measured_line(driver, laid, tried=bool(trial.call_s))] if now.cases else []
         notes += [f"on {machine(repository)}", f"{shortened(laid)} from head in both arms", *in_vain]
+        notes += told_moved({old: new for old, new in with_them.items() if new in files})
         notes += [*of_part(settings.part, idle=not now.cases), *differences(repository, base, head, inside, settings)]
         built_otherwise = settings.prepare is not None and inside  # as with another pyproject.toml
         notes += uncompared_sources(driver, changed, settings)
@@ -191,14 +193,14 @@ def prepared(
 
 
 def _of_own_definitions(
-    trial: Trial, driver: PairDriver, base: Site, trees: Checkouts, laid: Sequence[str]
+    trial: Trial, driver: PairDriver, base: BaseCases, trees: Checkouts, laid: Sequence[str]
 ) -> dict[str, float | Ended]:
     """How cases end by base's own definitions that are skipped in both revisions by those of head."""
     skipped = [trouble.case for trouble in trial.troubles if trouble.verdict == "skipped"]
-    if not (known := [case for case in skipped if case not in driver.fresh]):
+    if not (cases := [case for case in skipped if case not in driver.fresh]):
         return {}
     with trees.own_definitions(laid):
-        return seconds_in(base, known, "own")
+        return base.ends(cases)
 
 
 def sites_of(checkout: Path, trees: Checkouts, settings: Settings, chosen: Sequence[str], logs: Path) -> list[Site]:

@@ -1,7 +1,7 @@
 """What a report says beside its verdicts: on which machine, and what was not compared."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -56,6 +56,13 @@ def differences(
         yield f"changed, but the same in both arms as definitions of cases, so not compared: {shortened(inside)}"
     if libraries := changed_dependencies(repository, base, head):
         yield _libraries(libraries, settings)
+
+
+def told_moved(files: Mapping[str, str]) -> Iterator[str]:
+    """Files of cases that base has under other names."""
+    if files:
+        names = [f"{old} to {new}" for old, new in sorted(files.items())]
+        yield f"moved, and compared by the ids that cases have in head: {shortened(names)}"
 
 
 def told_alone(cases: Collection[str]) -> Iterator[str]:

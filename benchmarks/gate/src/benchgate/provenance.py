@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from .errors import GateError
 from .measure.pair import PairDriver
-from .measure.site import PREPARE, Site
+from .measure.site import PREPARE, PREPARE_IN_PLACE, Site
 from .revisions.builds import to_carry
 from .revisions.compiled import compiled_by, expected, installed, is_compiled, lacking, of_another_python
 from .revisions.definitions import may_be_code
@@ -42,7 +42,7 @@ def check_compiled(
         for name, why in absent.items():
             raise GateError(
                 f"{site.name} has no compiled {name}, which is known from {why}: what would be measured is not what "
-                f"users run. Have each revision built: {PREPARE}"
+                f"users run. Have each revision built: {_how_to_build(trees.head, why)}"
             )
     for home in {"", *(f"{root}/.." for root in packages.roots)} if settings.prepare is None else ():
         if how := compiled_by(trees.head / home, is_installed=bool(offering)):
@@ -85,6 +85,12 @@ def _files_of(site: Site) -> list[str]:
 
 def _is_source(why: str) -> bool:
     return why.startswith("its source")
+
+
+def _how_to_build(root: Path, why: str) -> str:
+    """The setting with which revisions are built: what is compiled when it is imported is then found in its place."""
+    files = git_lines(root, "ls-files", "-z", "*.py") if _is_source(why) else []
+    return PREPARE_IN_PLACE if any(b"pyximport" in (root / file).read_bytes() for file in files) else PREPARE
 
 
 def measured_line(driver: PairDriver, laid: Sequence[str], *, tried: bool) -> str:

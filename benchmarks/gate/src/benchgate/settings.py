@@ -24,7 +24,8 @@ class Settings:
     `base` is None for the commit at which head left the main branch; `tolerances` are patterns of cases with the loss
     of them that must be seen. `prepare` is a command that builds a revision, `carry` are patterns of ignored files that
     both revisions need, `pytest_args` go to pytest as they are, and `folder` is where it is started. `part` says which
-    of the selected cases are measured; a shard's rule has its share of the whole suite's alpha.
+    of the selected cases are measured; a shard's rule has its share of the whole suite's alpha. The keys
+    that are not from the file are `told`.
     """
 
     paths: tuple[str, ...]
@@ -41,6 +42,7 @@ class Settings:
     folder: str = "."
     output: Path | None = None
     part: Part = field(default_factory=Part)
+    told: frozenset[str] = frozenset()
 
 
 # --- what a value may be, whether it is written in TOML or on the command line
@@ -246,7 +248,7 @@ def settings(given: argparse.Namespace, directory: Path, root: Path) -> Settings
         paths=tuple(inside(path, folder, root) for path in value["paths"]),
         base=value["base"],
         head=value["head"],
-        selection=_selection(value["keyword"], value["marker"]),
+        selection=selection(value["keyword"], value["marker"]),
         rule=Rule(value["tolerance"], value["alpha"] / part.shard.count),
         tolerances=value["tolerances"],
         budget_s=value["budget-s"],
@@ -259,10 +261,11 @@ def settings(given: argparse.Namespace, directory: Path, root: Path) -> Settings
         folder=table.folder.relative_to(root).as_posix(),
         output=None if output is None else (directory if "output" in told else table.folder) / output,
         part=part,
+        told=frozenset(told).intersection(KEYS),
     )
 
 
-def _selection(keyword: str | None, marker: str | None) -> tuple[str, ...]:
+def selection(keyword: str | None, marker: str | None) -> tuple[str, ...]:
     """The expressions that were given, as pytest's arguments."""
     chosen: Sequence[tuple[str, str | None]] = (("-k", keyword), ("-m", marker))
     return tuple(word for flag, text in chosen if text for word in (flag, text))

@@ -71,7 +71,7 @@ def missing(base: Collected, head: Collected) -> list[Trouble]:
     """Cases that base alone has: none that head cannot collect, or has with another address in their id."""
     there, addressed = set(head.cases), {case.partition("[")[0] for case in head.cases if _ADDRESS.search(case)}
     return [
-        Trouble(case, "missing", "base has this case, head has not: removed or renamed")
+        Trouble(case, "missing", "base has this case, head has not: removed or renamed, or no longer selected")
         for case in base.cases
         if case not in there
         and not head.error_of(case)

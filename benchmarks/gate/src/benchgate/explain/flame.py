@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from ..units import time_of
+from .names import Names
 
 #: A call stack, outermost function first.
 Stack = tuple[str, ...]
@@ -17,13 +18,13 @@ _RECORD = re.compile(r"(.*?) (\d+)(?:\n|\Z)", re.DOTALL)
 _PROCESS = re.compile(r'process \d+:".*";', re.DOTALL)
 _PROCESS_ID = re.compile(r'process (\d+):"')  # a worker's stack starts with its parents', the arm first
 _MAIN_THREAD = "<module> (<string>)"  # in a process started with -c; outermost but for frames of the interpreter
-_LINE = re.compile(r":\d+\)$")  # a function that only moved in its file is still the same
-_ADDRESS = re.compile(r"^0x[0-9a-f]+ \(")  # what a library does not name lies elsewhere in every process
 _WIDTH, _ROW = 1200, 18
 
 
-def parse(raw: str, inside: str, arm_pid: int) -> Counter[Stack]:
+def parse(raw: str, inside: str, arm_pid: int, names: Names) -> Counter[Stack]:
     """Samples by stack from py-spy's raw format, where command lines may contain newlines and semicolons.
+
+    Files are named in full there, and by `names` here.
 
     Of the main thread of the process `arm_pid` only what was called by the function `inside` counts, without the stack
     around it; of its other threads and of the processes below it, everything that ran.
@@ -31,7 +32,7 @@ def parse(raw: str, inside: str, arm_pid: int) -> Counter[Stack]:
     samples: Counter[Stack] = Counter()
     for text, count in _RECORD.findall(raw):
         label = _PROCESS.match(text)
-        frames = tuple(map(_function, text[label.end() if label else 0 :].split(";")))
+        frames = tuple(map(names.function, text[label.end() if label else 0 :].split(";")))
         if label and _PROCESS_ID.findall(label.group())[-1] == str(arm_pid):
             starts = [index for index, frame in enumerate(frames) if frame.startswith(inside)]
             if starts or _MAIN_THREAD in frames:
@@ -39,11 +40,6 @@ def parse(raw: str, inside: str, arm_pid: int) -> Counter[Stack]:
         if frames:
             samples[frames] += int(count)
     return samples
-
-
-def _function(frame: str) -> str:
-    """What a frame is called in every process."""
-    return _ADDRESS.sub("functions without a name (", _LINE.sub(")", frame))
 
 
 def own_time(profile: Profile) -> dict[str, float]:

@@ -21,6 +21,7 @@ from ..measure.turns import calibrate
 from ..stopping import StoppedError
 from ..units import time_of
 from .flame import Profile, own_time, parse, svg
+from .names import Names
 
 #: Time for the profiled turns of one case, in seconds, and samples a second.
 PROFILE_S, RATE_HZ = 8.0, 200
@@ -158,9 +159,11 @@ def _sampled(sites: Sequence[Site], case: str, loops: int | None, *, native: boo
         profiles: list[Profile] = [
             {
                 stack: count * sample_s
-                for stack, count in parse(file.read_text(errors="replace"), "Target._loop (", arm.pid).items()
+                for stack, count in parse(
+                    file.read_text(errors="replace"), "Target._loop (", arm.pid, Names.of(site)
+                ).items()
             }
-            for arm, file in zip(arms, raw, strict=True)
+            for site, arm, file in zip(sites, arms, raw, strict=True)
         ]
     if not all(profiles):
         raise ProfilerError("py-spy saw nothing")
@@ -232,6 +235,7 @@ def _recorded(arm: Arm, output: Path, *, native: bool) -> Iterator[None]:
     target = ["--pid", str(arm.pid), "--subprocesses"]
     how = [
         *(["--native"] if native else []),
+        "--full-filenames",  # shortened by what lies beside a file, which may be gone
         "--function",
         "--format",
         "raw",

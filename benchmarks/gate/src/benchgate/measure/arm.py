@@ -56,6 +56,7 @@ class ArmPlugin:
         """
         config.option.randomly_reorganize = False
         config.option.maxfail = 0  # -x may be one letter of several
+        config.option.mtr_none = True  # pytest-monitor watches each test from a thread, and keeps a database beside it
         if getattr(config.option, "randomly_seed", None) == "default":
             config.option.randomly_seed = int(os.environ["PYTHONHASHSEED"])
         config.addinivalue_line("markers", "tolerance(share): the loss of this case that the gate must see")
@@ -158,7 +159,7 @@ class ArmPlugin:
         end, why = self._ends.get(nodeid, ("failed", "no report"))
         if astray and end == "passed":
             end, why = "failed", astray
-        self._present.end(Ended(self._case(nodeid), end, why, self._loaded.news(), shared))
+        self._present.end(Ended(self._case(nodeid), end, self._case(why), self._loaded.news(), shared))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self) -> Generator[None, None, None]:

@@ -29,6 +29,8 @@ _LONGEST_OF_TEMPORARY = 64
 
 #: The usual way to have each revision built, as it stands in the configuration.
 PREPARE = 'prepare = "pip install --no-deps --target {target} {worktree}"'
+#: The same for what pyximport compiles when it is imported, into a folder that all processes of a user share.
+PREPARE_IN_PLACE, _OF_PYXIMPORT = 'prepare = "cythonize --inplace **/*.pyx"', ".pyxbld"
 
 _PACKAGE = "_benchgate_in_arm"
 _HERE = Path(__file__).parents[1]
@@ -245,7 +247,9 @@ def check_origin(loaded: Mapping[str, str], site: Site) -> None:
         return
     shown = ", ".join(f"{name} from {file}" for name, file in [*found.items()][:3])
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    compiled = any(_OF_PYXIMPORT in Path(file).parts for file in found.values())
     raise GateError(
         f"the {site.name} arm did not measure its own revision but loaded {shown}{more}, which both arms would share: "
-        f"uninstall that copy, or have each revision built: {PREPARE}"
+        f"{'' if compiled else 'uninstall that copy, or '}have each revision built: "
+        f"{PREPARE_IN_PLACE if compiled else PREPARE}"
     )

@@ -23,7 +23,8 @@ _SPOILING = {
     "--setup-plan": False, "--help": False, "-h": False, "--version": False, "--fixtures": False, "--markers": False,
     "--random-order": False, "--codspeed": False, "--memray": False, "--profile": False, "--profile-svg": False,
     "--basetemp": True, "--json-report": False, "--log-file": True, "--debug": False, "--color": True,
-    "--testmon": False,
+    "--testmon": False, "--parallel-threads": True, "--iterations": True, "--forever": False, "--flake-finder": False,
+    "--flake-runs": True, "--flake-max-minutes": True, "--picked": False,
 }  # fmt: skip
 _SPOILING_FAMILIES = ("--cov", "--no-cov", "--benchmark-", "--codspeed-", "--report-log", "--json-report-")
 #: Plugins that a project loads for what is left out here.
@@ -49,10 +50,13 @@ class Suite:
         start = self.start(root)
         # relative, since pytest reads more into a path than its name: variables, brackets
         paths = [os.path.join(os.path.relpath(root, start), path) for path in self.present(root)]
-        return [*kept_options(options), *paths, *self.selection, *self.extra,
+        # first, lest an option that may have a value takes a path for it
+        return [*paths, *kept_options(options), *self.selection, *self.extra,
                 f"--rootdir={os.path.relpath(home, start)}", "-o", "addopts=", "-p", "no:benchgate.guard.plugin",
                 # its time would count the other arm's turns
                 *([] if "no:faulthandler" in options else ["-o", "faulthandler_timeout=0"]),
+                # it lies among the files of the worktree
+                *([] if "no:logging" in options else ["-o", "log_file="]),
                 "--continue-on-collection-errors"]  # fmt: skip
 
     def present(self, root: Path) -> list[str]:

@@ -105,8 +105,8 @@ def last_line(text: str) -> str:
 def _line_of(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
     errors = [line[2:].strip() for line in lines if line.startswith("E  ")]
-    if errors and errors[0].startswith('File "'):  # a syntax error is told at the end
-        errors.reverse()
+    if errors and errors[0].startswith('File "'):  # a syntax error is told at the end, and first in which file it is
+        return f"{errors[-1]} ({errors[0]})"
     if errors or not lines:
         return (errors or ["no explanation"])[0]
     return lines[-1 if lines[0].startswith("Traceback") else 0]

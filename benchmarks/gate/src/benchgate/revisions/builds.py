@@ -21,6 +21,8 @@ _OF_BUILDS = re.compile(
     r"\w*(FLAGS|EXTENSIONS?|CEXT|CYTHON|MYPYC)|CC|CXX|LD|LDSHARED|AR|RUSTC\w*|RUSTUP_\w+|(\w+_)?(INCLUDE|LIBRARY)_PATH|CPATH"
     r"|PKG_CONFIG\w*|(CARGO|CMAKE|MESON|MESONPY|PIP|UV|SETUPTOOLS|SKBUILD|MATURIN|CYTHON|HATCH)_\w+"
 )
+#: How lines begin that say what was wrong.
+_ERROR = re.compile(r"(error|[\w.]*(Error|Exception)): ")
 #: Builds that were not used for so long are removed, in seconds.
 _KEPT_S = 30 * 86400.0
 
@@ -145,8 +147,19 @@ def _run(command: str, worktree: Path, target: Path, log: Path) -> None:
         process.wait()
         raise
     if status:
-        said = [line for line in log.read_text(errors="replace").splitlines() if line.strip()] or ["it said nothing"]
-        raise GateError(f"prepare failed for {worktree.name} with status {status}: {said[-1]} (see {log})")
+        said = _last_words(log.read_text(errors="replace"))
+        raise GateError(f"prepare failed for {worktree.name} with status {status}: {said} (see {log})")
+
+
+def _last_words(text: str) -> str:
+    r"""The last error, or line; of what pip says, of the build itself, below which it only says that it failed.
+
+    >>> _last_words("  error: no gcc\n  See the manual.\n  [end of output]\nerror: failed\nhint: See above.\n")
+    'error: no gcc'
+    """
+    lines = [line.strip() for line in text.partition("[end of output]")[0].splitlines() if line.strip()]
+    errors = [line for line in lines if _ERROR.match(line)]
+    return (errors or lines or ["it said nothing"])[-1]
 
 
 def _cache() -> Path:

@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 from .git import git_lines
-from .packages import Packages, at, files_of, is_from, is_of_cases, read_toml, texts
+from .packages import Packages, at, files_of, is_from, is_of_cases, is_tool, read_toml, texts
 
 #: What projects require to be built for the sake of compiled modules, and nothing else.
 _COMPILING = {
@@ -149,8 +149,13 @@ def _untracked(checkout: Path) -> list[str]:
 
 
 def _in_packages(files: Sequence[str], packages: Packages, suffix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted names of those files that lie in a package of the project."""
+    """Dotted names of those files that lie in a package of the project, or beside its topmost ones."""
     for file in files:
         path = PurePosixPath(file)
         module = path.with_suffix("") if suffix else module_of(path)
-        yield from ((name, file) for name in (packages.names_of(module) if module is not None else ()))
+        if module is None:
+            continue
+        yield from ((name, file) for name in packages.names_of(module))
+        is_module = suffix or (loadable(path) and len(path.suffixes) > 1)  # a mere .so may be any library
+        if is_module and str(module.parent) in packages.roots and not is_tool(module.name):
+            yield module.name, file

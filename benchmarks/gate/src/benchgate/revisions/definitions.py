@@ -91,6 +91,14 @@ def _changed(repository: Path, base: Revision, head: Revision, *paths: str) -> l
     return git_lines(repository, "--literal-pathspecs", *words, *paths)
 
 
+def moved(repository: Path, base: Revision, head: Revision) -> dict[str, str]:
+    """Files of base, by name, that head has in another folder: by git's likeness, and by their own name."""
+    words = ("diff", "--name-status", "--find-renames", "--diff-filter=R", "-z", base.commit, head.commit)
+    entries = git_lines(repository, *words)
+    pairs = zip(entries[1::3], entries[2::3], strict=True)
+    return {old: new for old, new in pairs if PurePosixPath(old).name == PurePosixPath(new).name}
+
+
 #: Files that say which other libraries a project is run with.
 _LOCKS = re.compile(
     r"(^|/)(([^/]*requirements|[^/]*constraints)[^/]*\.(txt|in)|requirements/[^/]*\.(txt|in)|pylock[^/]*\.toml|[^/]*\.lock"

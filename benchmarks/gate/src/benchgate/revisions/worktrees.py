@@ -15,7 +15,8 @@ from .definitions import packages_above
 from .git import Revision, git, git_lines
 from .large_files import fill_pointers
 
-_PREFIX = "benchgate-trees-"
+#: How the folder around the worktrees is called, at first.
+PREFIX = "benchgate-trees-"
 #: The folder beside the worktrees in which bytecode is kept where none may lie beside sources.
 BYTECODE = "bytecode"
 _CACHE = "__pycache__"
@@ -101,7 +102,7 @@ def without_files(repository: Path, commit: str) -> Iterator[Path]:
 def _directory(repository: Path) -> Iterator[Path]:
     """A temporary folder for worktrees, removed with them afterwards."""
     remove_stale(repository)
-    directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
     with (directory / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
@@ -121,7 +122,7 @@ def remove_stale(repository: Path) -> None:
     with _alone(repository):
         for entry in git(repository, "worktree", "list", "--porcelain").split("\n"):  # -z came with git 2.36
             directory = Path(entry.removeprefix("worktree ")).parent
-            if entry.startswith("worktree ") and directory.name.startswith(_PREFIX) and not _is_in_use(directory):
+            if entry.startswith("worktree ") and directory.name.startswith(PREFIX) and not _is_in_use(directory):
                 _remove(repository, directory)
 
 
