@@ -34,9 +34,9 @@ _PART_MISSING = "it is damaged or truncated (a part of its picture is missing)"
 _GRAY = range(126, 131)  # what a JPEG is filled up with, and some room
 
 
-def load_checked(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None:
-    """Decode an `image` of the `file`. Of a JPEG, raise `ImageError` or note it if that is not all, or not right."""
-    if image.format not in {"JPEG", "MPO"}:
+def load_checked(image: PIL.Image.Image, file: IO[bytes] | None, notes: list[str]) -> None:
+    """Decode an `image`. Of a JPEG in a `file`, raise `ImageError` or note it if that is not all, or not right."""
+    if file is None or image.format not in {"JPEG", "MPO"}:
         _pillow.load(image)
         return
     file.seek(0)

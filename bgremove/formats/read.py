@@ -228,10 +228,7 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
         _tiff_checks.check_blocks(file, max_pixels)
     read_deep = None if file is None else _deep.deep_reader(image)
     covered = _pillow.covered(image)
-    if file is None:
-        _pillow.load(image)
-    else:
-        load_checked(image, file, notes)
+    load_checked(image, file, notes)
     orientation = _pillow.orientation(image, notes)
     in_rgb, profile = to_rgb(image, notes)
     metadata = metadata_of(image, profile, notes)
