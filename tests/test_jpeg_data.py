@@ -13,7 +13,7 @@ from bgremove.errors import ImageError
 from bgremove.formats._jpeg_scans import scans_of
 from bgremove.formats.read import decode
 from tests.image_files import saved
-from tests.test_ends import END_OF_JPEG, photograph
+from tests.test_ends import ARITHMETIC, END_OF_JPEG, photograph
 
 pytestmark = pytest.mark.pixels
 
@@ -108,6 +108,35 @@ def test_a_jpeg_that_lacks_only_the_marker_at_its_end_is_whole(way: str, mode: s
         decode(whole[: int(0.8 * len(whole))] + end)
 
 
+EXCESS = "its data go on where its picture ends: a part of it may be damaged"
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("size", [(560, 400), (37, 21), (1, 1)])
+def test_more_data_than_a_picture_needs_are_noted(mode: str, size: tuple[int, int]) -> None:
+    """What is left when a decoder has lost its way in the middle, and found another."""
+    for colour in (photograph(), PIL.Image.new("RGB", (8, 8)), PIL.Image.new("RGB", (8, 8), (128, 128, 128))):
+        whole = saved(in_mode(colour.resize(size), mode), "JPEG")
+        assert EXCESS not in decode(whole).notes
+        assert EXCESS in decode(whole[:-2] + bytes(range(1, 40)) + END_OF_JPEG).notes
+
+
+def test_segments_behind_the_data_are_none_of_them() -> None:
+    comment = b"\xff\xfe\0\x12" + bytes(range(1, 17))
+    for way in WAYS.values():
+        whole = saved(photograph(), "JPEG", **way)
+        assert not decode(whole[:-2] + comment + END_OF_JPEG).notes
+    gray = saved(PIL.Image.new("RGB", (80, 80), (128, 128, 128)), "JPEG")
+    with pytest.raises(ImageError, match="a part of its picture is missing"):
+        decode(gray[:-8] + comment + END_OF_JPEG)
+
+
+@pytest.mark.parametrize("fill", [bytes(3000), b"\xff" * 3000, b"\xff" + bytes(40)])
+def test_what_some_writers_fill_up_with_is_no_data(fill: bytes) -> None:
+    whole = saved(photograph(), "JPEG")
+    assert not decode(whole[:-2] + fill + END_OF_JPEG).notes
+
+
 BLACK_ARITHMETIC = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAgGBgcGBQgHBwcJCQgKDBQNDAsLDBkSEw8UHRofHh0aHBwgJC4nICIsIxwcKDcpLDAxNDQ0Hyc5PT"
     "gyPC4zNDL/yQALCAu4D6ABAREA/8wABgAQEAX/2gAIAQEAAD8A/wC/0ZKA/9k="
@@ -117,3 +146,9 @@ BLACK_ARITHMETIC = base64.b64decode(
 
 def test_one_colour_of_arithmetic_coding_is_whole() -> None:
     assert not np.any(decode(BLACK_ARITHMETIC).image)
+
+
+def test_a_long_jpeg_of_arithmetic_coding_is_read() -> None:
+    """Its data, of which libjpeg must have all at once, go on behind the first 64 KiB."""
+    comment = b"\xff\xfe" + (65000).to_bytes(2) + bytes(64998)
+    assert np.array_equal(decode(ARITHMETIC[:2] + comment + ARITHMETIC[2:]).image, decode(ARITHMETIC).image)

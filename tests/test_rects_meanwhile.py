@@ -1,6 +1,7 @@
 """The page is open while photographs are still looked at: what is known of them, and when."""
 
 import json
+import os
 import re
 from itertools import repeat
 from threading import Event, Thread
@@ -135,6 +136,21 @@ def test_the_rest_is_proposed_when_the_page_is_done_at_once(folder, monkeypatch,
     assert run(["rects", str(folder / "photos"), "-o", str(folder / "rects.csv"), "--edit", "--no-browser"]) == 0
     assert "3 to look at, of which 1 doubtful" in capsys.readouterr().err
     assert len(read_rects(folder / "rects.csv")) == 3
+
+
+def test_the_lines_stand_in_the_order_of_the_photos_whichever_was_opened_first(folder, monkeypatch):
+    gate = Event()
+
+    def opened_at_once(server):
+        server._session.open(2)
+        gate.set()
+
+    monkeypatch.setattr(rects_command, "survey", lambda paths, table, settings: gated(gate, paths, table, settings))
+    monkeypatch.setattr(EditServer, "serve_forever", opened_at_once)
+    (folder / "rects.csv").write_text("path,x,y,width,height\nz.png,1,2,3,4\nphotos/large.png,9,9,1100,800\n")
+    assert run(["rects", str(folder / "photos"), "-o", str(folder / "rects.csv"), "--edit", "--no-browser"]) == 0
+    names = [os.path.basename(path) for path in read_rects(folder / "rects.csv")]
+    assert names == ["z.png", "large.png", "a, b.png", "vague.png"]
 
 
 def gated(gate, *given):

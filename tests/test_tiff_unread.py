@@ -87,6 +87,16 @@ def test_channels_that_are_neither_colours_nor_alpha_are_noted(
     assert (photo.alpha is None) is (not {1, 2} & set(extras))
 
 
+@pytest.mark.parametrize(("photometric", "count", "extras"), [(2, 7, ()), (2, 7, (2,)), (5, 8, ())])
+def test_channels_of_which_nothing_is_said_are_noted_but_for_the_first(
+    photometric: int, count: int, extras: tuple[int, ...]
+) -> None:
+    samples = np.random.default_rng(0).integers(1, 255, (4, 4, count)).astype(np.uint8)
+    photo = decode(tiff_of(samples, photometric, extras=extras))
+    assert "of its channels 3, neither colour nor alpha, were left out" in photo.notes
+    assert np.array_equal(photo.alpha, samples[:, :, 3 if photometric == 2 else 4])
+
+
 def test_half_floats_are_called_that() -> None:
     with pytest.raises(ImageError, match="a TIFF of 3 floating-point samples of 16 bits"):
         decode(tiff_of(np.zeros((4, 4, 3), np.uint16), 2, more={339: (3, (3,) * 3)}))

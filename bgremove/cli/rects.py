@@ -141,6 +141,7 @@ def _edit(
         return False
 
     def tell() -> None:
+        table.arrange(paths)
         with suppress(OutputError):  # tried again at the end
             _save(table)
         for path, error in session.failures:

@@ -14,6 +14,7 @@ import PIL.Image
 from bgremove.errors import ImageError
 from bgremove.formats import _pillow
 from bgremove.formats._black_end import breaks_off_in_black
+from bgremove.formats._jpeg_excess import load_watching
 from bgremove.formats._jpeg_scans import Scans, scans_of
 from bgremove.formats._png_chunks import has_all_pixels
 from bgremove.formats._tiff_blocks import Blocks, blocks_of, fax_with_more, jpegs_in
@@ -33,16 +34,27 @@ _PART_MISSING = "it is damaged or truncated (a part of its picture is missing)"
 _GRAY = range(126, 131)  # what a JPEG is filled up with, and some room
 
 
+def load_checked(image: PIL.Image.Image, file: IO[bytes] | None, notes: list[str]) -> None:
+    """Decode an `image`. Of a JPEG in a `file`, raise `ImageError` or note it if that is not all, or not right."""
+    if file is None or image.format not in {"JPEG", "MPO"}:
+        _pillow.load(image)
+        return
+    file.seek(0)
+    content = file.read()
+    scans = scans_of(content)
+    exceeds = load_watching(image, file, content, scans)
+    if _lacks_detail(image, content, scans):
+        notes.append("it is a progressive JPEG without its last scans: it is less sharp than it was")
+    if exceeds:
+        notes.append("its data go on where its picture ends: a part of it may be damaged")
+
+
 def check_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) -> None:
-    """Raise `ImageError` if a decoded `image` of the `file` has been filled up; note details that do not come."""
+    """Raise `ImageError` if a decoded `image` of the `file`, no JPEG, has been filled up, or note that it may be."""
     if image.format == "PNG":
         # What has been filled up is black, or the first colour of a palette. Few photographs are so at their end.
         if not has_all_pixels(file, ends_black=not any(_last_row(image))):
             raise ImageError("it is damaged or truncated (its pixels end early, or are not those that were written)")
-    elif image.format in {"JPEG", "MPO"}:
-        file.seek(0)
-        if _lacks_detail(image, file.read()):
-            notes.append("it is a progressive JPEG without its last scans: it is less sharp than it was")
     elif image.format == "TIFF":
         _check_blocks(image, file)
     if image.format in _WITHOUT_CHECK and _ends_in_zeros(file):
@@ -71,9 +83,8 @@ def note_black_end(image: PIL.Image.Image, file: IO[bytes], notes: list[str]) ->
         notes.append(_MAY_BE_MISSING)
 
 
-def _lacks_detail(image: PIL.Image.Image, content: bytes) -> bool:
+def _lacks_detail(image: PIL.Image.Image, content: bytes, scans: Scans) -> bool:
     """Whether a JPEG, the `content`, that has been decoded as `image` lacks details; `ImageError` if it lacks more."""
-    scans = scans_of(content)
     if scans.has_hole:
         raise ImageError(_HOLE)
     if not scans.in_order or scans.lacks_component or _is_filled_up(image, content, scans):
@@ -94,7 +105,7 @@ def _check_blocks(image: PIL.Image.Image, file: IO[bytes]) -> None:
             _pillow.load(part)
         except (ImageError, OSError):
             continue  # of a kind that only the decoder of the TIFF knows
-        _lacks_detail(part, content)
+        _lacks_detail(part, content, scans_of(content))
 
 
 def _check_fax(image: PIL.Image.Image, blocks: Blocks) -> None:

@@ -26,8 +26,10 @@ class Scans:
     """Whether no restart is missing."""
     has_hole: bool = False
     """Whether zeros stand in place of data."""
+    start: int = 0
+    """Where the data of the last one begin."""
     end: int = 0
-    """Where the marker stands that ends the last one."""
+    """Where the marker stands that ends these data."""
     ended: bool = False
     """Whether that is the end of the picture."""
     arithmetic: bool = False
@@ -47,7 +49,7 @@ class Scans:
 def scans_of(content: bytes) -> Scans:
     """What comes in `content` up to the end of its first picture."""
     found, frame, tables, header = Scans(), Frame(), Tables(), b""
-    interval, restarts, start = 0, 0, 0
+    interval, restarts = 0, 0
     for kind, place, segment in _segments(content):
         if kind in _RESTARTS:
             if not interval or kind - _RESTARTS.start != restarts % len(_RESTARTS):
@@ -57,8 +59,9 @@ def scans_of(content: bytes) -> Scans:
             continue
         if header:
             found.in_order &= not interval or restarts >= frame.restarts(header, interval)
-            found.has_hole |= not found.arithmetic and tables.has_hole(content[start:place], header, frame.progressive)
-        found.end, restarts, header = place, 0, b""
+            found.end, data = place, content[found.start : place]
+            found.has_hole |= not found.arithmetic and tables.has_hole(data, header, frame.progressive)
+        restarts, header = 0, b""
         if kind in _FRAMES:
             frame, found.arithmetic = Frame(kind in _PROGRESSIVE, segment), kind in _ARITHMETIC
             found.left = {component: [_ABSENT] * 64 for component in segment[6::3]}
@@ -70,7 +73,7 @@ def scans_of(content: bytes) -> Scans:
             found.ended = True
         elif kind == _SCAN and len(segment) > 3:  # shorter ones are not even headers
             _add(found, segment, progressive=frame.progressive)
-            header, start = segment, place + 4 + len(segment)
+            header, found.start = segment, place + 4 + len(segment)
     return found
 
 

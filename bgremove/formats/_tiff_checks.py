@@ -15,6 +15,9 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA, _SAMPLE_FORMAT = 277, 322, 323, 338, 339
 _KINDS = {2: "signed ", 3: "floating-point "}
 _ALPHA = {1, 2}  # premultiplied, or not
+_UNSAID = (2,)  # of several the first is taken for alpha where nothing is said
+_COLOURS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 6: 3, 8: 3}
+"""Samples of a pixel's colour by photometric interpretation: gray, RGB, palette, CMYK, YCbCr, Lab."""
 
 
 def check_blocks(file: IO[bytes], max_pixels: int) -> None:
@@ -62,9 +65,12 @@ def lost_in(file: IO[bytes]) -> Iterator[str]:
     """What to note of a TIFF that has been read: samples that are neither colours nor its alpha."""
     try:
         order, entries, _ = directory(file)
-        kinds = values_of(file, order, entries[_EXTRA])
+        said = values_of(file, order, entries[_EXTRA]) if _EXTRA in entries else ()
+        samples = values_of(file, order, entries[_SAMPLES])[0]
+        colours = _COLOURS.get(values_of(file, order, entries[_PHOTOMETRIC])[0], samples - len(said))
     except (struct.error, KeyError, ValueError):
         return
-    count = len(kinds) - any(kind in _ALPHA for kind in kinds)
-    if count:
+    kinds = (said or _UNSAID)[: samples - colours]
+    count = samples - colours - any(kind in _ALPHA for kind in kinds)
+    if count > 0:
         yield f"of its channels {count}, neither colour nor alpha, {'was' if count == 1 else 'were'} left out"

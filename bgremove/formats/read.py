@@ -20,7 +20,7 @@ from bgremove.errors import ImageError, ImageTooLargeError
 from bgremove.formats import _deep, _limits, _pillow, _png_chunks, _tiff, _tiff_checks
 from bgremove.formats._bigtiff import as_tiff
 from bgremove.formats._colour import in_bgr, to_rgb
-from bgremove.formats._ends import check_end, note_black_end, with_end
+from bgremove.formats._ends import check_end, load_checked, note_black_end, with_end
 from bgremove.formats._kinds import START_BYTES, kind_of
 from bgremove.formats._lost import FIRST_ONLY, lost_in
 from bgremove.formats._open import from_store, opened
@@ -228,7 +228,7 @@ def _photo(image: PIL.Image.Image, max_pixels: int, notes: list[str], file: IO[b
         _tiff_checks.check_blocks(file, max_pixels)
     read_deep = None if file is None else _deep.deep_reader(image)
     covered = _pillow.covered(image)
-    _pillow.load(image)
+    load_checked(image, file, notes)
     orientation = _pillow.orientation(image, notes)
     in_rgb, profile = to_rgb(image, notes)
     metadata = metadata_of(image, profile, notes)

@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -48,12 +49,17 @@ class Table:
     """Of the file, as it was read or written last."""
     unsaved: bool = False
     """Whether there is something that the file lacks."""
+    _opened_with: int = 0
+    """How many lines were there before any was added."""
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @classmethod
     def opened(cls, file: Path) -> Self:
         """The table that `file` holds; an empty one if there is nothing. `RectError` if it is something else."""
-        return cls(file, _version=version_of(file), read=read_table(file)) if is_filled(file) else cls(file)
+        if not is_filled(file):
+            return cls(file)
+        version, read = version_of(file), read_table(file)
+        return cls(file, _version=version, read=read, _opened_with=len(read.lines))
 
     @property
     def hints_folder(self) -> Path:
@@ -102,6 +108,15 @@ class Table:
             self.unsaved |= key not in self.read.lines
             self.read.rects.setdefault(key, None)
             self.read.lines.setdefault(key, {"path": self._relative(path)})
+
+    def arrange(self, paths: Iterable[Location]) -> None:
+        """Let the lines that were added stand in the order of `paths`, whichever image was looked at first."""
+        with self._lock:
+            lines = self.read.lines
+            added = set(list(lines)[self._opened_with :])
+            self.unsaved |= bool(added)
+            for key in [key for key in map(absolute, paths) if key in added]:
+                lines[key] = lines.pop(key)
 
     def save(self) -> None:
         """Write the CSV. `OutputError` if it cannot be, or somebody else has changed it, whose lines would be lost."""
