@@ -16,7 +16,7 @@ from benchmarks.scaling.cells import IDEAL, LOOP, Cell, measure
 from benchmarks.scaling.law import Law, fitted, fitted_intervals
 from benchmarks.scaling.overhead import task_costs
 from benchmarks.scaling.pinned import Pinned
-from benchmarks.scaling.tables import _pays_from
+from benchmarks.scaling.tables import _pays_from, tables
 from bgremove.comparison.statistics import amdahl
 
 
@@ -91,6 +91,16 @@ def test_a_part_that_there_is_not_is_named_before_anything_is_measured(capsys, m
 def scattered(law, counts):
     noise = np.random.default_rng(1)
     return {count: [law.speedup(count) * float(noise.normal(1, 0.01)) for _ in range(6)] for count in counts}
+
+
+def test_parts_of_several_machines_say_which_is_of_which():
+    def part(date, processor):
+        return {"date": date, "machine": {"processor": processor}, "rows": []}
+
+    kept = {"1 MP": part("2026-01-01", "old"), "12 MP": part("2026-02-01", "new"), "24 MP": part("2026-01-01", "old")}
+    assert tables(kept).startswith("12 MP: 2026-02-01. processor: new.  \n1 MP, 24 MP: 2026-01-01. processor: old.\n")
+    del kept["12 MP"]
+    assert tables(kept).startswith("2026-01-01. processor: old.\n")
 
 
 @pytest.mark.pixels

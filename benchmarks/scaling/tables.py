@@ -16,9 +16,7 @@ Kept = dict[str, Any]
 
 def tables(kept: Kept) -> str:
     """All of them, of the parts by name."""
-    newest = max(kept.values(), key=lambda part: part["date"])
-    machine = ", ".join(f"{key}: {value}" for key, value in newest["machine"].items())
-    lines = [f"{newest['date']}. {machine}."]
+    lines = ["  \n".join(_circumstances(kept))]
     for title, needed, make in (
         ("Share of the ideal that each strategy reaches, with workers that are ready:", [], _efficiency),
         ("CPU time an image, in ms, of all processes; it depends little on what else the machine does:", [], _cpu),
@@ -31,6 +29,16 @@ def tables(kept: Kept) -> str:
         if kept.keys() >= set(needed):
             lines += ["", title, "", *make(kept)]
     return "\n".join(lines) + "\n"
+
+
+def _circumstances(kept: Kept) -> Iterator[str]:
+    """When and where the parts were measured, the newest first."""
+    parts: dict[str, list[str]] = {}
+    for name, part in kept.items():
+        machine = ", ".join(f"{key}: {value}" for key, value in part["machine"].items())
+        parts.setdefault(f"{part['date']}. {machine}.", []).append(name)
+    for circumstances in sorted(parts, reverse=True):
+        yield circumstances if len(parts) == 1 else f"{', '.join(parts[circumstances])}: {circumstances}"
 
 
 def _cells(kept: Kept, parts: Iterable[str]) -> list[Cell]:
