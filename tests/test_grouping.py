@@ -96,3 +96,13 @@ def test_what_has_no_room_waits_and_is_overtaken_whether_new_or_come_back():
     assert [grouping.draw(2)[0][0].job[0].index for _ in range(3)] == [0, 1, 4]
     assert grouping.draw(2) == ([], [])
     assert grouping.ended
+
+
+def test_the_last_one_that_came_back_waits_for_room():
+    grouping = Grouping(abs, Admission([Task(0, 0, "", 6)]))
+    [last], _ = grouping.draw(2)
+    assert grouping.draw(2) == ([], [])
+    grouping.put_back(last)
+    assert grouping.draw(2, 4) == ([], [])
+    assert not grouping.ended
+    assert grouping.draw(2) == ([last], [])
