@@ -159,7 +159,8 @@ def _is_filled_up(image: PIL.Image.Image, content: bytes, scans: Scans) -> bool:
 def _without_zeros(content: bytes) -> Iterator[bytes]:
     """What may be the data of a JPEG that end in zeros which are none."""
     last_but_zeros = len(content.rstrip(b"\0"))
-    return (content[: last_but_zeros + zeros] for zeros in range(_MOST_ZEROS + 1))
+    for length in range(last_but_zeros, min(last_but_zeros + _MOST_ZEROS, len(content)) + 1):
+        yield content[:length]
 
 
 def _is_of_one_colour(image: PIL.Image.Image) -> bool:
